@@ -1,1 +1,7 @@
-//! kind-harness
+//! Gives a test suite a real Kubernetes environment.
+
+pub mod config;
+pub mod object;
+pub mod plan;
+pub mod ready;
+pub mod report;

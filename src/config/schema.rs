@@ -1,0 +1,243 @@
+//! What `e2e.yaml` may say, as types. Nothing here has been checked against the world yet.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+/// A test suite's environment as data: one cluster and the components that run in it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct Suite {
+    /// Name of the suite: a DNS label. Cluster names are derived from it.
+    pub suite: String,
+    /// The cluster to create, or to use.
+    #[serde(default)]
+    pub cluster: ClusterSpec,
+    /// Namespace that the components live in; it is created when it does not exist.
+    pub namespace: String,
+    /// Where images come from: the default for `--images`.
+    #[serde(default)]
+    pub images: ImageSource,
+    /// In which order components are deployed: the default for `--strategy`.
+    #[serde(default)]
+    pub strategy: Strategy,
+    /// How long all components together may take from applied to ready, such as `120s` or `2m`.
+    #[serde(default = "default_deadline", with = "duration")]
+    pub deadline: Duration,
+    /// The components, in the order in which `sequential` deploys them when `needs` leave a choice.
+    pub components: Vec<Component>,
+}
+
+/// The cluster that a suite runs in.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct ClusterSpec {
+    /// Who makes the cluster.
+    #[serde(default)]
+    pub provider: ProviderKind,
+    /// Name of the cluster. When absent, a name is derived from the suite and its folder.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// kind's own configuration file, relative to `e2e.yaml`; the harness adds names, ports and images to it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub config: Option<String>,
+    /// With `provider: existing`, the kubeconfig context to use.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub context: Option<String>,
+}
+
+/// Who makes clusters.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub enum ProviderKind {
+    /// kind, on docker, podman or nerdctl.
+    #[default]
+    Kind,
+    /// A cluster that is already there, named by a kubeconfig context; never created and never deleted by us.
+    Existing,
+}
+
+/// Where images come from.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub enum ImageSource {
+    /// Probe once whether a container registry answers, and choose.
+    #[default]
+    Auto,
+    /// Pull from container registries.
+    Registry,
+    /// Build everything from package registries, by the recipes under `images/`.
+    Packages,
+}
+
+/// In which order components are deployed and awaited.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub enum Strategy {
+    /// All at once, then one wait for all.
+    #[default]
+    Parallel,
+    /// Level by level of the `needs` graph; each level is awaited before the next.
+    Waves,
+    /// One by one, each awaited: the baseline that `parallel` is compared with.
+    Sequential,
+}
+
+/// One deployable unit.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct Component {
+    /// A DNS label, unique in the suite.
+    pub name: String,
+    /// The images that its manifests name.
+    #[serde(default)]
+    pub images: Vec<ImageSpec>,
+    /// Manifest files, or folders of them, relative to `e2e.yaml`.
+    pub manifests: Vec<String>,
+    /// Components that this one talks to. `waves` and `sequential` deploy them first; `parallel` does not need to.
+    #[serde(default)]
+    pub needs: Vec<String>,
+    /// Ports that tests reach from the host.
+    #[serde(default)]
+    pub ports: Vec<Port>,
+    /// What must answer, beyond the rules of readiness, before the component counts as ready.
+    #[serde(default)]
+    pub checks: Vec<Check>,
+}
+
+/// An image, and how to get it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct ImageSpec {
+    /// The reference as the manifests write it. From a registry it is pulled as it stands.
+    pub name: String,
+    /// Folder of the recipe that builds it where no registry can be reached, relative to `e2e.yaml`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recipe: Option<String>,
+    /// Cargo package whose binary is the image: built in this workspace, wherever other images come from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cargo: Option<String>,
+}
+
+/// A port of a component that tests reach from the host.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct Port {
+    /// Name by which tests ask for it; unique in the component.
+    pub name: String,
+    /// The Service's NodePort (30000 to 32767).
+    pub node: u16,
+    /// The host's port on 127.0.0.1: a number, or `auto` for any free one.
+    #[serde(default)]
+    pub host: HostPort,
+}
+
+/// A port on the host.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "HostPortRepr", into = "HostPortRepr")]
+pub enum HostPort {
+    /// Any free port, chosen when the cluster is created.
+    #[default]
+    Auto,
+    /// This port; a run is refused when it is taken.
+    Fixed(u16),
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(untagged)]
+enum HostPortRepr {
+    Number(u16),
+    Word(String),
+}
+
+impl TryFrom<HostPortRepr> for HostPort {
+    type Error = String;
+
+    fn try_from(repr: HostPortRepr) -> Result<Self, Self::Error> {
+        match repr {
+            HostPortRepr::Number(0) => Err("0 is not a port; write `auto` for any free one".into()),
+            HostPortRepr::Number(port) => Ok(HostPort::Fixed(port)),
+            HostPortRepr::Word(word) if word == "auto" => Ok(HostPort::Auto),
+            HostPortRepr::Word(word) => Err(format!("{word:?} is neither a port number nor `auto`")),
+        }
+    }
+}
+
+impl From<HostPort> for HostPortRepr {
+    fn from(port: HostPort) -> Self {
+        match port {
+            HostPort::Auto => HostPortRepr::Word("auto".into()),
+            HostPort::Fixed(port) => HostPortRepr::Number(port),
+        }
+    }
+}
+
+/// An HTTP question that a component must answer, asked through one of its ports.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct Check {
+    /// Name of one of the component's ports.
+    pub port: String,
+    /// Path to GET, such as `/health/ready`.
+    pub path: String,
+    /// Status that means yes.
+    #[serde(default = "default_status")]
+    pub status: u16,
+}
+
+/// Values that the environment and the command line put over the file's.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Overrides {
+    /// `--name`, `KIND_HARNESS_NAME`.
+    pub name: Option<String>,
+    /// `--images`, `KIND_HARNESS_IMAGES`.
+    pub images: Option<ImageSource>,
+    /// `--strategy`, `KIND_HARNESS_STRATEGY`.
+    pub strategy: Option<Strategy>,
+    /// `--deadline`, `KIND_HARNESS_DEADLINE`.
+    pub deadline: Option<Duration>,
+    /// `--auto-ports`, `KIND_HARNESS_AUTO_PORTS`: every host port becomes `auto`.
+    pub auto_ports: bool,
+}
+
+/// Image references in manifests, and what stands there in the cluster.
+pub type ImageMap = BTreeMap<String, String>;
+
+fn default_deadline() -> Duration {
+    Duration::from_secs(120)
+}
+
+fn default_status() -> u16 {
+    200
+}
+
+/// Durations as people write them: `90s`, `2m`, `1m30s`.
+pub mod duration {
+    use std::time::Duration;
+
+    use jiff::{SignedDuration, fmt::friendly::SpanPrinter};
+    use serde::{Deserialize, Deserializer, Serializer, de::Error};
+
+    /// Reads `90s`, `2m`, `1m 30s`.
+    ///
+    /// # Errors
+    /// What is wrong with the text: it is no duration, or not a positive one.
+    pub fn parse(text: &str) -> Result<Duration, String> {
+        let signed: SignedDuration =
+            text.parse().map_err(|_| format!("{text:?} is not a duration; write it like `90s` or `2m`"))?;
+        Duration::try_from(signed)
+            .ok()
+            .filter(|duration| !duration.is_zero())
+            .ok_or_else(|| format!("{text:?} is not a positive duration"))
+    }
+
+    pub(crate) fn serialize<S: Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
+        let signed = SignedDuration::try_from(*duration).map_err(serde::ser::Error::custom)?;
+        serializer.serialize_str(&SpanPrinter::new().duration_to_string(&signed))
+    }
+
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
+        parse(&String::deserialize(deserializer)?).map_err(D::Error::custom)
+    }
+}

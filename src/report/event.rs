@@ -1,0 +1,194 @@
+//! The one stream of events: everything a person or a CI system sees is made from it.
+
+use std::fmt;
+use std::time::{Duration, Instant};
+
+use jiff::Timestamp;
+use serde::Serialize;
+use tokio::sync::mpsc;
+
+/// A stage of a run. Phases may overlap: images build while the cluster boots.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Phase {
+    /// Look for what the host must have, and install it.
+    Setup,
+    /// Build or pull images.
+    Images,
+    /// Create the cluster.
+    Cluster,
+    /// Put images on the nodes.
+    Load,
+    /// Apply manifests.
+    Deploy,
+    /// Wait until everything is ready.
+    Ready,
+    /// The suite's own tests.
+    Specs,
+    /// Remove what the run made.
+    Teardown,
+}
+
+impl Phase {
+    /// Every phase, in the order of the pipeline.
+    pub const ALL: [Phase; 8] = [
+        Phase::Setup,
+        Phase::Images,
+        Phase::Cluster,
+        Phase::Load,
+        Phase::Deploy,
+        Phase::Ready,
+        Phase::Specs,
+        Phase::Teardown,
+    ];
+}
+
+impl fmt::Display for Phase {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let name = match self {
+            Phase::Setup => "setup",
+            Phase::Images => "images",
+            Phase::Cluster => "cluster",
+            Phase::Load => "load",
+            Phase::Deploy => "deploy",
+            Phase::Ready => "ready",
+            Phase::Specs => "specs",
+            Phase::Teardown => "teardown",
+        };
+        f.pad(name)
+    }
+}
+
+/// How a step ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Outcome {
+    /// It did its work.
+    Done,
+    /// There was nothing to do.
+    Unchanged,
+    /// It failed, or was abandoned because something else did.
+    Failed,
+}
+
+/// Something that happened.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum EventKind {
+    /// A step of a phase began. Steps are components, images, or the parts of a stage.
+    Started,
+    /// A step says what it is doing.
+    Progress(String),
+    /// A step ended.
+    Finished(Outcome),
+    /// Worth knowing, not a problem.
+    Note(String),
+    /// Worth acting on, though the run goes on.
+    Warning(String),
+}
+
+/// One event of a run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Event {
+    /// Monotonic time since the run began.
+    pub at: Duration,
+    /// Wall-clock time.
+    pub wall: Timestamp,
+    /// The phase that it belongs to.
+    pub phase: Phase,
+    /// The step of that phase.
+    pub step: String,
+    /// What happened.
+    pub kind: EventKind,
+}
+
+/// The sending end of a run's event stream. Clones send to the same stream.
+#[derive(Debug, Clone)]
+pub struct Events {
+    began: Instant,
+    sender: Option<mpsc::UnboundedSender<Event>>,
+}
+
+impl Events {
+    /// A new stream that begins now, and the end that reporters read.
+    #[must_use]
+    pub fn channel() -> (Events, mpsc::UnboundedReceiver<Event>) {
+        let (sender, receiver) = mpsc::unbounded_channel();
+        (Events { began: Instant::now(), sender: Some(sender) }, receiver)
+    }
+
+    /// A stream that nobody reads.
+    #[must_use]
+    pub fn discard() -> Events {
+        Events { began: Instant::now(), sender: None }
+    }
+
+    /// Begins a step; it ends when the returned value is finished, or as failed when that is dropped.
+    #[must_use]
+    pub fn step(&self, phase: Phase, name: impl Into<String>) -> Step {
+        let step = Step { events: self.clone(), phase, name: name.into(), open: true };
+        step.send(EventKind::Started);
+        step
+    }
+
+    /// Says something worth knowing.
+    pub fn note(&self, phase: Phase, text: impl Into<String>) {
+        self.send(phase, "", EventKind::Note(text.into()));
+    }
+
+    /// Says something worth acting on.
+    pub fn warn(&self, phase: Phase, text: impl Into<String>) {
+        self.send(phase, "", EventKind::Warning(text.into()));
+    }
+
+    fn send(&self, phase: Phase, step: &str, kind: EventKind) {
+        if let Some(sender) = &self.sender {
+            let event = Event { at: self.began.elapsed(), wall: Timestamp::now(), phase, step: step.into(), kind };
+            // A reporter that went away must not stop the run.
+            let _ = sender.send(event);
+        }
+    }
+}
+
+/// A step that has begun. Dropping it unfinished reports it as failed.
+#[derive(Debug)]
+pub struct Step {
+    events: Events,
+    phase: Phase,
+    name: String,
+    open: bool,
+}
+
+impl Step {
+    /// Says what the step is doing now.
+    pub fn progress(&self, message: impl Into<String>) {
+        self.send(EventKind::Progress(message.into()));
+    }
+
+    /// The step did its work.
+    pub fn done(self) {
+        self.finish(Outcome::Done);
+    }
+
+    /// The step found nothing to do.
+    pub fn unchanged(self) {
+        self.finish(Outcome::Unchanged);
+    }
+
+    /// Ends the step.
+    pub fn finish(mut self, outcome: Outcome) {
+        self.open = false;
+        self.send(EventKind::Finished(outcome));
+    }
+
+    fn send(&self, kind: EventKind) {
+        self.events.send(self.phase, &self.name, kind);
+    }
+}
+
+impl Drop for Step {
+    fn drop(&mut self) {
+        if self.open {
+            self.send(EventKind::Finished(Outcome::Failed));
+        }
+    }
+}
