@@ -1,5 +1,22 @@
 //! Readiness: one watch, one deadline, a verdict for every object.
+//!
+//! [`Readiness::start`] opens the run's watches, before anything is applied. Whoever applies a component tells it what
+//! to [`expect`](Readiness::expect), and anyone may [`wait_for_all_ready`](Readiness::wait_for_all_ready): the answer
+//! is [`AllReady`], or [`NotReady`] with the reason. [`survey`] answers the same question once, without waiting.
+//!
+//! Inside, from the outside in: `readiness` is the handle, `tracker` the task behind it, `watch` brings what the API
+//! server says into the `world`, and `rules` are pure functions that judge what they find there.
 
+mod grace;
+mod not_ready;
+mod probe;
+mod readiness;
+mod survey;
 mod verdict;
 
+pub use grace::Grace;
+pub use not_ready::{LogTail, NotReady, Unready, UnreadyObject};
+pub use probe::{Ask, Probe};
+pub use readiness::{AllReady, Readiness, ReadyComponent, Settings};
+pub use survey::{ComponentStatus, Expectation, survey};
 pub use verdict::Verdict;
