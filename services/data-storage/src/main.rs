@@ -1,2 +1,6 @@
-//! placeholder
-fn main() {}
+//! The DataStorage service.
+
+#[tokio::main]
+async fn main() -> anyhow::Result<()> {
+    data_storage::run().await
+}

@@ -1,2 +1,6 @@
-//! placeholder
-fn main() {}
+//! The HolmesGPT-API service.
+
+#[tokio::main]
+async fn main() -> anyhow::Result<()> {
+    holmesgpt_api::run().await
+}

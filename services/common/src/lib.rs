@@ -1,0 +1,21 @@
+//! What the services of the reference stack have in common, so that each of them reads as its own story.
+//!
+//! A service starts in this order: [`telemetry::init`], [`config::load`], a [`Readiness`] with one [`Check`] per
+//! dependency, [`Shutdown::install`], and then [`http::serve`]: it listens from the first moment and says through its
+//! readiness what it still waits for. Dependencies are kept with [`retry::keep_checking`], which never gives up.
+
+pub mod config;
+pub mod fields;
+pub mod http;
+pub mod metrics;
+#[cfg(feature = "postgres")]
+pub mod postgres;
+pub mod problem;
+pub mod readiness;
+pub mod retry;
+pub mod shutdown;
+pub mod telemetry;
+
+pub use problem::Problem;
+pub use readiness::{Check, Readiness};
+pub use shutdown::Shutdown;

@@ -1,0 +1,108 @@
+//! PostgreSQL as the services use it: a pool that may be made before the database is there, and migrations under a lock.
+
+use std::{path::PathBuf, time::Duration};
+
+use anyhow::{Context, Result};
+use serde::Deserialize;
+use sqlx::{
+    Connection, PgConnection, PgPool,
+    migrate::Migrator,
+    postgres::{PgConnectOptions, PgPoolOptions, PgSslMode},
+};
+
+use crate::config::Secret;
+
+/// Where the database is and how much of it a service may use.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PostgresConfig {
+    /// Host name or address.
+    pub host: String,
+    /// TCP port.
+    #[serde(default = "default_port")]
+    pub port: u16,
+    /// Database name.
+    pub database: String,
+    /// Role to connect as.
+    pub user: String,
+    /// File that has the role's password.
+    pub password_file: PathBuf,
+    /// Schema that the service's tables live in; made when it is not there.
+    #[serde(default = "default_schema")]
+    pub schema: String,
+    /// Most connections at a time.
+    #[serde(default = "default_max_connections")]
+    pub max_connections: u32,
+    /// A connection is replaced after this many seconds.
+    #[serde(default = "default_recycle_seconds")]
+    pub recycle_seconds: u64,
+}
+
+fn default_port() -> u16 {
+    5432
+}
+
+fn default_schema() -> String {
+    "public".to_owned()
+}
+
+fn default_max_connections() -> u32 {
+    10
+}
+
+fn default_recycle_seconds() -> u64 {
+    3600
+}
+
+/// One service's access to the database.
+#[derive(Clone, Debug)]
+pub struct Postgres {
+    pool: PgPool,
+    options: PgConnectOptions,
+    schema: String,
+}
+
+impl Postgres {
+    /// Prepares the access; nothing is connected yet.
+    ///
+    /// # Errors
+    /// When the password cannot be read.
+    pub fn new(config: &PostgresConfig, application: &str) -> Result<Self> {
+        let password = Secret::from_file(&config.password_file)?;
+        let options = PgConnectOptions::new_without_pgpass()
+            .host(&config.host)
+            .port(config.port)
+            .database(&config.database)
+            .username(&config.user)
+            .password(password.expose())
+            .ssl_mode(PgSslMode::Disable)
+            .application_name(application)
+            .options([("search_path", config.schema.as_str())]);
+        let pool = PgPoolOptions::new()
+            .max_connections(config.max_connections)
+            .max_lifetime(Duration::from_secs(config.recycle_seconds))
+            // A request that cannot have a connection soon is better answered than kept.
+            .acquire_timeout(Duration::from_secs(2))
+            .connect_lazy_with(options.clone());
+        Ok(Self { pool, options, schema: config.schema.clone() })
+    }
+
+    /// The pool.
+    pub fn pool(&self) -> &PgPool {
+        &self.pool
+    }
+
+    /// Brings the schema up to date. Instances that start together take turns under PostgreSQL's advisory lock; a
+    /// connection of its own is used, so that the lock goes with it whatever happens.
+    ///
+    /// # Errors
+    /// When the database is away or a migration fails.
+    pub async fn migrate(&self, mut migrator: Migrator) -> Result<()> {
+        let mut connection = PgConnection::connect_with(&self.options).await.context("cannot connect")?;
+        if self.schema != "public" {
+            migrator.create_schema(self.schema.clone());
+        }
+        migrator.run_direct(None, &mut connection, false).await.context("cannot migrate")?;
+        connection.close().await.context("cannot close")
+    }
+}

@@ -1,0 +1,21 @@
+//! Logs: one line per event on standard output, JSON for machines and plain text for people.
+
+use std::{env, io::IsTerminal};
+
+use tracing_subscriber::EnvFilter;
+
+/// Starts logging. `RUST_LOG` chooses what is logged (default `info`), `LOG_FORMAT=json|plain` how (default: plain on a
+/// terminal, JSON elsewhere). A second call does nothing, so that tests may call it too.
+pub fn init() {
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
+    let builder = tracing_subscriber::fmt().with_env_filter(filter);
+    let json = match env::var("LOG_FORMAT").as_deref() {
+        Ok("json") => true,
+        Ok("plain") => false,
+        _ => !std::io::stdout().is_terminal(),
+    };
+    let result = if json { builder.json().flatten_event(true).try_init() } else { builder.try_init() };
+    if result.is_err() {
+        tracing::debug!("logging was already started");
+    }
+}

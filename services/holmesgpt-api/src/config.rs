@@ -1,0 +1,59 @@
+//! What `/etc/holmesgpt-api/config.yaml` says; `HAPI__DATABASE__HOST=…` overrides `database.host`.
+
+use std::net::SocketAddr;
+
+use serde::Deserialize;
+use serde_json::{Value, json};
+use service_common::postgres::PostgresConfig;
+
+/// The whole configuration.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// Where the API listens.
+    #[serde(default = "default_listen")]
+    pub listen: SocketAddr,
+    /// Who investigates.
+    #[serde(default)]
+    pub llm: LlmKind,
+    /// How long the mock takes over `MOCK_SLOW`, in milliseconds.
+    #[serde(default = "default_mock_slow_ms")]
+    pub mock_slow_ms: u64,
+    /// PostgreSQL, where the investigations are kept.
+    pub database: PostgresConfig,
+}
+
+/// The language models that can be configured.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LlmKind {
+    /// Deterministic answers by type of signal.
+    #[default]
+    Mock,
+}
+
+impl Config {
+    /// The configuration as `/config` shows it: no secrets, nor where they are kept.
+    pub fn public(&self) -> Value {
+        json!({
+            "listen": self.listen.to_string(),
+            "llm": match self.llm { LlmKind::Mock => "mock" },
+            "mock_slow_ms": self.mock_slow_ms,
+            "database": {
+                "host": self.database.host,
+                "port": self.database.port,
+                "database": self.database.database,
+                "schema": self.database.schema,
+                "max_connections": self.database.max_connections,
+            },
+        })
+    }
+}
+
+fn default_listen() -> SocketAddr {
+    SocketAddr::from(([0, 0, 0, 0], 8080))
+}
+
+fn default_mock_slow_ms() -> u64 {
+    3000
+}
