@@ -2,7 +2,9 @@
 
 pub mod config;
 pub mod exec;
+pub mod folders;
 pub mod object;
 pub mod plan;
 pub mod ready;
 pub mod report;
+pub mod setup;

@@ -2,4 +2,4 @@
 
 mod event;
 
-pub use event::{Event, EventKind, Events, Outcome, Phase, Step};
+pub use event::{Event, EventKind, Events, Outcome, Phase, Step, StepHandle};

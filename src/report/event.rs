@@ -164,6 +164,12 @@ impl Step {
         self.send(EventKind::Progress(message.into()));
     }
 
+    /// Something that can say what the step is doing from elsewhere, such as the thread that reads a program's output.
+    #[must_use]
+    pub fn handle(&self) -> StepHandle {
+        StepHandle { events: self.events.clone(), phase: self.phase, name: self.name.clone() }
+    }
+
     /// The step did its work.
     pub fn done(self) {
         self.finish(Outcome::Done);
@@ -190,5 +196,20 @@ impl Drop for Step {
         if self.open {
             self.send(EventKind::Finished(Outcome::Failed));
         }
+    }
+}
+
+/// Says what a step is doing, without owning its end.
+#[derive(Debug, Clone)]
+pub struct StepHandle {
+    events: Events,
+    phase: Phase,
+    name: String,
+}
+
+impl StepHandle {
+    /// Says what the step is doing now.
+    pub fn progress(&self, message: impl Into<String>) {
+        self.events.send(self.phase, &self.name, EventKind::Progress(message.into()));
     }
 }

@@ -1,0 +1,120 @@
+//! What the host's kernel and disks offer: disk, memory, inotify, open files, cgroups.
+
+use std::path::Path;
+
+use super::{Finding, Remedy};
+use crate::folders::Folders;
+
+const GIB: u64 = 1 << 30;
+
+/// Everything is read from files, so that looking costs nothing.
+pub(super) fn look(folders: &Folders) -> Vec<Finding> {
+    vec![disk(folders), memory(), inotify(), open_files(), cgroup(), modules()]
+}
+
+fn disk(folders: &Folders) -> Finding {
+    let existing = folders.cache.ancestors().find(|path| path.exists()).unwrap_or(Path::new("/"));
+    let Ok(stat) = rustix::fs::statvfs(existing) else {
+        return Finding::advice("disk", "free space is unknown", format!("10 GiB free at {}", existing.display()));
+    };
+    judge_disk(stat.f_bavail * stat.f_frsize, existing)
+}
+
+fn judge_disk(free: u64, at: &Path) -> Finding {
+    let found = format!("{:.1} GiB free at {}", free as f64 / GIB as f64, at.display());
+    match free {
+        // A node image, its cluster and the components' images take some 5 GiB.
+        0..=4_294_967_295 => {
+            let remedy = "free at least 5 GiB, or set XDG_CACHE_HOME to a larger disk";
+            Finding::missing("disk", found, Remedy::ByHand(remedy.into()))
+        }
+        _ if free < 10 * GIB => Finding::advice("disk", found, "10 GiB for building images from packages"),
+        _ => Finding::met("disk", found),
+    }
+}
+
+fn memory() -> Finding {
+    let text = fs_err::read_to_string("/proc/meminfo").unwrap_or_default();
+    let available = text.lines().find_map(|line| line.strip_prefix("MemAvailable:")).and_then(|rest| {
+        let kib: u64 = rest.split_whitespace().next()?.parse().ok()?;
+        Some(kib << 10)
+    });
+    match available {
+        None => Finding::advice("memory", "cannot be read", "2 GiB available"),
+        Some(bytes) => {
+            let found = format!("{:.1} GiB available", bytes as f64 / GIB as f64);
+            if bytes < 3 * GIB / 2 {
+                Finding::missing(
+                    "memory",
+                    found,
+                    Remedy::ByHand("free at least 2 GiB; one node needs about 1.5".into()),
+                )
+            } else {
+                Finding::met("memory", found)
+            }
+        }
+    }
+}
+
+fn inotify() -> Finding {
+    let instances = number("/proc/sys/fs/inotify/max_user_instances");
+    let watches = number("/proc/sys/fs/inotify/max_user_watches");
+    let found = format!("{instances} instances, {watches} watches");
+    if instances < 512 || watches < 65_536 {
+        // Enough for one cluster of one node, which is what a run makes.
+        let better =
+            "sysctl fs.inotify.max_user_instances=512 fs.inotify.max_user_watches=524288, for several clusters at once";
+        return Finding::advice("inotify", found, better);
+    }
+    Finding::met("inotify", found)
+}
+
+fn open_files() -> Finding {
+    let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile).maximum.unwrap_or(u64::MAX);
+    if limit < 4096 {
+        let remedy = "raise the hard limit of open files to at least 4096 (ulimit -Hn)";
+        return Finding::missing("files", format!("at most {limit} open files"), Remedy::ByHand(remedy.into()));
+    }
+    Finding::met("files", format!("at most {limit} open files"))
+}
+
+fn cgroup() -> Finding {
+    let version = if Path::new("/sys/fs/cgroup/cgroup.controllers").exists() {
+        "version 2"
+    } else if Path::new("/sys/fs/cgroup/memory").exists() {
+        "version 1"
+    } else {
+        let remedy = "mount the control groups as your distribution does";
+        return Finding::missing("cgroup", "not mounted", Remedy::ByHand(remedy.into()));
+    };
+    Finding::met("cgroup", version)
+}
+
+/// kind mounts this folder into every node; a host without kernel modules may lack it.
+fn modules() -> Finding {
+    const PATH: &str = "/lib/modules";
+    if Path::new(PATH).is_dir() {
+        return Finding::met("modules", format!("{PATH} exists"));
+    }
+    Finding::missing("modules", format!("{PATH} does not exist"), Remedy::Folder(PATH))
+}
+
+fn number(path: &str) -> u64 {
+    fs_err::read_to_string(path).ok().and_then(|text| text.trim().parse().ok()).unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::setup::State;
+
+    #[test]
+    fn a_nearly_full_disk_is_refused_with_its_remedy() {
+        let at = Path::new("/var");
+        assert!(matches!(judge_disk(50 * GIB, at).state, State::Met(_)));
+        assert!(matches!(judge_disk(6 * GIB, at).state, State::Advice { .. }));
+        let finding = judge_disk(GIB, at);
+        assert!(finding.needs_a_person());
+        assert!(finding.to_string().contains("1.0 GiB free at /var; remedy: free at least 5 GiB"));
+    }
+}

@@ -1,0 +1,103 @@
+//! What mends a missing prerequisite.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use super::{Finding, SetupError, State};
+use crate::exec::Cmd;
+use crate::folders::Folders;
+use crate::report::Step;
+
+/// What mends a missing prerequisite.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Remedy {
+    /// Debian or Ubuntu packages.
+    Packages(&'static [&'static str]),
+    /// A command of a Go module, built into the cache folder.
+    GoInstall {
+        /// `module@version`.
+        module: String,
+        /// Folder that receives the binary.
+        into: PathBuf,
+    },
+    /// A folder that must exist, though it may be empty.
+    Folder(&'static str),
+    /// Nothing now: it can be judged once the others are applied.
+    AfterOthers,
+    /// Only a person can do it: what to do.
+    ByHand(String),
+}
+
+impl fmt::Display for Remedy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Remedy::Packages(packages) => {
+                write!(f, "{}apt-get install -y --no-install-recommends {}", sudo_prefix(), packages.join(" "))
+            }
+            Remedy::GoInstall { module, into } => write!(f, "GOBIN={} go install {module}", into.display()),
+            Remedy::Folder(path) => write!(f, "{}mkdir -p {path}", sudo_prefix()),
+            Remedy::AfterOthers => f.write_str("none yet, it is tried after the others"),
+            Remedy::ByHand(text) => f.write_str(text),
+        }
+    }
+}
+
+/// Applies `finding`'s remedy.
+pub(super) async fn apply(finding: &Finding, folders: &Folders, step: &Step) -> Result<(), SetupError> {
+    let State::Missing { remedy, .. } = &finding.state else { return Ok(()) };
+    let failed = |source| SetupError::Remedy { name: finding.name, source };
+    let say = || {
+        let step = step.handle();
+        move |line: &str| step.progress(line)
+    };
+    match remedy {
+        Remedy::Packages(packages) => {
+            as_root(["apt-get", "update", "-q"]).stream(say()).await.map_err(failed)?;
+            let install = ["apt-get", "install", "-q", "-y", "--no-install-recommends"];
+            let command = as_root(install.iter().chain(packages.iter()).copied());
+            command.env("DEBIAN_FRONTEND", "noninteractive").stream(say()).await.map_err(failed)
+        }
+        Remedy::GoInstall { module, into } => {
+            // Built aside and moved when whole: an interrupted build is never taken for a tool.
+            let file = |source| SetupError::File { name: finding.name, source };
+            fs_err::create_dir_all(&folders.cache).map_err(file)?;
+            let aside = tempfile::tempdir_in(&folders.cache).map_err(file)?;
+            let build = Cmd::new("go", ["install", module]).env("GOBIN", aside.path()).env("CGO_ENABLED", "0");
+            build.stream(say()).await.map_err(failed)?;
+            publish_folder(aside, into).map_err(file)
+        }
+        Remedy::Folder(path) => as_root(["mkdir", "-p", path]).stream(say()).await.map_err(failed),
+        Remedy::AfterOthers | Remedy::ByHand(_) => Ok(()),
+    }
+}
+
+fn publish_folder(aside: tempfile::TempDir, into: &Path) -> std::io::Result<()> {
+    if let Some(parent) = into.parent() {
+        fs_err::create_dir_all(parent)?;
+    }
+    match fs_err::rename(aside.path(), into) {
+        // Somebody else was faster: theirs is as good.
+        Err(_) if into.exists() => Ok(()),
+        Ok(()) => {
+            let _ = aside.keep();
+            Ok(())
+        }
+        Err(error) => Err(error),
+    }
+}
+
+fn is_root() -> bool {
+    rustix::process::geteuid().is_root()
+}
+
+fn sudo_prefix() -> &'static str {
+    if is_root() { "" } else { "sudo " }
+}
+
+fn as_root<'a>(argv: impl IntoIterator<Item = &'a str>) -> Cmd {
+    let mut argv = argv.into_iter();
+    if is_root() {
+        return Cmd::new(argv.next().unwrap_or_default(), argv);
+    }
+    Cmd::new("sudo", argv).foreground()
+}
