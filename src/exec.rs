@@ -136,7 +136,7 @@ impl Cmd {
     pub fn detach(&self) -> Result<std::io::PipeWriter, ExecError> {
         let start = |source| ExecError::Start { command: self.to_string(), source };
         let (reader, writer) = std::io::pipe().map_err(start)?;
-        self.expression().stdin_file(reader).start().map_err(start)?;
+        self.expression().stdin_file(reader).stdout_null().stderr_null().start().map_err(start)?;
         Ok(writer)
     }
 

@@ -3,10 +3,10 @@
 use std::fmt;
 
 use kube::core::{DynamicObject, GroupVersionKind};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// Names one object in a cluster.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ObjectRef {
     /// `group/version`, or `version` in the core group.
@@ -14,7 +14,7 @@ pub struct ObjectRef {
     /// The kind, such as `Deployment`.
     pub kind: String,
     /// The namespace; none for cluster-scoped objects.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub namespace: Option<String>,
     /// The name.
     pub name: String,
@@ -49,7 +49,7 @@ impl fmt::Display for ObjectRef {
 }
 
 /// An object that was applied, and that a run therefore waits for.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Applied {
     /// Its name.
     pub object: ObjectRef,

@@ -1,0 +1,188 @@
+//! Clusters made by kind.
+
+use std::path::Path;
+
+use jiff::Timestamp;
+use serde_json::{Value, json};
+use tokio::sync::oneshot;
+
+use super::{ClusterError, Node, Record, Records, kind_config, ports};
+use crate::config::ProviderKind;
+use crate::images::Nodes;
+use crate::plan::Plan;
+use crate::report::Step;
+use crate::setup::{EngineKind, Host};
+
+/// kind labels containers with the cluster's name, and volumes with the node's, with this key.
+const LABEL: &str = "io.x-k8s.kind.cluster";
+
+/// A network of our own, so that we can tell that it is ours to remove.
+const NETWORK: &str = "kind-harness";
+
+/// Makes clusters with kind, on the host's engine.
+#[derive(Debug, Clone)]
+pub struct Kind {
+    host: Host,
+}
+
+impl Kind {
+    /// kind on `host`.
+    #[must_use]
+    pub fn new(host: Host) -> Kind {
+        Kind { host }
+    }
+
+    /// The node containers of cluster `name`, whoever made it, and whether all of them run.
+    ///
+    /// # Errors
+    /// When the engine does not say.
+    pub async fn find(&self, name: &str) -> Result<(Vec<Node>, bool), ClusterError> {
+        let filter = format!("label={LABEL}={name}");
+        let list = ["ps", "-a", "--no-trunc", "--filter", &filter, "--format", "{{.ID}} {{.Names}} {{.State}}"];
+        let text = self.host.engine.command(list).output().await;
+        let text = text.map_err(ClusterError::command("listing node containers"))?;
+        let mut running = true;
+        let nodes = text.lines().filter_map(|line| {
+            let mut words = line.split_whitespace();
+            let node = Node { id: words.next()?.into(), name: words.next()?.into() };
+            running &= words.next().is_some_and(|state| state.eq_ignore_ascii_case("running"));
+            Some(node)
+        });
+        Ok((nodes.collect(), running))
+    }
+
+    /// The nodes of cluster `name`, to load images into.
+    ///
+    /// # Errors
+    /// When the engine does not list them.
+    pub async fn nodes(&self, name: &str) -> Result<Nodes, ClusterError> {
+        let (nodes, _) = self.find(name).await?;
+        Ok(Nodes { engine: self.host.engine.clone(), names: nodes.into_iter().map(|node| node.name).collect() })
+    }
+
+    /// Creates the cluster that `plan` names. `nodes_up` is told as soon as its nodes take images, which is long before
+    /// its API server answers.
+    ///
+    /// # Errors
+    /// When a port is taken, kind's configuration is wrong, or kind fails. What was made so far is for the caller to
+    /// remove, with [`Kind::delete`].
+    pub async fn create(
+        &self,
+        plan: &Plan,
+        name: &str,
+        records: &Records,
+        image: Option<&str>,
+        nodes_up: oneshot::Sender<()>,
+        step: &Step,
+    ) -> Result<Record, ClusterError> {
+        let reserved = ports::reserve(plan.components())?;
+        let config = kind_config::complete(read_config(plan)?, plan.components(), &reserved.ports, image.is_some());
+        let config = config.map_err(|why| ClusterError::KindConfig { path: config_path(plan), why })?;
+        let (folder, failed) = (records.folder(), || ClusterError::file("preparing the cluster's folder"));
+        fs_err::create_dir_all(folder).map_err(failed())?;
+        let config_file = folder.join("kind-config.json");
+        crate::folders::publish(&config_file, &config.to_string()).map_err(failed())?;
+
+        let mut command = self.host.kind(["create", "cluster", "--name", name, "--config"]).arg(&config_file);
+        command = command.arg("--kubeconfig").arg(records.kubeconfig());
+        if let Some(image) = image {
+            command = command.arg("--image").arg(image);
+        }
+        command =
+            command.env("KIND_EXPERIMENTAL_PODMAN_NETWORK", NETWORK).env("KIND_EXPERIMENTAL_DOCKER_NETWORK", NETWORK);
+        let ports = reserved.ports.clone();
+        // The engine takes the ports from here on.
+        drop(reserved);
+        let (say, mut nodes_up) = (step.handle(), Some(nodes_up));
+        let created = command.stream(move |line| {
+            say.progress(line.trim().trim_start_matches(['•', '✓']).trim());
+            if line.contains('✓')
+                && line.contains("Preparing nodes")
+                && let Some(nodes_up) = nodes_up.take()
+            {
+                let _ = nodes_up.send(());
+            }
+        });
+        created.await.map_err(ClusterError::command(format!("creating cluster {name}")))?;
+        let (nodes, _) = self.find(name).await?;
+        Ok(Record {
+            name: name.into(),
+            suite: plan.path().into(),
+            namespace: plan.suite().namespace.clone(),
+            provider: ProviderKind::Kind,
+            context: None,
+            engine: Some(self.host.engine.clone()),
+            nodes,
+            ports,
+            created: Timestamp::now(),
+            deployment: None,
+        })
+    }
+
+    /// Removes cluster `name`: containers, volumes, and our network when nobody else uses it. Removing what is not
+    /// there is no error.
+    ///
+    /// # Errors
+    /// When the engine refuses; what could not be removed is named.
+    pub async fn delete(&self, name: &str) -> Result<(), ClusterError> {
+        let engine = &self.host.engine;
+        let (nodes, _) = self.find(name).await?;
+        if !nodes.is_empty() {
+            // Nothing in a node is worth a graceful end, and kind's own delete takes four seconds for one.
+            let remove = match engine.kind {
+                EngineKind::Podman => engine.command(["rm", "-f", "-t", "0", "-v"]),
+                EngineKind::Docker | EngineKind::Nerdctl => engine.command(["rm", "-f", "-v"]),
+            };
+            let remove = nodes.iter().fold(remove, |remove, node| remove.arg(&node.id));
+            remove.output().await.map_err(ClusterError::command(format!("removing the nodes of cluster {name}")))?;
+        }
+        for node in &nodes {
+            let filter = format!("label={LABEL}={}", node.name);
+            let list = engine.command(["volume", "ls", "-q", "--filter", &filter]).output().await;
+            let volumes = list.map_err(ClusterError::command(format!("listing the volumes of {}", node.name)))?;
+            if !volumes.is_empty() {
+                let remove = engine.command(["volume", "rm", "-f"].into_iter().chain(volumes.lines()));
+                let failed = ClusterError::command(format!("removing the volumes of {}", node.name));
+                remove.output().await.map_err(failed)?;
+            }
+        }
+        // Refused while another cluster uses it, and that one will remove it.
+        let _ = engine.command(["network", "rm", NETWORK]).output().await;
+        Ok(())
+    }
+}
+
+fn config_path(plan: &Plan) -> String {
+    plan.suite().cluster.config.clone().unwrap_or_else(|| "kind's default".into())
+}
+
+fn read_config(plan: &Plan) -> Result<Value, ClusterError> {
+    let Some(path) = &plan.suite().cluster.config else { return Ok(json!({})) };
+    let text =
+        fs_err::read_to_string(plan.resolve(path)).map_err(ClusterError::file("reading kind's configuration"))?;
+    serde_saphyr::from_str(&text)
+        .map_err(|error| ClusterError::KindConfig { path: path.clone(), why: error.to_string() })
+}
+
+/// The shell script by which a detached process removes cluster `$2` of engine `$1` and folder `$3`: the same acts as
+/// [`Kind::delete`], for when none of our code runs any more.
+pub(crate) fn reaper_script(folder: &Path, engine: EngineKind, name: &str) -> Vec<std::ffi::OsString> {
+    let script = format!(
+        r#"
+        trap '' INT TERM HUP
+        read -r word && [ "$word" = keep ] && exit 0
+        pkill -KILL -f "create cluster --name $2 "
+        nodes=$("$1" ps -a --filter "label={LABEL}=$2" --format '{{{{.Names}}}}')
+        for node in $nodes; do
+            "$1" rm -f -v "$node"
+            volumes=$("$1" volume ls -q --filter "label={LABEL}=$node")
+            [ -z "$volumes" ] || "$1" volume rm -f $volumes
+        done
+        "$1" network rm {NETWORK}
+        rm -rf "$3"
+        "#
+    );
+    let mut argv: Vec<std::ffi::OsString> = vec!["-c".into(), script.into(), "kind-harness-reaper".into()];
+    argv.extend([engine.name().into(), name.into(), folder.into()]);
+    argv
+}

@@ -1,0 +1,128 @@
+//! What we add to kind's configuration: ports always, and what a node image of ours needs.
+
+use serde_json::{Value, json};
+
+use super::PortMap;
+use crate::config::Component;
+
+/// Adds to `config`, the user's own kind configuration, what only the harness knows.
+pub(super) fn complete<'a>(
+    mut config: Value,
+    components: impl IntoIterator<Item = &'a Component>,
+    ports: &PortMap,
+    own_image: bool,
+) -> Result<Value, String> {
+    let cluster = config.as_object_mut().ok_or("it is not a mapping")?;
+    cluster.entry("kind").or_insert(json!("Cluster"));
+    cluster.entry("apiVersion").or_insert(json!("kind.x-k8s.io/v1alpha4"));
+    if own_image {
+        add_own_image(cluster)?;
+    }
+    let nodes = cluster.entry("nodes").or_insert(json!([{"role": "control-plane"}]));
+    let nodes = nodes.as_array_mut().ok_or("`nodes` is not a list")?;
+    if own_image && nodes.len() > 1 {
+        return Err("the node image built from packages serves one node; use one node, or `--images registry`".into());
+    }
+    let first = nodes.first_mut().and_then(Value::as_object_mut).ok_or("`nodes` names no node")?;
+    let mappings = first.entry("extraPortMappings").or_insert(json!([]));
+    let mappings = mappings.as_array_mut().ok_or("`extraPortMappings` is not a list")?;
+    for component in components {
+        for port in &component.ports {
+            let Some(address) = ports.get(&component.name, &port.name) else { continue };
+            mappings.push(json!({
+                "containerPort": port.node,
+                "hostPort": address.port(),
+                "listenAddress": address.ip().to_string(),
+                "protocol": "TCP",
+            }));
+        }
+    }
+    Ok(config)
+}
+
+/// For the node image of `images/node`: it brings its own network, and its cluster lives for one run on one node, so
+/// that electing leaders, syncing to disk and preparing for others to join only cost time.
+fn add_own_image(cluster: &mut serde_json::Map<String, Value>) -> Result<(), String> {
+    let networking = cluster.entry("networking").or_insert(json!({}));
+    let networking = networking.as_object_mut().ok_or("`networking` is not a mapping")?;
+    networking.insert("disableDefaultCNI".into(), json!(true));
+    let patches = cluster.entry("kubeadmConfigPatches").or_insert(json!([]));
+    let patches = patches.as_array_mut().ok_or("`kubeadmConfigPatches` is not a list")?;
+    let ours = [
+        json!({
+            "kind": "ClusterConfiguration",
+            "controllerManager": {"extraArgs": {"leader-elect": "false"}},
+            "scheduler": {"extraArgs": {"leader-elect": "false"}},
+            "etcd": {"local": {"extraArgs": {"unsafe-no-fsync": "true"}}},
+        }),
+        json!({
+            "kind": "InitConfiguration",
+            "skipPhases": ["preflight", "kubelet-finalize", "show-join-command", "upload-config/kubeadm", "upload-certs"],
+        }),
+        json!({"kind": "KubeletConfiguration", "cgroupDriver": "cgroupfs", "failCgroupV1": false}),
+    ];
+    // Before the user's own, which win.
+    patches.splice(0..0, ours.iter().map(|patch| json!(patch.to_string())));
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{HostPort, Port};
+
+    fn api() -> (Component, PortMap) {
+        let port = Port { name: "http".into(), node: 30080, host: HostPort::Auto };
+        let component = Component {
+            name: "api".into(),
+            images: vec![],
+            manifests: vec![],
+            needs: vec![],
+            ports: vec![port],
+            checks: vec![],
+        };
+        let mut ports = PortMap::default();
+        ports.insert(&component, "http", "127.0.0.1:41000".parse().unwrap());
+        (component, ports)
+    }
+
+    #[test]
+    fn ports_are_mapped_and_the_users_settings_stay() {
+        let (component, ports) = api();
+        let config = json!({"kind": "Cluster", "nodes": [{"role": "control-plane", "labels": {"a": "b"}}]});
+        let complete = complete(config, [&component], &ports, false).unwrap();
+        assert_eq!(
+            complete["nodes"][0],
+            json!({
+                "role": "control-plane",
+                "labels": {"a": "b"},
+                "extraPortMappings":
+                    [{"containerPort": 30080, "hostPort": 41000, "listenAddress": "127.0.0.1", "protocol": "TCP"}],
+            })
+        );
+        assert!(complete.get("kubeadmConfigPatches").is_none(), "stock images are left as they are");
+    }
+
+    #[test]
+    fn our_image_gets_its_patches_before_the_users() {
+        let config = json!({"kubeadmConfigPatches": ["mine"], "networking": {"podSubnet": "10.0.0.0/16"}});
+        let complete = complete(config, [], &PortMap::default(), true).unwrap();
+        let patches = complete["kubeadmConfigPatches"].as_array().unwrap();
+        assert_eq!(patches.last(), Some(&json!("mine")));
+        assert!(patches[0].as_str().unwrap().contains("leader-elect"));
+        assert_eq!(complete["networking"], json!({"podSubnet": "10.0.0.0/16", "disableDefaultCNI": true}));
+    }
+
+    #[test]
+    fn what_is_no_kind_configuration_is_refused() {
+        for (config, own, why) in [
+            (json!([]), false, "not a mapping"),
+            (json!({"nodes": 1}), false, "`nodes` is not a list"),
+            (json!({"nodes": []}), false, "names no node"),
+            (json!({"nodes": [{}, {}]}), true, "serves one node"),
+        ] {
+            let error = complete(config, [], &PortMap::default(), own).unwrap_err();
+            assert!(error.contains(why), "{error}");
+        }
+    }
+}

@@ -1,0 +1,116 @@
+//! Host ports: checked before they are used, or chosen among the free ones.
+
+use std::collections::BTreeMap;
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+
+use serde::{Deserialize, Serialize};
+
+use super::ClusterError;
+use crate::config::{Component, HostPort};
+
+/// Where each component's ports are reached: component → port name → address.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct PortMap(pub BTreeMap<String, BTreeMap<String, SocketAddr>>);
+
+impl PortMap {
+    /// Address of `port` of `component`.
+    #[must_use]
+    pub fn get(&self, component: &str, port: &str) -> Option<SocketAddr> {
+        self.0.get(component)?.get(port).copied()
+    }
+
+    pub(super) fn insert(&mut self, component: &Component, port: &str, address: SocketAddr) {
+        self.0.entry(component.name.clone()).or_default().insert(port.into(), address);
+    }
+}
+
+/// Ports that nobody else can take while this lives.
+pub(super) struct Reserved {
+    pub(super) ports: PortMap,
+    _listeners: Vec<TcpListener>,
+}
+
+/// Takes every port that `components` ask for on 127.0.0.1.
+pub(super) fn reserve<'a>(components: impl IntoIterator<Item = &'a Component>) -> Result<Reserved, ClusterError> {
+    let (mut ports, mut listeners) = (PortMap::default(), Vec::new());
+    for component in components {
+        for port in &component.ports {
+            let wanted = match port.host {
+                HostPort::Auto => 0,
+                HostPort::Fixed(number) => number,
+            };
+            let named = || (component.name.clone(), port.name.clone());
+            let taken = |source: std::io::Error| {
+                let (component, name) = named();
+                match wanted {
+                    0 => ClusterError::NoPort { component, name, source },
+                    port => ClusterError::PortTaken { port, component, name, holder: holder(port) },
+                }
+            };
+            let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, wanted)).map_err(taken)?;
+            let address = listener.local_addr().map_err(taken)?;
+            ports.insert(component, &port.name, address);
+            listeners.push(listener);
+        }
+    }
+    Ok(Reserved { ports, _listeners: listeners })
+}
+
+/// The process that listens on `port`, as far as we may know.
+fn holder(port: u16) -> String {
+    find_holder(port).unwrap_or_else(|| "a process that this user may not see".into())
+}
+
+fn find_holder(port: u16) -> Option<String> {
+    use procfs::net::TcpState;
+    use procfs::process::{FDTarget, all_processes};
+
+    let v6 = procfs::net::tcp6().unwrap_or_default();
+    let sockets = procfs::net::tcp().unwrap_or_default().into_iter().chain(v6);
+    let listening = |entry: &procfs::net::TcpNetEntry| entry.state == TcpState::Listen;
+    let inode = sockets.filter(listening).find(|entry| entry.local_address.port() == port)?.inode;
+    all_processes().ok()?.flatten().find_map(|process| {
+        let holds = process.fd().ok()?.flatten().any(|fd| matches!(fd.target, FDTarget::Socket(held) if held == inode));
+        let name = process.stat().map(|stat| stat.comm).unwrap_or_default();
+        holds.then(|| format!("{name} (pid {})", process.pid()))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Port;
+
+    fn component(host: HostPort) -> Component {
+        let port = Port { name: "http".into(), node: 30080, host };
+        Component {
+            name: "api".into(),
+            images: vec![],
+            manifests: vec![],
+            needs: vec![],
+            ports: vec![port],
+            checks: vec![],
+        }
+    }
+
+    #[test]
+    fn a_taken_port_is_named_with_its_holder() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let taken = listener.local_addr().unwrap().port();
+        let Err(error) = reserve(&[component(HostPort::Fixed(taken))]) else { panic!("it is taken") };
+        let text = error.to_string();
+        assert!(text.contains(&format!("host port {taken} (component api, port http) is taken by ")), "{text}");
+        assert!(text.contains(&format!("(pid {})", std::process::id())), "{text}");
+    }
+
+    #[test]
+    fn free_ports_differ_and_stay_reserved() {
+        let (first, second) = (component(HostPort::Auto), component(HostPort::Auto));
+        let a = reserve(&[first]).unwrap();
+        let b = reserve(&[second]).unwrap();
+        let (a_port, b_port) = (a.ports.get("api", "http").unwrap(), b.ports.get("api", "http").unwrap());
+        assert_ne!(a_port, b_port);
+        assert!(reserve(&[component(HostPort::Fixed(a_port.port()))]).is_err());
+    }
+}

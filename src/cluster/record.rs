@@ -1,0 +1,188 @@
+//! What we remember of a cluster, in a folder of its own.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::path::PathBuf;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::{ClusterError, PortMap};
+use crate::config::{ImageMap, ProviderKind};
+use crate::folders::{self, Folders};
+use crate::object::Applied;
+use crate::setup::Engine;
+
+/// What we remember of a cluster. It holds no secrets; the kubeconfig beside it does.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Record {
+    /// The cluster's name.
+    pub name: String,
+    /// The suite file that it was made from.
+    pub suite: PathBuf,
+    /// Namespace of its components.
+    pub namespace: String,
+    /// Who made it.
+    pub provider: ProviderKind,
+    /// Kubeconfig context, when it is not the file's current one.
+    pub context: Option<String>,
+    /// Engine that runs its nodes.
+    pub engine: Option<Engine>,
+    /// Its node containers.
+    pub nodes: Vec<Node>,
+    /// Where the components' ports are reached.
+    pub ports: PortMap,
+    /// When it was created.
+    pub created: Timestamp,
+    /// What runs in it, once everything in it was ready.
+    pub deployment: Option<Deployment>,
+}
+
+/// A node's container.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Node {
+    /// Its name, which the next cluster of the same name has again.
+    pub name: String,
+    /// Its identity, which no other container has.
+    pub id: String,
+}
+
+/// What runs in a cluster.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Deployment {
+    /// Digest of the plan.
+    pub plan: String,
+    /// Images, component by component.
+    pub images: BTreeMap<String, ImageMap>,
+    /// Objects, component by component.
+    pub objects: BTreeMap<String, Vec<Applied>>,
+}
+
+/// Reads and writes records. While it lives, no other run works on the same cluster.
+#[derive(Debug)]
+pub struct Records {
+    folder: PathBuf,
+    _lock: File,
+}
+
+impl Records {
+    /// Takes the folder of cluster `name` for this run.
+    ///
+    /// # Errors
+    /// [`ClusterError::Busy`] when another run has it.
+    pub fn lock(folders: &Folders, name: &str) -> Result<Records, ClusterError> {
+        let failed = |source| ClusterError::File { what: format!("locking cluster {name}"), source };
+        let locks = folders.state.join("locks");
+        fs_err::create_dir_all(&locks).map_err(failed)?;
+        // Not in the cluster's folder: that one is deleted while the lock is held.
+        let lock = File::create(locks.join(name)).map_err(failed)?;
+        match lock.try_lock() {
+            Ok(()) => Ok(Records { folder: folders.cluster(name), _lock: lock }),
+            Err(std::fs::TryLockError::WouldBlock) => Err(ClusterError::Busy { name: name.into() }),
+            Err(std::fs::TryLockError::Error(source)) => Err(failed(source)),
+        }
+    }
+
+    /// The cluster's own folder.
+    #[must_use]
+    pub fn folder(&self) -> &std::path::Path {
+        &self.folder
+    }
+
+    /// The cluster's own kubeconfig.
+    #[must_use]
+    pub fn kubeconfig(&self) -> PathBuf {
+        self.folder.join("kubeconfig")
+    }
+
+    /// What is remembered; none when there is no such cluster.
+    ///
+    /// # Errors
+    /// When it cannot be read. A record that another version wrote counts as none.
+    pub fn read(&self) -> Result<Option<Record>, ClusterError> {
+        read(&self.folder)
+    }
+
+    /// Remembers `record`.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn write(&self, record: &Record) -> Result<(), ClusterError> {
+        let failed = || ClusterError::file(format!("remembering cluster {}", record.name));
+        let text = serde_json::to_string_pretty(record).map_err(std::io::Error::other).map_err(failed())?;
+        folders::publish(&self.folder.join(FILE), &text).map_err(failed())
+    }
+
+    /// Forgets the cluster, kubeconfig included.
+    ///
+    /// # Errors
+    /// When its folder cannot be removed.
+    pub fn forget(&self) -> Result<(), ClusterError> {
+        match fs_err::remove_dir_all(&self.folder) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                Err(ClusterError::file("forgetting the cluster")(error))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// What is remembered of cluster `name`, by somebody who only looks.
+    ///
+    /// # Errors
+    /// As [`Records::read`].
+    pub fn peek(folders: &Folders, name: &str) -> Result<Option<Record>, ClusterError> {
+        read(&folders.cluster(name))
+    }
+}
+
+const FILE: &str = "cluster.json";
+
+fn read(folder: &std::path::Path) -> Result<Option<Record>, ClusterError> {
+    match fs_err::read_to_string(folder.join(FILE)) {
+        Ok(text) => Ok(serde_json::from_str(&text).ok()),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(source) => Err(ClusterError::File { what: "reading what is remembered of the cluster".into(), source }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn two_runs_never_work_on_one_cluster() {
+        let home = tempfile::tempdir().unwrap();
+        let folders = Folders { cache: home.path().into(), state: home.path().into() };
+        let first = Records::lock(&folders, "a").unwrap();
+        assert!(matches!(Records::lock(&folders, "a"), Err(ClusterError::Busy { .. })));
+        Records::lock(&folders, "b").unwrap();
+        drop(first);
+        Records::lock(&folders, "a").unwrap();
+    }
+
+    #[test]
+    fn what_is_written_is_read_and_forgotten() {
+        let home = tempfile::tempdir().unwrap();
+        let folders = Folders { cache: home.path().into(), state: home.path().into() };
+        let records = Records::lock(&folders, "a").unwrap();
+        assert_eq!(records.read().unwrap(), None);
+        let record = Record {
+            name: "a".into(),
+            suite: "e2e.yaml".into(),
+            namespace: "ns".into(),
+            provider: ProviderKind::Kind,
+            context: None,
+            engine: None,
+            nodes: vec![Node { name: "a-control-plane".into(), id: "1f".into() }],
+            ports: PortMap::default(),
+            created: Timestamp::UNIX_EPOCH,
+            deployment: None,
+        };
+        records.write(&record).unwrap();
+        assert_eq!(Records::peek(&folders, "a").unwrap(), Some(record));
+        records.forget().unwrap();
+        records.forget().unwrap();
+        assert_eq!(records.read().unwrap(), None);
+    }
+}

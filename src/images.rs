@@ -1,0 +1,91 @@
+//! Images: where they come from, how they are built, and how nodes get those that they lack.
+//!
+//! [`ImageBuilds::begin`] starts every build in the background and returns at once; the node image is awaited before
+//! the cluster is created, a component's images before that component is loaded. Every image built here is tagged
+//! with a hash of what went into it, so an image that exists is never built again, and never stale.
+
+mod builds;
+mod cargo;
+mod load;
+mod recipe;
+mod source;
+
+use thiserror::Error;
+
+pub use builds::{ComponentImages, ImageBuilds};
+pub use load::Nodes;
+pub use source::{Choice, decide};
+
+use crate::exec::ExecError;
+
+/// Why an image is not there.
+#[derive(Debug, Error)]
+pub enum ImageError {
+    /// A recipe's folder cannot be read.
+    #[error("cannot read the recipe in {folder}")]
+    Recipe {
+        /// The recipe's folder.
+        folder: String,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// A recipe is there, but its build failed.
+    #[error("building {image} failed")]
+    Build {
+        /// The image.
+        image: String,
+        /// Why, with the last lines of the build's output.
+        #[source]
+        source: ExecError,
+    },
+    /// Cargo built nothing that could become the image.
+    #[error("cargo package {package} has no binary of that name, so no image can be made of it")]
+    NoBinary {
+        /// The package.
+        package: String,
+    },
+    /// The image cannot be pulled.
+    #[error("pulling {image} failed; where no registry can be reached, `--images packages` builds images from recipes")]
+    Pull {
+        /// The image.
+        image: String,
+        /// Why.
+        #[source]
+        source: ExecError,
+    },
+    /// Without a registry there is no way to get the image.
+    #[error(
+        "{image} has no recipe, and images come from packages; give it a `recipe` in e2e.yaml, or use `--images registry`"
+    )]
+    NoRecipe {
+        /// The image.
+        image: String,
+    },
+    /// The image could not be put on a node.
+    #[error("loading {images} into {node} failed")]
+    Load {
+        /// The images, separated by commas.
+        images: String,
+        /// The node.
+        node: String,
+        /// Why.
+        #[source]
+        source: ExecError,
+    },
+    /// The engine does not say which images it has.
+    #[error("cannot list the engine's images")]
+    List(#[source] ExecError),
+    /// An intermediate file could not be written.
+    #[error("cannot prepare the build of {image}")]
+    File {
+        /// The image.
+        image: String,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// A build that others waited for ended without a result.
+    #[error("the build was abandoned")]
+    Abandoned,
+}

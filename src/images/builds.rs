@@ -1,0 +1,241 @@
+//! Every image of a run, built or pulled in the background, each at most once.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use futures::FutureExt;
+use futures::future::{BoxFuture, Shared};
+use sha2::{Digest, Sha256};
+use tokio::sync::Semaphore;
+use tokio_util::task::AbortOnDropHandle;
+
+use super::recipe::Recipe;
+use super::{ImageError, cargo};
+use crate::config::{Component, ImageMap, ImageSource};
+use crate::plan::Plan;
+use crate::report::{Events, Outcome, Phase};
+use crate::setup::Host;
+
+/// A result that many may await; the work goes on in the background and ends when nobody holds it.
+type Task<T> = Shared<BoxFuture<'static, Result<T, Arc<ImageError>>>>;
+
+/// The images of one component: what its manifests write, and what stands there in the cluster.
+pub type ComponentImages = ImageMap;
+
+/// All images of a run, on their way.
+pub struct ImageBuilds {
+    node: Option<Task<String>>,
+    components: BTreeMap<String, Task<ComponentImages>>,
+}
+
+impl ImageBuilds {
+    /// Starts whatever has to be built or pulled, and returns at once. With `node`, the node image too.
+    #[must_use]
+    pub fn begin(host: &Host, plan: &Plan, source: ImageSource, node: bool, events: &Events) -> ImageBuilds {
+        let shop = Arc::new(Workshop {
+            host: host.clone(),
+            source,
+            events: events.clone(),
+            benches: Semaphore::new(std::thread::available_parallelism().map_or(2, usize::from)),
+        });
+        let present = task(list_images(host.clone()));
+        let base = task(shop.clone().base(present.clone()));
+        let packages: Vec<String> = packages(&plan.suite().components).into_iter().collect();
+        let binaries = task(shop.clone().binaries(plan.root().into(), packages));
+        let node = (node && source == ImageSource::Packages)
+            .then(|| task(shop.clone().own("node", present.clone(), base.clone())));
+        let components = plan.components().map(|component| {
+            let job = shop.clone().component(
+                component.clone(),
+                plan.root().into(),
+                present.clone(),
+                base.clone(),
+                binaries.clone(),
+            );
+            (component.name.clone(), task(job))
+        });
+        ImageBuilds { node, components: components.collect() }
+    }
+
+    /// The node image; none when kind's own default is to be used.
+    ///
+    /// # Errors
+    /// When it cannot be built.
+    pub async fn node(&self) -> Result<Option<String>, Arc<ImageError>> {
+        match &self.node {
+            Some(node) => node.clone().await.map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// The images of `component`, once they are all there.
+    ///
+    /// # Errors
+    /// When one of them cannot be built or pulled.
+    pub async fn component(&self, component: &str) -> Result<ComponentImages, Arc<ImageError>> {
+        match self.components.get(component) {
+            Some(images) => images.clone().await,
+            None => Ok(ComponentImages::new()),
+        }
+    }
+
+    /// The images of every component.
+    ///
+    /// # Errors
+    /// The first that cannot be built or pulled; the others go on meanwhile.
+    pub async fn all(&self) -> Result<BTreeMap<String, ComponentImages>, Arc<ImageError>> {
+        let each =
+            self.components.iter().map(|(name, images)| images.clone().map(|images| Ok((name.clone(), images?))));
+        futures::future::join_all(each).await.into_iter().collect()
+    }
+}
+
+fn packages(components: &[Component]) -> BTreeSet<String> {
+    components.iter().flat_map(|component| &component.images).filter_map(|image| image.cargo.clone()).collect()
+}
+
+fn task<T: Clone + Send + Sync + 'static>(
+    work: impl Future<Output = Result<T, Arc<ImageError>>> + Send + 'static,
+) -> Task<T> {
+    let running = AbortOnDropHandle::new(tokio::spawn(work));
+    async move { running.await.unwrap_or_else(|_| Err(Arc::new(ImageError::Abandoned))) }.boxed().shared()
+}
+
+async fn list_images(host: Host) -> Result<Arc<BTreeSet<String>>, Arc<ImageError>> {
+    let list = host.engine.command(["images", "--format", "{{.Repository}}:{{.Tag}}"]);
+    let text = list.output().await.map_err(|source| Arc::new(ImageError::List(source)))?;
+    Ok(Arc::new(text.lines().map(str::to_owned).collect()))
+}
+
+type Present = Task<Arc<BTreeSet<String>>>;
+
+/// Where images are made: what every job needs.
+struct Workshop {
+    host: Host,
+    source: ImageSource,
+    events: Events,
+    /// A build keeps about one core busy; more at once only get into each other's way.
+    benches: Semaphore,
+}
+
+impl Workshop {
+    /// The image that recipes build on.
+    async fn base(self: Arc<Self>, present: Present) -> Result<Option<String>, Arc<ImageError>> {
+        if self.source != ImageSource::Packages {
+            return Ok(None);
+        }
+        let recipe = Recipe::own("base", &self.host.folders.cache)?;
+        self.make(recipe, None, present, None).await.map(Some)
+    }
+
+    async fn own(
+        self: Arc<Self>,
+        name: &'static str,
+        present: Present,
+        base: Task<Option<String>>,
+    ) -> Result<String, Arc<ImageError>> {
+        let recipe = Recipe::own(name, &self.host.folders.cache)?;
+        self.make(recipe, Some(base), present, None).await
+    }
+
+    async fn binaries(
+        self: Arc<Self>,
+        root: PathBuf,
+        packages: Vec<String>,
+    ) -> Result<BTreeMap<String, PathBuf>, Arc<ImageError>> {
+        if packages.is_empty() {
+            return Ok(BTreeMap::new());
+        }
+        let _bench = self.benches.acquire().await;
+        let step = self.events.step(Phase::Images, "cargo");
+        let binaries = cargo::build(&root, &packages, &step).await?;
+        step.done();
+        Ok(binaries)
+    }
+
+    async fn component(
+        self: Arc<Self>,
+        component: Component,
+        root: PathBuf,
+        present: Present,
+        base: Task<Option<String>>,
+        binaries: Task<BTreeMap<String, PathBuf>>,
+    ) -> Result<ComponentImages, Arc<ImageError>> {
+        let mut images = ComponentImages::new();
+        for image in &component.images {
+            let reference = match (&image.cargo, &image.recipe) {
+                (Some(package), _) => {
+                    let binaries = binaries.clone().await?;
+                    let missing = || ImageError::NoBinary { package: package.clone() };
+                    let binary = binaries.get(package).ok_or_else(missing)?.clone();
+                    let recipe = Recipe::own("service", &self.host.folders.cache)?.named(package);
+                    self.clone().make(recipe, None, present.clone(), Some(binary)).await?
+                }
+                (None, Some(recipe)) if self.source == ImageSource::Packages => {
+                    let recipe = Recipe::read(&root.join(recipe))?;
+                    self.clone().make(recipe, Some(base.clone()), present.clone(), None).await?
+                }
+                _ if self.source == ImageSource::Packages => {
+                    return Err(Arc::new(ImageError::NoRecipe { image: image.name.clone() }));
+                }
+                _ => self.pull(&image.name, present.clone()).await?,
+            };
+            images.insert(image.name.clone(), reference);
+        }
+        Ok(images)
+    }
+
+    /// Builds `recipe` unless an image of exactly this content exists.
+    async fn make(
+        self: Arc<Self>,
+        recipe: Recipe,
+        base: Option<Task<Option<String>>>,
+        present: Present,
+        binary: Option<PathBuf>,
+    ) -> Result<String, Arc<ImageError>> {
+        let base = match base {
+            Some(base) if recipe.needs_base() => base.await?,
+            _ => None,
+        };
+        let file = |source| ImageError::File { image: recipe.name().to_owned(), source };
+        let more = match &binary {
+            Some(path) => Sha256::digest(fs_err::read(path).map_err(file)?).to_vec(),
+            None => Vec::new(),
+        };
+        let image = recipe.reference(&self.host, base.as_deref(), &more);
+        let step = self.events.step(Phase::Images, recipe.name());
+        if present.await?.contains(&image) {
+            step.finish(Outcome::Unchanged);
+            return Ok(image);
+        }
+        step.progress("waiting for a free core");
+        let _bench = self.benches.acquire().await;
+        // What a Containerfile of a binary may copy from: the binary, and nothing else.
+        let context = match &binary {
+            Some(path) => {
+                let folder = tempfile::tempdir().map_err(file)?;
+                fs_err::copy(path, folder.path().join("service")).map_err(file)?;
+                Some(folder)
+            }
+            None => None,
+        };
+        let folder = context.as_ref().map(tempfile::TempDir::path);
+        recipe.build(&self.host, &image, base.as_deref(), folder, &step).await?;
+        step.done();
+        Ok(image)
+    }
+
+    async fn pull(&self, image: &str, present: Present) -> Result<String, Arc<ImageError>> {
+        let step = self.events.step(Phase::Images, image);
+        if present.await?.contains(image) {
+            step.unchanged();
+            return Ok(image.to_owned());
+        }
+        let say = step.handle();
+        let pulled = self.host.engine.command(["pull", image]).stream(move |line| say.progress(line)).await;
+        pulled.map_err(|source| ImageError::Pull { image: image.into(), source })?;
+        step.done();
+        Ok(image.to_owned())
+    }
+}

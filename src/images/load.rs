@@ -1,0 +1,80 @@
+//! Nodes get the images that they lack, streamed from the engine with no archive in between.
+
+use std::collections::BTreeSet;
+
+use super::ImageError;
+use crate::exec::Cmd;
+use crate::setup::Engine;
+
+/// The node containers of a cluster.
+#[derive(Debug, Clone)]
+pub struct Nodes {
+    /// The engine that runs them.
+    pub engine: Engine,
+    /// Their names.
+    pub names: Vec<String>,
+}
+
+impl Nodes {
+    /// Loads those of `images` that some node lacks. Returns whether there was anything to do.
+    ///
+    /// # Errors
+    /// When a node cannot be asked, or refuses the images.
+    pub async fn load(&self, images: &[String]) -> Result<bool, ImageError> {
+        let mut loaded = false;
+        for node in &self.names {
+            let failed = |source| ImageError::Load { images: images.join(", "), node: node.clone(), source };
+            let there = self.ctr(node, &["images", "ls", "-q"]).output().await.map_err(failed)?;
+            let there: BTreeSet<&str> = there.lines().collect();
+            let lacking: Vec<&str> =
+                images.iter().filter(|image| !there.contains(qualified(image).as_str())).map(String::as_str).collect();
+            if lacking.is_empty() {
+                continue;
+            }
+            let mut save = self.engine.command(["save"]);
+            if lacking.len() > 1 && self.engine.kind == crate::setup::EngineKind::Podman {
+                save = save.arg("--multi-image-archive");
+            }
+            let import = self.ctr(node, &["images", "import", "-"]);
+            lacking.iter().fold(save, |save, image| save.arg(*image)).pipe(&import).await.map_err(failed)?;
+            loaded = true;
+        }
+        Ok(loaded)
+    }
+
+    fn ctr(&self, node: &str, args: &[&str]) -> Cmd {
+        self.engine.command(["exec", "-i", node, "ctr", "--namespace=k8s.io"].iter().chain(args).copied())
+    }
+}
+
+/// containerd's full form of a reference, as it lists them.
+fn qualified(image: &str) -> String {
+    let first = image.split('/').next().unwrap_or_default();
+    let has_host = image.contains('/') && (first.contains('.') || first.contains(':') || first == "localhost");
+    let path = match (has_host, image.contains('/')) {
+        (true, _) => image.to_owned(),
+        (false, true) => format!("docker.io/{image}"),
+        (false, false) => format!("docker.io/library/{image}"),
+    };
+    let name = path.rsplit('/').next().unwrap_or_default();
+    if name.contains(':') || name.contains('@') { path } else { format!("{path}:latest") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::qualified;
+
+    #[test]
+    fn references_are_compared_in_their_full_form() {
+        for (short, full) in [
+            ("redis", "docker.io/library/redis:latest"),
+            ("redis:7", "docker.io/library/redis:7"),
+            ("me/app:1", "docker.io/me/app:1"),
+            ("localhost/kind-harness/redis:ab", "localhost/kind-harness/redis:ab"),
+            ("localhost:5000/app", "localhost:5000/app:latest"),
+            ("ghcr.io/me/app@sha256:00", "ghcr.io/me/app@sha256:00"),
+        ] {
+            assert_eq!(qualified(short), full);
+        }
+    }
+}

@@ -1,0 +1,202 @@
+//! A recipe: a folder that builds one image, either by a `Containerfile` or by a `build.sh`.
+//!
+//! `build.sh` runs in the recipe's folder with `ENGINE`, `IMAGE` (the reference to produce), `BASE` (the base image,
+//! already built) and `CACHE` (a folder for heavy intermediate results) in its environment.
+
+use std::path::{Path, PathBuf};
+
+use include_dir::{Dir, include_dir};
+use sha2::{Digest, Sha256};
+
+use super::ImageError;
+use crate::exec::Cmd;
+use crate::report::Step;
+use crate::setup::Host;
+
+/// The recipes that every suite needs: the base image, the node image, the image of a static binary.
+static OWN: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/images");
+
+/// A folder that builds one image.
+#[derive(Debug, Clone)]
+pub(super) struct Recipe {
+    /// Names the image: `localhost/kind-harness/NAME`.
+    name: String,
+    folder: PathBuf,
+    /// Hash of the folder's content.
+    content: Sha256,
+}
+
+impl Recipe {
+    /// The recipe in `folder`.
+    pub(super) fn read(folder: &Path) -> Result<Recipe, ImageError> {
+        let unreadable = |source| ImageError::Recipe { folder: folder.display().to_string(), source };
+        let name = folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let mut files = Vec::new();
+        list(folder, &mut files).map_err(unreadable)?;
+        files.sort();
+        let mut content = Sha256::new();
+        for path in &files {
+            let bytes = fs_err::read(path).map_err(unreadable)?;
+            add(&mut content, path.strip_prefix(folder).unwrap_or(path), &bytes);
+        }
+        if files.is_empty() {
+            return Err(unreadable(std::io::Error::other("the folder holds no files")));
+        }
+        Ok(Recipe { name, folder: folder.into(), content })
+    }
+
+    /// One of the harness's own recipes, written out below the cache folder.
+    pub(super) fn own(name: &str, cache: &Path) -> Result<Recipe, ImageError> {
+        let missing = || std::io::Error::other("this build of kind-harness does not contain it");
+        let embedded = OWN.get_dir(name);
+        let unreadable = |source| ImageError::Recipe { folder: format!("images/{name}"), source };
+        let embedded = embedded.ok_or_else(|| unreadable(missing()))?;
+        let mut content = Sha256::new();
+        let mut files = Vec::new();
+        list_embedded(embedded, &mut files);
+        for (path, bytes) in &files {
+            add(&mut content, path, bytes);
+        }
+        let folder = cache.join("recipes").join(tag_of(content.clone())).join(name);
+        for (path, bytes) in files {
+            let path = folder.join(path.strip_prefix(name).unwrap_or(path));
+            if fs_err::read(&path).is_ok_and(|there| there == bytes) {
+                continue;
+            }
+            fs_err::create_dir_all(path.parent().unwrap_or(&folder)).map_err(unreadable)?;
+            fs_err::write(&path, bytes).map_err(unreadable)?;
+        }
+        Ok(Recipe { name: name.into(), folder, content })
+    }
+
+    /// What its image is called, without host and tag.
+    pub(super) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Whether it builds on the base image.
+    pub(super) fn needs_base(&self) -> bool {
+        let containerfile = fs_err::read_to_string(self.folder.join("Containerfile")).unwrap_or_default();
+        let script = fs_err::read_to_string(self.folder.join("build.sh")).unwrap_or_default();
+        containerfile.lines().any(|line| line.starts_with("ARG BASE")) || script.contains("BASE")
+    }
+
+    /// The reference of the image that it builds, given what it builds on and what else goes in.
+    pub(super) fn reference(&self, host: &Host, base: Option<&str>, more: &[u8]) -> String {
+        let mut content = self.content.clone();
+        add(&mut content, Path::new("BASE"), base.unwrap_or_default().as_bytes());
+        add(&mut content, Path::new("MORE"), more);
+        host.engine.local_reference(&self.name, &tag_of(content))
+    }
+
+    /// The recipe under another name: one recipe can serve many images.
+    pub(super) fn named(mut self, name: &str) -> Recipe {
+        self.name = name.into();
+        self
+    }
+
+    /// Its Containerfile.
+    pub(super) fn containerfile(&self) -> PathBuf {
+        self.folder.join("Containerfile")
+    }
+
+    /// Builds `image`. `context` replaces the recipe's folder as what a Containerfile may copy from.
+    pub(super) async fn build(
+        &self,
+        host: &Host,
+        image: &str,
+        base: Option<&str>,
+        context: Option<&Path>,
+        step: &Step,
+    ) -> Result<(), ImageError> {
+        let script = self.folder.join("build.sh");
+        let command = if script.exists() {
+            let command = Cmd::new("bash", ["build.sh"]).dir(&self.folder);
+            let command = command.env("ENGINE", host.engine.kind.name()).env("IMAGE", image);
+            let command = command.env("CACHE", &host.folders.cache);
+            host.engine.environment(match base {
+                Some(base) => command.env("BASE", base),
+                None => command,
+            })
+        } else {
+            let command = host.engine.command(["build", "-t", image, "-f"]).arg(self.containerfile());
+            let command = match base {
+                Some(base) => command.arg("--build-arg").arg(format!("BASE={base}")),
+                None => command,
+            };
+            command.arg(context.unwrap_or(&self.folder))
+        };
+        let say = step.handle();
+        let built = command.stream(move |line| say.progress(line)).await;
+        built.map_err(|source| ImageError::Build { image: image.into(), source })
+    }
+}
+
+fn list(folder: &Path, files: &mut Vec<PathBuf>) -> std::io::Result<()> {
+    for entry in fs_err::read_dir(folder)? {
+        let path = entry?.path();
+        if path.is_dir() {
+            list(&path, files)?;
+        } else {
+            files.push(path);
+        }
+    }
+    Ok(())
+}
+
+fn list_embedded(folder: &'static Dir<'static>, files: &mut Vec<(&'static Path, &'static [u8])>) {
+    files.extend(folder.files().map(|file| (file.path(), file.contents())));
+    for inner in folder.dirs() {
+        list_embedded(inner, files);
+    }
+    files.sort();
+}
+
+/// Lengths go in too, so that no two different folders look alike.
+fn add(hash: &mut Sha256, path: &Path, bytes: &[u8]) {
+    for part in [path.as_os_str().as_encoded_bytes(), bytes] {
+        hash.update((part.len() as u64).to_le_bytes());
+        hash.update(part);
+    }
+}
+
+fn tag_of(hash: Sha256) -> String {
+    hash.finalize().iter().take(6).map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::folders::Folders;
+    use crate::setup::{Engine, EngineKind};
+
+    fn host() -> Host {
+        let engine = Engine { kind: EngineKind::Podman, containers_conf: None };
+        Host { engine, kind: "kind".into(), folders: Folders { cache: "/c".into(), state: "/s".into() } }
+    }
+
+    #[test]
+    fn the_tag_follows_content_names_and_base() {
+        let folder = tempfile::tempdir().unwrap();
+        let recipe = folder.path().join("thing");
+        fs_err::create_dir(&recipe).unwrap();
+        fs_err::write(recipe.join("Containerfile"), "ARG BASE\nFROM ${BASE}\n").unwrap();
+        let tag = |base| Recipe::read(&recipe).unwrap().reference(&host(), base, b"");
+        let first = tag(Some("base:1"));
+        assert!(first.starts_with("localhost/kind-harness/thing:"), "{first}");
+        assert_eq!(first, tag(Some("base:1")));
+        assert_ne!(first, tag(Some("base:2")));
+        fs_err::write(recipe.join("a"), "").unwrap();
+        let second = tag(Some("base:1"));
+        assert_ne!(first, second);
+        fs_err::rename(recipe.join("a"), recipe.join("b")).unwrap();
+        assert_ne!(second, tag(Some("base:1")));
+        assert!(Recipe::read(&recipe).unwrap().needs_base());
+    }
+
+    #[test]
+    fn a_recipe_that_is_not_there_is_named() {
+        let error = Recipe::read(Path::new("/nowhere/images/x")).unwrap_err();
+        assert_eq!(error.to_string(), "cannot read the recipe in /nowhere/images/x");
+    }
+}

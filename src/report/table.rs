@@ -1,0 +1,106 @@
+//! Where the time went, as a table for people.
+
+use std::time::Duration;
+
+use comfy_table::{CellAlignment, Table, presets};
+
+use super::{Outcome, Phase, Span, Timeline};
+
+/// One row per phase, one per step below it; `*` marks the critical path.
+#[must_use]
+pub fn to_table(timeline: &Timeline) -> String {
+    let wall = timeline.wall();
+    let critical = timeline.critical_path();
+    let mut table = Table::new();
+    table.load_style(presets::NOTHING).set_header(["PHASE", "STEP", "START", "TIME", "SHARE", ""]);
+    for phase in Phase::ALL {
+        let Some((start, end)) = timeline.phase(phase) else { continue };
+        let mut spans: Vec<&Span> = timeline.spans.iter().filter(|span| span.phase == phase).collect();
+        spans.sort_by_key(|span| (span.start, span.end));
+        let (rows, quick): (Vec<&Span>, Vec<&Span>) = spans.into_iter().partition(|span| is_worth_a_row(span, wall));
+        let marked = if rows.is_empty() && quick.iter().any(|span| critical.contains(span)) { "*" } else { "" };
+        table.add_row([&phase.to_string(), "", &time(start), &time(end - start), &share(end - start, wall), marked]);
+        for span in rows {
+            let mark = match (&span.outcome, critical.contains(&span)) {
+                (Outcome::Failed, _) => "failed",
+                (_, true) => "*",
+                (_, false) => "",
+            };
+            table.add_row([
+                "",
+                &span.step,
+                &time(span.start),
+                &time(span.duration()),
+                &share(span.duration(), wall),
+                mark,
+            ]);
+        }
+        if quick.len() > 1 {
+            table.add_row(["", &format!("{} more", quick.len()), "", "", "", ""]);
+        }
+    }
+    for column in [2, 3, 4] {
+        if let Some(column) = table.column_mut(column) {
+            column.set_cell_alignment(CellAlignment::Right);
+        }
+    }
+    let mut text: String = table.lines().map(|line| format!("{}\n", line.trim_end())).collect();
+    text.push_str(&format!("\nwall time {}; * = on the critical path\n", time(wall)));
+    if let (Some((start, end)), Some(efficiency)) = (timeline.start_up(), timeline.parallel_efficiency()) {
+        let count = timeline.components().len();
+        text.push_str(&format!(
+            "deploy + ready {} for {count} components; parallel efficiency {efficiency:.2} (sum of start-up times ÷ that)\n",
+            time(end - start)
+        ));
+    }
+    text
+}
+
+/// Steps that had nothing to do in no time are only counted.
+fn is_worth_a_row(span: &Span, wall: Duration) -> bool {
+    span.outcome != Outcome::Unchanged || span.duration() * 100 > wall
+}
+
+fn time(duration: Duration) -> String {
+    format!("{:.1} s", duration.as_secs_f64())
+}
+
+fn share(part: Duration, whole: Duration) -> String {
+    if whole.is_zero() {
+        return String::new();
+    }
+    format!("{:.0} %", 100.0 * part.as_secs_f64() / whole.as_secs_f64())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_whole_run_on_one_screen() {
+        let table = to_table(&crate::report::timeline::tests::example());
+        snapbox::assert_data_eq!(
+            table,
+            snapbox::str![[r#"
+ PHASE    STEP  START    TIME  SHARE
+ setup          0.0 s   1.0 s    4 %
+          host  0.0 s   1.0 s    4 %  *
+ images         1.0 s   8.0 s   33 %
+          node  1.0 s   3.0 s   12 %  *
+          api   1.0 s   8.0 s   33 %
+ cluster        4.0 s  10.0 s   42 %
+          kind  4.0 s  10.0 s   42 %  *
+ deploy        14.0 s   2.0 s    8 %
+          db   14.0 s   1.0 s    4 %
+          api  14.0 s   2.0 s    8 %  *
+ ready         15.0 s   9.0 s   38 %
+          db   15.0 s   5.0 s   21 %
+          api  16.0 s   8.0 s   33 %  *
+
+wall time 24.0 s; * = on the critical path
+deploy + ready 10.0 s for 2 components; parallel efficiency 1.60 (sum of start-up times ÷ that)
+
+"#]]
+        );
+    }
+}

@@ -1,0 +1,198 @@
+//! When every step began and ended, and what can be told from that.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use serde::Serialize;
+
+use super::{Event, EventKind, Outcome, Phase};
+
+/// One step, from its beginning to its end. Durations count from the beginning of the run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Span {
+    /// The phase that it belongs to.
+    pub phase: Phase,
+    /// Its name: a component, an image, or a part of the stage.
+    pub step: String,
+    /// When it began.
+    #[serde(serialize_with = "seconds")]
+    pub start: Duration,
+    /// When it ended.
+    #[serde(serialize_with = "seconds")]
+    pub end: Duration,
+    /// How it ended.
+    pub outcome: Outcome,
+}
+
+impl Span {
+    /// How long it took.
+    #[must_use]
+    pub fn duration(&self) -> Duration {
+        self.end.saturating_sub(self.start)
+    }
+}
+
+pub(super) fn seconds<S: serde::Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
+    // Milliseconds are what can be told apart.
+    serializer.serialize_f64((duration.as_secs_f64() * 1000.0).round() / 1000.0)
+}
+
+/// The spans of a run.
+#[derive(Debug, Clone, Default)]
+pub struct Timeline {
+    /// Wall-clock time of the first event.
+    pub began: Option<Timestamp>,
+    /// Finished steps, in the order in which they ended.
+    pub spans: Vec<Span>,
+    open: Vec<(Phase, String, Duration)>,
+}
+
+impl Timeline {
+    /// Takes note of `event`.
+    pub fn record(&mut self, event: &Event) {
+        self.began.get_or_insert(event.wall);
+        match &event.kind {
+            EventKind::Started => self.open.push((event.phase, event.step.clone(), event.at)),
+            EventKind::Finished(outcome) => {
+                let same = |(phase, step, _): &(Phase, String, Duration)| *phase == event.phase && *step == event.step;
+                let Some(index) = self.open.iter().position(same) else { return };
+                let (phase, step, start) = self.open.remove(index);
+                self.spans.push(Span { phase, step, start, end: event.at, outcome: outcome.clone() });
+            }
+            EventKind::Progress(_) | EventKind::Note(_) | EventKind::Warning(_) => {}
+        }
+    }
+
+    /// From the first step's beginning to the last one's end.
+    #[must_use]
+    pub fn wall(&self) -> Duration {
+        extent(self.spans.iter()).map_or(Duration::ZERO, |(start, end)| end - start)
+    }
+
+    /// Beginning and end of `phase`; none when nothing of it happened.
+    #[must_use]
+    pub fn phase(&self, phase: Phase) -> Option<(Duration, Duration)> {
+        extent(self.spans.iter().filter(|span| span.phase == phase))
+    }
+
+    /// Beginning and end of deploy and ready together: what strategies differ in.
+    #[must_use]
+    pub fn start_up(&self) -> Option<(Duration, Duration)> {
+        extent(self.spans.iter().filter(|span| matches!(span.phase, Phase::Deploy | Phase::Ready)))
+    }
+
+    /// Start-up time of every component: from the beginning of its deploy to its being ready.
+    #[must_use]
+    pub fn components(&self) -> Vec<(&str, Duration)> {
+        let ready = self.spans.iter().filter(|span| span.phase == Phase::Ready);
+        ready
+            .map(|ready| {
+                let deploy = self.spans.iter().find(|span| span.phase == Phase::Deploy && span.step == ready.step);
+                (ready.step.as_str(), ready.end - deploy.map_or(ready.start, |deploy| deploy.start))
+            })
+            .collect()
+    }
+
+    /// Sum of the components' start-up times ÷ wall time of deploy and ready; 1 when nothing overlapped.
+    #[must_use]
+    pub fn parallel_efficiency(&self) -> Option<f64> {
+        let (start, end) = self.start_up()?;
+        let sum: Duration = self.components().iter().map(|(_, time)| *time).sum();
+        let wall = (end - start).as_secs_f64();
+        (wall > 0.0 && !sum.is_zero()).then(|| sum.as_secs_f64() / wall)
+    }
+
+    /// The chain of steps that decided when the run ended, first to last: each is the one that ended last before the
+    /// next began.
+    #[must_use]
+    pub fn critical_path(&self) -> Vec<&Span> {
+        /// Steps that follow one another are not quite adjacent: their events are a moment apart.
+        const SLACK: Duration = Duration::from_millis(20);
+        let mut path: Vec<&Span> = Vec::new();
+        let mut next = self.spans.iter().max_by_key(|span| span.end);
+        while let Some(span) = next {
+            path.push(span);
+            // Strictly earlier ends, so that the walk comes to its end.
+            let before = |other: &&Span| other.end <= span.start + SLACK && other.end < span.end;
+            next = self
+                .spans
+                .iter()
+                .filter(before)
+                .filter(|other| !path.contains(other))
+                .max_by_key(|other| (other.end, other.duration()));
+        }
+        path.reverse();
+        path
+    }
+}
+
+fn extent<'a>(spans: impl Iterator<Item = &'a Span>) -> Option<(Duration, Duration)> {
+    spans.map(|span| (span.start, span.end)).reduce(|(start, end), (s, e)| (start.min(s), end.max(e)))
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+
+    pub(in crate::report) fn timeline(spans: &[(Phase, &str, u64, u64)]) -> Timeline {
+        let span = |&(phase, step, start, end): &(Phase, &str, u64, u64)| Span {
+            phase,
+            step: step.into(),
+            start: Duration::from_secs(start),
+            end: Duration::from_secs(end),
+            outcome: Outcome::Done,
+        };
+        Timeline { spans: spans.iter().map(span).collect(), ..Timeline::default() }
+    }
+
+    pub(in crate::report) fn example() -> Timeline {
+        timeline(&[
+            (Phase::Setup, "host", 0, 1),
+            (Phase::Images, "node", 1, 4),
+            (Phase::Images, "api", 1, 9),
+            (Phase::Cluster, "kind", 4, 14),
+            (Phase::Deploy, "db", 14, 15),
+            (Phase::Deploy, "api", 14, 16),
+            (Phase::Ready, "db", 15, 20),
+            (Phase::Ready, "api", 16, 24),
+        ])
+    }
+
+    #[test]
+    fn overlap_counts_once_in_wall_time_and_fully_in_efficiency() {
+        let timeline = example();
+        assert_eq!(timeline.wall(), Duration::from_secs(24));
+        assert_eq!(timeline.phase(Phase::Images), Some((Duration::from_secs(1), Duration::from_secs(9))));
+        assert_eq!(timeline.phase(Phase::Specs), None);
+        // db 14 to 20, api 14 to 24: 16 s of start-up in 10 s.
+        assert_eq!(timeline.parallel_efficiency(), Some(1.6));
+    }
+
+    #[test]
+    fn the_critical_path_leaves_out_what_nobody_waited_for() {
+        let timeline = example();
+        let path: Vec<_> = timeline.critical_path().iter().map(|span| (span.phase, span.step.as_str())).collect();
+        let expected = [
+            (Phase::Setup, "host"),
+            (Phase::Images, "node"),
+            (Phase::Cluster, "kind"),
+            (Phase::Deploy, "api"),
+            (Phase::Ready, "api"),
+        ];
+        assert_eq!(path, expected);
+    }
+
+    #[test]
+    fn spans_are_made_from_events() {
+        let (events, mut stream) = crate::report::Events::channel();
+        events.step(Phase::Deploy, "a").done();
+        drop(events.step(Phase::Deploy, "b"));
+        drop(events);
+        let mut timeline = Timeline::default();
+        while let Some(event) = stream.blocking_recv() {
+            timeline.record(&event);
+        }
+        let outcomes: Vec<_> = timeline.spans.iter().map(|span| (span.step.as_str(), &span.outcome)).collect();
+        assert_eq!(outcomes, [("a", &Outcome::Done), ("b", &Outcome::Failed)]);
+    }
+}
