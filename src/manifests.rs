@@ -1,1 +1,9 @@
 //! Manifests: parse, render, apply.
+
+mod parse;
+mod render;
+
+pub use parse::{Manifest, ManifestError, ManifestSource, load, load_all};
+pub use render::{COMPONENT_LABEL, MANAGED_BY, MANAGED_BY_LABEL, images, label, order};
+
+pub(crate) use parse::files;

@@ -1,13 +1,16 @@
 //! What `e2e.yaml` may say, as types. Nothing here has been checked against the world yet.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
+use serde::de::{Error, Unexpected, Visitor};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// A test suite's environment as data: one cluster and the components that run in it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
+#[serde(expecting = "a suite: a mapping with `suite`, `namespace` and `components`")]
 pub struct Suite {
     /// Name of the suite: a DNS label. Cluster names are derived from it.
     pub suite: String,
@@ -32,6 +35,7 @@ pub struct Suite {
 /// The cluster that a suite runs in.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
+#[serde(expecting = "a mapping with `provider`, `name`, `config` or `context`")]
 pub struct ClusterSpec {
     /// Who makes the cluster.
     #[serde(default)]
@@ -87,6 +91,7 @@ pub enum Strategy {
 /// One deployable unit.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
+#[serde(expecting = "a component: a mapping with `name` and `manifests`")]
 pub struct Component {
     /// A DNS label, unique in the suite.
     pub name: String,
@@ -108,7 +113,7 @@ pub struct Component {
 
 /// An image, and how to get it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "camelCase")]
+#[serde(deny_unknown_fields, rename_all = "camelCase", expecting = "an image: a mapping with `name`")]
 pub struct ImageSpec {
     /// The reference as the manifests write it. From a registry it is pulled as it stands.
     pub name: String,
@@ -122,7 +127,7 @@ pub struct ImageSpec {
 
 /// A port of a component that tests reach from the host.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "camelCase")]
+#[serde(deny_unknown_fields, rename_all = "camelCase", expecting = "a port: a mapping with `name` and `node`")]
 pub struct Port {
     /// Name by which tests ask for it; unique in the component.
     pub name: String,
@@ -134,8 +139,7 @@ pub struct Port {
 }
 
 /// A port on the host.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "HostPortRepr", into = "HostPortRepr")]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum HostPort {
     /// Any free port, chosen when the cluster is created.
     #[default]
@@ -144,38 +148,43 @@ pub enum HostPort {
     Fixed(u16),
 }
 
-#[derive(Serialize, Deserialize)]
-#[serde(untagged)]
-enum HostPortRepr {
-    Number(u16),
-    Word(String),
-}
-
-impl TryFrom<HostPortRepr> for HostPort {
-    type Error = String;
-
-    fn try_from(repr: HostPortRepr) -> Result<Self, Self::Error> {
-        match repr {
-            HostPortRepr::Number(0) => Err("0 is not a port; write `auto` for any free one".into()),
-            HostPortRepr::Number(port) => Ok(HostPort::Fixed(port)),
-            HostPortRepr::Word(word) if word == "auto" => Ok(HostPort::Auto),
-            HostPortRepr::Word(word) => Err(format!("{word:?} is neither a port number nor `auto`")),
+impl Serialize for HostPort {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            HostPort::Auto => serializer.serialize_str("auto"),
+            HostPort::Fixed(port) => serializer.serialize_u16(*port),
         }
     }
 }
 
-impl From<HostPort> for HostPortRepr {
-    fn from(port: HostPort) -> Self {
-        match port {
-            HostPort::Auto => HostPortRepr::Word("auto".into()),
-            HostPort::Fixed(port) => HostPortRepr::Number(port),
+impl<'de> Deserialize<'de> for HostPort {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct NumberOrAuto;
+
+        impl Visitor<'_> for NumberOrAuto {
+            type Value = HostPort;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a port number (1 to 65535) or `auto`")
+            }
+
+            fn visit_u64<E: Error>(self, number: u64) -> Result<HostPort, E> {
+                let port = u16::try_from(number).ok().filter(|port| *port != 0);
+                port.map(HostPort::Fixed).ok_or_else(|| E::invalid_value(Unexpected::Unsigned(number), &self))
+            }
+
+            fn visit_str<E: Error>(self, word: &str) -> Result<HostPort, E> {
+                if word == "auto" { Ok(HostPort::Auto) } else { Err(E::invalid_type(Unexpected::Str(word), &self)) }
+            }
         }
+
+        deserializer.deserialize_any(NumberOrAuto)
     }
 }
 
 /// An HTTP question that a component must answer, asked through one of its ports.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "camelCase")]
+#[serde(deny_unknown_fields, rename_all = "camelCase", expecting = "a check: a mapping with `port` and `path`")]
 pub struct Check {
     /// Name of one of the component's ports.
     pub port: String,

@@ -1,0 +1,9 @@
+//! Changes to objects before they are applied: pure functions, no cluster.
+
+mod images;
+mod labels;
+mod order;
+
+pub use images::images;
+pub use labels::{COMPONENT_LABEL, MANAGED_BY, MANAGED_BY_LABEL, label};
+pub use order::order;
