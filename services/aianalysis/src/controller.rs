@@ -1,0 +1,56 @@
+//! Watching the analyses of all namespaces, and reconciling each when its spec has changed.
+
+use std::{
+    hash::{DefaultHasher, Hash, Hasher},
+    sync::Arc,
+    time::Duration,
+};
+
+use futures::StreamExt;
+use kube::{
+    Api, ResourceExt,
+    runtime::{Config, Controller, PredicateConfig, WatchStreamExt, controller::Action, reflector, watcher},
+};
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    api::AIAnalysis,
+    reconcile::{Context, Error, reconcile},
+    watching,
+};
+
+/// Analyses that are worked on at a time.
+const CONCURRENCY: u16 = 64;
+
+/// Reconciles until `stop`, and returns when what is in flight has ended.
+pub async fn run(context: Arc<Context>, stop: CancellationToken) {
+    let api: Api<AIAnalysis> = Api::all(context.client.clone());
+    let (reader, writer) = reflector::store();
+    let changes = watcher(api, watcher::Config::default())
+        .backoff(watching::backoff())
+        .reflect(writer)
+        .applied_objects()
+        .predicate_filter(identity, PredicateConfig::default());
+    Controller::for_stream(changes, reader)
+        .with_config(Config::default().concurrency(CONCURRENCY))
+        .graceful_shutdown_on(stop.cancelled_owned())
+        .run(reconcile, again, context)
+        .for_each(|result| async move {
+            if let Err(error) = result {
+                tracing::debug!(%error, "a reconciliation has ended with an error");
+            }
+        })
+        .await;
+}
+
+/// What starts a reconciliation when it changes: the spec's generation (deletion counts), not the status that we write.
+fn identity(object: &AIAnalysis) -> Option<u64> {
+    let mut hasher = DefaultHasher::new();
+    (object.uid(), object.metadata.generation, object.metadata.deletion_timestamp.is_some()).hash(&mut hasher);
+    Some(hasher.finish())
+}
+
+fn again(object: Arc<AIAnalysis>, error: &Error, _: Arc<Context>) -> Action {
+    tracing::warn!(analysis = object.name_any(), %error, "to be tried again");
+    Action::requeue(Duration::from_secs(1))
+}

@@ -1,0 +1,103 @@
+//! The AIAnalysis controller: takes each `AIAnalysis` object from Pending to Completed or Failed.
+//!
+//! [`flow`] is the state machine, pure; [`reconcile`] does what it says: asks HolmesGPT-API ([`hapi`]) and the approval
+//! policy ([`policy`]), writes the status, and leaves an [`audit`] trail in DataStorage.
+
+pub mod api;
+pub mod approval;
+pub mod audit;
+pub mod conditions;
+pub mod config;
+pub mod controller;
+pub mod flow;
+pub mod hapi;
+pub mod health;
+pub mod metrics;
+pub mod policy;
+pub mod policy_watch;
+pub mod reconcile;
+#[cfg(test)]
+mod samples;
+pub mod watching;
+
+use std::{path::PathBuf, sync::Arc, time::Duration};
+
+use anyhow::{Context as _, Result};
+use kube::{Api, Client, api::ListParams};
+use service_common::{Readiness, Shutdown, config::load, http::serve, retry, telemetry};
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    api::AIAnalysis, audit::Audit, config::Config, hapi::Hapi, metrics::Metrics, policy::Policy, reconcile::Context,
+};
+
+/// How often a dependency that serves is asked whether it still does.
+const PERIOD: Duration = Duration::from_secs(2);
+
+/// Runs the controller until SIGTERM.
+///
+/// # Errors
+/// When the configuration is wrong or an address is taken; never because a dependency is away.
+pub async fn run() -> Result<()> {
+    telemetry::init();
+    let path =
+        std::env::var_os("AIANALYSIS_CONFIG").map_or_else(|| "/etc/aianalysis/config.yaml".into(), PathBuf::from);
+    let config: Config = load(&path, "AIANALYSIS")?;
+    let readiness = Readiness::default();
+    let shutdown = Shutdown::install(&readiness)?;
+    let http = reqwest::Client::builder().connect_timeout(Duration::from_secs(2)).build()?;
+    let client = Client::try_default().await.context("no Kubernetes to talk to")?;
+    let (metrics, registry) = Metrics::new();
+    let audit = Audit::new(http.clone(), &config.data_storage_url, metrics.clone());
+    let hapi = Hapi::new(http.clone(), &config.holmesgpt_url);
+    let policy = Policy::default();
+
+    let background = vec![
+        tokio::spawn(keep_dependencies(readiness.clone(), http, hapi.clone(), config.clone())),
+        tokio::spawn(policy_watch::follow(
+            client.clone(),
+            config.policy.clone(),
+            policy.clone(),
+            readiness.check("policy"),
+        )),
+    ];
+    let context = Arc::new(Context { client, hapi, policy, audit: audit.clone(), metrics });
+    let working = work(context, audit, readiness.clone(), shutdown.requested.clone());
+    // The listeners go last: until the audit trail is complete somebody may want to know how it stands.
+    let finished = CancellationToken::new();
+    let health = serve(config.health_listen, health::router(readiness), finished.clone());
+    let scrape = serve(config.metrics_listen, service_common::metrics::router(Arc::new(registry)), finished.clone());
+    let all = async {
+        working.await;
+        finished.cancel();
+        Ok(())
+    };
+    tokio::try_join!(all, health, scrape)?;
+    background.iter().for_each(tokio::task::JoinHandle::abort);
+    Ok(())
+}
+
+/// The controller until it is asked to stop, and then the audit trail until it is complete.
+async fn work(context: Arc<Context>, audit: Audit, readiness: Readiness, stop: CancellationToken) {
+    let trail_complete = CancellationToken::new();
+    let trail = tokio::spawn(audit.run(trail_complete.clone()));
+    let check = readiness.check("kubernetes");
+    let api: Api<AIAnalysis> = Api::all(context.client.clone());
+    let first = ListParams::default().limit(1);
+    // The definition may come after the controller; a watch of what is not defined would be an error per attempt.
+    let defined = retry::until_ok(&check, || async { api.list_metadata(&first).await.map(|_| ()) });
+    if stop.run_until_cancelled(defined).await.is_some() {
+        controller::run(context, stop).await;
+    }
+    trail_complete.cancel();
+    if let Err(error) = trail.await {
+        tracing::error!(%error, "the audit trail has ended badly");
+    }
+}
+
+async fn keep_dependencies(readiness: Readiness, http: reqwest::Client, hapi: Hapi, config: Config) {
+    let url = format!("{}/health/ready", config.data_storage_url.trim_end_matches('/'));
+    let data_storage = retry::keep_checking(readiness.check("data-storage"), PERIOD, || hapi::ready(&http, &url));
+    let holmesgpt = retry::keep_checking(readiness.check("holmesgpt-api"), PERIOD, || hapi.is_ready());
+    tokio::join!(data_storage, holmesgpt);
+}
