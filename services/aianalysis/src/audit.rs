@@ -151,5 +151,13 @@ impl Audit {
 }
 
 #[cfg(test)]
+impl Audit {
+    /// Types of the events that wait, in order.
+    pub(crate) fn waiting_types(&self) -> Vec<&'static str> {
+        self.waiting().iter().map(|event| event.event_type).collect()
+    }
+}
+
+#[cfg(test)]
 #[path = "audit_tests.rs"]
 mod tests;

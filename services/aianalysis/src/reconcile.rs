@@ -228,3 +228,7 @@ async fn set_finalizers(api: &Api<AIAnalysis>, object: &AIAnalysis, keep: bool) 
     let patch = json!({"metadata": {"finalizers": finalizers, "resourceVersion": version}});
     Ok(api.patch(&object.name_any(), &PatchParams::default(), &Patch::Merge(patch)).await?)
 }
+
+#[cfg(test)]
+#[path = "reconcile_tests.rs"]
+mod tests;

@@ -1,6 +1,6 @@
 //! PostgreSQL as the services use it: a pool that may be made before the database is there, and migrations under a lock.
 
-use std::{path::PathBuf, time::Duration};
+use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use anyhow::{Context, Result};
 use serde::Deserialize;
@@ -9,6 +9,7 @@ use sqlx::{
     migrate::Migrator,
     postgres::{PgConnectOptions, PgPoolOptions, PgSslMode},
 };
+use tokio::sync::Mutex;
 
 use crate::config::Secret;
 
@@ -60,6 +61,8 @@ pub struct Postgres {
     pool: PgPool,
     options: PgConnectOptions,
     schema: String,
+    /// For [`Postgres::ask`].
+    kept: Arc<Mutex<Option<PgConnection>>>,
 }
 
 impl Postgres {
@@ -84,12 +87,28 @@ impl Postgres {
             // A request that cannot have a connection soon is better answered than kept.
             .acquire_timeout(Duration::from_secs(2))
             .connect_lazy_with(options.clone());
-        Ok(Self { pool, options, schema: config.schema.clone() })
+        Ok(Self { pool, options, schema: config.schema.clone(), kept: Arc::default() })
     }
 
     /// The pool.
     pub fn pool(&self) -> &PgPool {
         &self.pool
+    }
+
+    /// Asks a question that has yes or no for an answer, on a connection that is kept for that. The pool would hide a
+    /// database that is away behind its own patience, and one that is busy behind its queue.
+    ///
+    /// # Errors
+    /// When the database is away, at once and with the reason.
+    pub async fn ask(&self, question: &'static str) -> Result<bool> {
+        let mut kept = self.kept.lock().await;
+        let mut connection = match kept.take() {
+            Some(connection) => connection,
+            None => PgConnection::connect_with(&self.options).await.context("cannot connect")?,
+        };
+        let answer = sqlx::query_scalar(question).fetch_one(&mut connection).await.context("cannot ask")?;
+        *kept = Some(connection);
+        Ok(answer)
     }
 
     /// Brings the schema up to date. Instances that start together take turns under PostgreSQL's advisory lock; a

@@ -7,7 +7,7 @@ use redis::aio::MultiplexedConnection;
 use service_common::{Readiness, postgres::Postgres, retry};
 use tokio::sync::Mutex;
 
-use crate::store::Store;
+use crate::store::{IS_PREPARED, Store};
 
 /// How often a dependency that serves is asked whether it still does.
 const PERIOD: Duration = Duration::from_secs(1);
@@ -33,7 +33,7 @@ impl Dependencies {
 
     /// A database that lost its tables (a new pod on an empty volume) is migrated again rather than called ready.
     async fn database(&self) -> Result<()> {
-        if self.store.has_months_ahead().await.unwrap_or(false) {
+        if self.postgres.ask(IS_PREPARED).await? {
             return Ok(());
         }
         self.postgres.migrate(sqlx::migrate!()).await?;

@@ -7,6 +7,11 @@ use crate::{event::Event, query::Query};
 /// Months after this one that have their partition made ahead of time.
 const MONTHS_AHEAD: i32 = 3;
 
+/// Whether the table is there, and the partitions of this month and the three ahead.
+pub const IS_PREPARED: &str = "SELECT count(to_regclass('audit_events_' || to_char(month, 'YYYY_MM'))) = 4 \
+     FROM generate_series(date_trunc('month', now() AT TIME ZONE 'UTC'), \
+     date_trunc('month', now() AT TIME ZONE 'UTC') + interval '3 months', '1 month') AS month";
+
 /// The columns of an event, in one place: what is inserted, and what is selected.
 const COLUMNS: &str = "event_id, event_date, event_timestamp, version, event_type, event_category, event_action, \
      event_outcome, correlation_id, actor_type, actor_id, resource_type, resource_id, namespace, duration_ms, severity, \
@@ -80,17 +85,6 @@ impl Store {
         select.push(" ORDER BY event_timestamp DESC, event_id DESC LIMIT ").push_bind(query.limit);
         select.push(" OFFSET ").push_bind(query.offset);
         Ok((select.build_query_as().fetch_all(&self.pool).await?, total))
-    }
-
-    /// Whether the table is there, and the partitions of this month and those ahead.
-    ///
-    /// # Errors
-    /// When PostgreSQL is away.
-    pub async fn has_months_ahead(&self) -> sqlx::Result<bool> {
-        let statement = "SELECT count(to_regclass('audit_events_' || to_char(month, 'YYYY_MM'))) = $1 + 1 \
-             FROM generate_series(date_trunc('month', now() AT TIME ZONE 'UTC'), \
-             date_trunc('month', now() AT TIME ZONE 'UTC') + make_interval(months => $1), '1 month') AS month";
-        sqlx::query_scalar(statement).bind(MONTHS_AHEAD).fetch_one(&self.pool).await
     }
 
     /// Makes the partitions of this month and those ahead, unless they are there.

@@ -21,7 +21,7 @@ use crate::{
     config::{Config, LlmKind},
     http::App,
     llm::mock::Mock,
-    store::Store,
+    store::{IS_MIGRATED, Store},
 };
 
 /// How often PostgreSQL is asked whether it still serves.
@@ -44,19 +44,18 @@ pub async fn run() -> Result<()> {
     let llm = match config.llm {
         LlmKind::Mock => Arc::new(Mock::new(Duration::from_millis(config.mock_slow_ms))),
     };
-    let app = App { store: store.clone(), llm, readiness: readiness.clone(), metrics, config: config.public() };
+    let app = App { store, llm, readiness: readiness.clone(), metrics, config: config.public() };
 
     let check = readiness.check("postgres");
-    let dependency =
-        tokio::spawn(retry::keep_checking(check, PERIOD, move || keep_database(postgres.clone(), store.clone())));
+    let dependency = tokio::spawn(retry::keep_checking(check, PERIOD, move || keep_database(postgres.clone())));
     serve(config.listen, http::router(app, Arc::new(registry)), shutdown.stop.clone()).await?;
     dependency.abort();
     Ok(())
 }
 
 /// A database that lost its tables (a new pod on an empty volume) is migrated again rather than called ready.
-async fn keep_database(postgres: Postgres, store: Store) -> Result<()> {
-    if store.is_migrated().await.unwrap_or(false) {
+async fn keep_database(postgres: Postgres) -> Result<()> {
+    if postgres.ask(IS_MIGRATED).await? {
         return Ok(());
     }
     postgres.migrate(sqlx::migrate!()).await

@@ -6,6 +6,9 @@ use serde_json::Value;
 use sqlx::{PgPool, types::Json};
 use uuid::Uuid;
 
+/// Whether the table is there.
+pub const IS_MIGRATED: &str = "SELECT to_regclass('investigations') IS NOT NULL";
+
 /// An investigation to be kept.
 #[derive(Debug)]
 pub struct Investigation<'a> {
@@ -58,13 +61,5 @@ impl Store {
             .execute(&self.pool)
             .await?;
         Ok(())
-    }
-
-    /// Whether the table is there.
-    ///
-    /// # Errors
-    /// When PostgreSQL is away.
-    pub async fn is_migrated(&self) -> sqlx::Result<bool> {
-        sqlx::query_scalar("SELECT to_regclass('investigations') IS NOT NULL").fetch_one(&self.pool).await
     }
 }
