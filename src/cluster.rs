@@ -7,6 +7,7 @@ mod existing;
 mod kind;
 mod kind_config;
 mod ports;
+mod provider;
 mod record;
 
 use std::path::PathBuf;
@@ -18,11 +19,13 @@ pub use existing::Existing;
 pub use kind::Kind;
 pub(crate) use kind::reaper_script;
 pub use ports::PortMap;
+pub use provider::Provider;
 pub use record::{Deployment, Node, Record, Records};
 
 use crate::config::ProviderKind;
 use crate::exec::ExecError;
 use crate::images::Nodes;
+use crate::plan::Plan;
 
 /// A cluster that answers.
 #[derive(Clone)]
@@ -31,6 +34,8 @@ pub struct Cluster {
     pub record: Record,
     /// Its kubeconfig file.
     pub kubeconfig: PathBuf,
+    /// How its API server is addressed.
+    pub config: kube::Config,
     /// Talks to its API server.
     pub client: kube::Client,
     /// Its node containers; none when the cluster is not ours to load images into.
@@ -156,7 +161,8 @@ impl Cluster {
         let parsed = Kubeconfig::read_from(&kubeconfig).map_err(unusable)?;
         let options = KubeConfigOptions { context: record.context.clone(), ..KubeConfigOptions::default() };
         let config = kube::Config::from_custom_kubeconfig(parsed, &options).await.map_err(unusable)?;
-        let client = kube::Client::try_from(config).map_err(ClusterError::api(&record.name, "cannot be addressed"))?;
+        let client =
+            kube::Client::try_from(config.clone()).map_err(ClusterError::api(&record.name, "cannot be addressed"))?;
         let nodes = match (&record.engine, record.provider) {
             (Some(engine), ProviderKind::Kind) => Some(Nodes {
                 engine: engine.clone(),
@@ -164,6 +170,13 @@ impl Cluster {
             }),
             _ => None,
         };
-        Ok(Cluster { record, kubeconfig, client, nodes })
+        Ok(Cluster { record, kubeconfig, config, client, nodes })
     }
+}
+
+/// What cannot be changed about a cluster once it is there: kind's configuration, and the port mappings.
+fn shape(plan: &Plan) -> Result<String, ClusterError> {
+    let ports = plan.components().flat_map(|component| &component.ports).map(|port| (port.node, port.host));
+    let ports = serde_json::to_value(ports.collect::<Vec<_>>()).unwrap_or_default();
+    Ok(format!("{} {ports}", kind::read_config(plan)?))
 }

@@ -51,6 +51,20 @@ pub enum ExecError {
     },
 }
 
+impl ExecError {
+    /// The one line that says most: the last of the program's output.
+    #[must_use]
+    pub fn brief(&self) -> String {
+        match self {
+            ExecError::Start { command, source } => format!("cannot run `{command}`: {source}"),
+            ExecError::Failed { command, status, tail } => match tail.lines().last() {
+                Some(line) => line.trim().to_owned(),
+                None => format!("`{command}` failed ({status})"),
+            },
+        }
+    }
+}
+
 fn quote_tail(tail: &str) -> String {
     if tail.is_empty() { String::new() } else { format!("; its last output:\n{}", indent(tail)) }
 }

@@ -13,7 +13,7 @@ mod source;
 use thiserror::Error;
 
 pub use builds::{ComponentImages, ImageBuilds};
-pub use load::Nodes;
+pub use load::{Loads, Nodes, NodesUp};
 pub use source::{Choice, decide};
 
 use crate::exec::ExecError;

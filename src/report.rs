@@ -15,11 +15,13 @@ pub use table::to_table;
 pub use timeline::{Span, Timeline};
 
 use console::Console;
+use tokio::sync::oneshot;
 
 /// Reads a run's events, shows them, and keeps the timeline.
 #[derive(Debug)]
 pub struct Reporter {
     reading: tokio::task::JoinHandle<Timeline>,
+    end: oneshot::Sender<()>,
 }
 
 impl Reporter {
@@ -27,20 +29,44 @@ impl Reporter {
     #[must_use]
     pub fn start(mut console: Console) -> (Events, Reporter) {
         let (events, mut stream) = Events::channel();
+        let (end, mut ending) = oneshot::channel();
         let reading = tokio::spawn(async move {
             let mut timeline = Timeline::default();
-            while let Some(event) = stream.recv().await {
+            loop {
+                let event = tokio::select! {
+                    biased;
+                    event = stream.recv() => event,
+                    // Senders may live as long as the process: what they have sent is read, and no more.
+                    _ = &mut ending, if !stream.is_closed() => {
+                        stream.close();
+                        continue;
+                    }
+                };
+                let Some(event) = event else { break };
                 console.show(&event);
                 timeline.record(&event);
             }
             console.close();
             timeline
         });
-        (events, Reporter { reading })
+        (events, Reporter { reading, end })
     }
 
-    /// The timeline, once every sender of events is gone.
+    /// Ends the stream and returns its timeline. What was sent before is in it.
     pub async fn finish(self) -> Timeline {
+        let _ = self.end.send(());
         self.reading.await.unwrap_or_default()
     }
+}
+
+/// `error` and its causes in one line, unless one of them says more.
+#[must_use]
+pub fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(source) = cause {
+        text.push_str(&format!(": {source}"));
+        cause = source.source();
+    }
+    text
 }

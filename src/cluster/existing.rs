@@ -53,6 +53,7 @@ impl Existing {
             engine: None,
             nodes: Vec::new(),
             ports,
+            shape: String::new(),
             created: Timestamp::now(),
             deployment: None,
         })

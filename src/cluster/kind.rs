@@ -76,10 +76,24 @@ impl Kind {
         step: &Step,
     ) -> Result<Record, ClusterError> {
         let reserved = ports::reserve(plan.components())?;
+        let mut record = Record {
+            name: name.into(),
+            suite: plan.path().into(),
+            namespace: plan.suite().namespace.clone(),
+            provider: ProviderKind::Kind,
+            context: None,
+            engine: Some(self.host.engine.clone()),
+            nodes: Vec::new(),
+            ports: reserved.ports.clone(),
+            shape: super::shape(plan)?,
+            created: Timestamp::now(),
+            deployment: None,
+        };
+        // Before there is anything to remember: should we be killed, the nodes found under this name are ours.
+        records.write(&record)?;
         let config = kind_config::complete(read_config(plan)?, plan.components(), &reserved.ports, image.is_some());
         let config = config.map_err(|why| ClusterError::KindConfig { path: config_path(plan), why })?;
         let (folder, failed) = (records.folder(), || ClusterError::file("preparing the cluster's folder"));
-        fs_err::create_dir_all(folder).map_err(failed())?;
         let config_file = folder.join("kind-config.json");
         crate::folders::publish(&config_file, &config.to_string()).map_err(failed())?;
 
@@ -90,7 +104,6 @@ impl Kind {
         }
         command =
             command.env("KIND_EXPERIMENTAL_PODMAN_NETWORK", NETWORK).env("KIND_EXPERIMENTAL_DOCKER_NETWORK", NETWORK);
-        let ports = reserved.ports.clone();
         // The engine takes the ports from here on.
         drop(reserved);
         let (say, mut nodes_up) = (step.handle(), Some(nodes_up));
@@ -104,19 +117,8 @@ impl Kind {
             }
         });
         created.await.map_err(ClusterError::command(format!("creating cluster {name}")))?;
-        let (nodes, _) = self.find(name).await?;
-        Ok(Record {
-            name: name.into(),
-            suite: plan.path().into(),
-            namespace: plan.suite().namespace.clone(),
-            provider: ProviderKind::Kind,
-            context: None,
-            engine: Some(self.host.engine.clone()),
-            nodes,
-            ports,
-            created: Timestamp::now(),
-            deployment: None,
-        })
+        record.nodes = self.find(name).await?.0;
+        Ok(record)
     }
 
     /// Removes cluster `name`: containers, volumes, and our network when nobody else uses it. Removing what is not
@@ -156,7 +158,7 @@ fn config_path(plan: &Plan) -> String {
     plan.suite().cluster.config.clone().unwrap_or_else(|| "kind's default".into())
 }
 
-fn read_config(plan: &Plan) -> Result<Value, ClusterError> {
+pub(super) fn read_config(plan: &Plan) -> Result<Value, ClusterError> {
     let Some(path) = &plan.suite().cluster.config else { return Ok(json!({})) };
     let text =
         fs_err::read_to_string(plan.resolve(path)).map_err(ClusterError::file("reading kind's configuration"))?;

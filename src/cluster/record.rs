@@ -33,6 +33,8 @@ pub struct Record {
     pub nodes: Vec<Node>,
     /// Where the components' ports are reached.
     pub ports: PortMap,
+    /// Kind's configuration and the ports as they were asked for: what a cluster cannot change any more.
+    pub shape: String,
     /// When it was created.
     pub created: Timestamp,
     /// What runs in it, once everything in it was ready.
@@ -176,6 +178,7 @@ mod tests {
             engine: None,
             nodes: vec![Node { name: "a-control-plane".into(), id: "1f".into() }],
             ports: PortMap::default(),
+            shape: String::new(),
             created: Timestamp::UNIX_EPOCH,
             deployment: None,
         };

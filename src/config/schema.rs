@@ -196,18 +196,35 @@ pub struct Check {
 }
 
 /// Values that the environment and the command line put over the file's.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, clap::Args)]
 pub struct Overrides {
-    /// `--name`, `KIND_HARNESS_NAME`.
+    /// Name of the cluster, instead of one derived from the suite and its folder
+    #[arg(long, env = "KIND_HARNESS_NAME", value_name = "NAME", global = true)]
     pub name: Option<String>,
-    /// `--images`, `KIND_HARNESS_IMAGES`.
+    /// Where images come from
+    #[arg(long, env = "KIND_HARNESS_IMAGES", value_name = "SOURCE", global = true)]
     pub images: Option<ImageSource>,
-    /// `--strategy`, `KIND_HARNESS_STRATEGY`.
+    /// In which order components are deployed and awaited
+    #[arg(long, env = "KIND_HARNESS_STRATEGY", global = true)]
     pub strategy: Option<Strategy>,
-    /// `--deadline`, `KIND_HARNESS_DEADLINE`.
+    /// How long all components together may take from applied to ready, such as 90s or 2m
+    #[arg(long, env = "KIND_HARNESS_DEADLINE", value_name = "TIME", value_parser = duration::parse, global = true)]
     pub deadline: Option<Duration>,
-    /// `--auto-ports`, `KIND_HARNESS_AUTO_PORTS`: every host port becomes `auto`.
+    /// Choose free host ports, whatever e2e.yaml says: lets two environments run side by side
+    #[arg(long, env = "KIND_HARNESS_AUTO_PORTS", global = true)]
     pub auto_ports: bool,
+}
+
+impl Overrides {
+    /// What the `KIND_HARNESS_*` variables say, for those who have no command line.
+    ///
+    /// # Errors
+    /// Which variable has a value that cannot be, and which ones can.
+    pub fn from_env() -> Result<Overrides, clap::Error> {
+        use clap::{Args, FromArgMatches};
+        let command = Overrides::augment_args(clap::Command::new("kind-harness").no_binary_name(true));
+        Overrides::from_arg_matches(&command.try_get_matches_from(std::iter::empty::<&str>())?)
+    }
 }
 
 /// Image references in manifests, and what stands there in the cluster.
@@ -223,10 +240,12 @@ fn default_status() -> u16 {
 
 /// Durations as people write them: `90s`, `2m`, `1m30s`.
 pub mod duration {
+    use std::fmt;
     use std::time::Duration;
 
     use jiff::{SignedDuration, fmt::friendly::SpanPrinter};
-    use serde::{Deserialize, Deserializer, Serializer, de::Error};
+    use serde::de::{Error, Visitor};
+    use serde::{Deserializer, Serializer};
 
     /// Reads `90s`, `2m`, `1m 30s`.
     ///
@@ -247,6 +266,20 @@ pub mod duration {
     }
 
     pub(crate) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
-        parse(&String::deserialize(deserializer)?).map_err(D::Error::custom)
+        struct Text;
+
+        impl Visitor<'_> for Text {
+            type Value = Duration;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a duration such as `90s` or `2m`")
+            }
+
+            fn visit_str<E: Error>(self, text: &str) -> Result<Duration, E> {
+                parse(text).map_err(E::custom)
+            }
+        }
+
+        deserializer.deserialize_str(Text)
     }
 }

@@ -18,7 +18,7 @@ use crate::report::{Events, Outcome, Phase};
 use crate::setup::Host;
 
 /// A result that many may await; the work goes on in the background and ends when nobody holds it.
-type Task<T> = Shared<BoxFuture<'static, Result<T, Arc<ImageError>>>>;
+pub(super) type Task<T> = Shared<BoxFuture<'static, Result<T, Arc<ImageError>>>>;
 
 /// The images of one component: what its manifests write, and what stands there in the cluster.
 pub type ComponentImages = ImageMap;
@@ -58,6 +58,12 @@ impl ImageBuilds {
         ImageBuilds { node, components: components.collect() }
     }
 
+    /// Nothing to build: images are used as the manifests name them.
+    #[must_use]
+    pub fn none() -> ImageBuilds {
+        ImageBuilds { node: None, components: BTreeMap::new() }
+    }
+
     /// The node image; none when kind's own default is to be used.
     ///
     /// # Errors
@@ -95,7 +101,7 @@ fn packages(components: &[Component]) -> BTreeSet<String> {
     components.iter().flat_map(|component| &component.images).filter_map(|image| image.cargo.clone()).collect()
 }
 
-fn task<T: Clone + Send + Sync + 'static>(
+pub(super) fn task<T: Clone + Send + Sync + 'static>(
     work: impl Future<Output = Result<T, Arc<ImageError>>> + Send + 'static,
 ) -> Task<T> {
     let running = AbortOnDropHandle::new(tokio::spawn(work));

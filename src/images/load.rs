@@ -1,10 +1,64 @@
 //! Nodes get the images that they lack, streamed from the engine with no archive in between.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
-use super::ImageError;
+use futures::future::{BoxFuture, Shared};
+use tokio::sync::Mutex;
+
+use super::builds::{Task, task};
+use super::{ComponentImages, ImageBuilds, ImageError};
 use crate::exec::Cmd;
+use crate::report::{Events, Phase};
 use crate::setup::Engine;
+
+/// Resolves to the nodes once they take images; to none when images are not ours to load.
+pub type NodesUp = Shared<BoxFuture<'static, Result<Option<Nodes>, Arc<ImageError>>>>;
+
+/// Every component's images, on their way to the nodes.
+pub struct Loads {
+    components: BTreeMap<String, Task<ComponentImages>>,
+}
+
+impl Loads {
+    /// Starts loading each component's images as soon as they and the nodes are there; returns at once.
+    #[must_use]
+    pub fn begin<'a>(
+        components: impl IntoIterator<Item = &'a str>,
+        builds: &Arc<ImageBuilds>,
+        nodes: &NodesUp,
+        events: &Events,
+    ) -> Loads {
+        // Unpacking is what takes the time, and a node does not unpack two images faster than one after the other.
+        let door = Arc::new(Mutex::new(()));
+        let components = components.into_iter().map(|name| {
+            let (builds, nodes, events, door) = (builds.clone(), nodes.clone(), events.clone(), door.clone());
+            let component = name.to_owned();
+            let load = async move {
+                let images = builds.component(&component).await?;
+                let Some(nodes) = nodes.await? else { return Ok(images) };
+                let _door = door.lock().await;
+                let step = events.step(Phase::Load, &component);
+                let references: Vec<String> = images.values().cloned().collect();
+                match nodes.load(&references).await? {
+                    true => step.done(),
+                    false => step.unchanged(),
+                }
+                Ok(images)
+            };
+            (name.to_owned(), task(load))
+        });
+        Loads { components: components.collect() }
+    }
+
+    /// The images of `component`, once they are on the nodes.
+    pub fn component(&self, component: &str) -> BoxFuture<'static, Result<ComponentImages, Arc<ImageError>>> {
+        match self.components.get(component) {
+            Some(images) => Box::pin(images.clone()),
+            None => Box::pin(async { Ok(ComponentImages::new()) }),
+        }
+    }
+}
 
 /// The node containers of a cluster.
 #[derive(Debug, Clone)]

@@ -116,13 +116,15 @@ impl Console {
                 Style::Live { bars, .. } => {
                     let _ = bars.println(line);
                 }
-                // A closed pipe at the other end must not stop the run.
-                Style::Quiet | Style::Plain => {
-                    let _ = writeln!(std::io::stderr(), "{line}");
-                }
+                Style::Quiet | Style::Plain => write(&format!("{line}\n")),
             }
         }
     }
+}
+
+/// Writes to standard error, as it is. A closed pipe at the other end is no failure of the run.
+pub fn write(text: &str) {
+    let _ = std::io::stderr().write_all(text.as_bytes());
 }
 
 fn bar(event: &Event, color: bool) -> ProgressBar {

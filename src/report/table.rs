@@ -82,20 +82,20 @@ mod tests {
         snapbox::assert_data_eq!(
             table,
             snapbox::str![[r#"
- PHASE    STEP  START    TIME  SHARE
- setup          0.0 s   1.0 s    4 %
-          host  0.0 s   1.0 s    4 %  *
- images         1.0 s   8.0 s   33 %
-          node  1.0 s   3.0 s   12 %  *
-          api   1.0 s   8.0 s   33 %
- cluster        4.0 s  10.0 s   42 %
-          kind  4.0 s  10.0 s   42 %  *
- deploy        14.0 s   2.0 s    8 %
-          db   14.0 s   1.0 s    4 %
-          api  14.0 s   2.0 s    8 %  *
- ready         15.0 s   9.0 s   38 %
-          db   15.0 s   5.0 s   21 %
-          api  16.0 s   8.0 s   33 %  *
+ PHASE    STEP   START    TIME  SHARE
+ setup           0.0 s   1.0 s    4 %
+          host   0.0 s   1.0 s    4 %  *
+ images          1.0 s   8.0 s   33 %
+          node   1.0 s   3.0 s   12 %  *
+          api    1.0 s   8.0 s   33 %
+ cluster         4.0 s  10.0 s   42 %
+          kind   4.0 s  10.0 s   42 %  *
+ deploy         14.0 s   2.0 s    8 %
+          db    14.0 s   1.0 s    4 %
+          api   14.0 s   2.0 s    8 %  *
+ ready          15.0 s   9.0 s   38 %
+          db    15.0 s   5.0 s   21 %
+          api   16.0 s   8.0 s   33 %  *
 
 wall time 24.0 s; * = on the critical path
 deploy + ready 10.0 s for 2 components; parallel efficiency 1.60 (sum of start-up times ÷ that)

@@ -137,7 +137,7 @@ async fn try_engine(
         return Ok(engine);
     }
     let plain = Engine { kind: engine, containers_conf: None };
-    plain.command(["info"]).output().await.map_err(|error| error.to_string())?;
+    plain.command(["info"]).output().await.map_err(|error| error.brief())?;
     let probe = probe.ok_or(UNTRIED)?;
     let engine = match start_privileged(&plain, probe).await {
         Ok(()) => plain,
@@ -162,9 +162,9 @@ async fn start_privileged(engine: &Engine, probe: &Path) -> Result<(), String> {
     let (folder, file) = (probe.parent().unwrap_or(Path::new("/")), probe.file_name().unwrap_or_default());
     let image = engine.local_reference("probe", &std::process::id().to_string());
     let pack = Cmd::new("tar", ["-c", "-C"]).arg(folder).arg(file);
-    pack.pipe(&engine.command(["import", "-", &image])).await.map_err(|error| error.to_string())?;
+    pack.pipe(&engine.command(["import", "-", &image])).await.map_err(|error| error.brief())?;
     let run = engine.command(["run", "--rm", "--privileged", &image]).arg(Path::new("/").join(file)).arg("version");
-    let started = run.output().await.map(drop).map_err(|error| error.to_string());
+    let started = run.output().await.map(drop).map_err(|error| error.brief());
     let _ = engine.command(["rmi", "-f", &image]).output().await;
     started
 }

@@ -1,0 +1,165 @@
+//! The command line: parse, run, exit code.
+
+mod exit;
+mod inspect;
+mod lifecycle;
+mod logs;
+
+use std::io::IsTerminal;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand, ValueEnum};
+
+use crate::config::{self, Loaded, Overrides};
+use crate::folders::Folders;
+use crate::plan::Plan;
+use crate::report::console::Console;
+use crate::setup::Finding;
+
+pub use exit::{Exit, Failure};
+
+/// A real Kubernetes environment for your tests
+///
+/// kind-harness reads a suite from e2e.yaml, creates a kind cluster, deploys the suite's components concurrently,
+/// waits once until all of them are ready, and tells where the time went.
+#[derive(Debug, Parser)]
+#[command(name = "kind-harness", version, after_long_help = exit::HELP)]
+pub struct Cli {
+    /// The suite
+    #[arg(short, long, env = "KIND_HARNESS_FILE", value_name = "FILE", default_value = "e2e.yaml", global = true)]
+    file: PathBuf,
+    /// Form of what is printed to standard output
+    #[arg(short, long, value_enum, default_value_t = Output::Text, global = true)]
+    output: Output,
+    /// Show nothing but warnings and errors while working
+    #[arg(short, long, env = "KIND_HARNESS_QUIET", global = true)]
+    quiet: bool,
+    #[command(flatten)]
+    overrides: Overrides,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Output {
+    /// For people.
+    Text,
+    /// For scripts.
+    Json,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Install what this host lacks; does nothing when nothing is missing
+    Setup {
+        /// Do not ask before installing
+        #[arg(short, long, env = "KIND_HARNESS_YES")]
+        yes: bool,
+    },
+    /// Look at this host: what is there, what is missing, and what mends it
+    Doctor,
+    /// Print what `up` would do, without doing anything
+    Plan {
+        /// As a graph for Graphviz
+        #[arg(long, conflicts_with = "json")]
+        dot: bool,
+        /// As JSON; the same as `-o json`
+        #[arg(long)]
+        json: bool,
+    },
+    /// Bring the environment up; does nothing when it is up and nothing changed
+    Up {
+        /// Do not ask before installing what the host lacks
+        #[arg(short, long, env = "KIND_HARNESS_YES")]
+        yes: bool,
+        /// Leave what was made for a look when it does not come up
+        #[arg(long)]
+        keep: bool,
+        /// Write the timing report to FILE, as JSON
+        #[arg(long, env = "KIND_HARNESS_REPORT", value_name = "FILE")]
+        report: Option<PathBuf>,
+    },
+    /// Show each component's state, restarts and age, and why it is not ready
+    Status,
+    /// Take the environment down, and leave nothing behind
+    Down,
+    /// Print the components' logs, each line with its component's name
+    Logs {
+        /// Only this component
+        component: Option<String>,
+        /// Go on as new lines come
+        #[arg(long)]
+        follow: bool,
+        /// The previous containers' logs, after a restart
+        #[arg(long)]
+        previous: bool,
+        /// Only the last N lines of each container
+        #[arg(long, value_name = "N")]
+        tail: Option<i64>,
+    },
+    /// Print the path of the cluster's kubeconfig, as in `export KUBECONFIG=$(kind-harness kubeconfig)`
+    Kubeconfig,
+}
+
+impl Cli {
+    /// Runs the command and says how it ended.
+    pub async fn run(self) -> ExitCode {
+        match self.dispatch().await {
+            Ok(exit) => exit.into(),
+            Err(failure) => {
+                // Errors in files are rendered with their places, and say what they are.
+                let prefix = if failure.text.contains("error:") { "" } else { "error: " };
+                crate::report::console::write(&format!("{prefix}{failure}\n"));
+                failure.exit.into()
+            }
+        }
+    }
+
+    async fn dispatch(&self) -> Result<Exit, Failure> {
+        match &self.command {
+            Command::Setup { yes } => self.setup(*yes).await,
+            Command::Doctor => self.doctor().await,
+            Command::Plan { dot, json } => self.plan_command(*dot, *json),
+            Command::Up { yes, keep, report } => self.up(*yes, *keep, report.as_deref()).await,
+            Command::Status => self.status().await,
+            Command::Down => self.down().await,
+            Command::Logs { component, follow, previous, tail } => {
+                let wanted = logs::Wanted { follow: *follow, previous: *previous, tail: *tail };
+                self.logs(component.as_deref(), &wanted).await
+            }
+            Command::Kubeconfig => self.kubeconfig(),
+        }
+    }
+
+    fn plan(&self) -> Result<Plan, Failure> {
+        let color = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|no| no.is_empty());
+        let loaded: Loaded = config::load(&self.file, &self.overrides)
+            .map_err(|error| Failure { exit: Exit::Usage, text: error.render(color) })?;
+        Plan::new(loaded).map_err(|error| Failure::new(Exit::Usage, &error))
+    }
+
+    fn folders(&self) -> Result<Folders, Failure> {
+        Folders::of_user().map_err(|error| Failure::new(Exit::Host, &error))
+    }
+
+    fn console(&self) -> Console {
+        if self.quiet { Console::quiet() } else { Console::detect() }
+    }
+}
+
+/// Asks the person at the terminal; where there is none, the command itself is the answer.
+fn ask(findings: &[Finding]) -> bool {
+    let terminal = std::io::stdin().is_terminal() && std::io::stderr().is_terminal();
+    if !terminal || std::env::var_os("CI").is_some() {
+        return true;
+    }
+    crate::report::console::write("This host lacks:\n");
+    for finding in findings {
+        crate::report::console::write(&format!("  {}: {}\n", finding.name, finding.remedy_text()));
+    }
+    crate::report::console::write("Install it now? [Y/n] ");
+    let mut answer = String::new();
+    let read = std::io::stdin().read_line(&mut answer);
+    read.is_ok_and(|length| length > 0) && matches!(answer.trim().to_lowercase().as_str(), "" | "y" | "yes")
+}

@@ -1,0 +1,148 @@
+//! `setup`, `up`, `down`: what changes the world.
+
+use std::path::Path;
+
+use futures::StreamExt;
+use futures::stream::FuturesUnordered;
+use tokio::signal::unix::{SignalKind, signal};
+
+use super::{Cli, Exit, Failure, Output, ask};
+use crate::environment::Environment;
+use crate::report::console::write;
+use crate::report::{Events, Reporter, Timeline, to_json, to_table};
+use crate::session::{Session, UpError};
+use crate::setup;
+use crate::teardown::Undo;
+
+impl Cli {
+    pub(super) async fn setup(&self, yes: bool) -> Result<Exit, Failure> {
+        let folders = self.folders()?;
+        // Without a suite, prepare for what this host would do by itself.
+        let wanted = self.overrides.images.unwrap_or_default();
+        let source = crate::images::decide(wanted).await.source;
+        let (events, reporter) = Reporter::start(self.console());
+        let agree = if yes { |_: &[setup::Finding]| true } else { ask };
+        let host = tokio::select! {
+            host = setup::ensure(&folders, source, agree, &events) => Some(host),
+            () = interrupted() => None,
+        };
+        reporter.finish().await;
+        match host {
+            Some(Ok(host)) => {
+                write(&format!("this host is ready: kind on {}\n", host.engine.kind.name()));
+                Ok(Exit::Done)
+            }
+            Some(Err(error)) => Err(Failure::new(Exit::Host, &error)),
+            None => Ok(Exit::Interrupted),
+        }
+    }
+
+    pub(super) async fn up(&self, yes: bool, keep: bool, report: Option<&Path>) -> Result<Exit, Failure> {
+        let (events, reporter) = Reporter::start(self.console());
+        let session = self.session(events, yes)?;
+        let strategy = format!("{:?}", session.plan.suite().strategy).to_lowercase();
+        let result = tokio::select! {
+            result = session.up() => Some(result),
+            () = interrupted() => None,
+        };
+        let outcome = match result {
+            Some(Ok(environment)) => Ok(environment),
+            Some(Err(error)) => Err(self.give_up(&session, keep, error.into()).await),
+            None => {
+                let failure = Failure { exit: Exit::Interrupted, text: "interrupted".into() };
+                Err(self.give_up(&session, false, failure).await)
+            }
+        };
+        let timeline = reporter.finish().await;
+        if let Some(path) = report {
+            let text = format!("{}\n", to_json(&timeline, &strategy));
+            crate::folders::publish(path, &text).map_err(|error| Failure::new(Exit::Internal, &error))?;
+        }
+        self.tell(&outcome?, &timeline, &strategy);
+        Ok(Exit::Done)
+    }
+
+    pub(super) async fn down(&self) -> Result<Exit, Failure> {
+        let (events, reporter) = Reporter::start(self.console());
+        let session = self.session(events, true)?;
+        let removed = session.down().await;
+        reporter.finish().await;
+        let name = session.plan.cluster_name();
+        match removed {
+            Ok(true) => write(&format!("cluster {name} is gone, and everything that was made with it\n")),
+            Ok(false) => write(&format!("there is no cluster {name} of ours; nothing to do\n")),
+            Err(UpError::Cluster(error @ crate::cluster::ClusterError::Busy { .. })) => {
+                return Err(Failure::new(Exit::Cluster, &error));
+            }
+            Err(error) => return Err(Failure::new(Exit::Teardown, &error)),
+        }
+        Ok(Exit::Done)
+    }
+
+    fn session(&self, events: Events, yes: bool) -> Result<Session, Failure> {
+        let agree = if yes { |_: &[setup::Finding]| true } else { ask };
+        Ok(Session { plan: self.plan()?, folders: self.folders()?, events, undo: Undo::default(), agree })
+    }
+
+    /// Undoes an unfinished run, unless it shall be looked at; a second interrupt leaves at once.
+    async fn give_up(&self, session: &Session, keep: bool, mut failure: Failure) -> Failure {
+        let name = session.plan.cluster_name();
+        if keep {
+            session.undo.keep();
+            let more = "what was made is kept: look with `kind-harness status`, remove it with `kind-harness down`";
+            failure.text = format!("{}\n{more}", failure.text);
+            return failure;
+        }
+        let undone = tokio::select! {
+            undone = session.undo() => undone.map_err(|error| error.to_string()),
+            () = interrupted() => {
+                Err(format!("left before cluster {name} was removed; remove it with `kind-harness down --name {name}`"))
+            }
+        };
+        match undone {
+            Ok(()) if failure.exit == Exit::Interrupted => failure.text.push_str("; what was begun has been undone"),
+            Ok(()) => {}
+            Err(remains) => failure.text = format!("{}\n{remains}", failure.text),
+        }
+        failure
+    }
+
+    fn tell(&self, environment: &Environment, timeline: &Timeline, strategy: &str) {
+        let record = environment.record();
+        if self.output == Output::Json {
+            let told = serde_json::json!({
+                "cluster": record.name,
+                "namespace": record.namespace,
+                "kubeconfig": environment.kubeconfig(),
+                "endpoints": record.ports,
+                "unchanged": environment.was_unchanged(),
+                "report": to_json(timeline, strategy),
+            });
+            return super::inspect::print(&format!("{told:#}"));
+        }
+        if environment.was_unchanged() {
+            let wall = timeline.wall().as_secs_f64();
+            write(&format!("environment {} is up and unchanged ({wall:.1} s)\n", record.name));
+            return;
+        }
+        if !self.quiet {
+            write(&format!("\n{}", to_table(timeline)));
+        }
+        write(&format!("\nenvironment {} is up: every component is ready and answers\n", record.name));
+        for (component, ports) in &record.ports.0 {
+            for (port, address) in ports {
+                write(&format!("  {component} {port:<8} http://{address}\n"));
+            }
+        }
+        write(&format!("  export KUBECONFIG={}\n", environment.kubeconfig().display()));
+        write("  kind-harness down    # removes it\n");
+    }
+}
+
+/// Returns when the process is asked to end.
+async fn interrupted() {
+    let kinds = [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()];
+    let mut signals: Vec<_> = kinds.into_iter().filter_map(|kind| signal(kind).ok()).collect();
+    let mut any: FuturesUnordered<_> = signals.iter_mut().map(|signal| signal.recv()).collect();
+    any.next().await;
+}

@@ -1,0 +1,112 @@
+//! Who makes clusters: one of two, behind the same few questions.
+
+use std::sync::Arc;
+
+use tokio::sync::oneshot;
+
+use super::{ClusterError, Existing, Kind, Record, Records};
+use crate::config::ProviderKind;
+use crate::images::Nodes;
+use crate::plan::Plan;
+use crate::report::{Events, Phase, Step};
+use crate::setup::Host;
+
+/// Who makes clusters.
+#[derive(Debug, Clone)]
+pub enum Provider {
+    /// kind.
+    Kind(Kind),
+    /// Nobody: the cluster is there already.
+    Existing(Existing),
+}
+
+impl Provider {
+    /// The provider that `plan` asks for. kind needs a `host`.
+    #[must_use]
+    pub fn of(plan: &Plan, host: Option<&Host>) -> Provider {
+        let cluster = &plan.suite().cluster;
+        match (cluster.provider, host) {
+            (ProviderKind::Kind, Some(host)) => Provider::Kind(Kind::new(host.clone())),
+            _ => Provider::Existing(Existing { context: cluster.context.clone().unwrap_or_default() }),
+        }
+    }
+
+    /// Our cluster of that name, when it runs and still has the shape that `plan` asks for. What remains of one that
+    /// does not is removed.
+    ///
+    /// # Errors
+    /// [`ClusterError::NotOurs`] when the name belongs to somebody else's cluster.
+    pub async fn find(
+        &self,
+        plan: &Plan,
+        name: &str,
+        records: &Records,
+        events: &Events,
+    ) -> Result<Option<Record>, ClusterError> {
+        let Provider::Kind(kind) = self else { return Ok(None) };
+        let (nodes, running) = kind.find(name).await?;
+        let record = records.read()?;
+        let ours = record.as_ref().is_some_and(|record| record.nodes.is_empty() || record.nodes == nodes);
+        if !nodes.is_empty() && !ours {
+            let nodes = nodes.into_iter().map(|node| node.name).collect::<Vec<_>>().join(", ");
+            return Err(ClusterError::NotOurs { name: name.into(), nodes });
+        }
+        let why = match &record {
+            None => return Ok(None),
+            Some(record) if nodes.is_empty() || record.nodes.is_empty() => "only remains of it were found",
+            Some(_) if !running => "it was stopped",
+            Some(record) if record.shape != super::shape(plan)? => "its ports or kind's configuration changed",
+            Some(_) => return Ok(record),
+        };
+        events.note(Phase::Cluster, format!("cluster {name} is made anew: {why}"));
+        kind.delete(name).await?;
+        records.forget()?;
+        Ok(None)
+    }
+
+    /// Creates the cluster, or attaches to it. `nodes_up` is told once its nodes take images.
+    ///
+    /// # Errors
+    /// When it cannot be had; removing what was made so far is the caller's.
+    pub async fn create(
+        &self,
+        plan: &Plan,
+        name: &str,
+        records: &Records,
+        image: Option<&str>,
+        nodes_up: oneshot::Sender<()>,
+        step: &Step,
+    ) -> Result<Record, ClusterError> {
+        match self {
+            Provider::Kind(kind) => kind.create(plan, name, records, image, nodes_up, step).await,
+            Provider::Existing(existing) => {
+                let record = existing.attach(plan, name, records).await?;
+                // Whoever went away meanwhile does not wait for nodes any more.
+                let _ = nodes_up.send(());
+                Ok(record)
+            }
+        }
+    }
+
+    /// The nodes that images are loaded into; none when the cluster is not ours.
+    ///
+    /// # Errors
+    /// When the engine does not list them.
+    pub async fn nodes(&self, name: &str) -> Result<Option<Nodes>, ClusterError> {
+        match self {
+            Provider::Kind(kind) => kind.nodes(name).await.map(Some),
+            Provider::Existing(_) => Ok(None),
+        }
+    }
+
+    /// Removes the cluster if we made it, and forgets it in either case.
+    ///
+    /// # Errors
+    /// When something of it remains.
+    pub async fn delete(&self, name: &str, records: Arc<Records>) -> Result<(), ClusterError> {
+        if let Provider::Kind(kind) = self {
+            kind.delete(name).await?;
+        }
+        records.forget()
+    }
+}

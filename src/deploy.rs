@@ -1,0 +1,171 @@
+//! Deployment: every component of a stage at once, every result over one channel.
+
+mod apply;
+mod error;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+
+pub use apply::Applier;
+pub use error::{ApplyError, ComponentError, DeployError};
+
+use crate::cluster::PortMap;
+use crate::config::{Component, ImageMap};
+use crate::images::{ComponentImages, ImageError};
+use crate::manifests::{self, Manifest};
+use crate::object::Applied;
+use crate::ready::{Ask, Probe, Readiness};
+use crate::report::{Events, Phase};
+
+/// Where a component's images come from: resolves once they are on the nodes.
+pub type ImagesOnNodes =
+    Arc<dyn Fn(String) -> futures::future::BoxFuture<'static, Result<ComponentImages, Arc<ImageError>>> + Send + Sync>;
+
+/// Applies components to one cluster.
+#[derive(Clone)]
+pub struct Deployer {
+    /// Talks to the API server.
+    pub applier: Applier,
+    /// Told of every component as soon as it is applied.
+    pub readiness: Readiness,
+    /// Resolves when a component's images are on the nodes.
+    pub images: ImagesOnNodes,
+    /// Where its ports are reached.
+    pub ports: PortMap,
+    /// Where progress goes.
+    pub events: Events,
+}
+
+/// What was applied of one component.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DeployedComponent {
+    /// Its objects, as the API server has them.
+    pub objects: Vec<Applied>,
+    /// Its images, as they are named in the cluster.
+    pub images: ImageMap,
+}
+
+/// A component on its way: what to apply, already read.
+#[derive(Debug, Clone)]
+pub struct Parcel {
+    /// The component.
+    pub component: Component,
+    /// Its manifests.
+    pub manifests: Vec<Manifest>,
+}
+
+impl Deployer {
+    /// Applies all of `stage` concurrently and gathers every result. Namespaces and custom resource definitions of all
+    /// its components go first, since any of them may hold or define what another one applies.
+    ///
+    /// # Errors
+    /// Every component that could not be applied; the others are applied all the same.
+    pub async fn deploy(&self, stage: Vec<Parcel>) -> Result<BTreeMap<String, DeployedComponent>, DeployError> {
+        let (results, mut gathered) = mpsc::channel(stage.len().max(1));
+        let mut tasks = JoinSet::new();
+        let count = stage.len();
+        let groundwork = Arc::new(self.groundwork(&stage).await);
+        for parcel in stage {
+            let (deployer, results, groundwork) = (self.clone(), results.clone(), groundwork.clone());
+            tasks.spawn(async move {
+                let name = parcel.component.name.clone();
+                let result = deployer.deploy_component(parcel, &groundwork).await;
+                // The receiver outlives every sender.
+                let _ = results.send((name, result)).await;
+            });
+        }
+        drop(results);
+        let (mut deployed, mut failed) = (BTreeMap::new(), Vec::new());
+        while let Some((name, result)) = gathered.recv().await {
+            match result {
+                Ok(component) => drop(deployed.insert(name, component)),
+                Err(error) => failed.push((name, error)),
+            }
+        }
+        while let Some(ended) = tasks.join_next().await {
+            if let Err(error) = ended {
+                failed.push(("a deployment".into(), ComponentError::Panicked(error.to_string())));
+            }
+        }
+        if failed.is_empty() {
+            return Ok(deployed);
+        }
+        failed.sort_by(|(a, _), (b, _)| a.cmp(b));
+        Err(DeployError { failed, of: count })
+    }
+
+    /// Applies what others live in, by kind. What fails here fails its own component later, with the same error.
+    async fn groundwork(&self, stage: &[Parcel]) -> BTreeMap<String, Result<Applied, Arc<ApplyError>>> {
+        let mut done = BTreeMap::new();
+        let ground = stage.iter().flat_map(|parcel| parcel.manifests.iter().map(move |manifest| (parcel, manifest)));
+        let mut ground: Vec<_> = ground.filter(|(_, manifest)| is_ground(manifest)).collect();
+        ground.sort_by_key(|(_, manifest)| kind(manifest) != "Namespace");
+        for (parcel, manifest) in ground {
+            let mut manifest = manifest.clone();
+            manifests::label(&mut manifest.object, &parcel.component.name);
+            let applied = self.applier.apply(&manifest, &self.events).await;
+            done.insert(manifest.source.to_string(), applied.map_err(Arc::new));
+        }
+        for applied in done.values_mut() {
+            if let Ok(object) = applied
+                && object.object.kind == "CustomResourceDefinition"
+                && let Err(error) = self.applier.established(&object.object).await
+            {
+                *applied = Err(Arc::new(error));
+            }
+        }
+        done
+    }
+
+    async fn deploy_component(
+        &self,
+        parcel: Parcel,
+        groundwork: &BTreeMap<String, Result<Applied, Arc<ApplyError>>>,
+    ) -> Result<DeployedComponent, ComponentError> {
+        let name = &parcel.component.name;
+        let images = (self.images)(name.clone()).await.map_err(ComponentError::Images)?;
+        let step = self.events.step(Phase::Deploy, name);
+        let mut objects = Vec::new();
+        for mut manifest in parcel.manifests {
+            if is_ground(&manifest) {
+                match groundwork.get(&manifest.source.to_string()) {
+                    Some(Ok(applied)) => objects.push(applied.clone()),
+                    Some(Err(error)) => return Err(ComponentError::Apply(error.clone())),
+                    None => {}
+                }
+                continue;
+            }
+            manifests::images(&mut manifest.object, &images);
+            manifests::label(&mut manifest.object, name);
+            step.progress(manifest.source.to_string());
+            let applied = self.applier.apply(&manifest, &self.events).await;
+            objects.push(applied.map_err(|error| ComponentError::Apply(Arc::new(error)))?);
+        }
+        step.done();
+        self.readiness.expect(name, objects.clone(), probes(&parcel.component, &self.ports));
+        Ok(DeployedComponent { objects, images })
+    }
+}
+
+/// What a component's ports and checks ask from the host: each port by HTTP where a check says so, else by TCP.
+#[must_use]
+pub fn probes(component: &Component, ports: &PortMap) -> Vec<Probe> {
+    let asked = component.checks.iter().filter_map(|check| {
+        let address = ports.get(&component.name, &check.port)?;
+        Some(Probe { address, ask: Ask::Http { path: check.path.clone(), status: check.status } })
+    });
+    let open = component.ports.iter().filter(|port| component.checks.iter().all(|check| check.port != port.name));
+    let open = open.filter_map(|port| Some(Probe { address: ports.get(&component.name, &port.name)?, ask: Ask::Tcp }));
+    asked.chain(open).collect()
+}
+
+fn kind(manifest: &Manifest) -> &str {
+    manifest.object.types.as_ref().map_or("", |types| &types.kind)
+}
+
+fn is_ground(manifest: &Manifest) -> bool {
+    matches!(kind(manifest), "Namespace" | "CustomResourceDefinition")
+}

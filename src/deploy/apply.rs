@@ -1,0 +1,187 @@
+//! Server-side apply, with retries for what is worth one.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use backon::{ExponentialBuilder, Retryable};
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
+use kube::api::{Api, DeleteParams, DynamicObject, Patch, PatchParams, ValidationDirective};
+use kube::core::GroupVersionKind;
+use kube::discovery::{ApiCapabilities, ApiResource, Scope, pinned_kind};
+use kube::runtime::wait::{await_condition, conditions};
+use tokio::sync::Mutex;
+
+use super::ApplyError;
+use crate::manifests::{MANAGED_BY, Manifest};
+use crate::object::{Applied, ObjectRef};
+use crate::report::{Events, Phase};
+
+/// How long a definition may take to be served.
+const ESTABLISHING: Duration = Duration::from_secs(30);
+
+type Kinds = HashMap<GroupVersionKind, (ApiResource, ApiCapabilities)>;
+
+/// Applies objects, each as its manifest says. Clones share what they learned of the API.
+#[derive(Clone)]
+pub struct Applier {
+    client: kube::Client,
+    namespace: String,
+    kinds: Arc<Mutex<Kinds>>,
+}
+
+impl Applier {
+    /// Applies with `client`; objects that name no namespace go into `namespace`.
+    #[must_use]
+    pub fn new(client: kube::Client, namespace: &str) -> Applier {
+        Applier { client, namespace: namespace.into(), kinds: Arc::default() }
+    }
+
+    /// Applies `manifest`. Throttling, conflicts and failures of the server are retried; refusals are not.
+    ///
+    /// # Errors
+    /// What the API server said, with file and line.
+    pub async fn apply(&self, manifest: &Manifest, events: &Events) -> Result<Applied, ApplyError> {
+        let object = ObjectRef::of(&manifest.object);
+        let refused = |error| refusal(manifest.source.to_string(), object.clone(), error);
+        let api = self.api(&object).await.map_err(refused)?;
+        let attempt = |force: bool| {
+            let mut params = PatchParams::apply(MANAGED_BY).validation(ValidationDirective::Strict);
+            params.force = force;
+            let api = &api;
+            let (name, patch) = (&object.name, Patch::Apply(&manifest.object));
+            async move { api.patch(name, &params, &patch).await }
+        };
+        let mut result = with_retries(|| attempt(false)).await;
+        if let Err(error) = &result
+            && is_field_conflict(error)
+        {
+            events.warn(Phase::Deploy, format!("{object}: {}; the manifest wins", short(error)));
+            result = with_retries(|| attempt(true)).await;
+        }
+        let applied = result.map_err(refused)?;
+        Ok(Applied {
+            object: ObjectRef { namespace: applied.metadata.namespace.clone(), ..object.clone() },
+            uid: applied.metadata.uid.unwrap_or_default(),
+            generation: applied.metadata.generation.unwrap_or_default(),
+        })
+    }
+
+    /// Makes sure that `namespace` exists.
+    ///
+    /// # Errors
+    /// What the API server said.
+    pub async fn namespace(&self, name: &str) -> Result<(), kube::Error> {
+        let namespace = serde_json::json!({
+            "apiVersion": "v1",
+            "kind": "Namespace",
+            "metadata": {"name": name, "labels": {crate::manifests::MANAGED_BY_LABEL: MANAGED_BY}},
+        });
+        let api: Api<k8s_openapi::api::core::v1::Namespace> = Api::all(self.client.clone());
+        let (params, patch) = (PatchParams::apply(MANAGED_BY).force(), Patch::Apply(&namespace));
+        with_retries(|| api.patch(name, &params, &patch)).await.map(drop)
+    }
+
+    /// Waits until the definition's kinds are served.
+    pub(super) async fn established(&self, definition: &ObjectRef) -> Result<(), ApplyError> {
+        let api: Api<CustomResourceDefinition> = Api::all(self.client.clone());
+        let waiting = await_condition(api, &definition.name, conditions::is_crd_established());
+        let failed = |what: String| ApplyError {
+            place: "after it was applied".into(),
+            object: definition.clone(),
+            what,
+            source: None,
+        };
+        match tokio::time::timeout(ESTABLISHING, waiting).await {
+            Ok(Ok(_)) => Ok(()),
+            Ok(Err(error)) => Err(failed(format!("cannot be watched: {error}"))),
+            Err(_) => Err(failed(format!("was not established within {} s", ESTABLISHING.as_secs()))),
+        }
+    }
+
+    /// Deletes `object`; one that is gone already is no error.
+    ///
+    /// # Errors
+    /// What the API server said.
+    pub async fn delete(&self, object: &ObjectRef) -> Result<(), kube::Error> {
+        let deleted = async { self.api(object).await?.delete(&object.name, &DeleteParams::background()).await };
+        match deleted.await {
+            Err(error) if status(&error) == Some(404) => Ok(()),
+            result => result.map(drop),
+        }
+    }
+
+    async fn api(&self, object: &ObjectRef) -> Result<Api<DynamicObject>, kube::Error> {
+        let gvk = object.gvk();
+        let mut kinds = self.kinds.lock().await;
+        let (resource, capabilities) = match kinds.get(&gvk) {
+            Some(known) => known.clone(),
+            None => {
+                let found = with_retries(|| pinned_kind(&self.client, &gvk)).await?;
+                kinds.insert(gvk, found.clone());
+                found
+            }
+        };
+        let namespace = object.namespace.as_deref().unwrap_or(&self.namespace);
+        Ok(match capabilities.scope {
+            Scope::Namespaced => Api::namespaced_with(self.client.clone(), namespace, &resource),
+            Scope::Cluster => Api::all_with(self.client.clone(), &resource),
+        })
+    }
+}
+
+async fn with_retries<T, F: Future<Output = Result<T, kube::Error>>>(act: impl FnMut() -> F) -> Result<T, kube::Error> {
+    let backoff = ExponentialBuilder::default()
+        .with_min_delay(Duration::from_millis(50))
+        .with_max_delay(Duration::from_secs(2))
+        .with_max_times(6)
+        .with_jitter();
+    act.retry(backoff).when(is_transient).await
+}
+
+/// Whether the same request may succeed a moment later.
+fn is_transient(error: &kube::Error) -> bool {
+    match error {
+        kube::Error::Api(status) => {
+            let webhook_is_away = status.code == 500 && status.message.contains("failed calling webhook");
+            let raced = status.code == 409 && !is_field_conflict(error);
+            matches!(status.code, 429 | 502 | 503 | 504) || webhook_is_away || raced
+        }
+        kube::Error::HyperError(_) | kube::Error::Service(_) | kube::Error::ReadEvents(_) => true,
+        _ => false,
+    }
+}
+
+/// Whether somebody else owns a field that the manifest sets.
+fn is_field_conflict(error: &kube::Error) -> bool {
+    matches!(error, kube::Error::Api(status) if status.code == 409 && status.message.contains("conflict with"))
+}
+
+fn status(error: &kube::Error) -> Option<u16> {
+    match error {
+        kube::Error::Api(status) => Some(status.code),
+        _ => None,
+    }
+}
+
+fn short(error: &kube::Error) -> String {
+    match error {
+        kube::Error::Api(status) => status.message.clone(),
+        other => other.to_string(),
+    }
+}
+
+fn refusal(place: String, object: ObjectRef, error: kube::Error) -> ApplyError {
+    let unknown = format!("is of a kind that the cluster does not serve: {} {}", object.api_version, object.kind);
+    match error {
+        kube::Error::Discovery(_) => ApplyError { place, what: unknown, object, source: None },
+        // The group's own path is not there, as opposed to the namespace of an object.
+        kube::Error::Api(status) if status.code == 404 && status.details.as_ref().is_none_or(|d| d.name.is_empty()) => {
+            ApplyError { place, what: unknown, object, source: None }
+        }
+        kube::Error::Api(status) => {
+            ApplyError { place, object, what: format!("was refused: {}", status.message), source: None }
+        }
+        other => ApplyError { place, object, what: "could not be applied".into(), source: Some(Box::new(other)) },
+    }
+}

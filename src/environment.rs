@@ -1,0 +1,70 @@
+//! What tests get: a running environment.
+
+mod namespace;
+mod shared;
+
+use std::net::SocketAddr;
+use std::path::Path;
+
+pub use namespace::TestNamespace;
+pub use shared::{Keep, shared};
+
+use tokio::sync::mpsc;
+
+use crate::cluster::Cluster;
+use crate::report::Events;
+
+/// A cluster in which every component of a suite is ready.
+#[derive(Clone)]
+pub struct Environment {
+    pub(crate) cluster: Cluster,
+    pub(crate) unchanged: bool,
+    pub(crate) events: Events,
+    /// Takes namespaces that nobody needs any more.
+    pub(crate) janitor: Option<mpsc::UnboundedSender<String>>,
+}
+
+impl Environment {
+    /// Name of the cluster.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.cluster.record.name
+    }
+
+    /// Talks to the cluster's API server. Each call makes a client of its own, since a connection ends with the async
+    /// runtime that opened it, and every test has its own runtime.
+    #[must_use]
+    pub fn client(&self) -> kube::Client {
+        kube::Client::try_from(self.cluster.config.clone()).unwrap_or_else(|_| self.cluster.client.clone())
+    }
+
+    /// Namespace of the components.
+    #[must_use]
+    pub fn namespace(&self) -> &str {
+        &self.cluster.record.namespace
+    }
+
+    /// The cluster's own kubeconfig file; the user's is never touched.
+    #[must_use]
+    pub fn kubeconfig(&self) -> &Path {
+        &self.cluster.kubeconfig
+    }
+
+    /// Where the host reaches `port` of `component`, both as `e2e.yaml` names them.
+    #[must_use]
+    pub fn endpoint(&self, component: &str, port: &str) -> Option<SocketAddr> {
+        self.cluster.record.ports.get(component, port)
+    }
+
+    /// Whether everything ran already and nothing had to be done.
+    #[must_use]
+    pub fn was_unchanged(&self) -> bool {
+        self.unchanged
+    }
+
+    /// What is remembered of the cluster.
+    #[must_use]
+    pub fn record(&self) -> &crate::cluster::Record {
+        &self.cluster.record
+    }
+}

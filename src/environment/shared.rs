@@ -1,0 +1,223 @@
+//! One environment for all tests of a binary: brought up for the first that asks, taken down when the process ends.
+//!
+//! It lives on a thread of its own. Rust statics are never dropped, so its end is run from a function that the C
+//! library calls at exit, passing and failing test runs included; when the process is killed instead, the
+//! [reaper](crate::teardown::Reaper) removes the cluster.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, OnceLock, PoisonError};
+use std::thread::JoinHandle;
+
+use k8s_openapi::api::core::v1::Namespace;
+use kube::api::{Api, DeleteParams};
+use tokio::sync::{mpsc, oneshot};
+
+use super::Environment;
+use crate::config::{self, Overrides};
+use crate::folders::Folders;
+use crate::plan::Plan;
+use crate::report::console::Console;
+use crate::report::{Events, Reporter, to_json, to_table};
+use crate::session::Session;
+use crate::teardown::{Reaper, Undo};
+
+/// Whether an environment outlives the run that made it: `KIND_HARNESS_KEEP`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Keep {
+    /// It does not.
+    #[default]
+    Never,
+    /// It stays for a look when it did not come up.
+    OnFailure,
+    /// It stays, and the next run uses it again.
+    Always,
+}
+
+impl Keep {
+    /// What `KIND_HARNESS_KEEP` says.
+    ///
+    /// # Errors
+    /// The values that it may have.
+    pub fn from_env() -> Result<Keep, String> {
+        let value = std::env::var("KIND_HARNESS_KEEP").unwrap_or_default();
+        match value.as_str() {
+            "" | "0" | "never" => Ok(Keep::Never),
+            "on-failure" => Ok(Keep::OnFailure),
+            "1" | "always" => Ok(Keep::Always),
+            other => Err(format!("KIND_HARNESS_KEEP is {other:?}; it can be never, on-failure or always")),
+        }
+    }
+}
+
+struct Shared {
+    environment: Result<Environment, String>,
+    end: Mutex<Option<(oneshot::Sender<()>, JoinHandle<()>)>>,
+}
+
+static SHARED: OnceLock<Shared> = OnceLock::new();
+
+/// The environment of the suite at `path`, shared by every test of this process.
+///
+/// The first call brings it up, on a cluster and host ports of its own; `KIND_HARNESS_*` variables choose otherwise
+/// (see README.md). It ends with the process.
+///
+/// # Panics
+/// When the environment does not come up: in every test that asks for it, with the reason.
+///
+/// ```no_run
+/// use kind_harness::environment::{Environment, shared};
+/// use rstest::{fixture, rstest};
+///
+/// #[fixture]
+/// fn environment() -> &'static Environment {
+///     shared("e2e.yaml")
+/// }
+///
+/// #[rstest]
+/// fn the_api_has_an_address(environment: &Environment) {
+///     assert!(environment.endpoint("api", "http").is_some());
+/// }
+/// ```
+#[must_use]
+pub fn shared(path: impl AsRef<Path>) -> &'static Environment {
+    let shared = SHARED.get_or_init(|| start(path.as_ref().into()));
+    match &shared.environment {
+        Ok(environment) => environment,
+        Err(why) => panic!("the test environment did not come up: {why}"),
+    }
+}
+
+fn start(path: PathBuf) -> Shared {
+    let (up, is_up) = std::sync::mpsc::channel();
+    let (end, ending) = oneshot::channel();
+    let thread = std::thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
+        match runtime {
+            Ok(runtime) => runtime.block_on(live(path, up, ending)),
+            Err(error) => drop(up.send(Err(format!("no async runtime: {error}")))),
+        }
+    });
+    let environment = is_up.recv().unwrap_or_else(|_| Err("it ended before it began".into()));
+    Shared { environment, end: Mutex::new(Some((end, thread))) }
+}
+
+/// The whole life of the environment.
+async fn live(path: PathBuf, up: std::sync::mpsc::Sender<Result<Environment, String>>, ending: oneshot::Receiver<()>) {
+    let (events, reporter) = Reporter::start(Console::detect());
+    let (session, keep) = match session(&path, events) {
+        Ok(session) => session,
+        Err(why) => return drop(up.send(Err(why))),
+    };
+    let strategy = format!("{:?}", session.plan.suite().strategy).to_lowercase();
+    let reaper = match session.up().await {
+        Ok(mut environment) => {
+            let (janitor, namespaces) = mpsc::unbounded_channel();
+            tokio::spawn(clean(environment.client(), namespaces));
+            environment.janitor = Some(janitor);
+            let reaper = own(&session, &environment, keep);
+            let _ = up.send(Ok(environment));
+            // An error means that the other end is gone, which is an end too.
+            let _ = ending.await;
+            reaper
+        }
+        Err(error) => {
+            let mut why = crate::report::chain(&error);
+            if keep != Keep::Never {
+                session.undo.keep();
+            } else if let Err(error) = session.undo().await {
+                why = format!("{why}\n{error}");
+            }
+            let _ = up.send(Err(why));
+            None
+        }
+    };
+    if let Some(reaper) = reaper {
+        match session.down().await {
+            Ok(_) => reaper.release(),
+            Err(error) => session.events.warn(crate::report::Phase::Teardown, crate::report::chain(&error)),
+        }
+    }
+    drop(session);
+    let timeline = reporter.finish().await;
+    crate::report::console::write(&format!("\n{}", to_table(&timeline)));
+    if let Some(path) = std::env::var_os("KIND_HARNESS_REPORT") {
+        let report = to_json(&timeline, &strategy).to_string();
+        if let Err(error) = crate::folders::publish(Path::new(&path), &report) {
+            crate::report::console::write(&format!("the report could not be written: {error}\n"));
+        }
+    }
+}
+
+fn session(path: &Path, events: Events) -> Result<(Session, Keep), String> {
+    let keep = Keep::from_env()?;
+    let mut overrides = Overrides::from_env().map_err(|error| error.to_string())?;
+    let folders = Folders::of_user().map_err(|error| error.to_string())?;
+    let private = keep != Keep::Always && overrides.name.is_none();
+    overrides.auto_ports |= private;
+    let load = |overrides: &Overrides| {
+        let loaded = config::load(path, overrides).map_err(|error| format!("\n{error}"))?;
+        Plan::new(loaded).map_err(|error| error.to_string())
+    };
+    let mut plan = load(&overrides)?;
+    if private {
+        overrides.name = Some(private_name(&plan.cluster_name(), std::process::id()));
+        plan = load(&overrides)?;
+    }
+    Ok((Session { plan, folders, events, undo: Undo::default(), agree: |_| true }, keep))
+}
+
+/// `name` and the process, within the length that kind permits.
+fn private_name(name: &str, pid: u32) -> String {
+    let suffix = format!("-{pid}");
+    let stem: String = name.chars().take(50 - suffix.len()).collect();
+    format!("{}{suffix}", stem.trim_end_matches('-'))
+}
+
+/// Makes this process the owner of the environment, unless it shall stay.
+fn own(session: &Session, environment: &Environment, keep: Keep) -> Option<Reaper> {
+    let record = environment.record();
+    if keep == Keep::Always || environment.was_unchanged() {
+        let kubeconfig = environment.kubeconfig().display();
+        let text = format!(
+            "cluster {} stays; use it with `kubectl --kubeconfig {kubeconfig}`, remove it with `kind-harness down --name {}`",
+            record.name, record.name
+        );
+        session.events.note(crate::report::Phase::Specs, text);
+        return None;
+    }
+    let engine = record.engine.as_ref()?;
+    Reaper::start(engine, &record.name, &session.folders.cluster(&record.name)).ok()
+}
+
+/// Deletes the namespaces of tests that are over.
+async fn clean(client: kube::Client, mut namespaces: mpsc::UnboundedReceiver<String>) {
+    let api: Api<Namespace> = Api::all(client);
+    while let Some(name) = namespaces.recv().await {
+        // What remains goes with the cluster.
+        let _ = api.delete(&name, &DeleteParams::background()).await;
+    }
+}
+
+/// Runs when the process ends, however its tests went.
+#[dtor::dtor(unsafe)]
+fn at_exit() {
+    let Some(shared) = SHARED.get() else { return };
+    let end = shared.end.lock().unwrap_or_else(PoisonError::into_inner).take();
+    if let Some((end, thread)) = end {
+        let _ = end.send(());
+        let _ = thread.join();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::private_name;
+
+    #[test]
+    fn private_names_fit_and_differ_by_process() {
+        assert_eq!(private_name("reference-1a2b3c4d", 77), "reference-1a2b3c4d-77");
+        let long = private_name(&"x".repeat(50), 4_194_304);
+        assert_eq!(long.len(), 50);
+        assert!(long.ends_with("-4194304"));
+    }
+}

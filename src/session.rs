@@ -1,0 +1,307 @@
+//! The pipeline. This file lists the stages in order; no other file knows the order.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use futures::FutureExt;
+use thiserror::Error;
+use tokio::sync::oneshot;
+use tokio::time::Instant;
+
+use crate::cluster::{Cluster, ClusterError, Deployment, Provider, Records};
+use crate::config::{ImageMap, ImageSource, ProviderKind};
+use crate::deploy::{self, Applier, DeployError, Deployer, Parcel};
+use crate::environment::Environment;
+use crate::folders::Folders;
+use crate::images::{self, ImageBuilds, ImageError, Loads};
+use crate::manifests::{self, ManifestError};
+use crate::plan::Plan;
+use crate::ready::{self, Expectation, NotReady, Readiness};
+use crate::report::{Events, Phase};
+use crate::setup::{self, Finding, Host, SetupError};
+use crate::teardown::{Reaper, Undo, UndoErrors};
+
+/// One run over one plan.
+pub struct Session {
+    /// What is to be there.
+    pub plan: Plan,
+    /// Where files are kept.
+    pub folders: Folders,
+    /// Where progress goes.
+    pub events: Events,
+    /// What to undo should the run not come to a good end.
+    pub undo: Undo,
+    /// Asked before anything is installed on the host.
+    pub agree: fn(&[Finding]) -> bool,
+}
+
+/// Why there is no environment.
+#[derive(Debug, Error)]
+pub enum UpError {
+    /// A manifest is wrong.
+    #[error(transparent)]
+    Manifests(#[from] ManifestError),
+    /// The host is not ready.
+    #[error(transparent)]
+    Setup(#[from] SetupError),
+    /// An image is not there.
+    #[error(transparent)]
+    Images(#[from] Arc<ImageError>),
+    /// There is no cluster.
+    #[error(transparent)]
+    Cluster(#[from] ClusterError),
+    /// Components could not be applied.
+    #[error(transparent)]
+    Deploy(#[from] DeployError),
+    /// Components did not become ready.
+    #[error(transparent)]
+    NotReady(#[from] Box<NotReady>),
+    /// The API server did not do what every other stage needs.
+    #[error("the API server refused {what}")]
+    Api {
+        /// What was asked of it.
+        what: String,
+        /// Why.
+        #[source]
+        source: Box<kube::Error>,
+    },
+    /// The plan's files cannot be read any more.
+    #[error("reading the suite's files failed")]
+    Files(#[from] std::io::Error),
+}
+
+impl Session {
+    /// Brings the environment up: plan → host → images → cluster → deploy → ready. Images build while the cluster
+    /// boots, and a component is applied as soon as its own are on the nodes. When everything runs already and nothing
+    /// changed, nothing is done.
+    ///
+    /// # Errors
+    /// What went wrong, at its stage. What was made is still there, for the caller to look at and then to undo.
+    pub async fn up(&self) -> Result<Environment, UpError> {
+        let parcels = self.parcels()?;
+        let name = self.plan.cluster_name();
+        let (host, source) = self.host().await?;
+        let records = Arc::new(Records::lock(&self.folders, &name)?);
+        let provider = Provider::of(&self.plan, host.as_ref());
+        let found = provider.find(&self.plan, &name, &records, &self.events).await?;
+        let builds = Arc::new(match &host {
+            Some(host) => ImageBuilds::begin(host, &self.plan, source, found.is_none(), &self.events),
+            None => ImageBuilds::none(),
+        });
+        if let Some(record) = &found {
+            let cluster = Cluster::attach(record.clone(), records.kubeconfig()).await?;
+            if self.is_unchanged(&cluster, &builds).await? {
+                return Ok(self.environment(cluster, true));
+            }
+        }
+
+        let (nodes_up, up) = oneshot::channel();
+        let loads = self.loads(&name, &provider, &builds, up);
+        let (mut cluster, reaper) = match found {
+            Some(record) => {
+                let _ = nodes_up.send(());
+                (Cluster::attach(record, records.kubeconfig()).await?, None)
+            }
+            None => self.cluster(&name, &provider, &builds, &records, host.as_ref(), nodes_up).await?,
+        };
+        let previous = cluster.record.deployment.take().unwrap_or_default();
+        let deployed = self.deploy(&cluster, loads, parcels, &previous).await?;
+        cluster.record.deployment = Some(deployed);
+        records.write(&cluster.record)?;
+        self.undo.keep();
+        if let Some(reaper) = reaper {
+            reaper.release();
+        }
+        Ok(self.environment(cluster, false))
+    }
+
+    /// Takes away cluster `name` and everything that was made with it.
+    ///
+    /// # Errors
+    /// When something of it remains, or when a cluster of that name is not ours.
+    pub async fn down(&self) -> Result<bool, UpError> {
+        let name = self.plan.cluster_name();
+        let records = Arc::new(Records::lock(&self.folders, &name)?);
+        let Some(record) = records.read()? else { return Ok(false) };
+        let step = self.events.step(Phase::Teardown, "cluster");
+        let host = record.engine.as_ref().map(|engine| Host {
+            engine: engine.clone(),
+            kind: "kind".into(),
+            folders: self.folders.clone(),
+        });
+        let provider = Provider::of(&self.plan, host.as_ref());
+        if let (Provider::Existing(_), Some(deployment)) = (&provider, &record.deployment) {
+            let cluster = Cluster::attach(record.clone(), records.kubeconfig()).await?;
+            let applier = Applier::new(cluster.client.clone(), &record.namespace);
+            self.delete_objects(&applier, deployment, &BTreeMap::new()).await?;
+        }
+        provider.delete(&name, records).await?;
+        step.done();
+        Ok(true)
+    }
+
+    /// Undoes what an unfinished run did.
+    ///
+    /// # Errors
+    /// What could not be undone.
+    pub async fn undo(&self) -> Result<(), UndoErrors> {
+        let step = self.events.step(Phase::Teardown, "undo");
+        self.undo.run().await?;
+        step.done();
+        Ok(())
+    }
+
+    fn environment(&self, cluster: Cluster, unchanged: bool) -> Environment {
+        Environment { cluster, unchanged, events: self.events.clone(), janitor: None }
+    }
+
+    fn parcels(&self) -> Result<Vec<Vec<Parcel>>, UpError> {
+        let all = manifests::load_all(self.plan.root(), self.plan.components())?;
+        let mut by_name: BTreeMap<&str, Parcel> = BTreeMap::new();
+        for (component, mut manifests) in self.plan.components().zip(all) {
+            manifests::order(&mut manifests);
+            by_name.insert(&component.name, Parcel { component: component.clone(), manifests });
+        }
+        let stages = self.plan.stages().into_iter();
+        Ok(stages.map(|stage| stage.iter().filter_map(|c| by_name.remove(c.name.as_str())).collect()).collect())
+    }
+
+    async fn host(&self) -> Result<(Option<Host>, ImageSource), UpError> {
+        let suite = self.plan.suite();
+        if suite.cluster.provider == ProviderKind::Existing {
+            return Ok((None, ImageSource::Registry));
+        }
+        let choice = images::decide(suite.images).await;
+        if suite.images == ImageSource::Auto {
+            self.events.note(Phase::Images, format!("source: {}", choice.why));
+        }
+        let host = setup::ensure(&self.folders, choice.source, self.agree, &self.events).await?;
+        Ok((Some(host), choice.source))
+    }
+
+    async fn is_unchanged(&self, cluster: &Cluster, builds: &ImageBuilds) -> Result<bool, UpError> {
+        let Some(deployment) = &cluster.record.deployment else { return Ok(false) };
+        if deployment.plan != self.plan.digest()? || deployment.images != builds.all().await? {
+            return Ok(false);
+        }
+        let expectations = expectations(&self.plan, cluster, deployment);
+        let survey = ready::survey(&cluster.client, &cluster.record.namespace, &expectations).await;
+        Ok(survey.is_ok_and(|components| components.iter().all(|component| component.verdict.is_ready())))
+    }
+
+    fn loads(
+        &self,
+        name: &str,
+        provider: &Provider,
+        builds: &Arc<ImageBuilds>,
+        up: oneshot::Receiver<()>,
+    ) -> Arc<Loads> {
+        let (provider, name) = (provider.clone(), name.to_owned());
+        let nodes = async move {
+            // The sender is dropped when there will be no nodes; that error is told by whoever dropped it.
+            up.await.map_err(|_| Arc::new(ImageError::Abandoned))?;
+            provider.nodes(&name).await.map_err(|_| Arc::new(ImageError::Abandoned))
+        };
+        let components = self.plan.components().map(|component| component.name.as_str());
+        Arc::new(Loads::begin(components, builds, &nodes.boxed().shared(), &self.events))
+    }
+
+    async fn cluster(
+        &self,
+        name: &str,
+        provider: &Provider,
+        builds: &ImageBuilds,
+        records: &Arc<Records>,
+        host: Option<&Host>,
+        nodes_up: oneshot::Sender<()>,
+    ) -> Result<(Cluster, Option<Reaper>), UpError> {
+        let image = builds.node().await?;
+        let step = self.events.step(Phase::Cluster, name);
+        let (undoing, kept, owned) = (provider.clone(), records.clone(), name.to_owned());
+        self.undo.register(format!("cluster {name}"), async move { undoing.delete(&owned, kept).await });
+        let reaper = match host {
+            Some(host) => {
+                let failed = |source| ClusterError::Command { what: "starting the reaper".into(), source };
+                Some(Reaper::start(&host.engine, name, records.folder()).map_err(failed)?)
+            }
+            None => None,
+        };
+        let record = provider.create(&self.plan, name, records, image.as_deref(), nodes_up, &step).await?;
+        records.write(&record)?;
+        let cluster = Cluster::attach(record, records.kubeconfig()).await?;
+        step.done();
+        Ok((cluster, reaper))
+    }
+
+    async fn deploy(
+        &self,
+        cluster: &Cluster,
+        loads: Arc<Loads>,
+        parcels: Vec<Vec<Parcel>>,
+        previous: &Deployment,
+    ) -> Result<Deployment, UpError> {
+        let namespace = &self.plan.suite().namespace;
+        let applier = Applier::new(cluster.client.clone(), namespace);
+        applier
+            .namespace(namespace)
+            .await
+            .map_err(|source| UpError::Api { what: format!("namespace {namespace}"), source: Box::new(source) })?;
+        let readiness = Readiness::start(cluster.client.clone(), namespace, self.events.clone());
+        let deployer = Deployer {
+            applier: applier.clone(),
+            readiness: readiness.clone(),
+            images: Arc::new(move |component| loads.component(&component)),
+            ports: cluster.record.ports.clone(),
+            events: self.events.clone(),
+        };
+        // What is left of the time to become ready; images may take as long as they take.
+        let mut patience = self.plan.suite().deadline;
+        let (mut objects, mut images) = (BTreeMap::new(), BTreeMap::<String, ImageMap>::new());
+        for stage in parcels {
+            let names: Vec<String> = stage.iter().map(|parcel| parcel.component.name.clone()).collect();
+            for (name, deployed) in deployer.deploy(stage).await? {
+                objects.insert(name.clone(), deployed.objects);
+                images.insert(name, deployed.images);
+            }
+            let names: Vec<&str> = names.iter().map(String::as_str).collect();
+            let began = Instant::now();
+            readiness.wait_for_all_ready(Some(&names), began + patience).await.map_err(Box::new)?;
+            patience = patience.saturating_sub(began.elapsed());
+        }
+        self.delete_objects(&applier, previous, &objects).await?;
+        Ok(Deployment { plan: self.plan.digest()?, images, objects })
+    }
+
+    /// Deletes what was deployed before and is no longer in the manifests.
+    async fn delete_objects(
+        &self,
+        applier: &Applier,
+        previous: &Deployment,
+        kept: &BTreeMap<String, Vec<crate::object::Applied>>,
+    ) -> Result<(), UpError> {
+        let kept: Vec<_> = kept.values().flatten().map(|applied| &applied.object).collect();
+        let gone = previous.objects.values().flatten().map(|applied| &applied.object);
+        for object in gone.filter(|object| !kept.contains(object)) {
+            let refused = |source| UpError::Api { what: format!("to delete {object}"), source: Box::new(source) };
+            applier.delete(object).await.map_err(refused)?;
+        }
+        Ok(())
+    }
+}
+
+/// What must be ready of a deployment, for a look without a watch.
+#[must_use]
+pub fn expectations(plan: &Plan, cluster: &Cluster, deployment: &Deployment) -> Vec<Expectation> {
+    let expectation = |component: &crate::config::Component| Expectation {
+        component: component.name.clone(),
+        objects: deployment
+            .objects
+            .get(&component.name)
+            .into_iter()
+            .flatten()
+            .map(|applied| applied.object.clone())
+            .collect(),
+        probes: deploy::probes(component, &cluster.record.ports),
+    };
+    plan.components().map(expectation).collect()
+}
