@@ -1,0 +1,48 @@
+# kind-harness: `just` prints this menu
+
+# Print the menu
+default:
+    @just --list --unsorted
+
+# Bring the reference environment up (installs what the host lacks)
+up *args:
+    cargo run -- up {{args}}
+
+# Take it down again
+down *args:
+    cargo run -- down {{args}}
+
+# Show each component's state
+status:
+    cargo run -- status
+
+# Look at this host: what is missing, and what mends it
+doctor:
+    cargo run -- doctor
+
+# Run the E2E suite, components deployed all at once
+e2e-parallel *args:
+    KIND_HARNESS_STRATEGY=parallel KIND_HARNESS_REPORT=target/e2e-parallel.json cargo test --test e2e {{args}}
+
+# Run the E2E suite, components deployed one by one: the baseline
+e2e-sequential *args:
+    KIND_HARNESS_STRATEGY=sequential KIND_HARNESS_REPORT=target/e2e-sequential.json cargo test --test e2e {{args}}
+
+# Run every test: unit, integration, E2E
+test *args:
+    cargo test --workspace {{args}}
+
+# Check formatting
+fmt-check:
+    cargo fmt --all --check
+
+# Clippy, warnings denied
+lint:
+    cargo clippy --workspace --all-targets -- -D warnings
+
+# Documentation, warnings denied
+doc:
+    RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps
+
+# What CI runs
+ci: fmt-check lint doc test

@@ -1,0 +1,66 @@
+//! What the harness itself promises of an environment that is up.
+
+use anyhow::Result;
+use k8s_openapi::api::core::v1::Pod;
+use kube::api::{Api, ListParams};
+use rstest::rstest;
+
+use crate::support::{Spec, get, spec};
+
+#[rstest]
+#[tokio::test]
+async fn every_pod_is_ready_and_none_was_restarted(#[future] spec: Spec) -> Result<()> {
+    let spec = spec.await;
+    let pods = Api::<Pod>::namespaced(spec.client(), spec.namespace()).list(&ListParams::default()).await?.items;
+    assert!(pods.len() >= 5, "one pod for each of five components, but there are {}", pods.len());
+    for pod in pods {
+        let name = pod.metadata.name.unwrap_or_default();
+        let status = pod.status.expect("a pod that runs has a status");
+        let ready = status.conditions.iter().flatten().any(|c| c.type_ == "Ready" && c.status == "True");
+        assert!(ready, "{name} is not ready");
+        for container in status.container_statuses.iter().flatten() {
+            assert_eq!(container.restart_count, 0, "{name}/{} was restarted", container.name);
+        }
+    }
+    Ok(())
+}
+
+#[rstest]
+#[case::data_storage("data-storage", "http", "/health/ready")]
+#[case::holmesgpt_api("holmesgpt-api", "http", "/ready")]
+#[case::controller_health("aianalysis", "health", "/readyz")]
+#[case::controller_metrics("aianalysis", "metrics", "/metrics")]
+#[tokio::test]
+async fn endpoints_answer_from_the_host_at_once(
+    #[future] spec: Spec,
+    #[case] component: &str,
+    #[case] port: &str,
+    #[case] path: &str,
+) -> Result<()> {
+    let spec = spec.await;
+    let (status, body) = get(&spec.url(component, port, path)).await?;
+    assert_eq!(status, 200, "{body}");
+    Ok(())
+}
+
+#[rstest]
+#[tokio::test]
+async fn each_spec_has_a_namespace_of_its_own(#[future] spec: Spec) -> Result<()> {
+    let spec = spec.await;
+    assert!(spec.namespace.name.starts_with("environment--each-spec"), "{}", spec.namespace.name);
+    let pods = Api::<Pod>::namespaced(spec.client(), &spec.namespace.name).list(&ListParams::default()).await?;
+    assert!(pods.items.is_empty());
+    Ok(())
+}
+
+#[rstest]
+#[tokio::test]
+async fn the_users_own_kubeconfig_is_left_alone(#[future] spec: Spec) -> Result<()> {
+    let spec = spec.await;
+    if let Ok(own) = kube::config::Kubeconfig::read() {
+        let cluster = format!("kind-{}", spec.name());
+        assert!(own.clusters.iter().all(|entry| entry.name != cluster), "{cluster} was written into it");
+    }
+    assert!(spec.kubeconfig().exists());
+    Ok(())
+}

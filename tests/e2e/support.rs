@@ -1,0 +1,69 @@
+//! What specs have in common: the environment, a namespace for each, and honest waiting.
+
+use std::fmt::Debug;
+use std::ops::Deref;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use kind_harness::environment::{Environment, TestNamespace, shared};
+use rstest::fixture;
+use tokio::time::{Instant, MissedTickBehavior, interval};
+
+/// A spec's view of the world: the shared environment, and a namespace of its own.
+pub struct Spec {
+    environment: &'static Environment,
+    pub namespace: TestNamespace,
+}
+
+impl Deref for Spec {
+    type Target = Environment;
+
+    fn deref(&self) -> &Environment {
+        self.environment
+    }
+}
+
+impl Spec {
+    /// Address of a port of a component, for use in URLs.
+    pub fn url(&self, component: &str, port: &str, path: &str) -> String {
+        let address = self.endpoint(component, port).expect("e2e.yaml maps this port");
+        format!("http://{address}{path}")
+    }
+}
+
+#[fixture]
+pub async fn spec() -> Spec {
+    // Bringing it up blocks, and other specs' timers must not wait for it.
+    let environment = tokio::task::spawn_blocking(|| shared("e2e.yaml")).await.expect("the environment is up");
+    let thread = std::thread::current();
+    let name = thread.name().unwrap_or("spec").to_owned();
+    let namespace = environment.test_namespace(&name).await.expect("a namespace for the spec");
+    Spec { environment, namespace }
+}
+
+/// Asks `probe` until it has an answer. At the deadline the error quotes the last thing that was seen instead.
+pub async fn eventually<T, S: Debug>(
+    what: &str,
+    deadline: Duration,
+    mut probe: impl AsyncFnMut() -> Result<std::result::Result<T, S>>,
+) -> Result<T> {
+    let end = Instant::now() + deadline;
+    let mut tick = interval(Duration::from_millis(100));
+    tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        tick.tick().await;
+        match probe().await.with_context(|| format!("while waiting for {what}"))? {
+            Ok(answer) => return Ok(answer),
+            Err(seen) if Instant::now() >= end => {
+                bail!("{what} did not come within {deadline:?}; last seen: {seen:?}")
+            }
+            Err(_) => {}
+        }
+    }
+}
+
+/// GETs `url` and returns status and body.
+pub async fn get(url: &str) -> Result<(u16, String)> {
+    let response = reqwest::get(url).await.with_context(|| format!("GET {url}"))?;
+    Ok((response.status().as_u16(), response.text().await?))
+}
