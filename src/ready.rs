@@ -7,12 +7,23 @@
 //! Inside, from the outside in: `readiness` is the handle, `tracker` the task behind it, `watch` brings what the API
 //! server says into the `world`, and `rules` are pure functions that judge what they find there.
 
+mod finding;
 mod grace;
+mod health;
+mod logs;
 mod not_ready;
 mod probe;
 mod readiness;
+mod rules;
 mod survey;
+mod tell;
+mod tracker;
+mod trim;
 mod verdict;
+mod view;
+mod watch;
+mod watches;
+mod world;
 
 pub use grace::Grace;
 pub use not_ready::{LogTail, NotReady, Unready, UnreadyObject};

@@ -7,6 +7,8 @@ use std::time::Duration;
 pub(crate) enum Cause {
     /// The object itself says that it has failed, or a retry cannot help.
     Final,
+    /// A container crashes, or its command cannot be started. What it gets are tries, not time.
+    Crash,
     /// An image cannot be pulled, for reasons of network or registry that may pass.
     ImageNetwork,
     /// A container's Secret, ConfigMap or key is missing; the kubelet's cache may be behind.
@@ -77,7 +79,7 @@ impl Grace {
     /// How long `cause` may last.
     pub(crate) fn of(&self, cause: Cause) -> Duration {
         match cause {
-            Cause::Final => Duration::ZERO,
+            Cause::Final | Cause::Crash => Duration::ZERO,
             Cause::ImageNetwork => self.image_network,
             Cause::Config => self.config,
             Cause::Create => self.create,

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use super::Verdict;
+use super::{Verdict, tell};
 use crate::object::ObjectRef;
 
 /// Why a wait ended without everything being ready. Its `Display` begins with one line that says what and why; a tree
@@ -12,7 +12,7 @@ use crate::object::ObjectRef;
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum NotReady {
     /// Something will not become ready by itself.
-    #[error("components failed")]
+    #[error("{}", tell::failed(failed, waiting, *of))]
     Failed {
         /// Every component that has failed.
         failed: Vec<Unready>,
@@ -22,7 +22,7 @@ pub enum NotReady {
         of: usize,
     },
     /// The deadline came first.
-    #[error("deadline")]
+    #[error("{}", tell::deadline(*waited, waiting, *of))]
     Deadline {
         /// How long the wait lasted.
         waited: Duration,
@@ -32,7 +32,7 @@ pub enum NotReady {
         of: usize,
     },
     /// The API server cannot be reached any more.
-    #[error("the API server has been unreachable")]
+    #[error("the API server has been unreachable for {since:.0?}: {error}")]
     Gone {
         /// For how long.
         since: Duration,
@@ -40,7 +40,7 @@ pub enum NotReady {
         error: String,
     },
     /// The API server refuses a watch that the verdict depends on.
-    #[error("forbidden")]
+    #[error("the API server refuses to list and watch {watch}: {error}")]
     Forbidden {
         /// The resource and where, such as `deployments.apps in namespace shop`.
         watch: String,

@@ -3,11 +3,18 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::AbortHandle;
 use tokio::time::Instant;
 
-use super::{Grace, NotReady, Probe};
+use super::health::innermost;
+use super::tracker::{Command, Tracker};
+use super::{Grace, NotReady, Probe, logs};
 use crate::object::Applied;
 use crate::report::Events;
+
+/// How long the API server may take to give a sign of life when the deadline has passed.
+const LAST_QUESTION: Duration = Duration::from_secs(1);
 
 /// What can be tuned about readiness.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,28 +40,56 @@ impl Default for Settings {
 /// A run's one watch of the cluster. Clones share it; it ends with the last of them.
 #[derive(Debug, Clone)]
 pub struct Readiness {
-    inner: Arc<()>,
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    client: kube::Client,
+    commands: mpsc::UnboundedSender<Command>,
+    task: AbortHandle,
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+impl std::fmt::Debug for Inner {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Readiness").finish_non_exhaustive()
+    }
 }
 
 impl Readiness {
-    /// Starts watching `namespace` now, before anything is applied. Needs a tokio runtime.
+    /// Starts watching `namespace` now, before anything is applied.
+    ///
+    /// # Panics
+    /// Outside a tokio runtime.
     #[must_use]
     pub fn start(client: kube::Client, namespace: &str, events: Events) -> Readiness {
         Readiness::start_with(client, namespace, events, Settings::default())
     }
 
     /// As [`Readiness::start`], with settings other than the usual ones.
+    ///
+    /// # Panics
+    /// Outside a tokio runtime.
     #[must_use]
     pub fn start_with(client: kube::Client, namespace: &str, events: Events, settings: Settings) -> Readiness {
-        let _ = (client, namespace, events, settings);
-        Readiness { inner: Arc::new(()) }
+        let (commands, receiver) = mpsc::unbounded_channel();
+        let tracker = Tracker::new(client.clone(), namespace, events, settings, receiver);
+        let task = tokio::spawn(tracker.run()).abort_handle();
+        Readiness { inner: Arc::new(Inner { client, commands, task }) }
     }
 
     /// Says that `component` consists of the objects in `applied`, and must answer `probes` when they are ready.
     /// The component's step in the ready phase begins now, and ends when it is ready. A component that was expected
     /// before is replaced.
     pub fn expect(&self, component: &str, applied: Vec<Applied>, probes: Vec<Probe>) {
-        let _ = (component, applied, probes, &self.inner);
+        let at = Instant::now();
+        // Without its task there is nobody to tell; a wait will say so.
+        let _ = self.inner.commands.send(Command::Expect { component: component.to_owned(), applied, probes, at });
     }
 
     /// Waits until the named components, or all that are expected, are ready at the same time.
@@ -67,8 +102,31 @@ impl Readiness {
         components: Option<&[&str]>,
         deadline: Instant,
     ) -> Result<AllReady, NotReady> {
-        let _ = (components, deadline);
-        Ok(AllReady { components: Vec::new() })
+        let names = components.map(|names| names.iter().map(|name| (*name).to_owned()).collect());
+        let (reply, answer) = oneshot::channel();
+        let _ = self.inner.commands.send(Command::Wait { names, deadline, reply });
+        let stopped = NotReady::Gone { since: Duration::ZERO, error: "the watch has stopped".into() };
+        let mut result = answer.await.unwrap_or(Err(stopped));
+        match &mut result {
+            Err(NotReady::Failed { failed, .. }) => logs::attach(&self.inner.client, failed).await,
+            Err(NotReady::Deadline { .. }) => {
+                if let Some(error) = self.silence().await {
+                    result = Err(NotReady::Gone { since: LAST_QUESTION, error });
+                }
+            }
+            _ => {}
+        }
+        result
+    }
+
+    /// A server that hangs looks to a watch as if nothing happened: at the deadline it is asked, once.
+    async fn silence(&self) -> Option<String> {
+        match tokio::time::timeout(LAST_QUESTION, self.inner.client.apiserver_version()).await {
+            Err(_) => Some("it accepts the connection, but does not answer".into()),
+            // An answer, even a refusal, is a sign of life.
+            Ok(Ok(_) | Err(kube::Error::Api(_) | kube::Error::SerdeError(_))) => None,
+            Ok(Err(error)) => Some(innermost(&error)),
+        }
     }
 }
 

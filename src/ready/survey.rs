@@ -1,10 +1,20 @@
 //! The state of components at one moment, by listing once.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
-use serde::Serialize;
+use futures::future::join_all;
+use jiff::Timestamp;
+use kube::api::{Api, DynamicObject, ListParams};
+use kube::core::{ApiResource, GroupVersionKind};
+use serde::{Serialize, Serializer};
 
-use super::{Probe, Verdict};
+use super::rules::{self, is_builtin};
+use super::trim::trim;
+use super::view::{Key, Lenient, View};
+use super::watches::plural_of;
+use super::world::World;
+use super::{Grace, Probe, Verdict, probe};
 use crate::object::ObjectRef;
 
 /// What a component should consist of.
@@ -32,12 +42,18 @@ pub struct ComponentStatus {
     pub object: Option<ObjectRef>,
     /// Restarts of all containers of its pods.
     pub restarts: u32,
-    /// How long ago the newest of its pods, or else of its objects, was created.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    /// How long ago the newest of its pods, or else of its objects, was created; in JSON as `ageSeconds`.
+    #[serde(rename = "ageSeconds", serialize_with = "seconds", skip_serializing_if = "Option::is_none")]
     pub age: Option<Duration>,
 }
 
+fn seconds<S: Serializer>(age: &Option<Duration>, serializer: S) -> Result<S::Ok, S::Error> {
+    age.map(|age| age.as_secs()).serialize(serializer)
+}
+
 /// Lists once what `expectations` name, asks each probe once, and says how every component is.
+///
+/// A cause of failure counts as final when the object to blame is older than that cause's grace.
 ///
 /// # Errors
 /// The API server cannot be reached, or refuses a list that the answer depends on.
@@ -46,6 +62,140 @@ pub async fn survey(
     namespace: &str,
     expectations: &[Expectation],
 ) -> Result<Vec<ComponentStatus>, kube::Error> {
-    let _ = (client, namespace, expectations);
-    Ok(Vec::new())
+    let world = list(client, namespace, expectations).await?;
+    let statuses = expectations.iter().map(|expectation| status(&world, expectation));
+    Ok(join_all(statuses).await)
+}
+
+async fn list(client: &kube::Client, namespace: &str, expectations: &[Expectation]) -> Result<World, kube::Error> {
+    let objects = || expectations.iter().flat_map(|expectation| &expectation.objects);
+    let mut namespaces: BTreeSet<_> = objects().filter_map(|object| object.namespace.as_deref()).collect();
+    namespaces.insert(namespace);
+    let mut lists: Vec<(GroupVersionKind, Option<String>, bool)> = vec![(gvk("", "v1", "Node"), None, false)];
+    for namespace in namespaces {
+        let scope = Some(namespace.to_owned());
+        lists.push((gvk("", "v1", "Pod"), scope.clone(), true));
+        lists.push((gvk("apps", "v1", "ReplicaSet"), scope.clone(), true));
+        lists.push((gvk("discovery.k8s.io", "v1", "EndpointSlice"), scope.clone(), true));
+        lists.push((gvk("", "v1", "Event"), scope, false));
+    }
+    let (custom, builtin): (Vec<_>, Vec<_>) = objects().partition(|object| !is_builtin(&object.gvk().group));
+    if !custom.is_empty() {
+        lists.push((gvk("apiextensions.k8s.io", "v1", "CustomResourceDefinition"), None, false));
+    }
+    lists.extend(builtin.into_iter().map(|object| (object.gvk(), object.namespace.clone(), true)));
+    let mut world = World::default();
+    let guess = |kind: &GroupVersionKind| ApiResource::from_gvk(kind);
+    fill(&mut world, client, lists.iter().map(|(kind, scope, needed)| (guess(kind), scope.clone(), *needed))).await?;
+    let custom = custom.into_iter().filter_map(|object| {
+        let kind = object.gvk();
+        // A kind without a definition cannot have objects.
+        let plural = world.all("CustomResourceDefinition", "").find_map(|view| plural_of(view, &kind))?;
+        Some((ApiResource::from_gvk_with_plural(&kind, plural), object.namespace.clone(), true))
+    });
+    let custom: Vec<_> = custom.collect();
+    fill(&mut world, client, custom).await?;
+    Ok(world)
+}
+
+fn gvk(group: &str, version: &str, kind: &str) -> GroupVersionKind {
+    GroupVersionKind::gvk(group, version, kind)
+}
+
+/// Lists each kind and scope once, all at the same time, into the world.
+async fn fill(
+    world: &mut World,
+    client: &kube::Client,
+    lists: impl IntoIterator<Item = (ApiResource, Option<String>, bool)>,
+) -> Result<(), kube::Error> {
+    let mut seen: Vec<(ApiResource, Option<String>)> = Vec::new();
+    let mut open = Vec::new();
+    for (resource, scope, needed) in lists {
+        if seen.contains(&(resource.clone(), scope.clone())) {
+            continue;
+        }
+        seen.push((resource.clone(), scope.clone()));
+        let api: Api<DynamicObject> = match &scope {
+            Some(namespace) => Api::namespaced_with(client.clone(), namespace, &resource),
+            None => Api::all_with(client.clone(), &resource),
+        };
+        open.push(async move { (api.list(&ListParams::default()).await, resource, needed) });
+    }
+    for (result, resource, needed) in join_all(open).await {
+        match result {
+            Ok(list) => list.items.into_iter().for_each(|object| drop(world.put(trim(object, &resource)))),
+            Err(kube::Error::Api(status)) if status.is_not_found() || (status.is_forbidden() && !needed) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
+}
+
+async fn status(world: &World, expectation: &Expectation) -> ComponentStatus {
+    let grace = Grace::default();
+    let mut worst: Option<(Verdict, &ObjectRef)> = None;
+    let mut pods = Vec::new();
+    let mut ages = Vec::new();
+    for object in &expectation.objects {
+        let view = world.get(&Key::from(object));
+        pods.extend(view.iter().flat_map(|view| pods_of(view, world)));
+        ages.extend(view.and_then(age));
+        let verdict = view.map_or_else(|| Verdict::waiting("it does not exist"), |view| judge(view, world, &grace));
+        let rank = |verdict: &Verdict| match verdict {
+            Verdict::Ready => 0,
+            Verdict::Waiting { .. } => 1,
+            Verdict::Failed { .. } => 2,
+        };
+        if worst.as_ref().is_none_or(|(known, _)| rank(&verdict) > rank(known)) {
+            worst = Some((verdict, object));
+        }
+    }
+    let restarts = pods.iter().flat_map(|pod| restarts_of(pod)).sum();
+    let age = pods.iter().filter_map(|pod| age(pod)).min().or_else(|| ages.into_iter().min());
+    let component = expectation.component.clone();
+    if let Some((verdict, object)) = worst.filter(|(verdict, _)| !verdict.is_ready()) {
+        return ComponentStatus { component, verdict, object: Some(object.clone()), restarts, age };
+    }
+    let verdict = ask(&expectation.probes).await;
+    ComponentStatus { component, verdict, object: None, restarts, age }
+}
+
+fn judge(view: &View, world: &World, grace: &Grace) -> Verdict {
+    let found = rules::judge(view, world, grace);
+    let blamed = found.fault().and_then(|fault| world.get(&Key::from(&fault.object))).unwrap_or(view);
+    found.settle(age(blamed).unwrap_or(Duration::MAX))
+}
+
+async fn ask(probes: &[Probe]) -> Verdict {
+    if probes.is_empty() {
+        return Verdict::Ready;
+    }
+    let client = match probe::client() {
+        Ok(client) => client,
+        Err(error) => return Verdict::waiting(format!("its ports cannot be asked: {error}")),
+    };
+    let answers = join_all(probes.iter().map(|probe| probe.ask(&client))).await;
+    let unwelcome = probes.iter().zip(answers).find_map(|(probe, answer)| Some(format!("{probe} {}", answer.err()?)));
+    unwelcome.map_or(Verdict::Ready, Verdict::waiting)
+}
+
+/// The pods that an object is, or consists of.
+fn pods_of<'a>(view: &'a View, world: &'a World) -> Vec<&'a View> {
+    if view.object.kind == "Pod" {
+        return vec![view];
+    }
+    let sets = world.children(view, "ReplicaSet").flat_map(|set| world.children(set, "Pod"));
+    world.children(view, "Pod").chain(sets).collect()
+}
+
+fn restarts_of(pod: &View) -> impl Iterator<Item = u32> {
+    let statuses = ["/status/initContainerStatuses", "/status/containerStatuses"];
+    let counts = statuses.into_iter().flat_map(|at| pod.json.list(at)).filter_map(|status| status.int("/restartCount"));
+    counts.filter_map(|count| u32::try_from(count).ok())
+}
+
+fn age(view: &View) -> Option<Duration> {
+    let created: Timestamp = view.json.text("/metadata/creationTimestamp")?.parse().ok()?;
+    // The node's clock may be ahead of ours.
+    Some(Duration::try_from(Timestamp::now().duration_since(created)).unwrap_or_default())
 }

@@ -1,0 +1,101 @@
+//! The rules: pure functions from an object, and the world around it, to what is found.
+//!
+//! They read whatever JSON is there and never fail on it; they know no clock: a [`Finding`](super::finding::Finding)
+//! says how long it may last, and whoever asks knows how long it has.
+
+mod claim;
+mod conditions;
+mod container;
+mod daemonset;
+mod definition;
+mod deployment;
+mod image;
+mod job;
+mod missing;
+mod namespace;
+mod pod;
+mod replicaset;
+mod schedule;
+mod service;
+mod simple;
+mod statefulset;
+mod workload;
+
+#[cfg(test)]
+mod tests;
+
+use super::finding::Finding;
+use super::grace::Grace;
+use super::view::{Lenient, View};
+use super::world::World;
+
+/// Judges an object in the world that it lives in.
+pub(crate) fn judge(view: &View, world: &World, grace: &Grace) -> Finding {
+    let kind = (view.group(), view.object.kind.as_str());
+    if kind == ("", "Namespace") {
+        return namespace::judge(view);
+    }
+    if view.is_deleted() {
+        return Finding::waiting("it is being deleted");
+    }
+    if let Some(found) = unobserved(view).or_else(|| conditions::stalled_or_reconciling(view)) {
+        return found;
+    }
+    match kind {
+        ("", "Pod") => pod::judge(view, world, grace),
+        ("", "Service") => service::judge(view, world, grace),
+        ("", "PersistentVolumeClaim") => claim::judge(view, world, grace),
+        ("", "ReplicationController") | ("apps", "ReplicaSet") => replicaset::judge(view, world, grace),
+        ("apps", "Deployment") => deployment::judge(view, world, grace),
+        ("apps", "StatefulSet") => statefulset::judge(view, world, grace),
+        ("apps", "DaemonSet") => daemonset::judge(view, world, grace),
+        ("batch", "Job") => job::judge(view, world, grace),
+        ("apiextensions.k8s.io", "CustomResourceDefinition") => definition::judge(view),
+        ("apiregistration.k8s.io", "APIService") => simple::api_service(view),
+        ("networking.k8s.io", "Ingress") => simple::ingress(view),
+        ("autoscaling", "HorizontalPodAutoscaler") => simple::autoscaler(view),
+        (group, _) if is_builtin(group) => conditions::ready_condition(view),
+        _ => conditions::custom(view, world),
+    }
+}
+
+/// Status that speaks of an older generation says nothing about this one.
+fn unobserved(view: &View) -> Option<Finding> {
+    let generation = view.generation()?;
+    let always_observed =
+        matches!(view.object.kind.as_str(), "Deployment" | "StatefulSet" | "DaemonSet" | "ReplicaSet");
+    match view.json.int("/status/observedGeneration") {
+        Some(observed) if observed < generation => {
+            Some(Finding::waiting(format!("its controller is at generation {observed}, not yet at {generation}")))
+        }
+        None if always_observed && view.group() == "apps" => {
+            Some(Finding::waiting("its controller has not looked at it yet"))
+        }
+        _ => None,
+    }
+}
+
+/// Whether Kubernetes itself defines the group; all others are custom resources or aggregated APIs.
+pub(crate) fn is_builtin(group: &str) -> bool {
+    const GROUPS: [&str; 18] = [
+        "",
+        "admissionregistration.k8s.io",
+        "apiextensions.k8s.io",
+        "apiregistration.k8s.io",
+        "apps",
+        "authentication.k8s.io",
+        "authorization.k8s.io",
+        "autoscaling",
+        "batch",
+        "certificates.k8s.io",
+        "coordination.k8s.io",
+        "discovery.k8s.io",
+        "events.k8s.io",
+        "flowcontrol.apiserver.k8s.io",
+        "networking.k8s.io",
+        "policy",
+        "rbac.authorization.k8s.io",
+        "storage.k8s.io",
+    ];
+    GROUPS.contains(&group) || matches!(group, "node.k8s.io" | "scheduling.k8s.io" | "resource.k8s.io")
+}

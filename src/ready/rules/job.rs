@@ -1,0 +1,56 @@
+//! Jobs.
+
+use crate::ready::finding::Finding;
+use crate::ready::grace::{Cause, Grace};
+use crate::ready::view::{Lenient, View};
+use crate::ready::world::World;
+
+use super::pod;
+use super::workload::{behind, count, creation_refused};
+
+pub(super) fn judge(view: &View, world: &World, grace: &Grace) -> Finding {
+    let is = |kind| view.condition(kind).filter(|c| c.is_true());
+    if is("Complete").is_some() {
+        return Finding::Ready;
+    }
+    if let Some(failed) = is("Failed") {
+        return failure(view, &failed.why(), world, grace);
+    }
+    if let Some(target) = is("FailureTarget") {
+        return Finding::waiting(format!("it is failing: {}", target.why()));
+    }
+    if view.json.flag("/spec/suspend") {
+        return Finding::waiting("it is suspended");
+    }
+    if let Some(refused) = creation_refused(view, world, grace) {
+        return refused;
+    }
+    let want = view.json.int("/spec/completions").unwrap_or(1);
+    let summary = match count(view, "failed") {
+        0 => format!("{} of {want} pods completed", count(view, "succeeded")),
+        failed => format!("{} of {want} pods completed, {failed} failed", count(view, "succeeded")),
+    };
+    match behind(&summary, world.children(view, "Pod"), world, grace) {
+        // How often a job's pods may crash is for its backoff limit to say.
+        Finding::Failing(fault) if matches!(fault.cause, Cause::Crash | Cause::Final) && fault.container.is_some() => {
+            Finding::waiting(format!("{summary}: {}: {}", fault.object, fault.reason))
+        }
+        found => found,
+    }
+}
+
+/// The job's failure, with the pod that tells why.
+fn failure(view: &View, why: &str, world: &World, grace: &Grace) -> Finding {
+    const HINT: &str = "see the log of its pods; a failed Job stays failed until it is deleted";
+    let pods = world.children(view, "Pod");
+    let fault = pods.filter_map(|pod| pod::judge(pod, world, grace).fault().cloned()).last();
+    match fault {
+        Some(mut fault) => {
+            fault.grace = std::time::Duration::ZERO;
+            fault.cause = Cause::Final;
+            fault.reason = format!("the job failed ({why}): {}", fault.reason);
+            fault.into()
+        }
+        None => Finding::failed(view, format!("the job failed: {why}"), HINT),
+    }
+}

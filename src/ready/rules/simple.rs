@@ -1,0 +1,27 @@
+//! Kinds whose rule is one sentence.
+
+use crate::ready::finding::Finding;
+use crate::ready::view::{Lenient, View};
+
+/// Available by its condition.
+pub(super) fn api_service(view: &View) -> Finding {
+    match view.condition("Available") {
+        Some(available) if available.is_true() => Finding::Ready,
+        Some(available) => Finding::waiting(format!("not available: {}", available.why())),
+        None => Finding::waiting("not available yet"),
+    }
+}
+
+/// Has an address.
+pub(super) fn ingress(view: &View) -> Finding {
+    match view.json.list("/status/loadBalancer/ingress") {
+        [] => Finding::waiting("it has no address: no ingress controller has taken it yet"),
+        _ => Finding::Ready,
+    }
+}
+
+/// Exists, and does not say that it cannot scale.
+pub(super) fn autoscaler(view: &View) -> Finding {
+    let unable = view.condition("AbleToScale").filter(|able| able.is_false());
+    Finding::from_reason(unable.map(|able| format!("it cannot scale: {}", able.why())))
+}

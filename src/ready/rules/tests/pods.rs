@@ -1,0 +1,88 @@
+use super::*;
+
+fn pod(spec: &str, status: &str, world: &str) -> String {
+    format!(
+        "- {{apiVersion: v1, kind: Pod, metadata: {{name: web, namespace: shop, uid: p}}, spec: {{{spec}}}, status: {{{status}}}}}\n{world}"
+    )
+}
+
+#[test]
+fn phases() {
+    let unhealthy = "- {apiVersion: v1, kind: Event, metadata: {name: e}, involvedObject: {uid: p}, reason: Unhealthy, message: 'Readiness probe failed: 503'}";
+    check(&[
+        ("ready", &pod("", "conditions: [{type: Ready, status: 'True'}]", ""), Is::Ready),
+        ("ended well", &pod("restartPolicy: Never", "phase: Succeeded", ""), Is::Ready),
+        (
+            "evicted",
+            &pod("", "phase: Failed, reason: Evicted, message: low on memory", ""),
+            Is::Failing(Cause::Final, "Evicted: low on memory"),
+        ),
+        (
+            "ended badly",
+            &pod(
+                "restartPolicy: Never",
+                "phase: Failed, containerStatuses: [{name: app, state: {terminated: {exitCode: 4}}}]",
+                "",
+            ),
+            Is::Failing(Cause::Final, "container app ended with exit code 4"),
+        ),
+        (
+            "readiness probe",
+            &pod("", "containerStatuses: [{name: app, ready: false, state: {running: {}}}]", unhealthy),
+            Is::Waiting("is running, not ready yet: Readiness probe failed: 503"),
+        ),
+        (
+            "readiness gate",
+            &pod(
+                "",
+                "conditions: [{type: Ready, status: 'False', reason: ReadinessGatesNotReady, message: gate}], containerStatuses: [{name: app, ready: true, state: {running: {}}}]",
+                "",
+            ),
+            Is::Waiting("ReadinessGatesNotReady: gate"),
+        ),
+        ("nothing known", &pod("", "", ""), Is::Waiting("not scheduled yet")),
+        ("on its node", &pod("nodeName: n1", "", ""), Is::Waiting("starting on node n1")),
+    ]);
+}
+
+#[test]
+fn scheduling() {
+    let unschedulable = |message: &str| {
+        format!("conditions: [{{type: PodScheduled, status: 'False', reason: Unschedulable, message: '{message}'}}]")
+    };
+    let node = |ready: &str| {
+        format!(
+            "- {{apiVersion: v1, kind: Node, metadata: {{name: n1}}, status: {{conditions: [{{type: Ready, status: '{ready}'}}]}}}}"
+        )
+    };
+    let memory = unschedulable("0/1 nodes are available: 1 Insufficient memory.");
+    check(&[
+        ("memory", &pod("", &memory, &node("True")), Is::Failing(Cause::Unschedulable, "Insufficient memory")),
+        ("the node is still starting", &pod("", &memory, &node("False")), Is::Waiting("node/n1 is not ready yet")),
+        (
+            "as its taint says",
+            &pod("", &unschedulable("1 node(s) had untolerated taint {node.kubernetes.io/not-ready: }"), ""),
+            Is::Waiting("not-ready"),
+        ),
+        (
+            "a taint",
+            &pod("", &unschedulable("1 node(s) had untolerated taint {gpu: only}"), ""),
+            Is::Failing(Cause::Unschedulable, "gpu"),
+        ),
+        (
+            "no claim",
+            &pod("", &unschedulable("persistentvolumeclaim \"data\" not found"), ""),
+            Is::Failing(Cause::Unschedulable, "data"),
+        ),
+        (
+            "claim not bound",
+            &pod("", &unschedulable("pod has unbound immediate PersistentVolumeClaims"), ""),
+            Is::Waiting("unbound immediate"),
+        ),
+        (
+            "gated",
+            &pod("", "conditions: [{type: PodScheduled, status: 'False', reason: SchedulingGated}]", ""),
+            Is::Waiting("SchedulingGated"),
+        ),
+    ]);
+}

@@ -1,0 +1,262 @@
+//! A component that is expected, and how far it is.
+
+use std::time::Duration;
+
+use tokio::task::AbortHandle;
+use tokio::time::Instant;
+
+use crate::object::{Applied, ObjectRef};
+use crate::ready::finding::Finding;
+use crate::ready::grace::{Cause, Grace};
+use crate::ready::rules;
+use crate::ready::view::{Key, View};
+use crate::ready::watches::Watches;
+use crate::ready::world::World;
+use crate::ready::{Probe, Unready, UnreadyObject, Verdict};
+use crate::report::{Events, Outcome, Phase, Step};
+
+/// What judging needs to know.
+pub(super) struct Judging<'a> {
+    pub(super) world: &'a World,
+    pub(super) watches: &'a Watches,
+    pub(super) grace: &'a Grace,
+    pub(super) now: Instant,
+}
+
+/// An object that a component consists of, and what was found of it last.
+pub(super) struct Expected {
+    applied: Applied,
+    pub(super) key: Key,
+    finding: Finding,
+    /// Since when that was found, or another finding of the same cause.
+    since: Instant,
+    seen: bool,
+    pub(super) dirty: bool,
+}
+
+/// A component that is expected.
+pub(super) struct Component {
+    pub(super) name: String,
+    pub(super) objects: Vec<Expected>,
+    pub(super) probes: Vec<Probe>,
+    pub(super) step: Option<Step>,
+    began: Instant,
+    ready: Option<Duration>,
+    asked: Option<Asked>,
+    said: String,
+}
+
+/// A round of asking a component's probes, and the last answers.
+struct Asked {
+    round: u64,
+    answers: Vec<Result<(), String>>,
+    tasks: Vec<AbortHandle>,
+}
+
+impl Drop for Asked {
+    fn drop(&mut self) {
+        self.tasks.iter().for_each(AbortHandle::abort);
+    }
+}
+
+impl Expected {
+    pub(super) fn is_ready(&self) -> bool {
+        self.finding == Finding::Ready
+    }
+
+    fn verdict(&self, expected: Instant, now: Instant) -> Verdict {
+        self.finding.settle(now.saturating_duration_since(self.since.max(expected)))
+    }
+
+    fn judge(&mut self, judging: &Judging<'_>) {
+        self.dirty = false;
+        let found = self.find(judging);
+        let cause = |finding: &Finding| finding.fault().map(|fault| fault.cause);
+        if cause(&found).is_none() || cause(&found) != cause(&self.finding) {
+            self.since = judging.now;
+        }
+        self.finding = found;
+    }
+
+    fn find(&mut self, judging: &Judging<'_>) -> Finding {
+        let object = &self.applied.object;
+        let gone = |reason: &str, hint: &str| {
+            let view = View { object: object.clone(), uid: String::new(), json: serde_json::Value::Null };
+            Finding::failing(&view, Cause::Deleted, judging.grace.of(Cause::Deleted), reason, hint)
+        };
+        match judging.world.get(&self.key) {
+            None if self.seen => gone("it was deleted while the run waited for it", "find out who deletes it"),
+            None => Finding::waiting(
+                judging.watches.ignorance(object).unwrap_or_else(|| "the watch has not shown it yet".into()),
+            ),
+            // Recreated under the same name: the one that is there now is the one to judge.
+            Some(view) if view.uid != self.applied.uid && !self.applied.uid.is_empty() && !self.seen => {
+                gone("another object of the same name is in its place", "find out who replaces it")
+            }
+            Some(view) if view.uid == self.applied.uid && view.generation() < Some(self.applied.generation) => {
+                // Kinds without generations are applied with generation 0.
+                match self.applied.generation {
+                    0 => rules::judge(view, judging.world, judging.grace),
+                    _ => Finding::waiting("the watch has not shown the applied generation yet"),
+                }
+            }
+            Some(view) => {
+                self.seen = true;
+                rules::judge(view, judging.world, judging.grace)
+            }
+        }
+    }
+}
+
+impl Component {
+    pub(super) fn new(
+        name: String,
+        applied: Vec<Applied>,
+        probes: Vec<Probe>,
+        step: Step,
+        began: Instant,
+    ) -> Component {
+        let objects = applied.into_iter().map(|applied| Expected {
+            key: Key::from(&applied.object),
+            finding: Finding::waiting("it has not been looked at yet"),
+            since: began,
+            seen: false,
+            dirty: true,
+            applied,
+        });
+        let objects = objects.collect();
+        let step = Some(step);
+        Component { name, objects, probes, step, began, ready: None, asked: None, said: String::new() }
+    }
+
+    /// Judges the objects that may have changed. Returns those that are missing and that others name.
+    pub(super) fn judge(&mut self, judging: &Judging<'_>) -> Vec<ObjectRef> {
+        let mut missing = Vec::new();
+        for object in self.objects.iter_mut().filter(|object| object.dirty || !object.seen) {
+            object.judge(judging);
+            missing.extend(object.finding.fault().and_then(|fault| fault.missing.clone()));
+        }
+        if !self.objects_ready() {
+            self.asked = None;
+        }
+        self.ready = match (self.ready, self.is_ready()) {
+            (known, true) => known.or(Some(judging.now.saturating_duration_since(self.began))),
+            (_, false) => None,
+        };
+        missing
+    }
+
+    fn objects_ready(&self) -> bool {
+        self.objects.iter().all(Expected::is_ready)
+    }
+
+    fn is_ready(&self) -> bool {
+        let answered = |asked: &Asked| asked.answers.iter().all(Result::is_ok);
+        self.objects_ready() && (self.probes.is_empty() || self.asked.as_ref().is_some_and(answered))
+    }
+
+    /// From expected to ready, when it is ready now.
+    pub(super) fn ready_after(&self) -> Option<Duration> {
+        self.ready
+    }
+
+    pub(super) fn wants_to_ask(&self) -> bool {
+        self.asked.is_none() && !self.probes.is_empty() && self.objects_ready()
+    }
+
+    pub(super) fn asking(&mut self, round: u64, tasks: Vec<AbortHandle>) {
+        let answers = vec![Err("has not answered yet".into()); self.probes.len()];
+        self.asked = Some(Asked { round, answers, tasks });
+    }
+
+    pub(super) fn cannot_ask(&mut self, error: &str) {
+        let answers = vec![Err(format!("cannot be asked: {error}")); self.probes.len()];
+        self.asked = Some(Asked { round: 0, answers, tasks: Vec::new() });
+    }
+
+    pub(super) fn answered(&mut self, round: u64, index: usize, answer: &Result<(), String>) {
+        if let Some(asked) = self.asked.as_mut().filter(|asked| asked.round == round) {
+            asked.answers[index].clone_from(answer);
+        }
+    }
+
+    /// Everything that keeps it from being ready, worst first.
+    pub(super) fn unready(&self, expected: Instant, now: Instant) -> Unready {
+        let mut objects: Vec<_> = self.objects.iter().filter(|object| !object.is_ready()).collect();
+        objects.sort_by_key(|object| rank(object, expected, now));
+        let mut objects: Vec<_> = objects.into_iter().map(|object| unready(object, expected, now)).collect();
+        let answers = self.asked.iter().flat_map(|asked| self.probes.iter().zip(&asked.answers));
+        objects.extend(answers.filter_map(|(probe, answer)| {
+            let verdict = Verdict::waiting(format!("{probe} {}", answer.as_ref().err()?));
+            Some(UnreadyObject { object: None, cause: None, container: None, verdict, logs: Vec::new() })
+        }));
+        Unready { component: self.name.clone(), objects }
+    }
+
+    /// Whether one of its objects has failed for good.
+    pub(super) fn has_failed(&self, expected: Instant, now: Instant) -> bool {
+        self.objects.iter().any(|object| matches!(object.verdict(expected, now), Verdict::Failed { .. }))
+    }
+
+    /// When the next of its graces ends.
+    pub(super) fn wake(&self, expected: Instant, now: Instant) -> Option<Instant> {
+        let ends = self.objects.iter().filter_map(|object| {
+            let fault = object.finding.fault()?;
+            Some(object.since.max(expected) + fault.grace)
+        });
+        ends.filter(|end| *end > now).min()
+    }
+
+    /// Says what has changed since it was said last: ready, no longer ready, or waiting for something else.
+    pub(super) fn tell(&mut self, events: &Events, expected: Instant, now: Instant) {
+        if self.ready.is_some() {
+            self.said.clear();
+            if let Some(step) = self.step.take() {
+                step.done();
+            }
+            return;
+        }
+        let unready = self.unready(expected, now);
+        let Some(slowest) = unready.objects.first() else { return };
+        let text = slowest.to_string();
+        if text == self.said {
+            return;
+        }
+        match &self.step {
+            Some(step) => step.progress(&text),
+            None if self.said.is_empty() => {
+                events.warn(Phase::Ready, format!("{} was ready, and is no longer: {text}", self.name));
+            }
+            None => {}
+        }
+        self.said = text;
+    }
+
+    /// Ends its step: the wait for it ended without it being ready.
+    pub(super) fn abandon(&mut self) {
+        if let Some(step) = self.step.take() {
+            step.finish(Outcome::Failed);
+        }
+    }
+}
+
+/// Failures first, then what is about to fail, then workloads, then what only waits for them.
+fn rank(object: &Expected, expected: Instant, now: Instant) -> u8 {
+    match (object.verdict(expected, now), &object.finding, object.key.kind.as_str()) {
+        (Verdict::Failed { .. }, ..) => 0,
+        (_, Finding::Failing(_), _) => 1,
+        (_, _, "Service" | "Ingress") => 3,
+        _ => 2,
+    }
+}
+
+fn unready(object: &Expected, expected: Instant, now: Instant) -> UnreadyObject {
+    let fault = object.finding.fault();
+    UnreadyObject {
+        object: Some(object.applied.object.clone()),
+        cause: fault.map(|fault| fault.object.clone()).filter(|cause| *cause != object.applied.object),
+        container: fault.and_then(|fault| fault.container.clone()),
+        verdict: object.verdict(expected, now),
+        logs: Vec::new(),
+    }
+}

@@ -1,0 +1,103 @@
+//! Which parts of an object are kept: what a rule reads, and little else.
+//!
+//! A pod as the API server sends it takes some 30 KiB once parsed; trimmed it takes a few.
+
+use kube::api::DynamicObject;
+use kube::core::ApiResource;
+use serde_json::{Map, Value, json};
+
+use super::view::View;
+
+/// The one annotation that a rule reads: which ReplicaSet is a Deployment's current one.
+pub(crate) const REVISION: &str = "deployment.kubernetes.io/revision";
+
+/// Keeps of `object` what the rules read. List items lack their type, which `resource` supplies.
+pub(crate) fn trim(object: DynamicObject, resource: &ApiResource) -> View {
+    let meta = object.metadata;
+    let owners: Vec<_> = meta.owner_references.iter().flatten().map(|owner| json!({ "uid": owner.uid })).collect();
+    let revision = meta.annotations.as_ref().and_then(|annotations| annotations.get(REVISION));
+    let mut metadata = json!({
+        "name": meta.name,
+        "namespace": meta.namespace,
+        "uid": meta.uid,
+        "generation": meta.generation,
+        "creationTimestamp": meta.creation_timestamp,
+        "deletionTimestamp": meta.deletion_timestamp,
+        "labels": meta.labels,
+        "ownerReferences": if owners.is_empty() { Value::Null } else { owners.into() },
+        "annotations": revision.map(|revision| json!({ REVISION: revision })),
+    });
+    if let Some(fields) = metadata.as_object_mut() {
+        fields.retain(|_, value| !value.is_null());
+    }
+    let mut data = object.data;
+    match (resource.group.as_str(), resource.kind.as_str()) {
+        ("", "Secret" | "ConfigMap") => data = Value::Null,
+        ("", "Pod") => keep_pod(&mut data),
+        ("", "Event") => keep(&mut data, &["involvedObject", "reason", "message"]),
+        ("apps" | "batch", _) => drop_at(&mut data, "/spec/template"),
+        ("apiextensions.k8s.io", "CustomResourceDefinition") => keep_definition(&mut data),
+        _ => {}
+    }
+    let mut json = match data {
+        Value::Object(data) => data,
+        _ => Map::new(),
+    };
+    json.insert("apiVersion".into(), resource.api_version.clone().into());
+    json.insert("kind".into(), resource.kind.clone().into());
+    json.insert("metadata".into(), metadata);
+    View::new(json.into())
+}
+
+fn keep(value: &mut Value, fields: &[&str]) {
+    if let Some(map) = value.as_object_mut() {
+        map.retain(|key, _| fields.contains(&key.as_str()));
+    }
+}
+
+fn drop_at(value: &mut Value, pointer: &str) {
+    if let Some(value) = value.pointer_mut(pointer) {
+        *value = Value::Null;
+    }
+}
+
+fn each(value: &mut Value, pointer: &str, mut change: impl FnMut(&mut Value)) {
+    value.pointer_mut(pointer).and_then(Value::as_array_mut).into_iter().flatten().for_each(&mut change);
+}
+
+fn keep_pod(pod: &mut Value) {
+    keep(pod, &["spec", "status"]);
+    if let Some(spec) = pod.pointer_mut("/spec") {
+        keep(spec, &["containers", "initContainers", "nodeName", "restartPolicy", "volumes"]);
+        for containers in ["/containers", "/initContainers"] {
+            each(spec, containers, |container| {
+                keep(container, &["name", "image", "ports", "resources", "restartPolicy"])
+            });
+        }
+        each(spec, "/volumes", |volume| keep(volume, &["name", "persistentVolumeClaim"]));
+    }
+    if let Some(status) = pod.pointer_mut("/status") {
+        let fields = ["phase", "reason", "message", "conditions", "containerStatuses", "initContainerStatuses"];
+        keep(status, &fields);
+        for statuses in ["/containerStatuses", "/initContainerStatuses"] {
+            let fields = ["name", "image", "state", "lastState", "ready", "started", "restartCount"];
+            each(status, statuses, |status| keep(status, &fields));
+        }
+    }
+}
+
+/// Of a definition's schemas, which are large, only whether they promise conditions.
+fn keep_definition(definition: &mut Value) {
+    const CONDITIONS: &str = "/schema/openAPIV3Schema/properties/status/properties/conditions";
+    keep(definition, &["spec", "status"]);
+    if let Some(spec) = definition.pointer_mut("/spec") {
+        keep(spec, &["group", "names", "scope", "versions"]);
+        each(spec, "/versions", |version| {
+            let promises = version.pointer(CONDITIONS).is_some();
+            keep(version, &["name", "served"]);
+            if let Some(version) = version.as_object_mut() {
+                version.insert("promisesConditions".into(), promises.into());
+            }
+        });
+    }
+}

@@ -1,0 +1,165 @@
+//! A lenient view of an object: any JSON will do, whatever is missing or odd reads as absent.
+
+use serde_json::Value;
+
+use crate::object::ObjectRef;
+
+/// Reads from JSON that may hold anything anywhere.
+pub(crate) trait Lenient {
+    /// A text; absent when it is empty or no text.
+    fn text(&self, pointer: &str) -> Option<&str>;
+    /// A number, also one written as text.
+    fn int(&self, pointer: &str) -> Option<i64>;
+    /// Whether it is `true`.
+    fn flag(&self, pointer: &str) -> bool;
+    /// The elements of a list; none when it is no list.
+    fn list(&self, pointer: &str) -> &[Value];
+    /// The entries of a map of texts; none when it is no map.
+    fn texts(&self, pointer: &str) -> impl Iterator<Item = (&str, &str)>;
+}
+
+impl Lenient for Value {
+    fn text(&self, pointer: &str) -> Option<&str> {
+        self.pointer(pointer).and_then(Value::as_str).filter(|text| !text.is_empty())
+    }
+
+    fn int(&self, pointer: &str) -> Option<i64> {
+        match self.pointer(pointer)? {
+            Value::Number(number) => number.as_i64(),
+            Value::String(text) => text.trim().parse().ok(),
+            _ => None,
+        }
+    }
+
+    fn flag(&self, pointer: &str) -> bool {
+        self.pointer(pointer).and_then(Value::as_bool).unwrap_or_default()
+    }
+
+    fn list(&self, pointer: &str) -> &[Value] {
+        self.pointer(pointer).and_then(Value::as_array).map_or(&[], Vec::as_slice)
+    }
+
+    fn texts(&self, pointer: &str) -> impl Iterator<Item = (&str, &str)> {
+        let entries = self.pointer(pointer).and_then(Value::as_object).into_iter().flatten();
+        entries.filter_map(|(key, value)| Some((key.as_str(), value.as_str()?)))
+    }
+}
+
+/// Names an object across versions of its API.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) struct Key {
+    pub(crate) group: String,
+    pub(crate) kind: String,
+    /// Empty for cluster-scoped objects.
+    pub(crate) namespace: String,
+    pub(crate) name: String,
+}
+
+impl From<&ObjectRef> for Key {
+    fn from(object: &ObjectRef) -> Key {
+        let group = object.api_version.split_once('/').map_or("", |(group, _)| group);
+        Key {
+            group: group.into(),
+            kind: object.kind.clone(),
+            namespace: object.namespace.clone().unwrap_or_default(),
+            name: object.name.clone(),
+        }
+    }
+}
+
+/// An object as the rules see it.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct View {
+    /// Its name.
+    pub(crate) object: ObjectRef,
+    /// Its identity; made up from its name when it has none.
+    pub(crate) uid: String,
+    /// All of it that is kept.
+    pub(crate) json: Value,
+}
+
+/// One of an object's conditions.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Condition<'a> {
+    pub(crate) kind: &'a str,
+    pub(crate) status: &'a str,
+    pub(crate) reason: &'a str,
+    pub(crate) message: &'a str,
+    pub(crate) observed: Option<i64>,
+}
+
+impl Condition<'_> {
+    pub(crate) fn is_true(&self) -> bool {
+        self.status.eq_ignore_ascii_case("true")
+    }
+
+    pub(crate) fn is_false(&self) -> bool {
+        self.status.eq_ignore_ascii_case("false")
+    }
+
+    /// `reason: message`, or what there is of it.
+    pub(crate) fn why(&self) -> String {
+        match (self.reason, self.message) {
+            ("", "") => format!("{} is {}", self.kind, if self.status.is_empty() { "unknown" } else { self.status }),
+            ("", text) | (text, "") => text.into(),
+            (reason, message) => format!("{reason}: {message}"),
+        }
+    }
+}
+
+impl View {
+    /// A view of any JSON.
+    pub(crate) fn new(json: Value) -> View {
+        let text = |pointer: &str| json.text(pointer).unwrap_or_default().to_owned();
+        let object = ObjectRef {
+            api_version: text("/apiVersion"),
+            kind: text("/kind"),
+            namespace: json.text("/metadata/namespace").map(str::to_owned),
+            name: text("/metadata/name"),
+        };
+        let uid = json.text("/metadata/uid").map_or_else(|| format!("{:?}", Key::from(&object)), str::to_owned);
+        View { object, uid, json }
+    }
+
+    pub(crate) fn key(&self) -> Key {
+        Key::from(&self.object)
+    }
+
+    /// The API group; empty for the core group.
+    pub(crate) fn group(&self) -> &str {
+        self.object.api_version.split_once('/').map_or("", |(group, _)| group)
+    }
+
+    pub(crate) fn namespace(&self) -> &str {
+        self.object.namespace.as_deref().unwrap_or_default()
+    }
+
+    pub(crate) fn generation(&self) -> Option<i64> {
+        self.json.int("/metadata/generation")
+    }
+
+    pub(crate) fn is_deleted(&self) -> bool {
+        self.json.text("/metadata/deletionTimestamp").is_some()
+    }
+
+    /// The identities of its owners.
+    pub(crate) fn owners(&self) -> impl Iterator<Item = &str> {
+        self.json.list("/metadata/ownerReferences").iter().filter_map(|owner| owner.text("/uid"))
+    }
+
+    pub(crate) fn conditions(&self) -> impl Iterator<Item = Condition<'_>> {
+        self.json.list("/status/conditions").iter().filter_map(|condition| {
+            Some(Condition {
+                kind: condition.text("/type")?,
+                status: condition.text("/status").unwrap_or_default(),
+                reason: condition.text("/reason").unwrap_or_default(),
+                message: condition.text("/message").unwrap_or_default().trim(),
+                observed: condition.int("/observedGeneration"),
+            })
+        })
+    }
+
+    pub(crate) fn condition(&self, kind: &str) -> Option<Condition<'_>> {
+        self.conditions().find(|condition| condition.kind == kind)
+    }
+}

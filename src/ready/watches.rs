@@ -1,0 +1,230 @@
+//! All watches of a run: each kind and scope once, begun when it is first needed.
+
+use std::collections::HashSet;
+use std::time::Duration;
+
+use futures::FutureExt;
+use futures::stream::{AbortHandle, BoxStream, SelectAll, StreamExt, abortable};
+use kube::core::{ApiResource, GroupVersionKind};
+use tokio::time::Instant;
+
+use super::rules::is_builtin;
+use super::view::{Key, Lenient, View};
+use super::watch::{Update, updates};
+use super::world::World;
+use crate::object::ObjectRef;
+
+/// How long a refusal is taken for one that may pass: a cluster's first access rules come a moment after its API.
+const REFUSED: Duration = Duration::from_secs(3);
+/// How long a custom kind may lack a definition before its plural is guessed, as for an aggregated API.
+const UNDEFINED: Duration = Duration::from_secs(2);
+/// A watch that has not failed for so long, though it is retried more often, is connected: that alone it does not say.
+const HEALED: Duration = Duration::from_secs(3);
+
+/// All watches of a run.
+pub(crate) struct Watches {
+    client: kube::Client,
+    streams: SelectAll<BoxStream<'static, (usize, Update)>>,
+    watches: Vec<Watch>,
+    undefined: Vec<Undefined>,
+}
+
+struct Watch {
+    resource: ApiResource,
+    namespace: Option<String>,
+    /// Whether verdicts depend on it, or only their reasons.
+    needed: bool,
+    /// What a list that is under way has brought.
+    listing: Option<HashSet<Key>>,
+    listed: bool,
+    trouble: Option<Trouble>,
+    stop: AbortHandle,
+}
+
+struct Trouble {
+    since: Instant,
+    last: Instant,
+    forbidden: bool,
+    error: String,
+}
+
+/// A custom kind whose definition has not been seen yet.
+struct Undefined {
+    kind: GroupVersionKind,
+    namespace: Option<String>,
+    since: Instant,
+}
+
+impl Watches {
+    pub(crate) fn new(client: kube::Client) -> Watches {
+        Watches { client, streams: SelectAll::new(), watches: Vec::new(), undefined: Vec::new() }
+    }
+
+    /// Watches what tells how workloads in a namespace are.
+    pub(crate) fn start_namespace(&mut self, namespace: &str) {
+        let kinds = [
+            ("", "v1", "Pod", true),
+            ("apps", "v1", "ReplicaSet", true),
+            ("discovery.k8s.io", "v1", "EndpointSlice", true),
+            ("", "v1", "Event", false),
+        ];
+        for (group, version, kind, needed) in kinds {
+            let kind = GroupVersionKind::gvk(group, version, kind);
+            self.start(ApiResource::from_gvk(&kind), Some(namespace), needed);
+        }
+        self.start(ApiResource::from_gvk(&GroupVersionKind::gvk("", "v1", "Node")), None, false);
+    }
+
+    /// Watches the kind of `object` where it lives. `needed` says that verdicts depend on it.
+    pub(crate) fn start_for(&mut self, object: &ObjectRef, needed: bool, world: &World) {
+        let kind = object.gvk();
+        if is_builtin(&kind.group) {
+            return self.start(ApiResource::from_gvk(&kind), object.namespace.as_deref(), needed);
+        }
+        let known = self.watches.iter().any(|w| same(&w.resource, &kind) && w.namespace == object.namespace);
+        if known || self.undefined.iter().any(|u| u.kind == kind && u.namespace == object.namespace) {
+            return;
+        }
+        let definitions = GroupVersionKind::gvk("apiextensions.k8s.io", "v1", "CustomResourceDefinition");
+        self.start(ApiResource::from_gvk(&definitions), None, false);
+        self.undefined.push(Undefined { kind, namespace: object.namespace.clone(), since: Instant::now() });
+        self.start_defined(world);
+    }
+
+    fn start(&mut self, resource: ApiResource, namespace: Option<&str>, needed: bool) {
+        let same_watch = |w: &&mut Watch| w.resource == resource && w.namespace.as_deref() == namespace;
+        if let Some(watch) = self.watches.iter_mut().find(same_watch) {
+            watch.needed |= needed;
+            return;
+        }
+        let id = self.watches.len();
+        let stream = updates(self.client.clone(), resource.clone(), namespace).map(move |update| (id, update));
+        let (stream, stop) = abortable(stream);
+        self.streams.push(stream.boxed());
+        let namespace = namespace.map(str::to_owned);
+        let watch = Watch { resource, namespace, needed, listing: None, listed: false, trouble: None, stop };
+        self.watches.push(watch);
+    }
+
+    /// Starts the watches of custom kinds whose definition has come, or will not.
+    pub(crate) fn start_defined(&mut self, world: &World) {
+        let now = Instant::now();
+        let definitions = self.watches.iter().find(|w| w.resource.kind == "CustomResourceDefinition");
+        let blind = definitions.is_none_or(|w| w.stop.is_aborted());
+        for open in std::mem::take(&mut self.undefined) {
+            let plural = world.all("CustomResourceDefinition", "").find_map(|view| plural_of(view, &open.kind));
+            let resource = match plural {
+                Some(plural) => ApiResource::from_gvk_with_plural(&open.kind, plural),
+                None if blind || now >= open.since + UNDEFINED => ApiResource::from_gvk(&open.kind),
+                None => {
+                    self.undefined.push(open);
+                    continue;
+                }
+            };
+            self.start(resource, open.namespace.as_deref(), true);
+        }
+    }
+
+    /// When to ask [`Watches::start_defined`] again, if nothing happens before.
+    pub(crate) fn wake(&self) -> Option<Instant> {
+        self.undefined.iter().map(|open| open.since + UNDEFINED).min()
+    }
+
+    /// The next update, when there is one.
+    pub(crate) async fn next(&mut self) -> (usize, Update) {
+        match self.streams.next().await {
+            Some(next) => next,
+            None => std::future::pending().await,
+        }
+    }
+
+    /// An update that is already there.
+    pub(crate) fn ready(&mut self) -> Option<(usize, Update)> {
+        self.streams.next().now_or_never().flatten()
+    }
+
+    /// Puts an update into the world. Returns whose judgement may change, and a warning if there is one.
+    pub(crate) fn feed(&mut self, id: usize, update: Update, world: &mut World) -> (HashSet<Key>, Option<String>) {
+        let watch = &mut self.watches[id];
+        let mut concerned = HashSet::new();
+        match update {
+            Update::Listing => watch.listing = Some(HashSet::new()),
+            Update::Put(view) => {
+                watch.trouble = None;
+                if let Some(listing) = &mut watch.listing {
+                    listing.insert(view.key());
+                }
+                concerned = world.put(*view);
+            }
+            Update::Removed(view) => concerned = world.remove(&view.key()),
+            Update::Listed => {
+                watch.trouble = None;
+                watch.listed = true;
+                let fresh = watch.listing.take().unwrap_or_default();
+                let resource = &watch.resource;
+                for gone in world.stale(&resource.group, &resource.kind, watch.namespace.as_deref(), &fresh) {
+                    concerned.extend(world.remove(&gone));
+                }
+            }
+            Update::Failed { forbidden, error } => return (concerned, watch.fail(forbidden, error)),
+        }
+        (concerned, None)
+    }
+
+    /// A watch that verdicts depend on and that is refused: what it is of, and what the API server says.
+    pub(crate) fn refused(&self, now: Instant) -> Option<(String, String)> {
+        self.watches.iter().filter(|watch| watch.needed).find_map(|watch| {
+            let lasts = |t: &&Trouble| t.forbidden && now >= t.since + REFUSED && now < t.last + HEALED;
+            let trouble = watch.trouble.as_ref().filter(lasts)?;
+            Some((watch.what(), trouble.error.clone()))
+        })
+    }
+
+    /// Why nothing is known of an object: its watch fails, or has not listed yet.
+    pub(crate) fn ignorance(&self, object: &ObjectRef) -> Option<String> {
+        let kind = object.gvk();
+        let watch = self.watches.iter().find(|w| same(&w.resource, &kind) && w.namespace == object.namespace);
+        let Some(watch) = watch else {
+            return Some(format!("the cluster does not serve {} {} yet", object.api_version, object.kind));
+        };
+        match &watch.trouble {
+            Some(trouble) if Instant::now() < trouble.last + HEALED => {
+                Some(format!("{} cannot be watched: {}", watch.what(), trouble.error))
+            }
+            _ => (!watch.listed).then(|| "it has not been listed yet".into()),
+        }
+    }
+}
+
+impl Watch {
+    /// `deployments.apps in namespace shop`.
+    fn what(&self) -> String {
+        let ApiResource { plural, group, .. } = &self.resource;
+        let resource = if group.is_empty() { plural.clone() } else { format!("{plural}.{group}") };
+        let place = self.namespace.as_ref().map(|namespace| format!(" in namespace {namespace}"));
+        resource + &place.unwrap_or_default()
+    }
+
+    fn fail(&mut self, forbidden: bool, error: String) -> Option<String> {
+        let now = Instant::now();
+        let since = self.trouble.as_ref().filter(|t| t.forbidden == forbidden).map_or(now, |t| t.since);
+        self.trouble = Some(Trouble { since, last: now, forbidden, error });
+        if !forbidden || self.needed || now < since + REFUSED || self.stop.is_aborted() {
+            return None;
+        }
+        self.stop.abort();
+        Some(format!("may not list and watch {}: reasons will be less precise", self.what()))
+    }
+}
+
+fn same(resource: &ApiResource, kind: &GroupVersionKind) -> bool {
+    resource.group == kind.group && resource.kind == kind.kind
+}
+
+/// The plural of `kind`, if `definition` is its definition and serves it.
+pub(crate) fn plural_of<'a>(definition: &'a View, kind: &GroupVersionKind) -> Option<&'a str> {
+    let json = &definition.json;
+    let established = definition.condition("Established").is_some_and(|c| c.is_true());
+    let defines = json.text("/spec/group") == Some(&kind.group) && json.text("/spec/names/kind") == Some(&kind.kind);
+    if established && defines { json.text("/spec/names/plural") } else { None }
+}

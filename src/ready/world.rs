@@ -1,0 +1,182 @@
+//! What is known of the cluster: the objects that watches brought, and how they belong together.
+
+use std::borrow::Borrow;
+use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
+use std::hash::Hash;
+
+use serde_json::Value;
+
+use super::view::{Key, Lenient, View};
+use crate::object::ObjectRef;
+
+/// Events kept for one object: the newest say what is wrong now.
+const NOTES: usize = 8;
+
+/// What is known of the cluster.
+#[derive(Debug, Default)]
+pub(crate) struct World {
+    objects: HashMap<Key, View>,
+    keys: HashMap<String, Key>,
+    children: HashMap<String, BTreeSet<Key>>,
+    slices: HashMap<(String, String), BTreeSet<Key>>,
+    notes: HashMap<String, VecDeque<Note>>,
+}
+
+/// An event of the cluster about one object.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Note {
+    pub(crate) name: String,
+    pub(crate) reason: String,
+    pub(crate) message: String,
+}
+
+impl World {
+    /// A world of saved objects, events among them.
+    #[cfg(test)]
+    pub(crate) fn of(objects: impl IntoIterator<Item = Value>) -> World {
+        let mut world = World::default();
+        for object in objects {
+            world.put(View::new(object));
+        }
+        world
+    }
+
+    /// Takes in an object as it is now. Returns every object whose judgement may change: itself, its owners, whom it is about.
+    pub(crate) fn put(&mut self, view: View) -> HashSet<Key> {
+        if view.object.kind == "Event" {
+            return self.note(&view.json);
+        }
+        let key = view.key();
+        if self.objects.get(&key).is_some_and(|known| known.uid != view.uid || !known.owners().eq(view.owners())) {
+            self.remove(&key);
+        }
+        for owner in view.owners() {
+            self.children.entry(owner.to_owned()).or_default().insert(key.clone());
+        }
+        if let Some(service) = service_of(&view) {
+            self.slices.entry(service).or_default().insert(key.clone());
+        }
+        self.keys.insert(view.uid.clone(), key.clone());
+        self.objects.insert(key.clone(), view);
+        self.concerned(&key)
+    }
+
+    /// Forgets an object. Returns every object whose judgement may change.
+    pub(crate) fn remove(&mut self, key: &Key) -> HashSet<Key> {
+        let concerned = self.concerned(key);
+        let Some(view) = self.objects.remove(key) else { return concerned };
+        for owner in view.owners() {
+            unlink(&mut self.children, owner, key);
+        }
+        if let Some(service) = service_of(&view) {
+            unlink(&mut self.slices, &service, key);
+        }
+        self.keys.remove(&view.uid);
+        self.notes.remove(&view.uid);
+        concerned
+    }
+
+    /// The object of that name.
+    pub(crate) fn get(&self, key: &Key) -> Option<&View> {
+        self.objects.get(key)
+    }
+
+    /// Whether the object is there. Versions do not matter.
+    pub(crate) fn has(&self, object: &ObjectRef) -> bool {
+        self.objects.contains_key(&Key::from(object))
+    }
+
+    /// All objects of a kind in a namespace (empty for cluster-scoped ones).
+    pub(crate) fn all<'a>(&'a self, kind: &'a str, namespace: &'a str) -> impl Iterator<Item = &'a View> {
+        self.objects.iter().filter(move |(key, _)| key.kind == kind && key.namespace == namespace).map(|(_, view)| view)
+    }
+
+    /// The objects of a kind and scope (no namespace: all) that are not among `fresh`.
+    pub(crate) fn stale(&self, group: &str, kind: &str, scope: Option<&str>, fresh: &HashSet<Key>) -> Vec<Key> {
+        let of_watch =
+            |key: &&Key| key.group == group && key.kind == kind && scope.is_none_or(|ns| key.namespace == ns);
+        self.objects.keys().filter(of_watch).filter(|key| !fresh.contains(*key)).cloned().collect()
+    }
+
+    /// The objects of a kind that `owner` owns, in order of their names.
+    pub(crate) fn children<'a>(&'a self, owner: &View, kind: &'a str) -> impl Iterator<Item = &'a View> {
+        let keys = self.children.get(&owner.uid).into_iter().flatten();
+        keys.filter(move |key| key.kind == kind).filter_map(|key| self.objects.get(key))
+    }
+
+    /// The endpoint slices of a Service.
+    pub(crate) fn slices(&self, service: &View) -> impl Iterator<Item = &View> {
+        let of = (service.namespace().to_owned(), service.object.name.clone());
+        self.slices.get(&of).into_iter().flatten().filter_map(|key| self.objects.get(key))
+    }
+
+    /// The events about an object, newest first.
+    pub(crate) fn notes(&self, about: &View) -> impl Iterator<Item = &Note> {
+        self.notes.get(&about.uid).into_iter().flatten().rev()
+    }
+
+    /// The newest event about an object with one of these reasons.
+    pub(crate) fn newest(&self, about: &View, reasons: &[&str]) -> Option<&Note> {
+        self.notes(about).find(|note| reasons.contains(&note.reason.as_str()))
+    }
+
+    fn note(&mut self, event: &Value) -> HashSet<Key> {
+        let text = |pointer: &str| event.text(pointer).unwrap_or_default().to_owned();
+        let about = Key {
+            group: event.text("/involvedObject/apiVersion").and_then(|v| v.split_once('/')).map_or("", |v| v.0).into(),
+            kind: text("/involvedObject/kind"),
+            namespace: text("/involvedObject/namespace"),
+            name: text("/involvedObject/name"),
+        };
+        let uid = event.text("/involvedObject/uid").map(str::to_owned);
+        let uid = uid.or_else(|| self.objects.get(&about).map(|view| view.uid.clone()));
+        let note =
+            Note { name: text("/metadata/name"), reason: text("/reason"), message: text("/message").trim().into() };
+        let notes = self.notes.entry(uid.unwrap_or_else(|| format!("{about:?}"))).or_default();
+        if !note.name.is_empty() {
+            notes.retain(|known| known.name != note.name);
+        }
+        if notes.len() == NOTES {
+            notes.pop_front();
+        }
+        notes.push_back(note);
+        self.concerned(&about)
+    }
+
+    /// The object, its owners and theirs, and the Service of an endpoint slice.
+    fn concerned(&self, key: &Key) -> HashSet<Key> {
+        let mut found = HashSet::new();
+        let mut open = vec![key.clone()];
+        while let Some(key) = open.pop() {
+            if let Some(view) = self.objects.get(&key) {
+                open.extend(
+                    view.owners().filter_map(|uid| self.keys.get(uid)).filter(|k| !found.contains(*k)).cloned(),
+                );
+                if let Some((namespace, name)) = service_of(view) {
+                    found.insert(Key { group: String::new(), kind: "Service".into(), namespace, name });
+                }
+            }
+            found.insert(key);
+        }
+        found
+    }
+}
+
+fn service_of(view: &View) -> Option<(String, String)> {
+    let labels = || view.json.texts("/metadata/labels").find(|(key, _)| *key == "kubernetes.io/service-name");
+    let (_, service) = (view.object.kind == "EndpointSlice").then(labels).flatten()?;
+    Some((view.namespace().to_owned(), service.to_owned()))
+}
+
+fn unlink<K, Q>(index: &mut HashMap<K, BTreeSet<Key>>, from: &Q, key: &Key)
+where
+    K: Borrow<Q> + Hash + Eq,
+    Q: Hash + Eq + ?Sized,
+{
+    if let Some(keys) = index.get_mut(from) {
+        keys.remove(key);
+        if keys.is_empty() {
+            index.remove(from);
+        }
+    }
+}
