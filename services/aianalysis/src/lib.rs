@@ -52,7 +52,7 @@ pub async fn run() -> Result<()> {
     let hapi = Hapi::new(http.clone(), &config.holmesgpt_url);
     let policy = Policy::default();
 
-    let background = vec![
+    let background = [
         tokio::spawn(keep_dependencies(readiness.clone(), http, hapi.clone(), config.clone())),
         tokio::spawn(policy_watch::follow(
             client.clone(),

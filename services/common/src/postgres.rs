@@ -2,7 +2,7 @@
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, anyhow};
 use serde::Deserialize;
 use sqlx::{
     Connection, PgConnection, PgPool,
@@ -104,11 +104,16 @@ impl Postgres {
         let mut kept = self.kept.lock().await;
         let mut connection = match kept.take() {
             Some(connection) => connection,
-            None => PgConnection::connect_with(&self.options).await.context("cannot connect")?,
+            None => self.connect().await?,
         };
         let answer = sqlx::query_scalar(question).fetch_one(&mut connection).await.context("cannot ask")?;
         *kept = Some(connection);
         Ok(answer)
+    }
+
+    /// sqlx's message has its cause in it already; a chain would say it twice.
+    async fn connect(&self) -> Result<PgConnection> {
+        PgConnection::connect_with(&self.options).await.map_err(|error| anyhow!("cannot connect: {error}"))
     }
 
     /// Brings the schema up to date. Instances that start together take turns under PostgreSQL's advisory lock; a
@@ -117,7 +122,7 @@ impl Postgres {
     /// # Errors
     /// When the database is away or a migration fails.
     pub async fn migrate(&self, mut migrator: Migrator) -> Result<()> {
-        let mut connection = PgConnection::connect_with(&self.options).await.context("cannot connect")?;
+        let mut connection = self.connect().await?;
         if self.schema != "public" {
             migrator.create_schema(self.schema.clone());
         }

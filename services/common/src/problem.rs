@@ -17,6 +17,8 @@ pub struct Problem {
     detail: String,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     errors: Vec<FieldError>,
+    #[serde(skip)]
+    retry_after: Option<u32>,
 }
 
 /// One field of a request that is wrong.
@@ -44,6 +46,7 @@ impl Problem {
             status: status.as_u16(),
             detail: detail.into(),
             errors: Vec::new(),
+            retry_after: None,
         }
     }
 
@@ -69,6 +72,11 @@ impl Problem {
         Self::new(StatusCode::SERVICE_UNAVAILABLE, "dependency-unavailable", detail)
     }
 
+    /// The same, with a `Retry-After` header of so many seconds.
+    pub fn retry_after(self, seconds: u32) -> Self {
+        Self { retry_after: Some(seconds), ..self }
+    }
+
     /// 404 for a path that is not served.
     pub async fn no_such_path(uri: axum::http::Uri) -> Self {
         Self::new(StatusCode::NOT_FOUND, "not-found", format!("{} is not served here", uri.path()))
@@ -90,6 +98,9 @@ impl IntoResponse for Problem {
         let mut response = (self.status(), Json(&self)).into_response();
         let media_type = HeaderValue::from_static("application/problem+json");
         response.headers_mut().insert(header::CONTENT_TYPE, media_type);
+        if let Some(seconds) = self.retry_after {
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        }
         response
     }
 }

@@ -8,11 +8,12 @@ use tracing_subscriber::EnvFilter;
 /// terminal, JSON elsewhere). A second call does nothing, so that tests may call it too.
 pub fn init() {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
-    let builder = tracing_subscriber::fmt().with_env_filter(filter);
+    let terminal = std::io::stdout().is_terminal();
+    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_ansi(terminal);
     let json = match env::var("LOG_FORMAT").as_deref() {
         Ok("json") => true,
         Ok("plain") => false,
-        _ => !std::io::stdout().is_terminal(),
+        _ => !terminal,
     };
     let result = if json { builder.json().flatten_event(true).try_init() } else { builder.try_init() };
     if result.is_err() {

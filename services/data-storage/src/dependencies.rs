@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, anyhow};
 use redis::aio::MultiplexedConnection;
 use service_common::{Readiness, postgres::Postgres, retry};
 use tokio::sync::Mutex;
@@ -44,10 +44,15 @@ impl Dependencies {
         let mut kept = kept.lock().await;
         let mut connection = match kept.take() {
             Some(connection) => connection,
-            None => self.redis.get_multiplexed_async_connection().await?,
+            None => self.redis.get_multiplexed_async_connection().await.map_err(once)?,
         };
-        redis::cmd("PING").query_async::<()>(&mut connection).await?;
+        redis::cmd("PING").query_async::<()>(&mut connection).await.map_err(once)?;
         *kept = Some(connection);
         Ok(())
     }
+}
+
+/// The client's message has its cause in it already; a chain would say it twice.
+fn once(error: redis::RedisError) -> anyhow::Error {
+    anyhow!("{error}")
 }

@@ -16,7 +16,7 @@ const BATCH: &str = "/api/v1/audit/events/batch";
 async fn total(router: &axum::Router, filter: &str) -> i64 {
     let (status, body) = call(router, "GET", &format!("{EVENTS}?{filter}"), "").await;
     assert_eq!(status, StatusCode::OK, "{body}");
-    body["pagination"]["total"].as_i64().unwrap()
+    body["pagination"]["total"].as_i64().expect("a page has a total")
 }
 
 #[tokio::test(flavor = "multi_thread")]

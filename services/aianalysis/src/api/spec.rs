@@ -1,4 +1,5 @@
 //! What is asked for.
+#![expect(clippy::duplicated_attributes, reason = "each printcolumn is of its own")]
 #![expect(unreachable_pub, reason = "KubeSchema derives a copy of the struct inside a function, `pub` as the original")]
 
 use std::collections::BTreeMap;

@@ -1,5 +1,5 @@
 //! What the tests share: a PostgreSQL of their own, and calls of the router.
-#![allow(dead_code, unreachable_pub, reason = "each test file uses a part of this")]
+#![allow(dead_code, unreachable_pub, clippy::unwrap_used, reason = "a part of tests, of which each file uses a part")]
 
 use std::{net::TcpListener, path::PathBuf, time::Duration};
 

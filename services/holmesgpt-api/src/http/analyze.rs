@@ -5,7 +5,7 @@ use std::time::Instant;
 use axum::{
     Json,
     extract::State,
-    http::{HeaderValue, StatusCode, header},
+    http::StatusCode,
     response::{IntoResponse, Response},
 };
 use serde::Serialize;
@@ -16,7 +16,7 @@ use uuid::Uuid;
 use super::App;
 use crate::{incident::Incident, llm::LlmError, metrics::AnalysisLabels, recovery::Recovery, store::Investigation};
 
-type Answer = Result<Value, Response>;
+type Answer = Result<Value, Problem>;
 
 pub(super) async fn incident(State(app): State<App>, body: Result<JsonBody, Problem>) -> Response {
     let started = Instant::now();
@@ -31,9 +31,8 @@ pub(super) async fn recovery(State(app): State<App>, body: Result<JsonBody, Prob
 }
 
 async fn investigate_incident(app: &App, body: Result<JsonBody, Problem>, started: Instant) -> Answer {
-    let JsonBody(request) = body.map_err(Problem::into_response)?;
-    let incident =
-        Incident::parse(request.clone()).map_err(|errors| Problem::invalid_fields(errors).into_response())?;
+    let JsonBody(request) = body?;
+    let incident = Incident::parse(request.clone()).map_err(Problem::invalid_fields)?;
     let id = Uuid::now_v7();
     let answer = json(app.llm.incident(id, &incident).await.map_err(refusal)?)?;
     let investigation = Investigation {
@@ -51,9 +50,8 @@ async fn investigate_incident(app: &App, body: Result<JsonBody, Problem>, starte
 }
 
 async fn investigate_recovery(app: &App, body: Result<JsonBody, Problem>, started: Instant) -> Answer {
-    let JsonBody(request) = body.map_err(Problem::into_response)?;
-    let recovery =
-        Recovery::parse(request.clone()).map_err(|errors| Problem::invalid_fields(errors).into_response())?;
+    let JsonBody(request) = body?;
+    let recovery = Recovery::parse(request.clone()).map_err(Problem::invalid_fields)?;
     let id = Uuid::now_v7();
     let answer = json(app.llm.recovery(id, &recovery).await.map_err(refusal)?)?;
     let investigation = Investigation {
@@ -70,31 +68,29 @@ async fn investigate_recovery(app: &App, body: Result<JsonBody, Problem>, starte
     Ok(answer)
 }
 
-async fn keep(app: &App, investigation: Investigation<'_>) -> Result<(), Response> {
+async fn keep(app: &App, investigation: Investigation<'_>) -> Result<(), Problem> {
     app.store.keep(investigation).await.map_err(|error| {
         tracing::warn!(%error, "an investigation cannot be kept");
-        Problem::unavailable("the investigation cannot be kept: the database is away").into_response()
+        Problem::unavailable("the investigation cannot be kept: the database is away")
     })
 }
 
 fn json(answer: impl Serialize) -> Answer {
-    serde_json::to_value(answer).map_err(|error| Problem::internal(error).into_response())
+    serde_json::to_value(answer).map_err(Problem::internal)
 }
 
-fn refusal(error: LlmError) -> Response {
+fn refusal(error: LlmError) -> Problem {
     match error {
-        LlmError::Failed(_) => Problem::internal(error).into_response(),
+        LlmError::Failed(_) => Problem::internal(error),
         LlmError::Busy(seconds) => {
-            let problem = Problem::new(StatusCode::TOO_MANY_REQUESTS, "too-many-requests", error.to_string());
-            let mut response = problem.into_response();
-            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
-            response
+            let status = StatusCode::TOO_MANY_REQUESTS;
+            Problem::new(status, "too-many-requests", error.to_string()).retry_after(seconds)
         }
     }
 }
 
 fn counted(app: &App, kind: &'static str, started: Instant, answer: Answer) -> Response {
-    let response = answer.map_or_else(|refusal| refusal, |answer| Json(answer).into_response());
+    let response = answer.map_or_else(Problem::into_response, |answer| Json(answer).into_response());
     let labels = AnalysisLabels { kind, status: response.status().as_u16() };
     app.metrics.analyses.get_or_create(&labels).inc();
     app.metrics.seconds.observe(started.elapsed().as_secs_f64());
