@@ -146,7 +146,8 @@ impl Tracker {
 
     /// Marks what must be judged again because these objects changed.
     fn mark(&mut self, changed: &HashSet<Key>) {
-        const FOLLOWED: [&str; 5] = ["Pod", "ReplicaSet", "EndpointSlice", "Event", "Service"];
+        const FOLLOWED: [&str; 8] =
+            ["Pod", "ReplicaSet", "EndpointSlice", "Service", "Deployment", "StatefulSet", "DaemonSet", "Job"];
         if changed.iter().any(|key| key.kind == "CustomResourceDefinition") {
             self.watches.start_defined(&self.world);
         }

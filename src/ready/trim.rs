@@ -34,7 +34,7 @@ pub(crate) fn trim(object: DynamicObject, resource: &ApiResource) -> View {
     match (resource.group.as_str(), resource.kind.as_str()) {
         ("", "Secret" | "ConfigMap") => data = Value::Null,
         ("", "Pod") => keep_pod(&mut data),
-        ("", "Event") => keep(&mut data, &["involvedObject", "reason", "message"]),
+        ("", "Event") => keep(&mut data, &["involvedObject", "reason", "message", "type"]),
         ("apps" | "batch", _) => drop_at(&mut data, "/spec/template"),
         ("apiextensions.k8s.io", "CustomResourceDefinition") => keep_definition(&mut data),
         _ => {}

@@ -11,6 +11,8 @@ use crate::object::ObjectRef;
 
 /// Events kept for one object: the newest say what is wrong now.
 const NOTES: usize = 8;
+/// The events about things going well that a rule reads; others would only push out those about trouble.
+const WELCOME: [&str; 4] = ["SuccessfulCreate", "WaitForFirstConsumer", "ExternalProvisioning", "Provisioning"];
 
 /// What is known of the cluster.
 #[derive(Debug, Default)]
@@ -122,6 +124,9 @@ impl World {
 
     fn note(&mut self, event: &Value) -> HashSet<Key> {
         let text = |pointer: &str| event.text(pointer).unwrap_or_default().to_owned();
+        if event.text("/type") == Some("Normal") && !WELCOME.contains(&text("/reason").as_str()) {
+            return HashSet::new();
+        }
         let about = Key {
             group: event.text("/involvedObject/apiVersion").and_then(|v| v.split_once('/')).map_or("", |v| v.0).into(),
             kind: text("/involvedObject/kind"),

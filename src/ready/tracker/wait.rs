@@ -32,10 +32,14 @@ pub(super) struct Wait {
 
 impl Wait {
     pub(super) fn new(
-        names: Option<Vec<String>>,
+        mut names: Option<Vec<String>>,
         deadline: Instant,
         reply: oneshot::Sender<Result<AllReady, NotReady>>,
     ) -> Wait {
+        if let Some(names) = &mut names {
+            names.sort();
+            names.dedup();
+        }
         Wait { names, began: Instant::now(), deadline, failing: None, reply }
     }
 
