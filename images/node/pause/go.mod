@@ -1,0 +1,3 @@
+module kind-harness/pause
+
+go 1.24.0
