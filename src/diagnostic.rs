@@ -156,7 +156,7 @@ impl fmt::Display for Diagnostics {
 /// `text` without the control characters that would let a file write to the reader's terminal.
 fn printable(text: &str) -> String {
     text.chars().fold(String::with_capacity(text.len()), |mut out, character| {
-        if character.is_control() && character != '\n' {
+        if character.is_control() {
             out.extend(character.escape_default());
         } else {
             out.push(character);

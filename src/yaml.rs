@@ -18,11 +18,25 @@ use serde_saphyr::Spanned;
 
 use crate::diagnostic::Diagnostic;
 
-/// Nesting beyond this is refused: deep enough for any custom resource definition, shallow enough for any stack.
+/// Nesting beyond this is refused: deep enough for any custom resource definition, and what API servers refuse too.
 const MAX_DEPTH: usize = 128;
+
+/// The parser takes up to 25 KiB of stack per level in a debug build, which the 2 MiB of a test's thread do not hold.
+/// Pages that are not used cost nothing.
+const STACK: usize = 16 << 20;
 
 /// Reads the documents of a file, without the empty ones.
 pub(crate) fn documents(source: &Source) -> Result<Vec<Node>, Box<Diagnostic>> {
+    std::thread::scope(|scope| {
+        let parser = std::thread::Builder::new().name("yaml".into()).stack_size(STACK);
+        let thread = parser.spawn_scoped(scope, || parse(source)).map_err(|error| {
+            Box::new(Diagnostic::of_file(source.path(), format!("no thread to read this file: {}", reason(&error))))
+        })?;
+        thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+    })
+}
+
+fn parse(source: &Source) -> Result<Vec<Node>, Box<Diagnostic>> {
     let options = serde_saphyr::options! {
         budget: serde_saphyr::budget! { max_depth: MAX_DEPTH, max_events: 4_000_000, max_nodes: 1_000_000 },
         legacy_octal_numbers: true,

@@ -150,3 +150,6 @@ impl Reader {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

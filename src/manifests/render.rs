@@ -7,3 +7,6 @@ mod order;
 pub use images::images;
 pub use labels::{COMPONENT_LABEL, MANAGED_BY, MANAGED_BY_LABEL, label};
 pub use order::order;
+
+#[cfg(test)]
+mod tests;

@@ -5,7 +5,7 @@ mod error;
 
 use std::cell::{Cell, RefCell};
 
-use serde::de::{Deserialize, Deserializer, IntoDeserializer, Visitor};
+use serde::de::{Deserialize, DeserializeSeed, Deserializer, IntoDeserializer, Visitor};
 use serde::forward_to_deserialize_any;
 
 use self::access::{Entries, Items};
@@ -13,20 +13,27 @@ use self::error::Error;
 use super::{Node, Source, Value};
 use crate::diagnostic::{Diagnostic, did_you_mean};
 
+/// More problems than this help nobody, and finding them takes a try each.
+const ENOUGH: usize = 100;
+
 /// Reads `node` as a `T`. Unknown keys alone still give a value, so that more can be checked in the same go.
 ///
-/// An item of a list that cannot be read is reported, and the next try goes without it: serde itself cannot go on
-/// after an error. Tries end when all is read, or when something fails that is not in a list.
+/// A value that cannot be read is reported, and the next try goes without it, since serde itself cannot go on after an
+/// error. Tries end when all that is left was read, or when the whole cannot be read.
 pub(crate) fn decode<'de, T: Deserialize<'de>>(source: &Source, node: &'de Node) -> (Option<T>, Vec<Diagnostic>) {
     let context =
         Context { source, problems: RefCell::default(), left_out: RefCell::default(), failed: Cell::new(None) };
     let value = loop {
         match T::deserialize(Place { node, context: &context }) {
             Ok(value) => break Some(value).filter(|_| context.left_out.borrow().is_empty()),
+            Err(error) if error.follows => {}
             Err(error) => context.report(error.diagnostic(source)),
         }
-        let Some(item) = context.failed.take() else { break None };
-        context.left_out.borrow_mut().push(item);
+        let Some(failed) = context.failed.take() else { break None };
+        context.left_out.borrow_mut().push(failed);
+        if context.problems.borrow().len() >= ENOUGH {
+            break None;
+        }
     };
     (value, context.problems.into_inner())
 }
@@ -34,13 +41,17 @@ pub(crate) fn decode<'de, T: Deserialize<'de>>(source: &Source, node: &'de Node)
 struct Context<'a> {
     source: &'a Source,
     problems: RefCell<Vec<Diagnostic>>,
-    /// List items that earlier tries could not read.
+    /// Values that earlier tries could not read.
     left_out: RefCell<Vec<*const Node>>,
-    /// The innermost list item that this try could not read.
+    /// The innermost value that this try could not read.
     failed: Cell<Option<*const Node>>,
 }
 
 impl Context<'_> {
+    fn is_left_out(&self, node: &Node) -> bool {
+        self.left_out.borrow().contains(&std::ptr::from_ref(node))
+    }
+
     /// Keeps a problem; later tries meet the same ones again.
     fn report(&self, problem: Diagnostic) {
         let mut problems = self.problems.borrow_mut();
@@ -74,6 +85,16 @@ impl<'a, 'de> Place<'a, 'de> {
         Place { node, ..self }
     }
 
+    /// Reads this value as an entry or item of the one around it.
+    fn read<T: DeserializeSeed<'de>>(self, seed: T) -> Result<T::Value, Error> {
+        seed.deserialize(self).map_err(|error| {
+            let failed = &self.context.failed;
+            failed.set(failed.get().or(Some(std::ptr::from_ref(self.node))));
+            // Code that reads text and then makes something of it fails without a place.
+            error.at(self.node.span)
+        })
+    }
+
     fn visit<V: Visitor<'de>>(self, known: Option<&'static [&'static str]>, visitor: V) -> Result<V::Value, Error> {
         match &self.node.value {
             Value::Null => visitor.visit_unit(),
@@ -88,7 +109,11 @@ impl<'a, 'de> Place<'a, 'de> {
             Value::List(items) => visitor.visit_seq(Items::new(self, items)),
             Value::Map(entries) => visitor.visit_map(Entries::new(self, entries, known)),
         }
-        .map_err(|error: Error| error.at(self.node.span))
+        .map_err(|mut error: Error| {
+            let missing = error.missing.take().and_then(|key| self.node.get(key));
+            error.follows |= missing.is_some_and(|value| self.context.is_left_out(value));
+            error.at(self.node.span)
+        })
     }
 }
 

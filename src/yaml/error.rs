@@ -1,9 +1,13 @@
 //! The YAML library's errors in the harness's words.
 
+use serde_saphyr::budget::BudgetBreach;
 use serde_saphyr::{Error, MessageFormatter, UserMessageFormatter};
 
-use super::{MAX_DEPTH, Source, Span, node};
+use super::{Source, Span, node};
 use crate::diagnostic::Diagnostic;
+
+/// [`super::MAX_DEPTH`] is the limit for blocks; the parser has its own for brackets.
+const TOO_DEEP: &str = "this is nested too deeply";
 
 /// `error` at its place in `source`.
 pub(super) fn diagnostic(source: &Source, error: &Error) -> Diagnostic {
@@ -37,9 +41,10 @@ fn words(error: &Error) -> String {
         Error::NullIntoString { .. } => "a key must be text, not nothing".into(),
         Error::Unexpected { expected: "string scalar", .. } => "a key must be text".into(),
         Error::NonFiniteFloat { value, .. } => format!("`{value}` is not a finite number"),
-        Error::Budget { breach: serde_saphyr::budget::BudgetBreach::Depth { .. }, .. } => {
-            format!("nested more than {MAX_DEPTH} levels deep")
-        }
-        other => format!("not valid YAML: {}", UserMessageFormatter.format_message(other)),
+        other => match UserMessageFormatter.format_message(other).as_ref() {
+            "recursion limit exceeded" => TOO_DEEP.into(),
+            _ if matches!(other, Error::Budget { breach: BudgetBreach::Depth { .. }, .. }) => TOO_DEEP.into(),
+            text => format!("not valid YAML: {text}"),
+        },
     }
 }

@@ -21,29 +21,17 @@ pub(super) fn object(source: &Source, node: &Node) -> Result<DynamicObject, Vec<
         return Err(vec![problem]);
     };
     let mut problems = Vec::new();
-    let mut required = |place: &Node, parent: &str, key: &str| match place.get(key) {
-        Some(node) => node.text().filter(|text| !text.is_empty()).map(str::to_owned).or_else(|| {
-            problems.push(Diagnostic::at(source, node.span, format!("`{parent}{key}` must be text")));
-            None
-        }),
-        None => {
-            problems.push(Diagnostic::at(source, place.span, format!("the object has no `{parent}{key}`")));
-            None
+    let mut required = |key: &str| {
+        let text = node.get(key).and_then(Node::text).filter(|text| !text.is_empty());
+        if text.is_none() {
+            let message = if node.get(key).is_some() { "must be text" } else { "is missing here" };
+            problems.push(Diagnostic::at(source, node.at(key).span, format!("`{key}` {message}")));
         }
+        text.map(str::to_owned)
     };
-    let api_version = required(node, "", "apiVersion");
-    let kind = required(node, "", "kind");
-    match node.get("metadata").filter(|metadata| matches!(metadata.value, Value::Map(_))) {
-        Some(metadata) => required(metadata, "metadata.", "name"),
-        None => required(node, "", "metadata"),
-    };
-    let (metadata, mut unknown) = match node.get("metadata").filter(|metadata| !matches!(metadata.value, Value::Null)) {
-        Some(metadata) => yaml::decode::<ObjectMeta>(source, metadata),
-        None => (None, Vec::new()),
-    };
-    let known: Vec<_> = problems.iter().map(|problem| problem.position).collect();
-    unknown.retain(|problem| !known.contains(&problem.position));
-    problems.extend(unknown);
+    let api_version = required("apiVersion");
+    let kind = required("kind");
+    let metadata = metadata(source, node, &mut problems);
     let mut data = Map::new();
     for (key, value) in entries.iter().filter(|(key, _)| !["apiVersion", "kind", "metadata"].contains(&&*key.name)) {
         match value.to_json(source) {
@@ -60,4 +48,18 @@ pub(super) fn object(source: &Source, node: &Node) -> Result<DynamicObject, Vec<
         }
         _ => Err(problems),
     }
+}
+
+/// The metadata of the object `node`, if all of it can be read; a name is required.
+fn metadata(source: &Source, node: &Node, problems: &mut Vec<Diagnostic>) -> Option<ObjectMeta> {
+    let Some(place) = node.get("metadata").filter(|metadata| !matches!(metadata.value, Value::Null)) else {
+        problems.push(Diagnostic::at(source, node.at("metadata").span, "`metadata.name` is missing here"));
+        return None;
+    };
+    let (metadata, found) = yaml::decode::<ObjectMeta>(source, place);
+    problems.extend(found);
+    if metadata.as_ref().is_some_and(|metadata| metadata.name.as_deref().is_none_or(str::is_empty)) {
+        problems.push(Diagnostic::at(source, place.at("name").span, "`metadata.name` is missing here"));
+    }
+    metadata
 }

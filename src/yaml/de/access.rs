@@ -1,4 +1,4 @@
-//! Lists and mappings, element by element.
+//! Lists and mappings, element by element, without what earlier tries could not read.
 
 use std::slice::Iter;
 
@@ -9,7 +9,7 @@ use super::{Error, Place};
 use crate::yaml::Node;
 use crate::yaml::node::Key;
 
-/// The items of a list, without those that earlier tries could not read.
+/// The items of a list.
 pub(super) struct Items<'a, 'de> {
     place: Place<'a, 'de>,
     rest: Iter<'de, Node>,
@@ -26,14 +26,8 @@ impl<'de> SeqAccess<'de> for Items<'_, 'de> {
 
     fn next_element_seed<T: DeserializeSeed<'de>>(&mut self, seed: T) -> Result<Option<T::Value>, Error> {
         let context = self.place.context;
-        let Some(node) =
-            self.rest.by_ref().find(|&node| !context.left_out.borrow().contains(&std::ptr::from_ref(node)))
-        else {
-            return Ok(None);
-        };
-        seed.deserialize(self.place.with(node)).map(Some).inspect_err(|_| {
-            context.failed.set(context.failed.get().or(Some(std::ptr::from_ref(node))));
-        })
+        let node = self.rest.by_ref().find(|&node| !context.is_left_out(node));
+        node.map(|node| self.place.with(node).read(seed)).transpose()
     }
 }
 
@@ -59,8 +53,10 @@ impl<'de> MapAccess<'de> for Entries<'_, 'de> {
     type Error = Error;
 
     fn next_key_seed<K: DeserializeSeed<'de>>(&mut self, seed: K) -> Result<Option<K::Value>, Error> {
-        let known = self.known;
-        let mut wanted = self.rest.by_ref().filter(|(key, _)| known.is_none_or(|known| known.contains(&&*key.name)));
+        let (known, context) = (self.known, self.place.context);
+        let mut wanted = self.rest.by_ref().filter(|(key, value)| {
+            known.is_none_or(|known| known.contains(&&*key.name)) && !context.is_left_out(value)
+        });
         let Some((key, value)) = wanted.next() else { return Ok(None) };
         self.value = Some(value);
         let name: StrDeserializer<'de, Error> = StrDeserializer::new(&key.name);
@@ -68,6 +64,6 @@ impl<'de> MapAccess<'de> for Entries<'_, 'de> {
     }
 
     fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, Error> {
-        seed.deserialize(self.place.with(self.value.take().unwrap_or(self.place.node)))
+        self.place.with(self.value.take().unwrap_or(self.place.node)).read(seed)
     }
 }

@@ -13,11 +13,15 @@ pub(super) struct Error {
     message: String,
     help: Option<String>,
     span: Option<Span>,
+    /// The key whose absence is the error.
+    pub(super) missing: Option<&'static str>,
+    /// Whether it only follows from another error, because a key was left out that is there.
+    pub(super) follows: bool,
 }
 
 impl Error {
     fn new(message: impl Into<String>) -> Error {
-        Error { message: message.into(), help: None, span: None }
+        Error { message: message.into(), help: None, span: None, missing: None, follows: false }
     }
 
     fn with_help(message: impl Into<String>, help: Option<String>) -> Error {
@@ -48,6 +52,14 @@ fn one_of(words: &[&str]) -> String {
     format!("one of {}", words.join(", "))
 }
 
+/// What was expected, without words that only programmers know.
+fn words(expected: &dyn Expected) -> String {
+    match expected.to_string().as_str() {
+        "u16" => "a number from 0 to 65535".into(),
+        other => other.replace("a sequence", "a list"),
+    }
+}
+
 impl Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.message)
@@ -62,7 +74,7 @@ impl serde::de::Error for Error {
     }
 
     fn invalid_type(found: Unexpected<'_>, expected: &dyn Expected) -> Error {
-        let expected = expected.to_string();
+        let expected = words(expected);
         let found = match found {
             Unexpected::Unit | Unexpected::Option => "nothing".into(),
             Unexpected::Map => "a mapping".into(),
@@ -76,14 +88,11 @@ impl serde::de::Error for Error {
         };
         let scalar = found.starts_with("the boolean") || found.starts_with("the number");
         let help = (scalar && expected.contains("string")).then(|| "put it in quotes".to_owned());
-        Error::with_help(format!("expected {}, found {found}", expected.replace("a sequence", "a list")), help)
+        Error::with_help(format!("expected {expected}, found {found}"), help)
     }
 
     fn invalid_value(found: Unexpected<'_>, expected: &dyn Expected) -> Error {
-        let words = match expected.to_string().as_str() {
-            "u16" => "a number from 0 to 65535".to_owned(),
-            other => other.to_owned(),
-        };
+        let words = words(expected);
         match found {
             Unexpected::Signed(value) => Error::new(format!("`{value}` is out of range: expected {words}")),
             Unexpected::Unsigned(value) => Error::new(format!("`{value}` is out of range: expected {words}")),
@@ -97,6 +106,6 @@ impl serde::de::Error for Error {
     }
 
     fn missing_field(field: &'static str) -> Error {
-        Error::new(format!("the key `{field}` is missing here"))
+        Error { missing: Some(field), ..Error::new(format!("the key `{field}` is missing here")) }
     }
 }
