@@ -1,0 +1,89 @@
+//! `e2e.yaml` as people get it wrong: what the message says, and where its caret stands.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot be set up may panic")]
+
+mod messages;
+mod mistakes;
+mod mutations;
+
+use std::time::Duration;
+
+use kind_harness::config::{self, ConfigError, HostPort, ImageSource, Loaded, Overrides, ProviderKind, Strategy};
+
+const VALID: &str = include_str!("../fixtures/config/valid.yaml");
+
+/// A folder with what `valid.yaml` refers to, and `text` as its suite.
+fn load_with(text: impl AsRef<[u8]>, overrides: &Overrides) -> (tempfile::TempDir, Result<Loaded, ConfigError>) {
+    let folder = tempfile::tempdir().unwrap();
+    let root = folder.path();
+    for (path, content) in [
+        ("kind-config.yaml", "kind: Cluster\n"),
+        ("manifests/db/db.yaml", "kind: Service\n"),
+        ("manifests/app.yaml", "kind: Service\n"),
+        ("manifests/blank.yaml", "# nothing yet\n---\n\n"),
+        ("empty/README.md", "no manifests\n"),
+        ("images/db/build.sh", ""),
+        ("e2e.yaml", ""),
+    ] {
+        std::fs::create_dir_all(root.join(path).parent().unwrap()).unwrap();
+        std::fs::write(root.join(path), content).unwrap();
+    }
+    std::fs::write(root.join("e2e.yaml"), text).unwrap();
+    let loaded = config::load(&root.join("e2e.yaml"), overrides);
+    (folder, loaded)
+}
+
+fn load(text: impl AsRef<[u8]>) -> Result<Loaded, ConfigError> {
+    load_with(text, &Overrides::default()).1
+}
+
+/// `valid.yaml` with `from` replaced by `to`.
+fn with(from: &str, to: &str) -> String {
+    assert!(VALID.contains(from), "{from:?} is not in the fixture");
+    VALID.replacen(from, to, 1)
+}
+
+#[test]
+fn a_valid_suite_is_what_the_file_says() {
+    let (folder, loaded) = load_with(VALID, &Overrides::default());
+    let loaded = loaded.unwrap();
+    assert_eq!(loaded.root, folder.path().canonicalize().unwrap());
+    let suite = loaded.suite;
+    assert_eq!(suite.deadline, Duration::from_secs(90));
+    assert_eq!(suite.cluster.config.as_deref(), Some("kind-config.yaml"));
+    assert_eq!(suite.components[1].needs, ["db"]);
+    assert_eq!(suite.components[1].ports[0].host, HostPort::Fixed(8091));
+    assert_eq!(suite.components[1].ports[1].host, HostPort::Auto);
+    assert_eq!(suite.components[1].checks[0].status, 200);
+}
+
+#[test]
+fn what_is_left_out_has_a_default() {
+    let suite =
+        load("suite: s\nnamespace: s\ncomponents: [{ name: a, manifests: [manifests/app.yaml] }]\n").unwrap().suite;
+    assert_eq!(suite.cluster.provider, ProviderKind::Kind);
+    assert_eq!((suite.images, suite.strategy), (ImageSource::Auto, Strategy::Parallel));
+    assert_eq!(suite.deadline, Duration::from_secs(120));
+}
+
+#[test]
+fn overrides_win_over_the_file() {
+    let overrides = Overrides {
+        name: Some("mine".into()),
+        images: Some(ImageSource::Packages),
+        strategy: Some(Strategy::Sequential),
+        deadline: Some(Duration::from_secs(5)),
+        auto_ports: true,
+    };
+    let suite = load_with(VALID, &overrides).1.unwrap().suite;
+    assert_eq!(suite.cluster.name.as_deref(), Some("mine"));
+    assert_eq!((suite.images, suite.strategy), (ImageSource::Packages, Strategy::Sequential));
+    assert_eq!(suite.deadline, Duration::from_secs(5));
+    assert!(suite.components.iter().flat_map(|component| &component.ports).all(|port| port.host == HostPort::Auto));
+}
+
+#[test]
+fn an_overriding_name_is_checked_too() {
+    let error = load_with(VALID, &Overrides { name: Some("No".into()), ..Overrides::default() }).1.unwrap_err();
+    assert_eq!(error.diagnostics()[0].message, "--name or KIND_HARNESS_NAME: `No` is not a DNS label");
+}

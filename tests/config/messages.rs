@@ -1,0 +1,289 @@
+//! What messages look like, and where their carets stand.
+
+use std::path::Path;
+
+use kind_harness::config;
+use kind_harness::config::Overrides;
+use snapbox::{assert_data_eq, str};
+
+use crate::{load, load_with, with};
+
+/// The message for `text`, without the name of the temporary folder.
+fn message(text: impl AsRef<[u8]>) -> String {
+    let (folder, loaded) = load_with(text, &Overrides::default());
+    let text = loaded.expect_err("the suite is wrong").to_string();
+    text.replace(&format!("{}/", folder.path().display()), "")
+}
+
+#[test]
+fn unknown_keys_are_all_reported_at_their_place() {
+    let text =
+        with("strategy:", "stratgey:").replace("    needs:", "    neeeds:").replace("path:", "colour: red, path:");
+    assert_data_eq!(
+        message(text),
+        str![[r#"
+error: unknown key `stratgey`
+ --> e2e.yaml:6:1
+  |
+6 | stratgey: waves
+  | ^^^^^^^^
+  |
+  = help: did you mean `strategy`?
+
+error: unknown key `neeeds`
+  --> e2e.yaml:22:5
+   |
+22 |     neeeds: [db]
+   |     ^^^^^^
+   |
+   = help: did you mean `needs`?
+
+error: unknown key `colour`
+  --> e2e.yaml:27:23
+   |
+27 |       - { port: http, colour: red, path: /ready }
+   |                       ^^^^^^
+   |
+   = help: the keys here are `port`, `path`, `status`
+"#]]
+    );
+}
+
+#[test]
+fn wrong_types_are_all_reported() {
+    let text = with("node: 30081", "node: http")
+        .replace("name: db\n", "name: 5\n")
+        .replace("strategy: waves", "strategy: wave")
+        .replace("deadline: 90s", "deadline: 90")
+        .replace("needs: [db]", "needs: db")
+        .replace("{ port: http, path", "{ path");
+    assert_data_eq!(
+        message(text),
+        str![[r#"
+error: `wave` is not one of `parallel`, `waves`, `sequential`
+ --> e2e.yaml:6:11
+  |
+6 | strategy: wave
+  |           ^^^^
+  |
+  = help: did you mean `waves`?
+
+error: expected a duration such as `90s` or `2m`, found the number `90`
+ --> e2e.yaml:7:11
+  |
+7 | deadline: 90
+  |           ^^
+
+error: expected a string, found the number `5`
+  --> e2e.yaml:10:11
+   |
+10 |   - name: 5
+   |           ^
+   |
+   = help: put it in quotes
+
+error: expected a list, found the text `db`
+  --> e2e.yaml:22:12
+   |
+22 |     needs: db
+   |            ^^
+
+error: expected a number from 0 to 65535, found the text `http`
+  --> e2e.yaml:24:29
+   |
+24 |       - { name: http, node: http, host: 8091 }
+   |                             ^^^^
+
+error: the key `port` is missing here
+  --> e2e.yaml:27:9
+   |
+27 |       - { path: /ready }
+   |         ^
+"#]]
+    );
+}
+
+#[test]
+fn cycles_are_named_member_by_member() {
+    let text = with("    manifests: [manifests/db]", "    manifests: [manifests/db]\n    needs: [web]")
+        + "  - { name: web, manifests: [manifests/app.yaml], needs: [app] }\n  - { name: me, manifests: [manifests/app.yaml], needs: [me] }\n";
+    assert_data_eq!(
+        message(text),
+        str![[r#"
+error: the components need each other in a circle: db → web → app → db
+  --> e2e.yaml:15:13
+   |
+15 |     needs: [web]
+   |             ^^^ `db` needs `web`
+...
+23 |     needs: [db]
+   |             -- `app` needs `db`
+...
+29 |   - { name: web, manifests: [manifests/app.yaml], needs: [app] }
+   |                                                           --- `web` needs `app`
+   |
+   = help: remove one: services wait for what they need by themselves, `needs` only orders deployment
+
+error: the components need each other in a circle: me → me
+  --> e2e.yaml:30:58
+   |
+30 |   - { name: me, manifests: [manifests/app.yaml], needs: [me] }
+   |                                                          ^^ `me` needs `me`
+   |
+   = help: remove one: services wait for what they need by themselves, `needs` only orders deployment
+"#]]
+    );
+}
+
+#[test]
+fn semantic_problems_are_reported_together() {
+    let text = with("needs: [db]", "needs: [bd]")
+        .replace("30081", "8080")
+        .replace("namespace: shop", "namespace: Shop")
+        .replace("manifests/db]", "manifests/bd]")
+        .replace("port: http", "port: htp");
+    assert_data_eq!(
+        message(text),
+        str![[r#"
+error: `Shop` is not a DNS label
+ --> e2e.yaml:4:12
+  |
+4 | namespace: Shop
+  |            ^^^^
+  |
+  = help: write a DNS label: lower-case letters, digits and `-`, not at either end
+
+error: `manifests/bd` does not exist
+  --> e2e.yaml:14:17
+   |
+14 |     manifests: [manifests/bd]
+   |                 ^^^^^^^^^^^^
+   |
+   = help: paths are relative to the folder of e2e.yaml
+
+error: `app` needs `bd`, which is no component
+  --> e2e.yaml:22:13
+   |
+22 |     needs: [bd]
+   |             ^^
+   |
+   = help: did you mean `db`?
+
+error: `8080` is not a node port
+  --> e2e.yaml:24:29
+   |
+24 |       - { name: http, node: 8080, host: 8091 }
+   |                             ^^^^
+   |
+   = help: node ports are 30000 to 32767, as in the Service's `nodePort`
+
+error: there is no port `htp` here
+  --> e2e.yaml:27:17
+   |
+27 |       - { port: htp, path: /ready }
+   |                 ^^^
+   |
+   = help: did you mean `http`?
+"#]]
+    );
+}
+
+#[test]
+fn values_that_are_taken_point_at_both() {
+    let text = with("node: 30082", "node: 30081");
+    assert_data_eq!(
+        message(text),
+        str![[r#"
+error: the node port `30081` is taken
+  --> e2e.yaml:25:32
+   |
+24 |       - { name: http, node: 30081, host: 8091 }
+   |                             ----- first here
+25 |       - { name: metrics, node: 30081, host: auto }
+   |                                ^^^^^
+   |
+   = help: a cluster has each node port once
+"#]]
+    );
+}
+
+#[test]
+fn syntax_errors_look_like_all_others() {
+    assert_data_eq!(
+        message("suite: \"shop\nnamespace: x\n"),
+        str![[r#"
+error: not valid YAML: invalid indentation in multiline quoted scalar
+ --> e2e.yaml:2:1
+  |
+2 | namespace: x
+  | ^
+"#]]
+    );
+    assert_data_eq!(
+        message("suite: shop\nsuite: again\n"),
+        str![[r#"
+error: the key `suite` is written twice
+ --> e2e.yaml:2:1
+  |
+2 | suite: again
+  | ^^^^^
+"#]]
+    );
+}
+
+#[test]
+fn carets_count_characters_and_not_bytes() {
+    assert_data_eq!(
+        message("\u{feff}# Grüße\nsuite: { \"größe ✓\": 1, b: ß, c: *d }\r\n"),
+        str![[r#"
+error: this alias has no anchor in its document
+ --> e2e.yaml:2:33
+  |
+2 | suite: { "größe ✓": 1, b: ß, c: *d }
+  |                                 ^
+"#]]
+    );
+}
+
+#[test]
+fn files_as_a_whole() {
+    assert_data_eq!(
+        message(""),
+        str![[r#"
+error: the file is empty
+--> e2e.yaml
+ = help: a suite needs at least `suite`, `namespace` and `components`
+"#]]
+    );
+    assert_data_eq!(
+        message(b"suite: caf\xe9\n"),
+        str![[r#"
+error: this is not UTF-8
+ --> e2e.yaml:1:11
+  |
+1 | suite: caf�
+  |           ^
+"#]]
+    );
+    let error = config::load(Path::new("no/such/e2e.yaml"), &Overrides::default()).unwrap_err();
+    assert_data_eq!(
+        error.to_string(),
+        str![[r#"
+error: this file cannot be read: no such file or directory
+--> no/such/e2e.yaml
+"#]]
+    );
+}
+
+#[test]
+fn colour_is_the_callers_choice() {
+    let error = load("suite: [").unwrap_err();
+    assert!(error.render(true).contains('\u{1b}'));
+    assert!(!error.render(false).contains('\u{1b}'));
+}
+
+#[test]
+fn a_message_does_not_write_to_the_terminal() {
+    let error = load(with("suite: shop", "\"\\e[31mred\": 1\nsuite: shop")).unwrap_err();
+    assert!(!error.to_string().contains('\u{1b}'), "{error}");
+}

@@ -1,0 +1,113 @@
+//! Every mistake that is looked for, its place and its words.
+
+use rstest::rstest;
+
+use crate::{load, with};
+
+#[rstest]
+#[case::label("suite: shop", "suite: Shop_1", "1:8", "`Shop_1` is not a DNS label")]
+#[case::empty_name("suite: shop", "suite: ''", "1:8", "a name cannot be empty")]
+#[case::boolean("suite: shop", "suite: on", "1:8", "expected a string, found the boolean `true`")]
+#[case::missing_key("namespace: shop\n", "", "1:1", "the key `namespace` is missing here")]
+#[case::nothing("namespace: shop", "namespace:", "4:10", "expected a string, found nothing")]
+#[case::cluster_name("provider: kind", "name: a.b", "3:11", "`a.b` is not a DNS label")]
+#[case::long(
+    "provider: kind",
+    "name: a123456789b123456789c123456789d123456789e12345678",
+    "3:11",
+    "`a123456789b123456789c123456789d123456789e12345678` has 49 characters; 48 are allowed"
+)]
+#[case::provider("provider: kind", "provider: kin", "3:15", "`kin` is not one of `kind`, `existing`")]
+#[case::existing(
+    "provider: kind, config: kind-config.yaml",
+    "provider: existing",
+    "3:15",
+    "the provider `existing` needs a `context`"
+)]
+#[case::existing_config(
+    "provider: kind",
+    "context: c, provider: existing",
+    "3:37",
+    "`config` means nothing to a cluster that exists already"
+)]
+#[case::context("provider: kind", "context: c", "3:5", "`context` is for clusters that exist already")]
+#[case::kind_config(
+    "config: kind-config.yaml",
+    "config: kind.yaml",
+    "3:29",
+    "kind's configuration `kind.yaml` does not exist"
+)]
+#[case::kind_config_folder(
+    "config: kind-config.yaml",
+    "config: manifests",
+    "3:29",
+    "kind's configuration `manifests` is a folder"
+)]
+#[case::deadline("deadline: 90s", "deadline: soon", "7:11", "\"soon\" is not a duration; write it like `90s` or `2m`")]
+#[case::deadline_number(
+    "deadline: 90s",
+    "deadline: 90",
+    "7:11",
+    "expected a duration such as `90s` or `2m`, found the number `90`"
+)]
+#[case::deadline_negative("deadline: 90s", "deadline: -5s", "7:11", "\"-5s\" is not a positive duration")]
+#[case::no_components(
+    "components:\n",
+    "components: []\nx:\n",
+    "8:13",
+    "a suite without components has nothing to deploy"
+)]
+#[case::component_name("name: app", "name: db", "17:11", "the component name `db` is taken")]
+#[case::manifest("manifests/app.yaml", "manifests/ap.yaml", "21:17", "`manifests/ap.yaml` does not exist")]
+#[case::manifest_blank("manifests/app.yaml", "manifests/blank.yaml", "21:17", "`manifests/blank.yaml` is empty")]
+#[case::folder_empty("manifests/app.yaml", "empty", "21:17", "the folder `empty` has no manifests")]
+#[case::no_manifests("[manifests/app.yaml]", "[]", "21:16", "`app` has no manifests, so there is nothing to deploy")]
+#[case::recipe("recipe: images/db", "recipe: images/bd", "13:17", "the recipe's folder `images/bd` does not exist")]
+#[case::both(
+    "cargo: app",
+    "cargo: app, recipe: images/db",
+    "20:27",
+    "the image `shop/app` has both a recipe and a cargo package"
+)]
+#[case::two_ways(
+    "name: shop/app",
+    "name: docker.io/library/postgres:15",
+    "20:17",
+    "the image `docker.io/library/postgres:15` is made in another way here"
+)]
+#[case::need("needs: [db]", "needs: [dbs]", "22:13", "`app` needs `dbs`, which is no component")]
+#[case::need_twice("needs: [db]", "needs: [db, db]", "22:17", "the need `db` is taken")]
+#[case::port_name("name: metrics", "name: http", "25:17", "the port name `http` is taken")]
+#[case::host_port("host: auto", "host: 8091", "25:45", "the host port `8091` is taken")]
+#[case::host_word(
+    "host: auto",
+    "host: any",
+    "25:45",
+    "expected a port number (1 to 65535) or `auto`, found the text `any`"
+)]
+#[case::host_range(
+    "host: auto",
+    "host: 70000",
+    "25:45",
+    "`70000` is out of range: expected a port number (1 to 65535) or `auto`"
+)]
+#[case::node_range("node: 30082", "node: 32768", "25:32", "`32768` is not a node port")]
+#[case::node_u16("node: 30082", "node: 65536", "25:32", "`65536` is out of range: expected a number from 0 to 65535")]
+#[case::check_path("path: /ready", "path: ready", "27:29", "the path `ready` must begin with `/`")]
+#[case::check_status("path: /ready", "path: /ready, status: 20", "27:45", "`20` is not an HTTP status")]
+#[case::second_document(
+    "components:\n",
+    "---\ncomponents:\n",
+    "9:1",
+    "a second document begins here; a suite is one document"
+)]
+#[case::anchor("needs: [db]", "needs: *x", "22:12", "this alias has no anchor in its document")]
+fn each_mistake(#[case] from: &str, #[case] to: &str, #[case] place: &str, #[case] says: &str) {
+    let error = load(with(from, to)).expect_err("the suite is wrong");
+    let found: Vec<(String, &str)> = error
+        .diagnostics()
+        .iter()
+        .map(|problem| (problem.position.map(|position| position.to_string()).unwrap_or_default(), &*problem.message))
+        .collect();
+    assert!(found.contains(&(place.to_owned(), says)), "found {found:#?}\n{error}");
+}

@@ -1,0 +1,229 @@
+//! The order of components, the cluster's name, and what `plan` prints.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot be set up may panic")]
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use kind_harness::config::{
+    self, ClusterSpec, Component, HostPort, ImageSource, ImageSpec, Loaded, Overrides, Port, Strategy, Suite,
+};
+use kind_harness::manifests;
+use kind_harness::plan::{Plan, PlanError};
+use rstest::rstest;
+use snapbox::{assert_data_eq, str};
+
+fn component(name: &str, needs: &[&str]) -> Component {
+    Component {
+        name: name.into(),
+        images: Vec::new(),
+        manifests: vec![format!("manifests/{name}")],
+        needs: needs.iter().map(|need| (*need).into()).collect(),
+        ports: Vec::new(),
+        checks: Vec::new(),
+    }
+}
+
+fn loaded(strategy: Strategy, components: Vec<Component>) -> Loaded {
+    Loaded {
+        suite: Suite {
+            suite: "shop".into(),
+            cluster: ClusterSpec::default(),
+            namespace: "shop".into(),
+            images: ImageSource::Auto,
+            strategy,
+            deadline: Duration::from_secs(90),
+            components,
+        },
+        root: PathBuf::from("/srv/shop"),
+        path: PathBuf::from("e2e.yaml"),
+    }
+}
+
+fn plan(strategy: Strategy, components: Vec<Component>) -> Plan {
+    Plan::new(loaded(strategy, components)).unwrap()
+}
+
+/// A diamond, written bottom up, and one component on its own.
+fn diamond() -> Vec<Component> {
+    vec![
+        component("app", &["left", "right"]),
+        component("right", &["db"]),
+        component("alone", &[]),
+        component("left", &["db"]),
+        component("db", &[]),
+    ]
+}
+
+fn names(groups: &[Vec<&Component>]) -> String {
+    let group = |group: &Vec<&Component>| group.iter().map(|component| &*component.name).collect::<Vec<_>>().join(" ");
+    groups.iter().map(group).collect::<Vec<_>>().join(" | ")
+}
+
+#[test]
+fn components_come_after_what_they_need_and_otherwise_as_written() {
+    let plan = plan(Strategy::Parallel, diamond());
+    let order: Vec<&str> = plan.components().map(|component| &*component.name).collect();
+    assert_eq!(order, ["alone", "db", "right", "left", "app"]);
+    assert_eq!(names(&plan.waves()), "alone db | right left | app");
+}
+
+#[rstest]
+#[case(Strategy::Parallel, "alone db right left app")]
+#[case(Strategy::Waves, "alone db | right left | app")]
+#[case(Strategy::Sequential, "alone | db | right | left | app")]
+fn stages_follow_the_strategy(#[case] strategy: Strategy, #[case] stages: &str) {
+    assert_eq!(names(&plan(strategy, diamond()).stages()), stages);
+}
+
+#[test]
+fn a_wave_is_as_late_as_the_latest_need() {
+    let chain = vec![component("c", &["a", "b"]), component("b", &["a"]), component("a", &[]), component("d", &["c"])];
+    assert_eq!(names(&plan(Strategy::Waves, chain).waves()), "a | b | c | d");
+}
+
+#[test]
+fn a_suite_without_order_is_refused() {
+    let cycle = vec![component("a", &["b"]), component("b", &["c"]), component("c", &["a"]), component("d", &["a"])];
+    let error = Plan::new(loaded(Strategy::Parallel, cycle)).unwrap_err();
+    assert_eq!(error.to_string(), "the components need each other in a circle: a → b → c → a");
+    let error = Plan::new(loaded(Strategy::Parallel, vec![component("a", &["x"])])).unwrap_err();
+    assert_eq!(error, PlanError::UnknownNeed { component: "a".into(), need: "x".into() });
+}
+
+#[test]
+fn cluster_names_are_stable_differ_by_folder_and_fit() {
+    let here = plan(Strategy::Parallel, diamond());
+    assert_eq!(here.cluster_name(), "shop-e7c7ea0b");
+    let mut other = loaded(Strategy::Parallel, diamond());
+    other.root = PathBuf::from("/srv/shop2");
+    assert_ne!(Plan::new(other.clone()).unwrap().cluster_name(), here.cluster_name());
+    other.suite.suite = format!("{}-{}", "a".repeat(38), "b".repeat(24));
+    let name = Plan::new(other.clone()).unwrap().cluster_name();
+    assert!(name.starts_with(&format!("{}-", "a".repeat(38))) && !name.contains("--") && name.len() <= 48, "{name}");
+    other.suite.cluster.name = Some("mine".into());
+    assert_eq!(Plan::new(other).unwrap().cluster_name(), "mine");
+}
+
+fn printed() -> Plan {
+    let mut components = vec![component("app", &["db"]), component("db", &[]), component("cache", &[])];
+    components[0].images = vec![ImageSpec { name: "shop/app".into(), recipe: None, cargo: Some("app".into()) }];
+    components[0].ports = vec![
+        Port { name: "http".into(), node: 30081, host: HostPort::Fixed(8091) },
+        Port { name: "metrics".into(), node: 30082, host: HostPort::Auto },
+    ];
+    components[1].images =
+        vec![ImageSpec { name: "postgres:15".into(), recipe: Some("images/db".into()), cargo: None }];
+    plan(Strategy::Waves, components)
+}
+
+#[test]
+fn text_is_a_tree() {
+    assert_data_eq!(
+        printed().to_text(),
+        str![[r#"
+suite      shop
+cluster    shop-e7c7ea0b (kind)
+namespace  shop
+images     auto
+strategy   waves, 2 of them, each awaited
+deadline   1m 30s
+
+wave 1
+├─ db
+│    manifests  manifests/db
+│    image      postgres:15 (recipe images/db)
+└─ cache
+     manifests  manifests/cache
+
+wave 2
+└─ app
+     needs      db
+     manifests  manifests/app
+     image      shop/app (cargo app)
+     port       http 127.0.0.1:8091 → node 30081
+     port       metrics any free port → node 30082
+
+"#]]
+    );
+}
+
+#[test]
+fn dot_is_a_graph() {
+    assert_data_eq!(
+        printed().to_dot(),
+        str![[r#"
+digraph "shop" {
+  rankdir=RL;
+  node [shape=box, style=rounded];
+  subgraph cluster_wave_1 {
+    label="wave 1";
+    "db";
+    "cache";
+  }
+  subgraph cluster_wave_2 {
+    label="wave 2";
+    "app";
+  }
+  "app" -> "db";
+}
+
+"#]]
+    );
+}
+
+#[test]
+fn json_has_the_suite_and_the_order() {
+    let json = printed().to_json();
+    assert_eq!(json["suite"], "shop");
+    assert_eq!(json["strategy"], "waves");
+    assert_eq!(json["deadline"], "1m 30s");
+    assert_eq!(json["cluster"]["name"], printed().cluster_name());
+    assert_eq!(json["waves"], serde_json::json!([["db", "cache"], ["app"]]));
+    assert_eq!(json["components"][1]["name"], "app");
+    assert_eq!(json["components"][1]["ports"][1]["host"], "auto");
+}
+
+#[test]
+fn the_digest_changes_with_what_the_environment_is_made_of() {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |path: &str, text: &str| {
+        let path = folder.path().join(path);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, text).unwrap();
+    };
+    write("manifests/a/one.yaml", "one");
+    write("kind-config.yaml", "kind: Cluster");
+    let digest = |change: fn(&mut Suite)| {
+        let mut loaded = loaded(Strategy::Parallel, vec![component("a", &[])]);
+        loaded.root = folder.path().to_owned();
+        loaded.suite.cluster.config = Some("kind-config.yaml".into());
+        change(&mut loaded.suite);
+        Plan::new(loaded).unwrap().digest()
+    };
+    let first = digest(|_| ()).unwrap();
+    assert_eq!(first.len(), 64);
+    assert_eq!(digest(|_| ()).unwrap(), first);
+    assert_eq!(digest(|suite| suite.strategy = Strategy::Sequential).unwrap(), first);
+    assert_eq!(digest(|suite| suite.deadline = Duration::from_secs(1)).unwrap(), first);
+    assert_ne!(digest(|suite| suite.namespace = "other".into()).unwrap(), first);
+    assert!(digest(|suite| suite.components[0].manifests.push("nowhere".into())).is_err());
+    write("manifests/a/.one.yaml.swp", "an editor's");
+    assert_eq!(digest(|_| ()).unwrap(), first);
+    for (path, text) in [("manifests/a/one.yaml", "1"), ("kind-config.yaml", "kind: C"), ("manifests/a/two.yml", "")] {
+        let before = digest(|_| ()).unwrap();
+        write(path, text);
+        assert_ne!(digest(|_| ()).unwrap(), before, "{path}");
+    }
+}
+
+#[test]
+fn the_reference_suite_has_a_plan_and_its_manifests_can_be_read() {
+    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("e2e.yaml");
+    let plan = Plan::new(config::load(&path, &Overrides::default()).unwrap_or_else(|error| panic!("{error}"))).unwrap();
+    assert_eq!(names(&plan.waves()), "postgresql redis | data-storage holmesgpt-api | aianalysis");
+    let manifests = manifests::load_all(plan.root(), plan.components()).unwrap_or_else(|error| panic!("{error}"));
+    assert_eq!(manifests.len(), 5);
+    assert!(manifests.iter().all(|component| !component.is_empty()));
+    assert_eq!(plan.digest().unwrap().len(), 64);
+}
