@@ -39,3 +39,18 @@ fn default_metrics_listen() -> SocketAddr {
 fn default_health_listen() -> SocketAddr {
     SocketAddr::from(([0, 0, 0, 0], 8081))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_deployed_configuration_is_valid() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../manifests/aianalysis/configmap.yaml");
+        let manifest: serde_json::Value = serde_saphyr::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
+        let text = manifest["data"]["config.yaml"].as_str().unwrap();
+        let config: Config = serde_saphyr::from_str(text).unwrap();
+        assert_eq!(config.policy.config_map, "aianalysis-policies");
+        assert_eq!((config.metrics_listen.port(), config.health_listen.port()), (9090, 8081));
+    }
+}

@@ -60,7 +60,8 @@ fn answers_lead_where_the_table_says() {
     let review =
         |reason: &str| json!({"needs_human_review": true, "human_review_reason": reason, "selected_workflow": null});
     let failed = |sub| (Phase::Failed, Some(Reason::WorkflowResolutionFailed), Some(sub));
-    let table: Vec<(Value, (Phase, Option<Reason>, Option<SubReason>))> = vec![
+    type Expected = (Phase, Option<Reason>, Option<SubReason>);
+    let table: Vec<(Value, Expected)> = vec![
         (json!({}), (Phase::Analyzing, None, None)),
         (review("no_matching_workflows"), failed(SubReason::NoMatchingWorkflows)),
         (review("low_confidence"), failed(SubReason::LowConfidence)),

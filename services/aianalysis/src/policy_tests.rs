@@ -26,7 +26,8 @@ fn module(text: &str) -> BTreeMap<String, String> {
 fn the_deployed_policy_decides_as_the_table_says() {
     let policy = deployed();
     // environment, recovery attempt, failed detections → approval, and a word of the reason
-    let table: &[(&str, Option<i32>, &[&str], bool, &str)] = &[
+    type Case<'a> = (&'a str, Option<i32>, &'a [&'a str], bool, &'a str);
+    let table: &[Case<'_>] = &[
         ("staging", None, &[], false, "no rule"),
         ("development", Some(2), &[], false, "no rule"),
         ("staging", Some(3), &[], true, "recovery attempt"),
