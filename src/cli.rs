@@ -108,9 +108,7 @@ impl Cli {
         match self.dispatch().await {
             Ok(exit) => exit.into(),
             Err(failure) => {
-                // Errors in files are rendered with their places, and say what they are.
-                let prefix = if failure.text.contains("error:") { "" } else { "error: " };
-                crate::report::console::write(&format!("{prefix}{failure}\n"));
+                crate::report::console::write(&format!("{failure}\n"));
                 failure.exit.into()
             }
         }
@@ -134,8 +132,11 @@ impl Cli {
 
     fn plan(&self) -> Result<Plan, Failure> {
         let color = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|no| no.is_empty());
-        let loaded: Loaded = config::load(&self.file, &self.overrides)
-            .map_err(|error| Failure { exit: Exit::Usage, text: error.render(color) })?;
+        let loaded: Loaded = config::load(&self.file, &self.overrides).map_err(|error| Failure {
+            exit: Exit::Usage,
+            text: error.render(color),
+            rendered: true,
+        })?;
         Plan::new(loaded).map_err(|error| Failure::new(Exit::Usage, &error))
     }
 

@@ -61,17 +61,24 @@ pub struct Failure {
     pub exit: Exit,
     /// What went wrong, and what to do.
     pub text: String,
+    /// Whether `text` says by itself that it is an error, as messages with a place in a file do.
+    pub rendered: bool,
 }
 
 impl Failure {
     pub(super) fn new(exit: Exit, error: &dyn std::error::Error) -> Failure {
-        Failure { exit, text: crate::report::chain(error) }
+        Failure::told(exit, crate::report::chain(error))
+    }
+
+    pub(super) fn told(exit: Exit, text: impl Into<String>) -> Failure {
+        Failure { exit, text: text.into(), rendered: false }
     }
 }
 
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.text)
+        f.write_str(if self.rendered { "" } else { "error: " })?;
+        f.write_str(self.text.trim_end())
     }
 }
 
@@ -95,6 +102,8 @@ impl From<&UpError> for Exit {
 
 impl From<UpError> for Failure {
     fn from(error: UpError) -> Failure {
-        Failure::new(Exit::from(&error), &error)
+        // Errors in files are rendered with their places.
+        let rendered = matches!(error, UpError::Manifests(_));
+        Failure { rendered, ..Failure::new(Exit::from(&error), &error) }
     }
 }

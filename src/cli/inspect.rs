@@ -6,7 +6,7 @@ use super::{Cli, Exit, Failure, Output};
 use crate::cluster::{Cluster, Record, Records};
 use crate::plan::Plan;
 use crate::ready::{self, ComponentStatus};
-use crate::session::expectations;
+use crate::session::{UpError, expectations};
 use crate::setup;
 
 impl Cli {
@@ -21,10 +21,7 @@ impl Cli {
             print("this host is ready");
             return Ok(Exit::Done);
         }
-        Err(Failure {
-            exit: Exit::Host,
-            text: "this host is not ready; `kind-harness setup` applies the remedies".into(),
-        })
+        Err(Failure::told(Exit::Host, "this host is not ready; `kind-harness setup` applies the remedies"))
     }
 
     pub(super) fn plan_command(&self, dot: bool, json: bool) -> Result<Exit, Failure> {
@@ -49,7 +46,7 @@ impl Cli {
         let survey = ready::survey(&cluster.client, &record.namespace, &expectations).await;
         let survey = survey.map_err(|error| {
             let text = format!("the API server of cluster {} does not answer: {error}", record.name);
-            Failure { exit: Exit::Cluster, text }
+            Failure::told(Exit::Cluster, text)
         })?;
         let ready = survey.iter().all(|component| component.verdict.is_ready());
         match self.output {
@@ -79,9 +76,8 @@ impl Cli {
 
     fn record(&self, name: &str) -> Result<Record, Failure> {
         let record = Records::peek(&self.folders()?, name).map_err(|error| Failure::new(Exit::Cluster, &error))?;
-        record.ok_or_else(|| Failure {
-            exit: Exit::Cluster,
-            text: format!("there is no cluster {name}; `kind-harness up` makes it"),
+        record.ok_or_else(|| {
+            Failure::told(Exit::Cluster, format!("there is no cluster {name}; `kind-harness up` makes it"))
         })
     }
 }

@@ -49,7 +49,7 @@ impl Cli {
             Some(Ok(environment)) => Ok(environment),
             Some(Err(error)) => Err(self.give_up(&session, keep, error.into()).await),
             None => {
-                let failure = Failure { exit: Exit::Interrupted, text: "interrupted".into() };
+                let failure = Failure::told(Exit::Interrupted, "interrupted");
                 Err(self.give_up(&session, false, failure).await)
             }
         };

@@ -23,7 +23,7 @@ impl Cli {
         {
             let names = plan.components().map(|component| component.name.as_str()).collect::<Vec<_>>().join(", ");
             let text = format!("the suite has no component {name}; it has {names}");
-            return Err(Failure { exit: Exit::Usage, text });
+            return Err(Failure::told(Exit::Usage, text));
         }
         let (record, cluster) = self.running(&plan).await?;
         let pods: Api<Pod> = Api::namespaced(cluster.client.clone(), &record.namespace);
@@ -32,9 +32,8 @@ impl Cli {
             None => COMPONENT_LABEL.to_owned(),
         };
         let listed = pods.list(&ListParams::default().labels(&selector)).await;
-        let listed = listed.map_err(|error| Failure {
-            exit: Exit::Cluster,
-            text: format!("cannot list the pods of cluster {}: {error}", record.name),
+        let listed = listed.map_err(|error| {
+            Failure::told(Exit::Cluster, format!("cannot list the pods of cluster {}: {error}", record.name))
         })?;
         let mut streams = Vec::new();
         for pod in listed {

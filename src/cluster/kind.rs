@@ -138,20 +138,37 @@ impl Kind {
             let remove = nodes.iter().fold(remove, |remove, node| remove.arg(&node.id));
             remove.output().await.map_err(ClusterError::command(format!("removing the nodes of cluster {name}")))?;
         }
-        for node in &nodes {
-            let filter = format!("label={LABEL}={}", node.name);
-            let list = engine.command(["volume", "ls", "-q", "--filter", &filter]).output().await;
-            let volumes = list.map_err(ClusterError::command(format!("listing the volumes of {}", node.name)))?;
-            if !volumes.is_empty() {
-                let remove = engine.command(["volume", "rm", "-f"].into_iter().chain(volumes.lines()));
-                let failed = ClusterError::command(format!("removing the volumes of {}", node.name));
-                remove.output().await.map_err(failed)?;
-            }
-        }
+        self.delete_volumes(name).await?;
         // Refused while another cluster uses it, and that one will remove it.
         let _ = engine.command(["network", "rm", NETWORK]).output().await;
         Ok(())
     }
+
+    /// With podman, kind makes a volume for each node and leaves it behind, also when creating the cluster failed.
+    async fn delete_volumes(&self, name: &str) -> Result<(), ClusterError> {
+        let engine = &self.host.engine;
+        if engine.kind != EngineKind::Podman {
+            return Ok(());
+        }
+        let (filter, format) = (format!("label={LABEL}"), format!("{{{{.Name}}}} {{{{index .Labels \"{LABEL}\"}}}}"));
+        let list = engine.command(["volume", "ls", "--filter", &filter, "--format", &format]).output().await;
+        let list = list.map_err(ClusterError::command(format!("listing the volumes of cluster {name}")))?;
+        let volumes = list.lines().filter_map(|line| line.split_once(' '));
+        let volumes: Vec<&str> = volumes.filter(|(_, node)| is_node_of(name, node)).map(|(volume, _)| volume).collect();
+        if volumes.is_empty() {
+            return Ok(());
+        }
+        let remove = engine.command(["volume", "rm", "-f"].into_iter().chain(volumes));
+        let failed = ClusterError::command(format!("removing the volumes of cluster {name}"));
+        remove.output().await.map(drop).map_err(failed)
+    }
+}
+
+/// Whether kind would give this name to a node of cluster `cluster`.
+fn is_node_of(cluster: &str, node: &str) -> bool {
+    let role = node.strip_prefix(cluster).and_then(|rest| rest.strip_prefix('-')).unwrap_or_default();
+    let role = role.trim_end_matches(|c: char| c.is_ascii_digit());
+    matches!(role, "control-plane" | "worker" | "external-load-balancer")
 }
 
 fn config_path(plan: &Plan) -> String {
@@ -187,4 +204,17 @@ pub(crate) fn reaper_script(folder: &Path, engine: EngineKind, name: &str) -> Ve
     let mut argv: Vec<std::ffi::OsString> = vec!["-c".into(), script.into(), "kind-harness-reaper".into()];
     argv.extend([engine.name().into(), name.into(), folder.into()]);
     argv
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_node_of;
+
+    #[test]
+    fn nodes_are_told_from_those_of_clusters_with_longer_names() {
+        assert!(is_node_of("a", "a-control-plane"));
+        assert!(is_node_of("a", "a-worker3"));
+        assert!(!is_node_of("a", "a-b-control-plane"));
+        assert!(!is_node_of("a-b", "a-control-plane"));
+    }
 }

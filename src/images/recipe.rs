@@ -3,6 +3,8 @@
 //! `build.sh` runs in the recipe's folder with `ENGINE`, `IMAGE` (the reference to produce), `BASE` (the base image,
 //! already built) and `CACHE` (a folder for heavy intermediate results) in its environment.
 
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use include_dir::{Dir, include_dir};
@@ -37,7 +39,9 @@ impl Recipe {
         let mut content = Sha256::new();
         for path in &files {
             let bytes = fs_err::read(path).map_err(unreadable)?;
-            add(&mut content, path.strip_prefix(folder).unwrap_or(path), &bytes);
+            let executable = fs_err::metadata(path).map_err(unreadable)?.permissions().mode() & 0o111 != 0;
+            add(&mut content, path.strip_prefix(folder).unwrap_or(path), &[executable.into()]);
+            add(&mut content, Path::new(""), &bytes);
         }
         if files.is_empty() {
             return Err(unreadable(std::io::Error::other("the folder holds no files")));
@@ -55,7 +59,8 @@ impl Recipe {
         let mut files = Vec::new();
         list_embedded(embedded, &mut files);
         for (path, bytes) in &files {
-            add(&mut content, path, bytes);
+            add(&mut content, path, &[is_script(bytes).into()]);
+            add(&mut content, Path::new(""), bytes);
         }
         let folder = cache.join("recipes").join(tag_of(content.clone())).join(name);
         for (path, bytes) in files {
@@ -65,6 +70,9 @@ impl Recipe {
             }
             fs_err::create_dir_all(path.parent().unwrap_or(&folder)).map_err(unreadable)?;
             fs_err::write(&path, bytes).map_err(unreadable)?;
+            // What is embedded has no permissions; scripts need theirs.
+            let mode = if is_script(bytes) { 0o755 } else { 0o644 };
+            fs_err::set_permissions(&path, Permissions::from_mode(mode)).map_err(unreadable)?;
         }
         Ok(Recipe { name: name.into(), folder, content })
     }
@@ -150,6 +158,10 @@ fn list_embedded(folder: &'static Dir<'static>, files: &mut Vec<(&'static Path, 
         list_embedded(inner, files);
     }
     files.sort();
+}
+
+fn is_script(bytes: &[u8]) -> bool {
+    bytes.starts_with(b"#!")
 }
 
 /// Lengths go in too, so that no two different folders look alike.

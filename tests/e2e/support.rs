@@ -10,9 +10,9 @@ use rstest::fixture;
 use tokio::time::{Instant, MissedTickBehavior, interval};
 
 /// A spec's view of the world: the shared environment, and a namespace of its own.
-pub struct Spec {
+pub(crate) struct Spec {
     environment: &'static Environment,
-    pub namespace: TestNamespace,
+    pub(crate) namespace: TestNamespace,
 }
 
 impl Deref for Spec {
@@ -25,14 +25,14 @@ impl Deref for Spec {
 
 impl Spec {
     /// Address of a port of a component, for use in URLs.
-    pub fn url(&self, component: &str, port: &str, path: &str) -> String {
+    pub(crate) fn url(&self, component: &str, port: &str, path: &str) -> String {
         let address = self.endpoint(component, port).expect("e2e.yaml maps this port");
         format!("http://{address}{path}")
     }
 }
 
 #[fixture]
-pub async fn spec() -> Spec {
+pub(crate) async fn spec() -> Spec {
     // Bringing it up blocks, and other specs' timers must not wait for it.
     let environment = tokio::task::spawn_blocking(|| shared("e2e.yaml")).await.expect("the environment is up");
     let thread = std::thread::current();
@@ -42,7 +42,7 @@ pub async fn spec() -> Spec {
 }
 
 /// Asks `probe` until it has an answer. At the deadline the error quotes the last thing that was seen instead.
-pub async fn eventually<T, S: Debug>(
+pub(crate) async fn eventually<T, S: Debug>(
     what: &str,
     deadline: Duration,
     mut probe: impl AsyncFnMut() -> Result<std::result::Result<T, S>>,
@@ -63,7 +63,7 @@ pub async fn eventually<T, S: Debug>(
 }
 
 /// GETs `url` and returns status and body.
-pub async fn get(url: &str) -> Result<(u16, String)> {
+pub(crate) async fn get(url: &str) -> Result<(u16, String)> {
     let response = reqwest::get(url).await.with_context(|| format!("GET {url}"))?;
     Ok((response.status().as_u16(), response.text().await?))
 }
