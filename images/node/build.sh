@@ -15,6 +15,7 @@ die() { printf 'error: %s\n' "$*" >&2; exit 1; }
 work=$(mktemp -d "${TMPDIR:-/tmp}/kind-harness-node.XXXXXX")
 container=kind-harness-node-build-${work##*.}
 child=
+unpublished=()
 cleanup() {
   status=$?
   trap - EXIT INT TERM HUP
@@ -22,7 +23,7 @@ cleanup() {
   [ -z "$child" ] || kill -- "-$child" 2>/dev/null || true
   wait
   "$ENGINE" rm -f "$container" >/dev/null 2>&1 || true
-  rm -rf "$work"
+  rm -rf "$work" "${unpublished[@]}"
   exit "$status"
 }
 trap cleanup EXIT
@@ -64,19 +65,14 @@ compile() {
     sleep 3 &
     wait $! || true
     now=$(grep -cv ' ' "$log" || true)
-    [ "$now" = "$lines" ] || say "compiling $title: $now packages, $(tail -n 1 "$log" | cut -c1-80)"
+    [ "$now" -le 1 ] || [ "$now" = "$lines" ] || say "compiling $title: $now packages, $(tail -n 1 "$log" | cut -c1-80)"
     lines=$now
   done
   finish "$log" "compiling $title"
   # Whoever comes second finds the folder there and throws its own away.
   mv -T "$fresh" "${compiled%/*}" 2>/dev/null || [ -x "$compiled" ]
 }
-unpublished=()
-trap 'rm -rf "${unpublished[@]}"; cleanup' EXIT
-
-for tool in go tar jq sha256sum; do
-  command -v "$tool" >/dev/null || [ "$tool" = jq ] || die "$tool is not installed"
-done
+command -v go >/dev/null || die "go is not installed, and Kubernetes is compiled from its modules"
 
 stamp=
 for package in k8s.io/component-base/version k8s.io/client-go/pkg/version; do
