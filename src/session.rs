@@ -76,7 +76,9 @@ impl Session {
     /// changed, nothing is done.
     ///
     /// # Errors
-    /// What went wrong, at its stage. What was made is still there, for the caller to look at and then to undo.
+    /// What went wrong, at its stage.
+    ///
+    /// In either case what was made is still there and still to be undone: [`Undo::keep`] lets it stay.
     pub async fn up(&self) -> Result<Environment, UpError> {
         let parcels = self.parcels()?;
         let name = self.plan.cluster_name();
@@ -97,10 +99,10 @@ impl Session {
 
         let (nodes_up, up) = oneshot::channel();
         let loads = self.loads(&name, &provider, &builds, up);
-        let (mut cluster, reaper) = match found {
+        let mut cluster = match found {
             Some(record) => {
                 let _ = nodes_up.send(());
-                (Cluster::attach(record, records.kubeconfig()).await?, None)
+                Cluster::attach(record, records.kubeconfig()).await?
             }
             None => self.cluster(&name, &provider, &builds, &records, host.as_ref(), nodes_up).await?,
         };
@@ -108,10 +110,6 @@ impl Session {
         let deployed = self.deploy(&cluster, loads, parcels, &previous).await?;
         cluster.record.deployment = Some(deployed);
         records.write(&cluster.record)?;
-        self.undo.keep();
-        if let Some(reaper) = reaper {
-            reaper.release();
-        }
         Ok(self.environment(cluster, false))
     }
 
@@ -140,12 +138,12 @@ impl Session {
         Ok(true)
     }
 
-    /// Undoes what an unfinished run did.
+    /// Undoes what this session did.
     ///
     /// # Errors
     /// What could not be undone.
     pub async fn undo(&self) -> Result<(), UndoErrors> {
-        let step = self.events.step(Phase::Teardown, "undo");
+        let step = self.events.step(Phase::Teardown, "cluster");
         self.undo.run().await?;
         step.done();
         Ok(())
@@ -214,23 +212,20 @@ impl Session {
         records: &Arc<Records>,
         host: Option<&Host>,
         nodes_up: oneshot::Sender<()>,
-    ) -> Result<(Cluster, Option<Reaper>), UpError> {
+    ) -> Result<Cluster, UpError> {
         let image = builds.node().await?;
         let step = self.events.step(Phase::Cluster, name);
         let (undoing, kept, owned) = (provider.clone(), records.clone(), name.to_owned());
         self.undo.register(format!("cluster {name}"), async move { undoing.delete(&owned, kept).await });
-        let reaper = match host {
-            Some(host) => {
-                let failed = |source| ClusterError::Command { what: "starting the reaper".into(), source };
-                Some(Reaper::start(&host.engine, name, records.folder()).map_err(failed)?)
-            }
-            None => None,
-        };
+        if let Some(host) = host {
+            let failed = |source| ClusterError::Command { what: "starting the reaper".into(), source };
+            self.undo.guard(Reaper::start(&host.engine, name, records.folder()).map_err(failed)?);
+        }
         let record = provider.create(&self.plan, name, records, image.as_deref(), nodes_up, &step).await?;
         records.write(&record)?;
         let cluster = Cluster::attach(record, records.kubeconfig()).await?;
         step.done();
-        Ok((cluster, reaper))
+        Ok(cluster)
     }
 
     async fn deploy(

@@ -6,7 +6,7 @@ use super::{Cli, Exit, Failure, Output};
 use crate::cluster::{Cluster, Record, Records};
 use crate::plan::Plan;
 use crate::ready::{self, ComponentStatus};
-use crate::session::{UpError, expectations};
+use crate::session::expectations;
 use crate::setup;
 
 impl Cli {

@@ -46,7 +46,10 @@ impl Cli {
             () = interrupted() => None,
         };
         let outcome = match result {
-            Some(Ok(environment)) => Ok(environment),
+            Some(Ok(environment)) => {
+                session.undo.keep();
+                Ok(environment)
+            }
             Some(Err(error)) => Err(self.give_up(&session, keep, error.into()).await),
             None => {
                 let failure = Failure::told(Exit::Interrupted, "interrupted");

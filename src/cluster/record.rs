@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs::File;
+use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 
 use jiff::Timestamp;
@@ -65,7 +66,8 @@ pub struct Deployment {
 #[derive(Debug)]
 pub struct Records {
     folder: PathBuf,
-    _lock: File,
+    lock: PathBuf,
+    _file: File,
 }
 
 impl Records {
@@ -75,14 +77,20 @@ impl Records {
     /// [`ClusterError::Busy`] when another run has it.
     pub fn lock(folders: &Folders, name: &str) -> Result<Records, ClusterError> {
         let failed = |source| ClusterError::File { what: format!("locking cluster {name}"), source };
-        let locks = folders.state.join("locks");
-        fs_err::create_dir_all(&locks).map_err(failed)?;
         // Not in the cluster's folder: that one is deleted while the lock is held.
-        let lock = File::create(locks.join(name)).map_err(failed)?;
-        match lock.try_lock() {
-            Ok(()) => Ok(Records { folder: folders.cluster(name), _lock: lock }),
-            Err(std::fs::TryLockError::WouldBlock) => Err(ClusterError::Busy { name: name.into() }),
-            Err(std::fs::TryLockError::Error(source)) => Err(failed(source)),
+        let path = folders.state.join("locks").join(name);
+        fs_err::create_dir_all(folders.state.join("locks")).map_err(failed)?;
+        loop {
+            let file = File::create(&path).map_err(failed)?;
+            match file.try_lock() {
+                Ok(()) => {}
+                Err(std::fs::TryLockError::WouldBlock) => return Err(ClusterError::Busy { name: name.into() }),
+                Err(std::fs::TryLockError::Error(source)) => return Err(failed(source)),
+            }
+            // Whoever had it may have removed the file meanwhile; a lock on a removed file keeps nobody out.
+            if file.metadata().ok().map(|file| file.ino()) == fs_err::metadata(&path).ok().map(|file| file.ino()) {
+                return Ok(Records { folder: folders.cluster(name), lock: path, _file: file });
+            }
         }
     }
 
@@ -116,11 +124,12 @@ impl Records {
         folders::publish(&self.folder.join(FILE), &text).map_err(failed())
     }
 
-    /// Forgets the cluster, kubeconfig included.
+    /// Forgets the cluster, kubeconfig and lock file included.
     ///
     /// # Errors
     /// When its folder cannot be removed.
     pub fn forget(&self) -> Result<(), ClusterError> {
+        let _ = fs_err::remove_file(&self.lock);
         match fs_err::remove_dir_all(&self.folder) {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
                 Err(ClusterError::file("forgetting the cluster")(error))

@@ -17,9 +17,9 @@ use crate::config::{self, Overrides};
 use crate::folders::Folders;
 use crate::plan::Plan;
 use crate::report::console::Console;
-use crate::report::{Events, Reporter, to_json, to_table};
+use crate::report::{Events, Phase, Reporter, to_json, to_table};
 use crate::session::Session;
-use crate::teardown::{Reaper, Undo};
+use crate::teardown::Undo;
 
 /// Whether an environment outlives the run that made it: `KIND_HARNESS_KEEP`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -109,32 +109,28 @@ async fn live(path: PathBuf, up: std::sync::mpsc::Sender<Result<Environment, Str
         Err(why) => return drop(up.send(Err(why))),
     };
     let strategy = format!("{:?}", session.plan.suite().strategy).to_lowercase();
-    let reaper = match session.up().await {
+    let up_or_not = session.up().await.map_err(|error| crate::report::chain(&error));
+    let stays = match &up_or_not {
+        Ok(environment) => keep == Keep::Always || environment.was_unchanged(),
+        Err(_) => keep != Keep::Never,
+    };
+    if stays {
+        session.undo.keep();
+        tell_how_to_use(&session);
+    }
+    match up_or_not {
         Ok(mut environment) => {
             let (janitor, namespaces) = mpsc::unbounded_channel();
             tokio::spawn(clean(environment.client(), namespaces));
             environment.janitor = Some(janitor);
-            let reaper = own(&session, &environment, keep);
             let _ = up.send(Ok(environment));
             // An error means that the other end is gone, which is an end too.
             let _ = ending.await;
-            reaper
+            take_down(&session, stays).await;
         }
-        Err(error) => {
-            let mut why = crate::report::chain(&error);
-            if keep != Keep::Never {
-                session.undo.keep();
-            } else if let Err(error) = session.undo().await {
-                why = format!("{why}\n{error}");
-            }
+        Err(why) => {
+            take_down(&session, stays).await;
             let _ = up.send(Err(why));
-            None
-        }
-    };
-    if let Some(reaper) = reaper {
-        match session.down().await {
-            Ok(_) => reaper.release(),
-            Err(error) => session.events.warn(crate::report::Phase::Teardown, crate::report::chain(&error)),
         }
     }
     drop(session);
@@ -173,20 +169,20 @@ fn private_name(name: &str, pid: u32) -> String {
     format!("{}{suffix}", stem.trim_end_matches('-'))
 }
 
-/// Makes this process the owner of the environment, unless it shall stay.
-fn own(session: &Session, environment: &Environment, keep: Keep) -> Option<Reaper> {
-    let record = environment.record();
-    if keep == Keep::Always || environment.was_unchanged() {
-        let kubeconfig = environment.kubeconfig().display();
-        let text = format!(
-            "cluster {} stays; use it with `kubectl --kubeconfig {kubeconfig}`, remove it with `kind-harness down --name {}`",
-            record.name, record.name
-        );
-        session.events.note(crate::report::Phase::Specs, text);
-        return None;
+fn tell_how_to_use(session: &Session) {
+    let name = session.plan.cluster_name();
+    let kubeconfig = session.folders.cluster(&name).join("kubeconfig");
+    let text = format!(
+        "cluster {name} stays; use it with `kubectl --kubeconfig {}`, remove it with `kind-harness down --name {name}`",
+        kubeconfig.display()
+    );
+    session.events.note(Phase::Specs, text);
+}
+
+async fn take_down(session: &Session, stays: bool) {
+    if !stays && let Err(error) = session.undo().await {
+        session.events.warn(Phase::Teardown, error.to_string());
     }
-    let engine = record.engine.as_ref()?;
-    Reaper::start(engine, &record.name, &session.folders.cluster(&record.name)).ok()
 }
 
 /// Deletes the namespaces of tests that are over.
