@@ -22,7 +22,7 @@ pub mod watching;
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, bail};
 use kube::{Api, Client, api::ListParams};
 use service_common::{Readiness, Shutdown, config::load, http::serve, retry, telemetry};
 use tokio_util::sync::CancellationToken;
@@ -52,15 +52,10 @@ pub async fn run() -> Result<()> {
     let hapi = Hapi::new(http.clone(), &config.holmesgpt_url);
     let policy = Policy::default();
 
-    let background = [
-        tokio::spawn(keep_dependencies(readiness.clone(), http, hapi.clone(), config.clone())),
-        tokio::spawn(policy_watch::follow(
-            client.clone(),
-            config.policy.clone(),
-            policy.clone(),
-            readiness.check("policy"),
-        )),
-    ];
+    let dependencies = tokio::spawn(keep_dependencies(readiness.clone(), http, hapi.clone(), config.clone()));
+    let following =
+        policy_watch::follow(client.clone(), config.policy.clone(), policy.clone(), readiness.check("policy"));
+    let policies = tokio::spawn(following);
     let context = Arc::new(Context { client, hapi, policy, audit: audit.clone(), metrics });
     let working = work(context, audit, readiness.clone(), shutdown.requested.clone());
     // The listeners go last: until the audit trail is complete somebody may want to know how it stands.
@@ -72,9 +67,12 @@ pub async fn run() -> Result<()> {
         finished.cancel();
         Ok(())
     };
-    tokio::try_join!(all, health, scrape)?;
-    background.iter().for_each(tokio::task::JoinHandle::abort);
-    Ok(())
+    tokio::select! {
+        served = async { tokio::try_join!(all, health, scrape) } => served.map(|_| ()),
+        // Neither ends by itself; without them decisions and readiness would stay for ever what they were last.
+        ended = dependencies => bail!("dependencies are no longer looked after: {ended:?}"),
+        ended = policies => bail!("the policy is no longer followed: {ended:?}"),
+    }
 }
 
 /// The controller until it is asked to stop, and then the audit trail until it is complete.

@@ -13,7 +13,7 @@ pub mod store;
 
 use std::{path::PathBuf, sync::Arc};
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 use service_common::{Readiness, Shutdown, config::load, http::serve, postgres::Postgres, telemetry};
 
 use crate::{config::Config, dependencies::Dependencies, http::App, store::Store};
@@ -40,7 +40,9 @@ pub async fn run() -> Result<()> {
     let api = serve(config.listen, http::router(app), shutdown.stop.clone());
     let scrape =
         serve(config.metrics_listen, service_common::metrics::router(Arc::new(registry)), shutdown.stop.clone());
-    tokio::try_join!(api, scrape)?;
-    dependencies.abort();
-    Ok(())
+    tokio::select! {
+        served = async { tokio::try_join!(api, scrape) } => served.map(|_| ()),
+        // Never ends by itself; without it the readiness would say for ever what it said last.
+        ended = dependencies => bail!("dependencies are no longer looked after: {ended:?}"),
+    }
 }

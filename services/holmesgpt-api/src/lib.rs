@@ -14,7 +14,7 @@ pub mod store;
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 use service_common::{Readiness, Shutdown, config::load, http::serve, postgres::Postgres, retry, telemetry};
 
 use crate::{
@@ -48,9 +48,11 @@ pub async fn run() -> Result<()> {
 
     let check = readiness.check("postgres");
     let dependency = tokio::spawn(retry::keep_checking(check, PERIOD, move || keep_database(postgres.clone())));
-    serve(config.listen, http::router(app, Arc::new(registry)), shutdown.stop.clone()).await?;
-    dependency.abort();
-    Ok(())
+    tokio::select! {
+        served = serve(config.listen, http::router(app, Arc::new(registry)), shutdown.stop.clone()) => served,
+        // Never ends by itself; without it the readiness would say for ever what it said last.
+        ended = dependency => bail!("the database is no longer looked after: {ended:?}"),
+    }
 }
 
 /// A database that lost its tables (a new pod on an empty volume) is migrated again rather than called ready.
