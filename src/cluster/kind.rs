@@ -13,7 +13,7 @@ use crate::plan::Plan;
 use crate::report::Step;
 use crate::setup::{EngineKind, Host};
 
-/// kind labels containers with the cluster's name, and volumes with the node's, with this key.
+/// kind labels containers with the cluster's name under this key.
 const LABEL: &str = "io.x-k8s.kind.cluster";
 
 /// A network of our own, so that we can tell that it is ours to remove.
@@ -150,11 +150,15 @@ impl Kind {
         if engine.kind != EngineKind::Podman {
             return Ok(());
         }
-        let (filter, format) = (format!("label={LABEL}"), format!("{{{{.Name}}}} {{{{index .Labels \"{LABEL}\"}}}}"));
-        let list = engine.command(["volume", "ls", "--filter", &filter, "--format", &format]).output().await;
+        // The label's key is the node's name; templates of other engines differ, which is why this asks podman only.
+        let format = "{{.Name}}{{range $label, $value := .Labels}} {{$label}}{{end}}";
+        let list = engine.command(["volume", "ls", "--format", format]).output().await;
         let list = list.map_err(ClusterError::command(format!("listing the volumes of cluster {name}")))?;
         let volumes = list.lines().filter_map(|line| line.split_once(' '));
-        let volumes: Vec<&str> = volumes.filter(|(_, node)| is_node_of(name, node)).map(|(volume, _)| volume).collect();
+        let volumes: Vec<&str> = volumes
+            .filter(|(_, labels)| labels.split(' ').any(|label| is_node_of(name, label)))
+            .map(|(volume, _)| volume)
+            .collect();
         if volumes.is_empty() {
             return Ok(());
         }
@@ -192,9 +196,10 @@ pub(crate) fn reaper_script(folder: &Path, engine: EngineKind, name: &str) -> Ve
         read -r word && [ "$word" = keep ] && exit 0
         pkill -KILL -f "create cluster --name $2 "
         nodes=$("$1" ps -a --filter "label={LABEL}=$2" --format '{{{{.Names}}}}')
-        for node in $nodes; do
+        # kind itself removes the nodes of a cluster that it could not create, but not their volumes.
+        for node in ${{nodes:-$2-control-plane}}; do
             "$1" rm -f -v "$node"
-            volumes=$("$1" volume ls -q --filter "label={LABEL}=$node")
+            volumes=$("$1" volume ls -q --filter "label=$node")
             [ -z "$volumes" ] || "$1" volume rm -f $volumes
         done
         "$1" network rm {NETWORK}
