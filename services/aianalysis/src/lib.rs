@@ -83,7 +83,8 @@ async fn work(context: Arc<Context>, audit: Audit, readiness: Readiness, stop: C
     let api: Api<AIAnalysis> = Api::all(context.client.clone());
     let first = ListParams::default().limit(1);
     // The definition may come after the controller; a watch of what is not defined would be an error per attempt.
-    let defined = retry::until_ok(&check, || async { api.list_metadata(&first).await.map(|_| ()) });
+    let defined =
+        retry::until_ok(&check, || async { api.list_metadata(&first).await.map(|_| ()).map_err(anyhow::Error::from) });
     if stop.run_until_cancelled(defined).await.is_some() {
         controller::run(context, stop).await;
     }

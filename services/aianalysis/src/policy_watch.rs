@@ -16,17 +16,23 @@ pub async fn follow(client: Client, config: PolicyConfig, policy: Policy, check:
     let only = watcher::Config::default().fields(&format!("metadata.name={}", config.config_map));
     let objects = watcher(api, only).backoff(watching::backoff()).applied_objects();
     let mut objects = std::pin::pin!(objects);
+    let mut in_force = false;
     while let Some(object) = objects.next().await {
         match object {
             Ok(object) => match policy.load(&object.data.unwrap_or_default()) {
                 Ok(()) => {
                     tracing::info!(config_map = config.config_map, "the policy is in force");
                     check.up();
+                    in_force = true;
                 }
                 // Not a reason to be taken out of service: decisions fall back to "a person must approve".
-                Err(error) => tracing::error!(error = format!("{error:#}"), "the policy does not compile"),
+                Err(error) => {
+                    tracing::error!(error = format!("{error:#}"), "the policy does not compile");
+                    check.up();
+                }
             },
-            Err(error) => tracing::warn!(%error, "the policy's ConfigMap cannot be watched"),
+            Err(error) if in_force => tracing::debug!(%error, "the policy's ConfigMap cannot be watched"),
+            Err(error) => check.down(anyhow::Error::from(error)),
         }
     }
 }
