@@ -6,9 +6,10 @@ set -euo pipefail
 version=$(cat /in/version)
 arch=$(cat /in/arch)
 install -m 755 /in/kubernetes /usr/local/bin/kubernetes
-for name in kubelet kubeadm kubectl; do
-  ln -sf kubernetes "/usr/local/bin/$name"
-done
+ln -s kubernetes /usr/local/bin/kubelet
+ln -s kubernetes /usr/local/bin/kubectl
+mkdir -p /usr/local/lib/kubernetes
+ln -s /usr/local/bin/kubernetes /usr/local/lib/kubernetes/kubeadm
 install -m 755 /in/coredns /usr/local/bin/coredns
 mkdir -p /kind
 printf '%s' "$version" >/kind/version

@@ -87,7 +87,7 @@ compile pause pause "seconds" ""
 pause=$compiled
 
 say "installing the node's Debian packages"
-background "$work/os.log" "$ENGINE" build --build-arg "BASE=$BASE" -t "$IMAGE-os" -f Containerfile .
+background "$work/os.log" "$ENGINE" build --build-arg "BASE=$BASE" --iidfile "$work/os" -f Containerfile .
 lines=
 while kill -0 "$child" 2>/dev/null; do
   sleep 3 &
@@ -105,7 +105,7 @@ printf '%s\n' "$version" >"$work/in/version"
 go env GOARCH >"$work/in/arch"
 say "unpacking the control plane's images into the node"
 background "$work/assemble.log" "$ENGINE" run --name "$container" --privileged --network none --entrypoint /bin/bash \
-  -v "$work/in:/in:ro" --tmpfs /work:size=2g,exec,mode=755 "$IMAGE-os" /in/assemble.sh
+  -v "$work/in:/in:ro" --tmpfs /work:size=2g,exec,mode=755 "$(cat "$work/os")" /in/assemble.sh
 finish "$work/assemble.log" "unpacking the control plane's images"
 
 say "committing the node image"
