@@ -13,6 +13,9 @@ use crate::api::AIAnalysis;
 /// How long an answer may take when the object does not say.
 const TIMEOUT: Duration = Duration::from_secs(30);
 
+/// How long a readiness endpoint may take.
+const READY_TIMEOUT: Duration = Duration::from_secs(2);
+
 /// Why there is no answer.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum CallError {
@@ -99,7 +102,7 @@ impl Hapi {
 /// # Errors
 /// What it says instead.
 pub async fn ready(client: &reqwest::Client, url: &str) -> Result<(), CallError> {
-    let response = client.get(url).send().await.map_err(network)?;
+    let response = client.get(url).timeout(READY_TIMEOUT).send().await.map_err(network)?;
     let status = response.status();
     if status.is_success() {
         return Ok(());

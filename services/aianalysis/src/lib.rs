@@ -45,7 +45,9 @@ pub async fn run() -> Result<()> {
     let config: Config = load(&path, "AIANALYSIS")?;
     let readiness = Readiness::default();
     let shutdown = Shutdown::install(&readiness)?;
-    let http = reqwest::Client::builder().connect_timeout(Duration::from_secs(2)).build()?;
+    // No connection is used twice. Kept ones would stay with the pod, or whatever else on the way, that answered first:
+    // seen when a Service was asked before the node had routes for it, and something outside the cluster said 404.
+    let http = reqwest::Client::builder().connect_timeout(retry::CONNECT_TIMEOUT).pool_max_idle_per_host(0).build()?;
     let client = Client::try_default().await.context("no Kubernetes to talk to")?;
     let (metrics, registry) = Metrics::new();
     let audit = Audit::new(http.clone(), &config.data_storage_url, metrics.clone());

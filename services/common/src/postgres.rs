@@ -9,9 +9,12 @@ use sqlx::{
     migrate::Migrator,
     postgres::{PgConnectOptions, PgPoolOptions, PgSslMode},
 };
-use tokio::sync::Mutex;
+use tokio::{sync::Mutex, time::timeout};
 
-use crate::config::Secret;
+use crate::{config::Secret, retry::CONNECT_TIMEOUT};
+
+/// A connection that does not answer so long is given up: the host at its other end may be gone without a word.
+const ASK_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Where the database is and how much of it a service may use.
 #[derive(Debug, Clone, Deserialize)]
@@ -106,14 +109,18 @@ impl Postgres {
             Some(connection) => connection,
             None => self.connect().await?,
         };
-        let answer = sqlx::query_scalar(question).fetch_one(&mut connection).await.context("cannot ask")?;
+        let asking = sqlx::query_scalar(question).fetch_one(&mut connection);
+        let answer = timeout(ASK_TIMEOUT, asking).await.context("does not answer")?.context("cannot ask")?;
         *kept = Some(connection);
         Ok(answer)
     }
 
     /// sqlx's message has its cause in it already; a chain would say it twice.
     async fn connect(&self) -> Result<PgConnection> {
-        PgConnection::connect_with(&self.options).await.map_err(|error| anyhow!("cannot connect: {error}"))
+        match timeout(CONNECT_TIMEOUT, PgConnection::connect_with(&self.options)).await {
+            Ok(result) => result.map_err(|error| anyhow!("cannot connect: {error}")),
+            Err(_) => Err(anyhow!("cannot connect: no answer within {} s", CONNECT_TIMEOUT.as_secs())),
+        }
     }
 
     /// Brings the schema up to date. Instances that start together take turns under PostgreSQL's advisory lock; a

@@ -7,8 +7,12 @@ use tokio::time::{MissedTickBehavior, interval, timeout};
 
 use crate::Check;
 
-/// No attempt may hang longer than this: an address without anybody behind it swallows packets instead of refusing them.
-pub const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(2);
+/// Connecting may take no longer than this. An address that no node routes yet swallows packets instead of refusing
+/// them, and goes on doing so for that connection: a new one is the only way to notice that somebody is there now.
+pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// No attempt may hang longer than this, whatever it consists of: migrating a database on a busy host takes its time.
+pub const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(15);
 
 /// Fast at first, because a dependency's arrival decides when the whole environment is ready; then at most two attempts a
 /// second (the jitter adds up to the delay itself, so 0.4 s means 0.4 to 0.8 s).

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow};
-use redis::aio::MultiplexedConnection;
+use redis::{AsyncConnectionConfig, aio::MultiplexedConnection};
 use service_common::{Readiness, postgres::Postgres, retry};
 use tokio::sync::Mutex;
 
@@ -44,7 +44,12 @@ impl Dependencies {
         let mut kept = kept.lock().await;
         let mut connection = match kept.take() {
             Some(connection) => connection,
-            None => self.redis.get_multiplexed_async_connection().await.map_err(once)?,
+            None => {
+                let config = AsyncConnectionConfig::new()
+                    .set_connection_timeout(Some(retry::CONNECT_TIMEOUT))
+                    .set_response_timeout(Some(retry::CONNECT_TIMEOUT));
+                self.redis.get_multiplexed_async_connection_with_config(&config).await.map_err(once)?
+            }
         };
         redis::cmd("PING").query_async::<()>(&mut connection).await.map_err(once)?;
         *kept = Some(connection);
