@@ -48,7 +48,9 @@ pub async fn run() -> Result<()> {
     // No connection is used twice. Kept ones would stay with the pod, or whatever else on the way, that answered first:
     // seen when a Service was asked before the node had routes for it, and something outside the cluster said 404.
     let http = reqwest::Client::builder().connect_timeout(retry::CONNECT_TIMEOUT).pool_max_idle_per_host(0).build()?;
-    let client = Client::try_default().await.context("no Kubernetes to talk to")?;
+    let mut kubernetes = kube::Config::infer().await.context("no Kubernetes to talk to")?;
+    kubernetes.connect_timeout = Some(retry::CONNECT_TIMEOUT);
+    let client = Client::try_from(kubernetes)?;
     let (metrics, registry) = Metrics::new();
     let audit = Audit::new(http.clone(), &config.data_storage_url, metrics.clone());
     let hapi = Hapi::new(http.clone(), &config.holmesgpt_url);
