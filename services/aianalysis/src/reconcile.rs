@@ -148,10 +148,11 @@ async fn decide(api: &Api<AIAnalysis>, object: &AIAnalysis, context: &Context) -
         return advance(api, object, &Event::Decided(None), context).await;
     }
     let decision = context.policy.decide(object, &status);
-    let next = advance(api, object, &Event::Decided(Some(&decision)), context).await?;
-    context.metrics.decision(&decision, &object.spec.analysis_request.signal_context.environment);
+    // Before the end is noted, as it happened; made again after a conflict, they are the same events.
     context.audit.record(AuditEvent::rego_evaluation(object, &decision));
     context.audit.record(AuditEvent::approval_decision(object, &decision));
+    let next = advance(api, object, &Event::Decided(Some(&decision)), context).await?;
+    context.metrics.decision(&decision, &object.spec.analysis_request.signal_context.environment);
     Ok(next)
 }
 

@@ -152,10 +152,10 @@ async fn a_new_object_is_taken_to_its_end_in_one_go() {
         "aianalysis.phase.transition",
         "aianalysis.holmesgpt.call",
         "aianalysis.phase.transition",
-        "aianalysis.phase.transition",
-        "aianalysis.analysis.completed",
         "aianalysis.rego.evaluation",
         "aianalysis.approval.decision",
+        "aianalysis.phase.transition",
+        "aianalysis.analysis.completed",
     ];
     assert_eq!(context.audit.waiting_types(), expected);
 
