@@ -38,14 +38,15 @@ impl Kind {
     /// When the engine does not say.
     pub async fn find(&self, name: &str) -> Result<(Vec<Node>, bool), ClusterError> {
         let filter = format!("label={LABEL}={name}");
-        let list = ["ps", "-a", "--no-trunc", "--filter", &filter, "--format", "{{.ID}} {{.Names}} {{.State}}"];
+        let list = ["ps", "-a", "--no-trunc", "--filter", &filter, "--format", "{{.ID}} {{.Names}} {{.Status}}"];
         let text = self.host.engine.command(list).output().await;
         let text = text.map_err(ClusterError::command("listing node containers"))?;
         let mut running = true;
         let nodes = text.lines().filter_map(|line| {
             let mut words = line.split_whitespace();
             let node = Node { id: words.next()?.into(), name: words.next()?.into() };
-            running &= words.next().is_some_and(|state| state.eq_ignore_ascii_case("running"));
+            // "Up 4 minutes", with every engine; what `State` says differs between them.
+            running &= words.next() == Some("Up");
             Some(node)
         });
         Ok((nodes.collect(), running))
