@@ -204,7 +204,7 @@ pub(crate) fn reaper_script(folder: &Path, engine: EngineKind, name: &str) -> Ve
             [ -z "$volumes" ] || "$1" volume rm -f $volumes
         done
         "$1" network rm {NETWORK}
-        rm -rf "$3"
+        rm -rf "$3" "$(dirname "$3")/locks/$2"
         "#
     );
     let mut argv: Vec<std::ffi::OsString> = vec!["-c".into(), script.into(), "kind-harness-reaper".into()];

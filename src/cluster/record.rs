@@ -124,12 +124,11 @@ impl Records {
         folders::publish(&self.folder.join(FILE), &text).map_err(failed())
     }
 
-    /// Forgets the cluster, kubeconfig and lock file included.
+    /// Forgets the cluster, kubeconfig included.
     ///
     /// # Errors
     /// When its folder cannot be removed.
     pub fn forget(&self) -> Result<(), ClusterError> {
-        let _ = fs_err::remove_file(&self.lock);
         match fs_err::remove_dir_all(&self.folder) {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
                 Err(ClusterError::file("forgetting the cluster")(error))
@@ -144,6 +143,15 @@ impl Records {
     /// As [`Records::read`].
     pub fn peek(folders: &Folders, name: &str) -> Result<Option<Record>, ClusterError> {
         read(&folders.cluster(name))
+    }
+}
+
+impl Drop for Records {
+    fn drop(&mut self) {
+        // While the lock is still held, so that nobody else's file is removed.
+        if !self.folder.exists() {
+            let _ = fs_err::remove_file(&self.lock);
+        }
     }
 }
 

@@ -1,0 +1,124 @@
+//! Hosts that lack something, engines that refuse, interruptions: one clear error, its exit code, nothing left behind.
+
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, kill_process};
+
+use crate::support::{Ended, Host};
+
+#[test]
+fn no_engine() {
+    let host = Host::bare();
+    let ended = host.run(&["up"]);
+    ended.failed_with(3, &["missing  engine", "none in PATH; remedy: install docker or podman", "missing  kind"]);
+    assert!(host.left_behind().is_empty(), "{:?}", host.left_behind());
+}
+
+#[test]
+fn an_engine_without_rights_is_quoted() {
+    let host = Host::ready();
+    host.program("podman", "#!/bin/sh\necho 'permission denied while trying to connect' >&2\nexit 1\n");
+    host.run(&["up"]).failed_with(3, &["podman: permission denied while trying to connect"]);
+}
+
+#[test]
+fn an_engine_that_cannot_start_a_privileged_container() {
+    let host = Host::ready();
+    host.program("podman", "#!/bin/sh\n[ \"$1\" != run ] || { echo 'cannot set limits' >&2; exit 1; }\n");
+    host.run(&["doctor"]).failed_with(3, &["not ready"]);
+    assert!(host.run(&["doctor"]).stdout.contains("podman: cannot set limits"));
+}
+
+#[test]
+fn an_old_kind_is_not_taken() {
+    let host = Host::ready();
+    host.program("kind", "#!/bin/sh\necho 'kind v0.20.0 go1.20 linux/amd64'\n");
+    host.run(&["up"]).failed_with(3, &["kind v0.20.0 go1.20 linux/amd64 is older than v0.30"]);
+}
+
+#[test]
+fn a_taken_port_is_named_with_its_holder() {
+    let host = Host::ready();
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let suite = std::fs::read_to_string(host.path("suite/e2e.yaml")).unwrap();
+    host.write("suite/e2e.yaml", &format!("{suite}    ports: [{{name: http, node: 30080, host: {port}}}]\n"));
+    let ended = host.run(&["up"]);
+    let holder = format!("host port {port} (component app, port http) is taken by ");
+    ended.failed_with(5, &[&holder, &format!("(pid {})", std::process::id()), "--auto-ports"]);
+    assert!(!host.calls().contains("kind create"), "{}", host.calls());
+    assert!(host.left_behind().is_empty(), "{:?}", host.left_behind());
+}
+
+#[test]
+fn a_cluster_that_is_not_ours_is_left_alone() {
+    let host = Host::ready();
+    host.write("nodes", "1f2e mine-control-plane Up 3 hours\n");
+    host.run(&["up", "--name", "mine"])
+        .failed_with(5, &["a cluster named mine exists and is not ours", "mine-control-plane"]);
+    host.run(&["down", "--name", "mine"]);
+    for forbidden in [" rm ", "volume", "kind create", "kind delete"] {
+        assert!(!host.calls().contains(forbidden), "{forbidden} in:\n{}", host.calls());
+    }
+}
+
+#[test]
+fn kind_fails_and_what_it_made_is_removed() {
+    let host = Host::ready();
+    let kind = "#!/bin/sh\n[ $1 != version ] || { echo 'kind v0.33.0 x y'; exit; }\n\
+                echo '1f2e t-control-plane Up 1 second' > $NODES; echo 'ERROR: no space left on device' >&2; exit 1\n";
+    host.program("kind", kind);
+    let ended = host.run(&["up", "--name", "t"]);
+    ended.failed_with(
+        5,
+        &["creating cluster t failed", "kind create cluster --name t", "  | ERROR: no space left on device"],
+    );
+    assert!(host.calls().contains("podman rm -f -t 0 -v 1f2e"), "{}", host.calls());
+    assert!(host.left_behind().is_empty(), "{:?}", host.left_behind());
+}
+
+#[test]
+fn a_recipe_that_fails_shows_its_last_lines() {
+    let host = Host::ready();
+    host.program("debootstrap", "#!/bin/sh\necho 'E: Failed getting release file'\nexit 1\n");
+    host.program("go", "#!/bin/sh\n");
+    let ended = host.run(&["up", "--images", "packages"]);
+    ended.failed_with(4, &["building localhost/kind-harness/base:", "  | "]);
+    assert!(host.left_behind().is_empty(), "{:?}", host.left_behind());
+}
+
+/// Runs `up` with a kind that takes for ever, and sends `signal` once it is at it.
+fn interrupt(host: &Host, signal: Signal) -> Ended {
+    let kind = "#!/bin/sh\n[ $1 != version ] || { echo 'kind v0.33.0 x y'; exit; }\n\
+                echo '1f2e t-control-plane Up 1 second' > $NODES; touch $CALLS.creating; sleep 60\n";
+    host.program("kind", kind);
+    let running = host.command(&["up", "--name", "t"]).start().unwrap();
+    host.eventually("kind is called", || host.path("calls.creating").exists());
+    let pid = i32::try_from(running.pids()[0]).ok().and_then(Pid::from_raw).unwrap();
+    kill_process(pid, signal).unwrap();
+    Ended::from(running.wait().unwrap())
+}
+
+#[test]
+fn an_interrupt_during_create_leaves_nothing() {
+    for signal in [Signal::INT, Signal::TERM, Signal::HUP] {
+        let host = Host::ready();
+        let began = Instant::now();
+        let ended = interrupt(&host, signal);
+        ended.failed_with(130, &["interrupted; what was begun has been undone"]);
+        assert!(began.elapsed() < Duration::from_secs(15), "{:?}", began.elapsed());
+        assert!(host.calls().contains("podman rm -f -t 0 -v 1f2e"), "{}", host.calls());
+        assert!(host.left_behind().is_empty(), "{:?}", host.left_behind());
+    }
+}
+
+#[test]
+fn after_sigkill_the_reaper_removes_the_cluster() {
+    let host = Host::ready();
+    let ended = interrupt(&host, Signal::KILL);
+    assert_eq!(ended.code, None, "it was killed");
+    host.eventually("everything is removed", || {
+        host.calls().contains("podman network rm") && host.left_behind().is_empty()
+    });
+    assert!(host.calls().contains("podman rm -f -v"), "{}", host.calls());
+}

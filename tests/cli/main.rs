@@ -1,0 +1,7 @@
+//! The command line as a person meets it: what it says, how it ends, and what it leaves, on good days and bad ones.
+//!
+//! No cluster is needed: engine and kind are scripts that write down what they are asked to do.
+
+mod bad_days;
+mod support;
+mod usage;

@@ -1,0 +1,160 @@
+//! A suite in a folder of its own, a home of its own, and stand-ins for the programs that the harness calls.
+
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use tempfile::TempDir;
+
+/// A host that has what the test put there, and nothing else.
+pub(crate) struct Host {
+    folder: TempDir,
+}
+
+/// How a command ended.
+pub(crate) struct Ended {
+    pub(crate) code: Option<i32>,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
+}
+
+/// One component of one object.
+const SUITE: &str = "\
+suite: tiny
+namespace: tiny
+images: registry
+components:
+  - name: app
+    manifests: [app.yaml]
+";
+
+const MANIFEST: &str = "{apiVersion: v1, kind: ConfigMap, metadata: {name: app, namespace: tiny}}";
+
+/// An engine on which everything works: it answers what kind and the harness ask, and logs every call.
+const ENGINE: &str = r#"#!/bin/sh
+echo "$(basename "$0") $*" >> "$CALLS"
+case "$1" in
+    ps) [ ! -f "$NODES" ] || cat "$NODES" ;;
+esac
+"#;
+
+const KIND: &str = r#"#!/bin/sh
+echo "kind $*" >> "$CALLS"
+[ "$1" != version ] || echo "kind v0.33.0 go1.26 linux/amd64"
+"#;
+
+impl Host {
+    /// A host with a suite, and with a shell and its usual tools, but without engine and kind.
+    pub(crate) fn bare() -> Host {
+        let host = Host { folder: tempfile::tempdir().unwrap() };
+        for folder in ["bin", "home", "suite"] {
+            std::fs::create_dir(host.path(folder)).unwrap();
+        }
+        for tool in
+            ["sh", "bash", "cat", "basename", "dirname", "sleep", "tar", "rm", "mktemp", "touch", "kill", "pkill"]
+        {
+            let found =
+                ["/bin", "/usr/bin"].iter().map(|folder| Path::new(folder).join(tool)).find(|path| path.exists());
+            std::os::unix::fs::symlink(found.unwrap(), host.path("bin").join(tool)).unwrap();
+        }
+        host.write("suite/e2e.yaml", SUITE);
+        host.write("suite/app.yaml", MANIFEST);
+        host
+    }
+
+    /// A host on which clusters can be made, as far as anybody can tell from the commands.
+    pub(crate) fn ready() -> Host {
+        let host = Host::bare();
+        host.program("podman", ENGINE);
+        host.program("kind", KIND);
+        host
+    }
+
+    /// Puts a program into PATH.
+    pub(crate) fn program(&self, name: &str, script: &str) {
+        self.write(&format!("bin/{name}"), script);
+        std::fs::set_permissions(self.path("bin").join(name), PermissionsExt::from_mode(0o755)).unwrap();
+    }
+
+    pub(crate) fn write(&self, path: &str, text: &str) {
+        std::fs::write(self.path(path), text).unwrap();
+    }
+
+    pub(crate) fn path(&self, path: &str) -> PathBuf {
+        self.folder.path().join(path)
+    }
+
+    /// Every call to a stand-in so far.
+    pub(crate) fn calls(&self) -> String {
+        std::fs::read_to_string(self.path("calls")).unwrap_or_default()
+    }
+
+    /// The command, about to run in the suite's folder.
+    pub(crate) fn command(&self, args: &[&str]) -> duct::Expression {
+        let command = duct::cmd(env!("CARGO_BIN_EXE_kind-harness"), args).dir(self.path("suite"));
+        let command = std::env::vars()
+            .filter(|(name, _)| {
+                name.starts_with("KIND_HARNESS") || name.starts_with("XDG") || name == "CONTAINERS_CONF"
+            })
+            .fold(command, |command, (name, _)| command.env_remove(name));
+        command
+            .env("PATH", self.path("bin"))
+            .env("HOME", self.path("home"))
+            .env("CALLS", self.path("calls"))
+            .env("NODES", self.path("nodes"))
+            .env("NO_COLOR", "1")
+            .stdin_null()
+            .stdout_capture()
+            .stderr_capture()
+            .unchecked()
+    }
+
+    pub(crate) fn run(&self, args: &[&str]) -> Ended {
+        Ended::from(&self.command(args).run().unwrap())
+    }
+
+    /// Waits for `fact`, and fails with what was called meanwhile when it does not come.
+    #[track_caller]
+    pub(crate) fn eventually(&self, what: &str, fact: impl Fn() -> bool) {
+        let deadline = Instant::now() + Duration::from_secs(15);
+        while !fact() {
+            let (calls, left) = (self.calls(), self.left_behind());
+            assert!(Instant::now() < deadline, "not so: {what}; calls:\n{calls}\nleft behind: {left:?}");
+            std::thread::park_timeout(Duration::from_millis(10));
+        }
+    }
+
+    /// Files that the harness left in the user's state folder.
+    pub(crate) fn left_behind(&self) -> Vec<PathBuf> {
+        fn files(folder: &Path, found: &mut Vec<PathBuf>) {
+            for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
+                let path = entry.path();
+                if path.is_dir() { files(&path, found) } else { found.push(path) }
+            }
+        }
+        let mut found = Vec::new();
+        files(&self.path("home/.local/state"), &mut found);
+        found
+    }
+}
+
+impl From<&std::process::Output> for Ended {
+    fn from(output: &std::process::Output) -> Ended {
+        Ended {
+            code: output.status.code(),
+            stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
+            stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+        }
+    }
+}
+
+impl Ended {
+    /// Ended with `code`, saying each of `words` on standard error.
+    #[track_caller]
+    pub(crate) fn failed_with(&self, code: i32, words: &[&str]) {
+        assert_eq!(self.code, Some(code), "{}", self.stderr);
+        for word in words {
+            assert!(self.stderr.contains(word), "{word:?} is not in:\n{}", self.stderr);
+        }
+    }
+}

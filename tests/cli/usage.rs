@@ -1,0 +1,83 @@
+//! The command line, `e2e.yaml` and manifests: told before anything runs.
+
+use crate::support::Host;
+
+#[test]
+fn an_unknown_key_is_shown_where_it_is() {
+    let host = Host::ready();
+    host.write(
+        "suite/e2e.yaml",
+        "suite: tiny\nnamespace: tiny\nstrategi: parallel\ncomponents:\n  - {name: app, manifests: [app.yaml]}\n",
+    );
+    let ended = host.run(&["up"]);
+    ended.failed_with(2, &["unknown key `strategi`", "e2e.yaml:3:1", "^^^^^^^^", "strategy"]);
+    assert_eq!(host.calls(), "", "nothing runs");
+}
+
+#[test]
+fn a_cycle_is_named_member_by_member() {
+    let host = Host::ready();
+    let component =
+        |name: &str, needs: &str| format!("  - {{name: {name}, manifests: [app.yaml], needs: [{needs}]}}\n");
+    let components = component("a", "b") + &component("b", "c") + &component("c", "a");
+    host.write("suite/e2e.yaml", &format!("suite: tiny\nnamespace: tiny\ncomponents:\n{components}"));
+    host.run(&["plan"]).failed_with(2, &["a → b → c → a"]);
+}
+
+#[test]
+fn a_missing_manifest_and_a_broken_one() {
+    let host = Host::ready();
+    std::fs::remove_file(host.path("suite/app.yaml")).unwrap();
+    host.run(&["up"]).failed_with(2, &["app.yaml", "does not exist", "e2e.yaml:6:17"]);
+    host.write("suite/app.yaml", "kind: ConfigMap\nmetadata: {name: app}\n");
+    host.run(&["up"]).failed_with(2, &["app.yaml:1:1", "apiVersion"]);
+    assert_eq!(host.calls(), "", "nothing runs");
+}
+
+#[test]
+fn a_file_that_is_not_there() {
+    let host = Host::bare();
+    host.run(&["-f", "other.yaml", "plan"]).failed_with(2, &["other.yaml"]);
+}
+
+#[test]
+fn the_plan_in_three_forms() {
+    let host = Host::bare();
+    let text = host.run(&["plan"]);
+    assert_eq!(text.code, Some(0), "{}", text.stderr);
+    assert!(text.stdout.contains("app"), "{}", text.stdout);
+    let json: serde_json::Value = serde_json::from_str(&host.run(&["plan", "-o", "json"]).stdout).unwrap();
+    assert_eq!(json["suite"], "tiny");
+    assert!(host.run(&["plan", "--dot"]).stdout.starts_with("digraph"));
+}
+
+#[test]
+fn the_environment_is_over_the_file_and_flags_over_both() {
+    let host = Host::bare();
+    let strategy = |args: &[&str]| {
+        let output = host.command(args).env("KIND_HARNESS_STRATEGY", "waves").run().unwrap();
+        let json: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+        json["strategy"].as_str().unwrap().to_owned()
+    };
+    assert_eq!(strategy(&["plan", "--json"]), "waves");
+    assert_eq!(strategy(&["plan", "--json", "--strategy", "sequential"]), "sequential");
+}
+
+#[test]
+fn bad_values_on_the_command_line_say_what_would_be_good() {
+    let host = Host::bare();
+    host.run(&["up", "--strategy", "wave"]).failed_with(2, &["waves", "sequential"]);
+    host.run(&["up", "--deadline", "soon"]).failed_with(2, &["90s"]);
+    host.run(&["logs", "ap"]).failed_with(2, &["no component ap", "app"]);
+}
+
+#[test]
+fn without_a_cluster_there_is_nothing_to_look_at_and_nothing_to_remove() {
+    let host = Host::bare();
+    for command in ["status", "logs", "kubeconfig"] {
+        host.run(&[command]).failed_with(5, &["there is no cluster tiny-", "kind-harness up"]);
+    }
+    let down = host.run(&["down"]);
+    assert_eq!(down.code, Some(0));
+    assert!(down.stderr.contains("nothing to do"), "{}", down.stderr);
+}
