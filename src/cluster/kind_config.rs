@@ -51,13 +51,20 @@ fn add_own_image(cluster: &mut serde_json::Map<String, Value>) -> Result<(), Str
     let ours = [
         json!({
             "kind": "ClusterConfiguration",
-            "controllerManager": {"extraArgs": {"leader-elect": "false"}},
+            // At its usual rate the controller manager spends its first seconds throttling itself.
+            "controllerManager": {
+                "extraArgs": {"leader-elect": "false", "kube-api-qps": "500", "kube-api-burst": "1000"},
+            },
             "scheduler": {"extraArgs": {"leader-elect": "false"}},
             "etcd": {"local": {"extraArgs": {"unsafe-no-fsync": "true"}}},
         }),
         json!({
             "kind": "InitConfiguration",
-            "skipPhases": ["preflight", "kubelet-finalize", "show-join-command", "upload-config/kubeadm", "upload-certs"],
+            // The image's patches make one CoreDNS, asked for its readiness every second.
+            "patches": {"directory": "/kind/patches"},
+            "skipPhases": [
+                "preflight", "bootstrap-token", "kubelet-finalize", "show-join-command", "upload-config/kubeadm", "upload-certs",
+            ],
         }),
         json!({"kind": "KubeletConfiguration", "cgroupDriver": "cgroupfs", "failCgroupV1": false}),
     ];
