@@ -6,4 +6,5 @@
 mod analysis;
 mod environment;
 mod health;
+mod order;
 mod support;

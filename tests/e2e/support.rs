@@ -7,12 +7,17 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 use kind_harness::environment::{Environment, TestNamespace, shared};
 use rstest::fixture;
+use tokio::sync::{RwLock, RwLockReadGuard, RwLockWriteGuard};
 use tokio::time::{Instant, MissedTickBehavior, interval};
+
+/// Specs that disturb what others use run while no other does.
+static PEACE: RwLock<()> = RwLock::const_new(());
 
 /// A spec's view of the world: the shared environment, and a namespace of its own.
 pub(crate) struct Spec {
     environment: &'static Environment,
     pub(crate) namespace: TestNamespace,
+    _peace: RwLockReadGuard<'static, ()>,
 }
 
 impl Deref for Spec {
@@ -31,14 +36,44 @@ impl Spec {
     }
 }
 
+/// The view of a spec that has the environment for itself, and leaves it healthy.
+pub(crate) struct ExclusiveSpec {
+    environment: &'static Environment,
+    _namespace: TestNamespace,
+    _peace: RwLockWriteGuard<'static, ()>,
+}
+
+impl Deref for ExclusiveSpec {
+    type Target = Environment;
+
+    fn deref(&self) -> &Environment {
+        self.environment
+    }
+}
+
+async fn the_environment() -> &'static Environment {
+    // Bringing it up blocks, and other specs' timers must not wait for it.
+    tokio::task::spawn_blocking(|| shared("e2e.yaml")).await.expect("the environment is up")
+}
+
+async fn own_namespace(environment: &Environment) -> TestNamespace {
+    // libtest names a test's thread after the test.
+    let name = std::thread::current().name().unwrap_or("spec").to_owned();
+    environment.test_namespace(&name).await.expect("a namespace for the spec")
+}
+
 #[fixture]
 pub(crate) async fn spec() -> Spec {
-    // Bringing it up blocks, and other specs' timers must not wait for it.
-    let environment = tokio::task::spawn_blocking(|| shared("e2e.yaml")).await.expect("the environment is up");
-    let thread = std::thread::current();
-    let name = thread.name().unwrap_or("spec").to_owned();
-    let namespace = environment.test_namespace(&name).await.expect("a namespace for the spec");
-    Spec { environment, namespace }
+    let environment = the_environment().await;
+    let peace = PEACE.read().await;
+    Spec { environment, namespace: own_namespace(environment).await, _peace: peace }
+}
+
+#[fixture]
+pub(crate) async fn exclusive() -> ExclusiveSpec {
+    let environment = the_environment().await;
+    let peace = PEACE.write().await;
+    ExclusiveSpec { environment, _namespace: own_namespace(environment).await, _peace: peace }
 }
 
 /// Asks `probe` until it has an answer. At the deadline the error quotes the last thing that was seen instead.

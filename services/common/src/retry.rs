@@ -9,18 +9,18 @@ use crate::Check;
 
 /// Connecting may take no longer than this. An address that no node routes yet swallows packets instead of refusing
 /// them, and goes on doing so for that connection: a new one is the only way to notice that somebody is there now.
-pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
+pub const CONNECT_TIMEOUT: Duration = Duration::from_millis(500);
 
 /// No attempt may hang longer than this, whatever it consists of: migrating a database on a busy host takes its time.
 pub const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(15);
 
-/// Fast at first, because a dependency's arrival decides when the whole environment is ready; then at most two attempts a
-/// second (the jitter adds up to the delay itself, so 0.4 s means 0.4 to 0.8 s).
+/// Fast at first, because a dependency's arrival decides when the whole environment is ready; then at most five attempts a
+/// second (the jitter adds up to the delay itself, so 0.2 s means 0.2 to 0.4 s).
 fn patience() -> ExponentialBuilder {
     ExponentialBuilder::default()
         .with_min_delay(Duration::from_millis(50))
         .with_factor(1.6)
-        .with_max_delay(Duration::from_millis(400))
+        .with_max_delay(Duration::from_millis(200))
         .with_jitter()
         .without_max_times()
 }
