@@ -23,6 +23,7 @@ const GRACE: Duration = Duration::from_secs(5);
 pub struct Cmd {
     argv: Vec<OsString>,
     env: Vec<(OsString, OsString)>,
+    without: Vec<OsString>,
     dir: Option<PathBuf>,
     foreground: bool,
 }
@@ -77,7 +78,7 @@ impl Cmd {
     /// `program` with `args`.
     pub fn new<A: Into<OsString>>(program: impl Into<OsString>, args: impl IntoIterator<Item = A>) -> Cmd {
         let argv = std::iter::once(program.into()).chain(args.into_iter().map(Into::into)).collect();
-        Cmd { argv, env: Vec::new(), dir: None, foreground: false }
+        Cmd { argv, env: Vec::new(), without: Vec::new(), dir: None, foreground: false }
     }
 
     /// Adds an argument.
@@ -91,6 +92,13 @@ impl Cmd {
     #[must_use]
     pub fn env(mut self, name: impl Into<OsString>, value: impl Into<OsString>) -> Cmd {
         self.env.push((name.into(), value.into()));
+        self
+    }
+
+    /// Takes the variables out of its environment for which `unwanted` says so.
+    #[must_use]
+    pub fn without_env(mut self, unwanted: impl Fn(&str) -> bool) -> Cmd {
+        self.without.extend(std::env::vars_os().map(|(name, _)| name).filter(|name| unwanted(&name.to_string_lossy())));
         self
     }
 
@@ -156,6 +164,9 @@ impl Cmd {
 
     fn expression(&self) -> Expression {
         let mut expression = duct::cmd(&self.argv[0], &self.argv[1..]);
+        for name in &self.without {
+            expression = expression.env_remove(name);
+        }
         for (name, value) in &self.env {
             expression = expression.env(name, value);
         }

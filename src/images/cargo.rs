@@ -21,6 +21,10 @@ pub(super) async fn build(
         // Defined here, so that a suite's workspace need not know of it.
         .arg("--config=profile.image.inherits='release'")
         .arg("--config=profile.image.strip=true")
+        // What an outer cargo says of its own package; build scripts that listen to it would all run again.
+        .without_env(|name| {
+            ["CARGO_PKG_", "CARGO_MANIFEST_", "CARGO_BIN_", "OUT_DIR"].iter().any(|own| name.starts_with(own))
+        })
         .env("RUSTFLAGS", "-C target-feature=+crt-static")
         .dir(root);
     for package in packages {
