@@ -1,20 +1,69 @@
-//! Gives a test suite a real Kubernetes environment.
+//! Gives a test suite a real Kubernetes environment: creates a kind cluster, deploys the suite's components concurrently,
+//! waits once until all of them are ready, hands the running environment to tests, tells where the time went, and leaves
+//! nothing behind.
+//!
+//! A suite is a file, `e2e.yaml`. From it the pipeline makes one value after the other:
+//!
+//! 1. [`config`] reads and checks the file, and [`plan`] puts the components in order. Nothing has run yet.
+//! 2. [`setup`] finds, or installs, what the host needs.
+//! 3. [`images`] builds or pulls what the components run, in the background, while
+//! 4. [`cluster`] creates the cluster.
+//! 5. [`deploy`] applies each component's [`manifests`] as soon as its images are on the nodes.
+//! 6. [`ready`] waits, once, until everything is.
+//! 7. [`environment`] is what tests get.
+//! 8. [`teardown`] takes away what the run made, however it ended.
+//!
+//! [`session`] lists these stages in order. Every stage sends events to [`report`], from which the console, the table and
+//! the JSON report are made.
+//!
+//! ```no_run
+//! use kind_harness::environment::{Environment, shared};
+//! use rstest::{fixture, rstest};
+//!
+//! #[fixture]
+//! fn environment() -> &'static Environment {
+//!     shared("e2e.yaml")
+//! }
+//!
+//! #[rstest]
+//! #[tokio::test]
+//! async fn the_api_is_healthy(environment: &Environment) -> anyhow::Result<()> {
+//!     let api = environment.endpoint("api", "http").expect("e2e.yaml maps this port");
+//!     let answer = reqwest::get(format!("http://{api}/health")).await?;
+//!     assert!(answer.status().is_success());
+//!     Ok(())
+//! }
+//! ```
+
+pub mod config;
+pub mod plan;
+
+pub mod setup;
+
+pub mod images;
+
+pub mod cluster;
+
+pub mod deploy;
+pub mod manifests;
+
+pub mod ready;
+
+pub mod environment;
+
+pub mod teardown;
+
+pub mod session;
+
+pub mod report;
 
 pub mod cli;
-pub mod cluster;
-pub mod config;
-pub mod deploy;
+
 pub mod diagnostic;
-pub mod environment;
 pub mod exec;
 pub mod folders;
-pub mod images;
-pub mod manifests;
 pub mod object;
-pub mod plan;
-pub mod ready;
-pub mod report;
-pub mod session;
-pub mod setup;
-pub mod teardown;
 mod yaml;
+
+pub use environment::{Environment, shared};
+pub use session::Session;

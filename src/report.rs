@@ -1,6 +1,6 @@
 //! What a run says of itself: one stream of events, and everything that is made from it.
 //!
-//! The pipeline sends [`Event`]s; a [`Reporter`] reads them, shows them on the [console](console), and at the end
+//! The pipeline sends [`Event`]s; a [`Reporter`] reads them, shows them on the [`console`], and at the end
 //! gives the [`Timeline`] from which the table, the JSON report and every other account of the run are made.
 
 pub mod console;

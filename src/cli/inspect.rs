@@ -7,18 +7,21 @@ use crate::cluster::{Cluster, Record, Records};
 use crate::plan::Plan;
 use crate::ready::{self, ComponentStatus};
 use crate::session::expectations;
-use crate::setup;
+use crate::setup::{self, Finding};
 
 impl Cli {
     pub(super) async fn doctor(&self) -> Result<Exit, Failure> {
         let source = crate::images::decide(self.overrides.images.unwrap_or_default()).await;
         let survey = setup::look(&self.folders()?, source.source, true).await;
-        print(&format!("images   {:?}: {}", source.source, source.why).to_lowercase());
-        for finding in &survey.findings {
-            print(&finding.to_string());
+        if self.output == Output::Json {
+            let findings: Vec<_> = survey.findings.iter().map(Finding::to_json).collect();
+            let told = serde_json::json!({"ready": survey.is_ready(), "images": source.source, "findings": findings});
+            print(&format!("{told:#}"));
+        } else {
+            print(&format!("images   {:?}: {}", source.source, source.why).to_lowercase());
+            survey.findings.iter().for_each(|finding| print(&finding.to_string()));
         }
         if survey.is_ready() {
-            print("this host is ready");
             return Ok(Exit::Done);
         }
         Err(Failure::told(Exit::Host, "this host is not ready; `kind-harness setup` applies the remedies"))

@@ -55,6 +55,17 @@ impl Finding {
         matches!(&self.state, State::Missing { remedy: Remedy::ByHand(_), .. })
     }
 
+    /// For scripts: `name`, `state` (met, advice or missing), `found`, and `remedy` where there is one.
+    #[must_use]
+    pub fn to_json(&self) -> serde_json::Value {
+        let (state, found, remedy) = match &self.state {
+            State::Met(found) => ("met", found, None),
+            State::Advice { found, better } => ("advice", found, Some(better.clone())),
+            State::Missing { found, remedy } => ("missing", found, Some(remedy.to_string())),
+        };
+        serde_json::json!({"name": self.name, "state": state, "found": found, "remedy": remedy})
+    }
+
     /// What mends it, as a person would type it; empty when nothing is missing.
     #[must_use]
     pub fn remedy_text(&self) -> String {

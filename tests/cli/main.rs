@@ -2,6 +2,8 @@
 //!
 //! No cluster is needed: engine and kind are scripts that write down what they are asked to do.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot prepare its host has failed")]
+
 mod bad_days;
 mod support;
 mod usage;
