@@ -84,7 +84,7 @@ fn without_a_cluster_there_is_nothing_to_look_at_and_nothing_to_remove() {
 
 #[test]
 fn readme_and_help_name_the_same_exit_codes() {
-    let readme = include_str!("../../README.md");
+    let readme = include_str!("../../README.md").replace('`', "");
     let help = Host::bare().run(&["--help"]).stdout;
     let (_, codes) = help.split_once("Exit codes:").expect("help lists them");
     let codes: Vec<(&str, &str)> = codes.trim().lines().filter_map(|line| line.trim().split_once(' ')).collect();
