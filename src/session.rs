@@ -15,6 +15,7 @@ use crate::environment::Environment;
 use crate::folders::Folders;
 use crate::images::{self, ImageBuilds, ImageError, Loads};
 use crate::manifests::{self, ManifestError};
+use crate::object::ObjectRef;
 use crate::plan::Plan;
 use crate::ready::{self, Expectation, NotReady, Readiness};
 use crate::report::{Events, Phase};
@@ -132,6 +133,8 @@ impl Session {
             let cluster = Cluster::attach(record.clone(), records.kubeconfig()).await?;
             let applier = Applier::new(cluster.client.clone(), &record.namespace);
             self.delete_objects(&applier, deployment, &BTreeMap::new()).await?;
+            let refused = |source| UpError::Api { what: "to delete the namespace".into(), source: Box::new(source) };
+            applier.delete_namespace(&record.namespace).await.map_err(refused)?;
         }
         provider.delete(&name, records).await?;
         step.done();
@@ -237,6 +240,23 @@ impl Session {
     ) -> Result<Deployment, UpError> {
         let namespace = &self.plan.suite().namespace;
         let applier = Applier::new(cluster.client.clone(), namespace);
+        if cluster.nodes.is_none() && previous.objects.is_empty() {
+            // This cluster outlives the run: what is put into it has to be taken out again.
+            let objects: Vec<_> = parcels
+                .iter()
+                .flatten()
+                .flat_map(|parcel| &parcel.manifests)
+                .map(|m| ObjectRef::of(&m.object))
+                .collect();
+            let (applier, namespace) = (applier.clone(), namespace.clone());
+            self.undo.register("deployed objects", async move {
+                for object in objects.iter().rev() {
+                    // An object of an unknown kind was never there.
+                    let _ = applier.delete(object).await;
+                }
+                applier.delete_namespace(&namespace).await
+            });
+        }
         applier
             .namespace(namespace)
             .await

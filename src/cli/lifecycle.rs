@@ -72,7 +72,7 @@ impl Cli {
         reporter.finish().await;
         let name = session.plan.cluster_name();
         match removed {
-            Ok(true) => write(&format!("cluster {name} is gone, and everything that was made with it\n")),
+            Ok(true) => write(&format!("environment {name} is gone, and everything that was made with it\n")),
             Ok(false) => write(&format!("there is no cluster {name} of ours; nothing to do\n")),
             Err(UpError::Cluster(error @ crate::cluster::ClusterError::Busy { .. })) => {
                 return Err(Failure::new(Exit::Cluster, &error));

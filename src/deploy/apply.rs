@@ -5,15 +5,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use backon::{ExponentialBuilder, Retryable};
+use k8s_openapi::api::core::v1::Namespace;
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
-use kube::api::{Api, DeleteParams, DynamicObject, Patch, PatchParams, ValidationDirective};
+use kube::api::{Api, DeleteParams, DynamicObject, ObjectMeta, Patch, PatchParams, PostParams, ValidationDirective};
 use kube::core::GroupVersionKind;
 use kube::discovery::{ApiCapabilities, ApiResource, Scope, pinned_kind};
 use kube::runtime::wait::{await_condition, conditions};
 use tokio::sync::Mutex;
 
 use super::ApplyError;
-use crate::manifests::{MANAGED_BY, Manifest};
+use crate::manifests::{MANAGED_BY, MANAGED_BY_LABEL, Manifest};
 use crate::object::{Applied, ObjectRef};
 use crate::report::{Events, Phase};
 
@@ -67,19 +68,40 @@ impl Applier {
         })
     }
 
-    /// Makes sure that `namespace` exists.
+    /// Makes sure that namespace `name` exists. One that is there already is left as it is.
     ///
     /// # Errors
     /// What the API server said.
     pub async fn namespace(&self, name: &str) -> Result<(), kube::Error> {
-        let namespace = serde_json::json!({
-            "apiVersion": "v1",
-            "kind": "Namespace",
-            "metadata": {"name": name, "labels": {crate::manifests::MANAGED_BY_LABEL: MANAGED_BY}},
-        });
-        let api: Api<k8s_openapi::api::core::v1::Namespace> = Api::all(self.client.clone());
-        let (params, patch) = (PatchParams::apply(MANAGED_BY).force(), Patch::Apply(&namespace));
-        with_retries(|| api.patch(name, &params, &patch)).await.map(drop)
+        let metadata = ObjectMeta {
+            name: Some(name.into()),
+            labels: Some([(MANAGED_BY_LABEL.into(), MANAGED_BY.into())].into()),
+            ..ObjectMeta::default()
+        };
+        let namespace = Namespace { metadata, ..Namespace::default() };
+        let api: Api<Namespace> = Api::all(self.client.clone());
+        let params = PostParams::default();
+        let create = || async {
+            match api.create(&params, &namespace).await {
+                Err(error) if status(&error) == Some(409) => Ok(()),
+                result => result.map(drop),
+            }
+        };
+        with_retries(create).await
+    }
+
+    /// Deletes namespace `name` if it was made by [`Applier::namespace`].
+    ///
+    /// # Errors
+    /// What the API server said.
+    pub async fn delete_namespace(&self, name: &str) -> Result<(), kube::Error> {
+        let api: Api<Namespace> = Api::all(self.client.clone());
+        let Some(namespace) = api.get_opt(name).await? else { return Ok(()) };
+        let label = namespace.metadata.labels.and_then(|labels| labels.get(MANAGED_BY_LABEL).cloned());
+        if label.as_deref() != Some(MANAGED_BY) {
+            return Ok(());
+        }
+        api.delete(name, &DeleteParams::background()).await.map(drop)
     }
 
     /// Waits until the definition's kinds are served.
