@@ -85,6 +85,9 @@ pub enum ImageError {
         #[source]
         source: std::io::Error,
     },
+    /// The cluster's nodes cannot be found, so nothing can be loaded into them.
+    #[error("the nodes cannot be found to load images into")]
+    Nodes(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// A build that others waited for ended without a result.
     #[error("the build was abandoned")]
     Abandoned,

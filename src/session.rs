@@ -201,7 +201,7 @@ impl Session {
         let nodes = async move {
             // The sender is dropped when there will be no nodes; that error is told by whoever dropped it.
             up.await.map_err(|_| Arc::new(ImageError::Abandoned))?;
-            provider.nodes(&name).await.map_err(|_| Arc::new(ImageError::Abandoned))
+            provider.nodes(&name).await.map_err(|error| Arc::new(ImageError::Nodes(Box::new(error))))
         };
         let components = self.plan.components().map(|component| component.name.as_str());
         Arc::new(Loads::begin(components, builds, &nodes.boxed().shared(), &self.events))
@@ -250,11 +250,12 @@ impl Session {
                 .collect();
             let (applier, namespace) = (applier.clone(), namespace.clone());
             self.undo.register("deployed objects", async move {
+                // One object that cannot be deleted keeps no other; an error is told.
+                let mut result = Ok(());
                 for object in objects.iter().rev() {
-                    // An object of an unknown kind was never there.
-                    let _ = applier.delete(object).await;
+                    result = applier.delete(object).await.and(result);
                 }
-                applier.delete_namespace(&namespace).await
+                applier.delete_namespace(&namespace).await.and(result)
             });
         }
         applier

@@ -6,7 +6,7 @@ use super::{Cli, Exit, Failure, Output};
 use crate::cluster::{Cluster, Record, Records};
 use crate::plan::Plan;
 use crate::ready::{self, ComponentStatus};
-use crate::session::expectations;
+use crate::session::{UpError, expectations};
 use crate::setup::{self, Finding};
 
 impl Cli {
@@ -30,8 +30,7 @@ impl Cli {
     pub(super) fn plan_command(&self, dot: bool, json: bool) -> Result<Exit, Failure> {
         let plan = self.plan()?;
         // Manifests are part of what can be wrong before anything runs.
-        crate::manifests::load_all(plan.root(), plan.components())
-            .map_err(|error| Failure::new(Exit::Usage, &error))?;
+        crate::manifests::load_all(plan.root(), plan.components()).map_err(UpError::from)?;
         let text = match (dot, json || self.output == Output::Json) {
             (true, _) => plan.to_dot(),
             (false, true) => format!("{:#}", plan.to_json()),

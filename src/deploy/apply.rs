@@ -121,7 +121,7 @@ impl Applier {
         }
     }
 
-    /// Deletes `object`; one that is gone already is no error.
+    /// Deletes `object`; one that is not there is no error.
     ///
     /// # Errors
     /// What the API server said.
@@ -129,6 +129,8 @@ impl Applier {
         let deleted = async { self.api(object).await?.delete(&object.name, &DeleteParams::background()).await };
         match deleted.await {
             Err(error) if status(&error) == Some(404) => Ok(()),
+            // An object of a kind that is not served was never there.
+            Err(kube::Error::Discovery(_)) => Ok(()),
             result => result.map(drop),
         }
     }

@@ -121,7 +121,7 @@ struct Workshop {
     host: Host,
     source: ImageSource,
     events: Events,
-    /// A build keeps about one core busy; more at once only get into each other's way.
+    /// As many builds at once as there are cores: some wait for the network while others compile.
     benches: Semaphore,
 }
 
@@ -215,7 +215,7 @@ impl Workshop {
             step.finish(Outcome::Unchanged);
             return Ok(image);
         }
-        step.progress("waiting for a free core");
+        step.progress("waiting for another build to end");
         let _bench = self.benches.acquire().await;
         // What a Containerfile of a binary may copy from: the binary, and nothing else.
         let context = match &binary {

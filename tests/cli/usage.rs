@@ -31,6 +31,9 @@ fn a_missing_manifest_and_a_broken_one() {
     host.run(&["up"]).failed_with(2, &["app.yaml", "does not exist", "e2e.yaml:6:17"]);
     host.write("suite/app.yaml", "kind: ConfigMap\nmetadata: {name: app}\n");
     host.run(&["up"]).failed_with(2, &["app.yaml:1:1", "apiVersion"]);
+    let planned = host.run(&["plan"]);
+    planned.failed_with(2, &["app.yaml:1:1", "apiVersion"]);
+    assert!(!planned.stderr.contains("error: error:"), "{}", planned.stderr);
     assert_eq!(host.calls(), "", "nothing runs");
 }
 
