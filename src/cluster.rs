@@ -19,7 +19,7 @@ pub use existing::Existing;
 pub use kind::Kind;
 pub(crate) use kind::reaper_script;
 pub use ports::PortMap;
-pub use provider::Provider;
+pub use provider::{Provider, Wanted};
 pub use record::{Deployment, Node, Record, Records};
 
 use crate::config::ProviderKind;

@@ -4,11 +4,14 @@
 //! the cluster is created, a component's images before that component is loaded. Every image built here is tagged
 //! with a hash of what went into it, so an image that exists is never built again, and never stale.
 
+mod binaries;
 mod builds;
 mod cargo;
+mod content;
 mod load;
 mod recipe;
 mod source;
+mod stale;
 
 use thiserror::Error;
 
@@ -38,6 +41,13 @@ pub enum ImageError {
         /// Why, with the last lines of the build's output.
         #[source]
         source: ExecError,
+    },
+    /// Cargo does not say in a way that we understand what the workspace consists of.
+    #[error("cannot read what `cargo metadata` says of the workspace")]
+    Metadata {
+        /// Why.
+        #[source]
+        source: cargo_metadata::Error,
     },
     /// Cargo built nothing that could become the image.
     #[error("cargo package {package} has no binary of that name, so no image can be made of it")]

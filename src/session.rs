@@ -8,7 +8,7 @@ use thiserror::Error;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
-use crate::cluster::{Cluster, ClusterError, Deployment, Provider, Records};
+use crate::cluster::{Cluster, ClusterError, Deployment, Provider, Records, Wanted};
 use crate::config::{ImageMap, ImageSource, ProviderKind};
 use crate::deploy::{self, Applier, DeployError, Deployer, Parcel};
 use crate::environment::Environment;
@@ -224,7 +224,8 @@ impl Session {
             let failed = |source| ClusterError::Command { what: "starting the reaper".into(), source };
             self.undo.guard(Reaper::start(&host.engine, name, records.folder()).map_err(failed)?);
         }
-        let record = provider.create(&self.plan, name, records, image.as_deref(), nodes_up, &step).await?;
+        let wanted = Wanted { name, plan: &self.plan, image: image.as_deref(), records, nodes_up, step: &step };
+        let record = provider.create(wanted).await?;
         records.write(&record)?;
         let cluster = Cluster::attach(record, records.kubeconfig()).await?;
         step.done();

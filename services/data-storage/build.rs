@@ -2,7 +2,6 @@
 
 fn main() {
     println!("cargo::rerun-if-changed=migrations");
-    println!("cargo::rerun-if-changed=/usr/lib/postgresql");
     println!("cargo::rustc-check-cfg=cfg(postgresql_on_host)");
     let versions = std::fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
     if versions.into_iter().any(|version| version.path().join("bin/initdb").exists()) {

@@ -4,13 +4,11 @@ use std::path::Path;
 
 use jiff::Timestamp;
 use serde_json::{Value, json};
-use tokio::sync::oneshot;
 
-use super::{ClusterError, Node, Record, Records, kind_config, ports};
+use super::{ClusterError, Node, Record, Wanted, kind_config, ports};
 use crate::config::ProviderKind;
 use crate::images::Nodes;
 use crate::plan::Plan;
-use crate::report::Step;
 use crate::setup::{EngineKind, Host};
 
 /// kind labels containers with the cluster's name under this key.
@@ -61,21 +59,13 @@ impl Kind {
         Ok(Nodes { engine: self.host.engine.clone(), names: nodes.into_iter().map(|node| node.name).collect() })
     }
 
-    /// Creates the cluster that `plan` names. `nodes_up` is told as soon as its nodes take images, which is long before
-    /// its API server answers.
+    /// Creates the cluster that is wanted.
     ///
     /// # Errors
     /// When a port is taken, kind's configuration is wrong, or kind fails. What was made so far is for the caller to
     /// remove, with [`Kind::delete`].
-    pub async fn create(
-        &self,
-        plan: &Plan,
-        name: &str,
-        records: &Records,
-        image: Option<&str>,
-        nodes_up: oneshot::Sender<()>,
-        step: &Step,
-    ) -> Result<Record, ClusterError> {
+    pub async fn create(&self, wanted: Wanted<'_>) -> Result<Record, ClusterError> {
+        let Wanted { name, plan, image, records, nodes_up, step } = wanted;
         let reserved = ports::reserve(plan.components())?;
         let mut record = Record {
             name: name.into(),

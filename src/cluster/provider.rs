@@ -20,6 +20,23 @@ pub enum Provider {
     Existing(Existing),
 }
 
+/// The cluster that is to be made.
+#[derive(Debug)]
+pub struct Wanted<'a> {
+    /// Its name.
+    pub name: &'a str,
+    /// What it is for: ports, kind's configuration.
+    pub plan: &'a Plan,
+    /// The node image, where it is not the provider's own.
+    pub image: Option<&'a str>,
+    /// Where it is written down.
+    pub records: &'a Records,
+    /// Told as soon as its nodes take images, which is long before its API server answers.
+    pub nodes_up: oneshot::Sender<()>,
+    /// Where progress goes.
+    pub step: &'a Step,
+}
+
 impl Provider {
     /// The provider that `plan` asks for. kind needs a `host`.
     #[must_use]
@@ -64,25 +81,17 @@ impl Provider {
         Ok(None)
     }
 
-    /// Creates the cluster, or attaches to it. `nodes_up` is told once its nodes take images.
+    /// Creates the cluster, or attaches to it.
     ///
     /// # Errors
     /// When it cannot be had; removing what was made so far is the caller's.
-    pub async fn create(
-        &self,
-        plan: &Plan,
-        name: &str,
-        records: &Records,
-        image: Option<&str>,
-        nodes_up: oneshot::Sender<()>,
-        step: &Step,
-    ) -> Result<Record, ClusterError> {
+    pub async fn create(&self, wanted: Wanted<'_>) -> Result<Record, ClusterError> {
         match self {
-            Provider::Kind(kind) => kind.create(plan, name, records, image, nodes_up, step).await,
+            Provider::Kind(kind) => kind.create(wanted).await,
             Provider::Existing(existing) => {
-                let record = existing.attach(plan, name, records).await?;
+                let record = existing.attach(wanted.plan, wanted.name, wanted.records).await?;
                 // Whoever went away meanwhile does not wait for nodes any more.
-                let _ = nodes_up.send(());
+                let _ = wanted.nodes_up.send(());
                 Ok(record)
             }
         }

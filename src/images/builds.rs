@@ -11,7 +11,7 @@ use tokio::sync::Semaphore;
 use tokio_util::task::AbortOnDropHandle;
 
 use super::recipe::Recipe;
-use super::{ImageError, cargo};
+use super::{ImageError, binaries, stale};
 use crate::config::{Component, ImageMap, ImageSource};
 use crate::plan::Plan;
 use crate::report::{Events, Outcome, Phase};
@@ -155,8 +155,8 @@ impl Workshop {
         }
         let _bench = self.benches.acquire().await;
         let step = self.events.step(Phase::Images, "cargo");
-        let binaries = cargo::build(&root, &packages, &step).await?;
-        step.done();
+        let (binaries, outcome) = binaries::binaries(&root, &packages, &self.host.folders.cache, &step).await?;
+        step.finish(outcome);
         Ok(binaries)
     }
 
@@ -228,6 +228,7 @@ impl Workshop {
         };
         let folder = context.as_ref().map(tempfile::TempDir::path);
         recipe.build(&self.host, &image, base.as_deref(), folder, &step).await?;
+        stale::remove(&self.host.engine, &image).await?;
         step.done();
         Ok(image)
     }

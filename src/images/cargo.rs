@@ -4,18 +4,16 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
+use cargo_metadata::Message;
+
 use super::ImageError;
 use crate::exec::Cmd;
 use crate::report::Step;
 
-/// Builds `packages` of the workspace at `root` in one cargo run and returns the binary of each.
+/// The one cargo run that builds `packages` of the workspace at `root`.
 ///
 /// The binaries are static, so that they run whatever C library this host has, and need no base image.
-pub(super) async fn build(
-    root: &Path,
-    packages: &[String],
-    step: &Step,
-) -> Result<BTreeMap<String, PathBuf>, ImageError> {
+pub(super) fn command(root: &Path, packages: &[String]) -> Cmd {
     let mut command = Cmd::new("cargo", ["build", "--profile", "image", "--target", "host-tuple"])
         .arg("--message-format=json-render-diagnostics")
         // Defined here, so that a suite's workspace need not know of it.
@@ -30,8 +28,18 @@ pub(super) async fn build(
     for package in packages {
         command = command.arg("-p").arg(package);
     }
+    command
+}
+
+/// Builds `packages` and returns the binary of each.
+pub(super) async fn build(
+    root: &Path,
+    packages: &[String],
+    step: &Step,
+) -> Result<BTreeMap<String, PathBuf>, ImageError> {
     let binaries = Arc::new(Mutex::new(BTreeMap::new()));
     let (say, found) = (step.handle(), binaries.clone());
+    let command = command(root, packages);
     let built = command.stream(move |line| match executable(line) {
         Some((name, path)) => {
             if let Ok(mut found) = found.lock() {
@@ -52,9 +60,10 @@ pub(super) async fn build(
 
 /// Name and path of the binary that a line of cargo's JSON output announces.
 fn executable(line: &str) -> Option<(String, PathBuf)> {
-    let message: serde_json::Value = serde_json::from_str(line).ok()?;
-    let name = message.pointer("/target/name")?.as_str()?;
-    Some((name.into(), message.get("executable")?.as_str()?.into()))
+    match serde_json::from_str(line).ok()? {
+        Message::CompilerArtifact(artifact) => Some((artifact.target.name, artifact.executable?.into())),
+        _ => None,
+    }
 }
 
 #[cfg(test)]
@@ -63,9 +72,16 @@ mod tests {
 
     #[test]
     fn finds_binaries_among_cargos_messages() {
-        let line = r#"{"reason":"compiler-artifact","target":{"name":"api","kind":["bin"]},"executable":"/t/api"}"#;
-        assert_eq!(executable(line), Some(("api".into(), "/t/api".into())));
-        assert_eq!(executable(r#"{"reason":"compiler-artifact","target":{"name":"api"},"executable":null}"#), None);
+        let line = |executable: &str| {
+            format!(
+                r#"{{"reason":"compiler-artifact","package_id":"api 0.1.0","manifest_path":"/w/api/Cargo.toml","target":
+                {{"kind":["bin"],"crate_types":["bin"],"name":"api","src_path":"/w/api/src/main.rs","edition":"2024"}},
+                "profile":{{"opt_level":"3","debug_assertions":false,"overflow_checks":false,"test":false}},
+                "features":[],"filenames":[],"executable":{executable},"fresh":true}}"#
+            )
+        };
+        assert_eq!(executable(&line("\"/t/api\"")), Some(("api".into(), "/t/api".into())));
+        assert_eq!(executable(&line("null")), None);
         assert_eq!(executable("   Compiling api v0.1.0"), None);
     }
 }

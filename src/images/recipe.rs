@@ -8,9 +8,9 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use include_dir::{Dir, include_dir};
-use sha2::{Digest, Sha256};
 
 use super::ImageError;
+use super::content::{Content, files};
 use crate::exec::Cmd;
 use crate::report::Step;
 use crate::setup::Host;
@@ -24,8 +24,8 @@ pub(super) struct Recipe {
     /// Names the image: `localhost/kind-harness/NAME`.
     name: String,
     folder: PathBuf,
-    /// Hash of the folder's content.
-    content: Sha256,
+    /// What is in the folder.
+    content: Content,
 }
 
 impl Recipe {
@@ -33,15 +33,10 @@ impl Recipe {
     pub(super) fn read(folder: &Path) -> Result<Recipe, ImageError> {
         let unreadable = |source| ImageError::Recipe { folder: folder.display().to_string(), source };
         let name = folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        let mut files = Vec::new();
-        list(folder, &mut files).map_err(unreadable)?;
-        files.sort();
-        let mut content = Sha256::new();
+        let files = files(folder, &[]).map_err(unreadable)?;
+        let mut content = Content::default();
         for path in &files {
-            let bytes = fs_err::read(path).map_err(unreadable)?;
-            let executable = fs_err::metadata(path).map_err(unreadable)?.permissions().mode() & 0o111 != 0;
-            add(&mut content, path.strip_prefix(folder).unwrap_or(path), &[executable.into()]);
-            add(&mut content, Path::new(""), &bytes);
+            content.add_file(path.strip_prefix(folder).unwrap_or(path), path).map_err(unreadable)?;
         }
         if files.is_empty() {
             return Err(unreadable(std::io::Error::other("the folder holds no files")));
@@ -55,14 +50,14 @@ impl Recipe {
         let embedded = OWN.get_dir(name);
         let unreadable = |source| ImageError::Recipe { folder: format!("images/{name}"), source };
         let embedded = embedded.ok_or_else(|| unreadable(missing()))?;
-        let mut content = Sha256::new();
+        let mut content = Content::default();
         let mut files = Vec::new();
         list_embedded(embedded, &mut files);
         for (path, bytes) in &files {
-            add(&mut content, path, &[is_script(bytes).into()]);
-            add(&mut content, Path::new(""), bytes);
+            content.add(path, &[is_script(bytes).into()]);
+            content.add("", bytes);
         }
-        let folder = cache.join("recipes").join(tag_of(content.clone())).join(name);
+        let folder = cache.join("recipes").join(content.clone().tag()).join(name);
         for (path, bytes) in files {
             let path = folder.join(path.strip_prefix(name).unwrap_or(path));
             if fs_err::read(&path).is_ok_and(|there| there == bytes) {
@@ -92,9 +87,9 @@ impl Recipe {
     /// The reference of the image that it builds, given what it builds on and what else goes in.
     pub(super) fn reference(&self, host: &Host, base: Option<&str>, more: &[u8]) -> String {
         let mut content = self.content.clone();
-        add(&mut content, Path::new("BASE"), base.unwrap_or_default().as_bytes());
-        add(&mut content, Path::new("MORE"), more);
-        host.engine.local_reference(&self.name, &tag_of(content))
+        content.add("BASE", base.unwrap_or_default().as_bytes());
+        content.add("MORE", more);
+        host.engine.local_reference(&self.name, &content.tag())
     }
 
     /// The recipe under another name: one recipe can serve many images.
@@ -140,18 +135,6 @@ impl Recipe {
     }
 }
 
-fn list(folder: &Path, files: &mut Vec<PathBuf>) -> std::io::Result<()> {
-    for entry in fs_err::read_dir(folder)? {
-        let path = entry?.path();
-        if path.is_dir() {
-            list(&path, files)?;
-        } else {
-            files.push(path);
-        }
-    }
-    Ok(())
-}
-
 fn list_embedded(folder: &'static Dir<'static>, files: &mut Vec<(&'static Path, &'static [u8])>) {
     files.extend(folder.files().map(|file| (file.path(), file.contents())));
     for inner in folder.dirs() {
@@ -162,18 +145,6 @@ fn list_embedded(folder: &'static Dir<'static>, files: &mut Vec<(&'static Path, 
 
 fn is_script(bytes: &[u8]) -> bool {
     bytes.starts_with(b"#!")
-}
-
-/// Lengths go in too, so that no two different folders look alike.
-fn add(hash: &mut Sha256, path: &Path, bytes: &[u8]) {
-    for part in [path.as_os_str().as_encoded_bytes(), bytes] {
-        hash.update((part.len() as u64).to_le_bytes());
-        hash.update(part);
-    }
-}
-
-fn tag_of(hash: Sha256) -> String {
-    hash.finalize().iter().take(6).map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[cfg(test)]

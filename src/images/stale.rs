@@ -1,0 +1,52 @@
+//! Images of ours that newer ones have replaced: some are kept for the other branches one works on, the rest would fill
+//! the disk.
+
+use super::ImageError;
+use crate::setup::Engine;
+
+/// Tags kept of each image, newest first.
+const KEPT: usize = 5;
+
+/// Removes the old tags of what `image` is the newest of. One that a container uses stays.
+///
+/// # Errors
+/// When the engine does not list its images.
+pub(super) async fn remove(engine: &Engine, image: &str) -> Result<(), ImageError> {
+    let list = engine.command(["images", "--format", "{{.Repository}}:{{.Tag}}"]).output().await;
+    for stale in stale(&list.map_err(ImageError::List)?, image) {
+        // Refused while it is in use, or while another run removes it.
+        let _ = engine.command(["rmi", &stale]).output().await;
+    }
+    Ok(())
+}
+
+/// Which of `listed`, newest first as every engine lists them, are older tags of `image` than those to keep.
+fn stale(listed: &str, image: &str) -> Vec<String> {
+    let Some((name, _)) = image.rsplit_once(':') else { return Vec::new() };
+    let tags = listed.lines().filter(|line| line.rsplit_once(':').is_some_and(|(n, tag)| n == name && is_ours(tag)));
+    tags.filter(|line| *line != image).skip(KEPT - 1).map(str::to_owned).collect()
+}
+
+/// Whether it is a hash of ours; tags that somebody gave by hand are that person's.
+fn is_ours(tag: &str) -> bool {
+    tag.len() == 12 && tag.bytes().all(|byte| byte.is_ascii_hexdigit())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::stale;
+
+    #[test]
+    fn the_newest_stay_and_so_do_other_peoples() {
+        let tag = |name: &str, number: usize| format!("localhost/kind-harness/{name}:{number:012x}");
+        let mut listed: Vec<String> = (1..=7).rev().map(|number| tag("api", number)).collect();
+        listed.extend([tag("base", 1), "localhost/kind-harness/api:dev".into(), "docker.io/library/api:1".into()]);
+        assert_eq!(stale(&listed.join("\n"), &tag("api", 7)), [tag("api", 2), tag("api", 1)]);
+        assert_eq!(stale(&listed.join("\n"), &tag("base", 1)), Vec::<String>::new());
+        assert_eq!(
+            stale(&listed.join("\n"), &tag("api", 1)),
+            [tag("api", 3), tag("api", 2)],
+            "never the one just made"
+        );
+    }
+}
