@@ -225,7 +225,11 @@ impl Session {
             self.undo.guard(Reaper::start(&host.engine, name, records.folder()).map_err(failed)?);
         }
         let wanted = Wanted { name, plan: &self.plan, image: image.as_deref(), records, nodes_up, step: &step };
-        let record = provider.create(wanted).await?;
+        let record = tokio::select! {
+            record = provider.create(wanted) => record?,
+            // Nobody needs to see a cluster boot in which a component will be missing.
+            error = builds.failure() => return Err(error.into()),
+        };
         records.write(&record)?;
         let cluster = Cluster::attach(record, records.kubeconfig()).await?;
         step.done();

@@ -4,8 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use futures::FutureExt;
 use futures::future::{BoxFuture, Shared};
+use futures::stream::FuturesUnordered;
+use futures::{FutureExt, StreamExt};
 use sha2::{Digest, Sha256};
 use tokio::sync::Semaphore;
 use tokio_util::task::AbortOnDropHandle;
@@ -94,6 +95,17 @@ impl ImageBuilds {
         let each =
             self.components.iter().map(|(name, images)| images.clone().map(|images| Ok((name.clone(), images?))));
         futures::future::join_all(each).await.into_iter().collect()
+    }
+
+    /// The first component's image that fails, as soon as it does; never resolves while none does.
+    pub async fn failure(&self) -> Arc<ImageError> {
+        let mut open: FuturesUnordered<_> = self.components.values().cloned().collect();
+        while let Some(images) = open.next().await {
+            if let Err(error) = images {
+                return error;
+            }
+        }
+        std::future::pending().await
     }
 }
 

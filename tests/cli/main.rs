@@ -5,5 +5,6 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot prepare its host has failed")]
 
 mod bad_days;
+mod registry;
 mod support;
 mod usage;

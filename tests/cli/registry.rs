@@ -1,0 +1,53 @@
+//! Where a container registry can be reached: what is asked of kind and the engine, by name.
+
+use std::time::{Duration, Instant};
+
+use crate::support::Host;
+
+/// kind up to the moment at which nodes take images; then it waits for one and gives up.
+const KIND: &str = r#"#!/bin/sh
+echo "kind $*" >> "$CALLS"
+[ "$1" != version ] || { echo "kind v0.33.0 x y"; exit; }
+echo "1f2e t-control-plane Up 1 second" > "$NODES"
+echo " ✓ Preparing nodes 📦"
+tries=0
+until grep -q " images import -" "$CALLS" || [ $tries -gt 200 ]; do sleep 0.05; tries=$((tries + 1)); done
+exit 1
+"#;
+
+/// What a component's manifests name is pulled unless it is there, and goes into the node under that same name; the node
+/// image is kind's own.
+#[test]
+fn images_are_pulled_and_loaded_under_their_own_names() {
+    let host = Host::ready();
+    let suite = std::fs::read_to_string(host.path("suite/e2e.yaml")).unwrap();
+    let images = "    images: [{name: 'registry.example/team/app:1.2'}, {name: 'docker.io/library/redis:7'}]\n";
+    host.write("suite/e2e.yaml", &format!("{suite}{images}"));
+    host.write("images", "docker.io/library/redis:7\n");
+    host.program("kind", KIND);
+    host.run(&["up", "--name", "t"]).failed_with(5, &["creating cluster t failed"]);
+    let calls = host.calls();
+    assert!(calls.contains("podman pull registry.example/team/app:1.2"), "{calls}");
+    assert!(!calls.contains("podman pull docker.io/library/redis:7"), "it is there: {calls}");
+    let saved = calls.lines().find(|line| line.contains("podman save")).unwrap_or_else(|| panic!("{calls}"));
+    assert!(saved.contains("docker.io/library/redis:7") && saved.contains("registry.example/team/app:1.2"), "{saved}");
+    assert!(calls.contains("podman exec -i t-control-plane ctr --namespace=k8s.io images import -"), "{calls}");
+    let create = calls.lines().find(|line| line.contains("kind create")).unwrap_or_else(|| panic!("{calls}"));
+    assert!(!create.contains("--image"), "{create}");
+    assert!(!calls.contains("podman build"), "{calls}");
+}
+
+#[test]
+fn an_image_that_cannot_be_pulled_is_named_with_the_engines_words() {
+    let host = Host::ready();
+    let suite = std::fs::read_to_string(host.path("suite/e2e.yaml")).unwrap();
+    host.write("suite/e2e.yaml", &format!("{suite}    images: [{{name: 'registry.example/team/app:1.2'}}]\n"));
+    host.program("kind", "#!/bin/sh\n[ $1 != version ] || { echo 'kind v0.33.0 x y'; exit; }\nsleep 60\n");
+    host.program("podman", "#!/bin/sh\n[ \"$1\" != pull ] || { echo 'manifest unknown' >&2; exit 125; }\n");
+    let began = Instant::now();
+    let ended = host.run(&["up", "--name", "t"]);
+    assert!(began.elapsed() < Duration::from_secs(30), "it waited for a cluster that was of no use any more");
+    ended
+        .failed_with(4, &["pulling registry.example/team/app:1.2 failed", "--images packages", "  | manifest unknown"]);
+    assert!(host.left_behind().is_empty(), "{:?}", host.left_behind());
+}
