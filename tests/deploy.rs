@@ -1,0 +1,152 @@
+//! What becomes of a manifest that the API server does not simply take, against a server in memory.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot prepare its server has failed")]
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex};
+
+use http::{Request, Response};
+use kind_harness::deploy::Applier;
+use kind_harness::manifests;
+use kind_harness::report::{EventKind, Events};
+use kube::Client;
+use kube::client::Body;
+use rstest::rstest;
+use serde_json::{Value, json};
+
+/// Serves one kind, ConfigMap, and answers requests to apply with what the test has put in line.
+#[derive(Clone, Default)]
+struct Server(Arc<Mutex<State>>);
+
+#[derive(Default)]
+struct State {
+    answers: VecDeque<Value>,
+    applies: Vec<String>,
+}
+
+impl Server {
+    fn answering(answers: impl IntoIterator<Item = Value>) -> Server {
+        Server(Arc::new(Mutex::new(State { answers: answers.into_iter().collect(), applies: Vec::new() })))
+    }
+
+    fn client(&self) -> Client {
+        let server = self.clone();
+        let service = tower::service_fn(move |request: Request<Body>| {
+            let answer = server.answer(&request);
+            async move {
+                let status = u16::try_from(answer["code"].as_u64().unwrap_or(200)).unwrap();
+                let body = Body::from(answer.to_string().into_bytes());
+                Ok::<_, std::convert::Infallible>(Response::builder().status(status).body(body).unwrap())
+            }
+        });
+        Client::new(service, "shop")
+    }
+
+    fn answer(&self, request: &Request<Body>) -> Value {
+        match request.uri().path() {
+            "/api/v1" => json!({
+                "kind": "APIResourceList", "groupVersion": "v1", "resources":
+                    [{"name": "configmaps", "singularName": "configmap", "namespaced": true, "kind": "ConfigMap", "verbs": []}],
+            }),
+            path if path.contains("/configmaps/") => {
+                let mut state = self.0.lock().unwrap();
+                state.applies.push(request.uri().query().unwrap_or_default().into());
+                state.answers.pop_front().unwrap_or_else(|| panic!("it was asked once more than expected"))
+            }
+            path => failure(404, &format!("the server could not find the requested resource: {path}")),
+        }
+    }
+
+    fn applies(&self) -> Vec<String> {
+        self.0.lock().unwrap().applies.clone()
+    }
+}
+
+fn failure(code: u16, message: &str) -> Value {
+    json!({"kind": "Status", "apiVersion": "v1", "status": "Failure", "reason": "x", "message": message, "code": code})
+}
+
+fn taken() -> Value {
+    json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "app", "namespace": "shop", "uid": "u1", "generation": 3}})
+}
+
+/// Applies the one object of `yaml`, and tells how that ended and what was said meanwhile.
+async fn apply(server: &Server, yaml: &str) -> (Result<String, String>, Vec<String>) {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("app.yaml"), yaml).unwrap();
+    let manifest = manifests::load(folder.path(), &["app.yaml".into()]).unwrap().remove(0);
+    let (events, mut said) = Events::channel();
+    let applied = Applier::new(server.client(), "shop").apply(&manifest, &events).await;
+    drop(events);
+    let mut warnings = Vec::new();
+    while let Some(event) = said.recv().await {
+        if let EventKind::Warning(text) = event.kind {
+            warnings.push(text);
+        }
+    }
+    let applied = applied.map(|applied| format!("{} {}", applied.uid, applied.generation));
+    (applied.map_err(|error| error.to_string()), warnings)
+}
+
+const CONFIG_MAP: &str = "# A comment first.\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: app}\n";
+
+#[rstest]
+#[case::throttled(failure(429, "too many requests"))]
+#[case::a_server_that_starts(failure(503, "apiserver not ready"))]
+#[case::a_webhook_that_is_not_there_yet(failure(500, "failed calling webhook \"x\": connection refused"))]
+#[case::a_race_with_another_writer(failure(409, "the object has been modified"))]
+#[tokio::test(start_paused = true)]
+async fn what_passes_is_tried_again(#[case] first: Value) {
+    let server = Server::answering([first.clone(), first, taken()]);
+    assert_eq!(apply(&server, CONFIG_MAP).await, (Ok("u1 3".into()), vec![]));
+    assert_eq!(server.applies().len(), 3);
+}
+
+#[rstest]
+#[case::a_field_that_does_not_exist(
+    failure(400, "strict decoding error: unknown field data.b"),
+    "strict decoding error: unknown field data.b"
+)]
+#[case::not_allowed(failure(403, "configmaps is forbidden"), "configmaps is forbidden")]
+#[case::a_mistake_of_the_servers(failure(500, "an internal error"), "an internal error")]
+#[tokio::test(start_paused = true)]
+async fn a_refusal_is_final_and_names_the_line(#[case] answer: Value, #[case] words: &str) {
+    let server = Server::answering([answer]);
+    let (result, _) = apply(&server, CONFIG_MAP).await;
+    assert_eq!(result.unwrap_err(), format!("app.yaml:2: configmap/app was refused: {words}"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_goes_on_failing_is_given_up() {
+    let server = Server::answering(std::iter::repeat_n(failure(503, "apiserver not ready"), 7));
+    let (result, _) = apply(&server, CONFIG_MAP).await;
+    assert_eq!(result.unwrap_err(), "app.yaml:2: configmap/app was refused: apiserver not ready");
+    assert_eq!(server.applies().len(), 7);
+}
+
+#[rstest]
+#[case::of_a_group_that_is_not_there("shop.example/v1", "Basket")]
+#[case::of_a_group_that_is("v1", "ConfigMapp")]
+#[tokio::test(start_paused = true)]
+async fn a_kind_that_is_not_served_is_named(#[case] api_version: &str, #[case] kind: &str) {
+    let server = Server::default();
+    let yaml = format!("apiVersion: {api_version}\nkind: {kind}\nmetadata: {{name: app}}\n");
+    let (result, _) = apply(&server, &yaml).await;
+    let expected = format!(
+        "app.yaml:1: {}/app is of a kind that the cluster does not serve: {api_version} {kind}",
+        kind.to_lowercase()
+    );
+    assert_eq!(result.unwrap_err(), expected);
+}
+
+/// Somebody edited a field by hand: that is said, and the manifest wins.
+#[tokio::test(start_paused = true)]
+async fn a_field_that_another_owns_is_taken_back_and_that_is_said() {
+    let conflict = "Apply failed with 1 conflict: conflict with \"kubectl-edit\": .data.a";
+    let server = Server::answering([failure(409, conflict), taken()]);
+    let (result, warnings) = apply(&server, CONFIG_MAP).await;
+    assert_eq!(result.unwrap(), "u1 3");
+    assert_eq!(warnings, [format!("configmap/app: {conflict}; the manifest wins")]);
+    let forced: Vec<bool> = server.applies().iter().map(|query| query.contains("force=true")).collect();
+    assert_eq!(forced, [false, true]);
+}
