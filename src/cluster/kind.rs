@@ -185,7 +185,12 @@ pub(crate) fn reaper_script(folder: &Path, engine: EngineKind, name: &str) -> Ve
         r#"
         trap '' INT TERM HUP
         read -r word && [ "$word" = keep ] && exit 0
-        pkill -KILL -f "create cluster --name $2 "
+        # A kind that we started may still be at it. With nothing but the shell and `tr`: not every host has pkill.
+        for process in /proc/[0-9]*; do
+            case $(tr '\0' ' ' < "$process/cmdline") in
+                *"create cluster --name $2 "*) kill -KILL "${{process#/proc/}}" ;;
+            esac
+        done
         nodes=$("$1" ps -a --filter "label={LABEL}=$2" --format '{{{{.Names}}}}')
         # kind itself removes the nodes of a cluster that it could not create, but not their volumes.
         for node in ${{nodes:-$2-control-plane}}; do

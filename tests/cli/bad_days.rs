@@ -92,7 +92,7 @@ fn a_recipe_that_fails_shows_its_last_lines() {
 /// Runs `up` with a kind that takes for ever, and sends `signal` once it is at it.
 fn interrupt(host: &Host, signal: Signal) -> Ended {
     let kind = "#!/bin/sh\n[ $1 != version ] || { echo 'kind v0.33.0 x y'; exit; }\n\
-                echo '1f2e t-control-plane Up 1 second' > $NODES; touch $CALLS.creating; sleep 60\n";
+                echo '1f2e t-control-plane Up 1 second' > $NODES; echo $$ > $CALLS.creating; sleep 60\n";
     host.program("kind", kind);
     let running = host.command(&["up", "--name", "t"]).start().unwrap();
     host.eventually("kind is called", || host.path("calls.creating").exists());
@@ -123,4 +123,8 @@ fn after_sigkill_the_reaper_removes_the_cluster() {
         host.calls().contains("podman network rm") && host.left_behind().is_empty()
     });
     assert!(host.calls().contains("podman rm -f -v"), "{}", host.calls());
+    // Of a process that ended and that nobody has asked about yet, the command line is empty.
+    let kind = std::fs::read_to_string(host.path("calls.creating")).unwrap();
+    let command = std::fs::read(format!("/proc/{}/cmdline", kind.trim())).unwrap_or_default();
+    assert!(command.is_empty(), "kind still runs: {}", String::from_utf8_lossy(&command));
 }
