@@ -54,7 +54,8 @@ impl Host {
         for folder in ["bin", "home", "suite"] {
             std::fs::create_dir(host.path(folder)).unwrap();
         }
-        for tool in ["sh", "bash", "cat", "basename", "dirname", "sleep", "tar", "rm", "mktemp", "touch", "tr", "grep"]
+        for tool in
+            ["sh", "bash", "cat", "basename", "dirname", "sleep", "tar", "rm", "mktemp", "mkdir", "touch", "tr", "grep"]
         {
             let found =
                 ["/bin", "/usr/bin"].iter().map(|folder| Path::new(folder).join(tool)).find(|path| path.exists());
