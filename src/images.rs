@@ -15,7 +15,7 @@ mod stale;
 
 use thiserror::Error;
 
-pub use builds::{ComponentImages, ImageBuilds};
+pub use builds::{ComponentImages, ImageBuilds, build};
 pub use load::{Loads, Nodes, NodesUp};
 pub use source::{Choice, decide};
 

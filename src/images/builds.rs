@@ -1,7 +1,7 @@
 //! Every image of a run, built or pulled in the background, each at most once.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use futures::future::{BoxFuture, Shared};
@@ -34,12 +34,7 @@ impl ImageBuilds {
     /// Starts whatever has to be built or pulled, and returns at once. With `node`, the node image too.
     #[must_use]
     pub fn begin(host: &Host, plan: &Plan, source: ImageSource, node: bool, events: &Events) -> ImageBuilds {
-        let shop = Arc::new(Workshop {
-            host: host.clone(),
-            source,
-            events: events.clone(),
-            benches: Semaphore::new(std::thread::available_parallelism().map_or(2, usize::from)),
-        });
+        let shop = Arc::new(Workshop::new(host, source, events));
         let present = task(list_images(host.clone()));
         let base = task(shop.clone().base(present.clone()));
         let packages: Vec<String> = packages(&plan.suite().components).into_iter().collect();
@@ -109,6 +104,18 @@ impl ImageBuilds {
     }
 }
 
+/// Builds the image of the recipe in `folder`, and the base image should it need it, unless they exist; returns its
+/// reference.
+///
+/// # Errors
+/// When the recipe cannot be read, or one of the two cannot be built.
+pub async fn build(host: &Host, folder: &Path, events: &Events) -> Result<String, Arc<ImageError>> {
+    let shop = Arc::new(Workshop::new(host, ImageSource::Packages, events));
+    let present = task(list_images(host.clone()));
+    let base = task(shop.clone().base(present.clone()));
+    shop.make(Recipe::read(folder)?, Some(base), present, None).await
+}
+
 fn packages(components: &[Component]) -> BTreeSet<String> {
     components.iter().flat_map(|component| &component.images).filter_map(|image| image.cargo.clone()).collect()
 }
@@ -138,6 +145,11 @@ struct Workshop {
 }
 
 impl Workshop {
+    fn new(host: &Host, source: ImageSource, events: &Events) -> Workshop {
+        let benches = Semaphore::new(std::thread::available_parallelism().map_or(2, usize::from));
+        Workshop { host: host.clone(), source, events: events.clone(), benches }
+    }
+
     /// The image that recipes build on.
     async fn base(self: Arc<Self>, present: Present) -> Result<Option<String>, Arc<ImageError>> {
         if self.source != ImageSource::Packages {
