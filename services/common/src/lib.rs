@@ -5,6 +5,8 @@
 //! readiness what it still waits for. Dependencies are kept with [`retry::keep_checking`], which never gives up.
 
 pub mod config;
+#[cfg(feature = "postgres")]
+pub mod database;
 pub mod fields;
 pub mod http;
 pub mod metrics;
