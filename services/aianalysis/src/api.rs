@@ -18,14 +18,14 @@ use kube::CustomResourceExt;
 /// Keeps an object until the controller has seen that it is being deleted.
 pub const FINALIZER: &str = "kubernaut.ai/finalizer";
 
-/// The CustomResourceDefinition as YAML, as `manifests/aianalysis/crd.yaml` has it.
+/// The CustomResourceDefinition as YAML, as `manifests/aianalysis/base/crd.yaml` has it.
 ///
 /// # Errors
 /// When the types cannot be put into YAML, which would be a mistake in them.
 pub fn crd_yaml() -> Result<String> {
     let definition = serde_json::to_value(AIAnalysis::crd())?;
     let yaml = serde_saphyr::to_string(&definition)?;
-    Ok(format!("# Generated: cargo run -p aianalysis -- crd > manifests/aianalysis/crd.yaml\n{yaml}"))
+    Ok(format!("# Generated: cargo run -p aianalysis -- crd > manifests/aianalysis/base/crd.yaml\n{yaml}"))
 }
 
 #[cfg(test)]
@@ -34,7 +34,7 @@ mod tests {
 
     #[test]
     fn the_manifest_is_what_the_types_say() {
-        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../manifests/aianalysis/crd.yaml");
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../manifests/aianalysis/base/crd.yaml");
         let manifest = std::fs::read_to_string(path).unwrap_or_default();
         let said = crd_yaml().unwrap();
         assert!(manifest == said, "{path} is not what the types say; its first line tells how to generate it");

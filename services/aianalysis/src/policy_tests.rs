@@ -5,7 +5,7 @@ use crate::samples::{analysis, analysis_json, answer};
 
 /// The policy that is deployed, from its manifest.
 fn deployed() -> Policy {
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../manifests/aianalysis/policies.yaml");
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../manifests/aianalysis/base/policies.yaml");
     let manifest: serde_json::Value = serde_saphyr::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
     let policy = Policy::default();
     policy.load(&serde_json::from_value(manifest["data"].clone()).unwrap()).unwrap();

@@ -87,7 +87,7 @@ async fn a_database_that_is_away_is_503() {
 
 #[test]
 fn the_deployed_configuration_is_valid() {
-    let manifest = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../manifests/data-storage/configmap.yaml");
+    let manifest = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../manifests/data-storage/base/configmap.yaml");
     let text = std::fs::read_to_string(manifest).unwrap();
     let (_, config) = text.split_once("config.yaml: |\n").unwrap();
     let folder = tempfile::tempdir().unwrap();

@@ -64,7 +64,7 @@ mod tests {
 
     #[test]
     fn the_deployed_configuration_is_valid() {
-        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../manifests/holmesgpt-api/configmap.yaml");
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../manifests/holmesgpt-api/base/configmap.yaml");
         let manifest: Value = serde_saphyr::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
         let config: Config = serde_saphyr::from_str(manifest["data"]["config.yaml"].as_str().unwrap()).unwrap();
         assert_eq!((config.llm, config.database.schema.as_str()), (LlmKind::Mock, "holmesgpt"));
