@@ -17,6 +17,8 @@ pub mod readiness;
 pub mod retry;
 pub mod shutdown;
 pub mod telemetry;
+#[cfg(feature = "testing")]
+pub mod testing;
 
 pub use problem::Problem;
 pub use readiness::{Check, Readiness};
