@@ -1,8 +1,8 @@
 //! A language model behind any endpoint that speaks OpenAI's chat completions.
 //!
-//! The model is told the question ([`prompt`]) and must answer with a JSON object. What it says is checked field by field
-//! ([`reading`]) and, when it cannot be used, the model is told why and asked again. After [`ATTEMPTS`] unusable answers
-//! the finding is that a person must look. The network's troubles are [`endpoint`]'s business.
+//! The model is told the question (`prompt`) and must answer with a JSON object. What it says is checked field by field
+//! (`reading`) and, when it cannot be used, the model is told why and asked again. After [`ATTEMPTS`] unusable answers
+//! the finding is that a person must look. The network's troubles are `endpoint`'s business.
 
 mod config;
 mod endpoint;
