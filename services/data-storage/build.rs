@@ -1,11 +1,12 @@
-//! Tells cargo about the migrations, and the tests whether this host has a PostgreSQL that they may start.
+//! Tells cargo about the migrations, and the tests which servers they may start on this host.
+
+include!("../common/postgresql_on_host.rs");
 
 fn main() {
     println!("cargo::rerun-if-changed=migrations");
-    println!("cargo::rerun-if-changed=/usr/lib/postgresql");
-    println!("cargo::rustc-check-cfg=cfg(postgresql_on_host)");
-    let versions = std::fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
-    if versions.into_iter().any(|version| version.path().join("bin/initdb").exists()) {
-        println!("cargo::rustc-cfg=postgresql_on_host");
+    look_for_postgresql();
+    println!("cargo::rustc-check-cfg=cfg(redis_on_host)");
+    if on_path("redis-server") || container_engine_on_path() {
+        println!("cargo::rustc-cfg=redis_on_host");
     }
 }
