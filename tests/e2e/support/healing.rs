@@ -63,8 +63,10 @@ impl Spec {
         let of_kind = |manifest: &Manifest| {
             manifest.object.types.as_ref().is_some_and(|types| kinds.contains(&types.kind.as_str()))
         };
-        let mut manifests: Vec<_> =
-            manifests::load(plan.root(), &component.manifests)?.into_iter().filter(of_kind).collect();
+        let mut manifests: Vec<_> = manifests::load(plan.root(), &plan.suite().overlay, &component.manifests)?
+            .into_iter()
+            .filter(of_kind)
+            .collect();
         for manifest in &mut manifests {
             manifests::images(&mut manifest.object, &deployment.images[&component.name]);
             manifests::label(&mut manifest.object, &component.name);
