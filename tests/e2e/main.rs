@@ -9,6 +9,7 @@ mod environment;
 mod errors;
 mod full_flow;
 mod health;
+mod manifests;
 mod metrics;
 mod order;
 mod recovery;
