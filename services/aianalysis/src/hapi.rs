@@ -90,8 +90,7 @@ impl Hapi {
         let status = response.status();
         let body = body(response).await?;
         if status != StatusCode::OK {
-            let detail = String::from_utf8_lossy(&body).chars().take(300).collect();
-            return Err(CallError::Status { status: status.as_u16(), detail });
+            return Err(CallError::Status { status: status.as_u16(), detail: beginning(&body) });
         }
         Answer::parse(&body, object).map_err(CallError::Nonsense)
     }
@@ -103,6 +102,11 @@ impl Hapi {
     pub async fn is_ready(&self) -> Result<(), CallError> {
         ready(&self.client, &format!("{}/ready", self.url)).await
     }
+}
+
+/// How a text begins; without NUL, which no database takes.
+fn beginning(body: &[u8]) -> String {
+    String::from_utf8_lossy(body).chars().filter(|letter| *letter != '\0').take(300).collect()
 }
 
 async fn body(mut response: reqwest::Response) -> Result<Vec<u8>, CallError> {
@@ -126,8 +130,8 @@ pub async fn ready(client: &reqwest::Client, url: &str) -> Result<(), CallError>
     if status.is_success() {
         return Ok(());
     }
-    let detail = response.text().await.unwrap_or_default().chars().take(300).collect();
-    Err(CallError::Status { status: status.as_u16(), detail })
+    let body = response.bytes().await.unwrap_or_default();
+    Err(CallError::Status { status: status.as_u16(), detail: beginning(&body) })
 }
 
 /// The whole chain of causes: "error sending request" alone helps nobody.

@@ -61,13 +61,14 @@ async fn a_recovery_goes_to_the_recovery_endpoint() {
 #[tokio::test]
 async fn statuses_and_nonsense_are_told_apart() {
     let object = analysis("OOMKilled", "staging");
-    let broken = stand_in(|_| (StatusCode::INTERNAL_SERVER_ERROR, "x".repeat(5000)))
+    let broken = stand_in(|_| (StatusCode::INTERNAL_SERVER_ERROR, "x\0".repeat(5000)))
         .await
         .ask(&object, SECOND)
         .await
         .unwrap_err();
     assert_eq!((broken.status(), broken.is_final()), (Some(500), false));
     assert!(broken.to_string().len() < 400, "only the beginning is kept");
+    assert!(!broken.to_string().contains('\0'));
     let nonsense = stand_in(|_| "<html>").await.ask(&object, SECOND).await.unwrap_err();
     assert!(matches!(nonsense, CallError::Nonsense(_)) && !nonsense.is_final());
 }

@@ -6,6 +6,8 @@
 //! What is to be audited is written with the status that it tells of, and taken out when DataStorage has it. A controller
 //! that is killed at any moment leaves behind what the next one needs to go on: the phase, and what is still to be sent.
 
+mod settle;
+
 use std::{
     sync::Arc,
     time::{Duration, Instant},
@@ -20,8 +22,9 @@ use kube::{
 use serde_json::json;
 use tokio::time::timeout;
 
+use self::settle::{hand_over, next_look, notes, release, tidy};
 use crate::{
-    api::{AIAnalysis, AIAnalysisStatus, AuditNote, FINALIZER, Phase},
+    api::{AIAnalysis, AIAnalysisStatus, FINALIZER, Phase},
     audit::{Audit, Handover},
     flow::{self, Event, Task},
     hapi::Hapi,
@@ -29,13 +32,6 @@ use crate::{
     policy::{self, Decision, Policy},
     trail,
 };
-
-/// How soon it is looked whether DataStorage has what an object keeps for it: a little later than what waits is sent.
-const LOOK_SOON: Duration = Duration::from_millis(1200);
-/// The longest pause between two such looks.
-const LOOK_LATE: Duration = Duration::from_secs(30);
-/// How long an object that is being deleted is kept for what it has to tell while DataStorage is away.
-const HOLD: Duration = Duration::from_secs(30);
 
 /// What a reconciliation needs.
 pub struct Context {
@@ -231,70 +227,6 @@ fn tell(object: &AIAnalysis, old: Option<Phase>, context: &Context) {
     if is_over(object) {
         context.metrics.ended(status, &object.spec.analysis_request.signal_context.signal_type);
     }
-}
-
-fn notes(object: &AIAnalysis) -> &[AuditNote] {
-    object.status.as_ref().map_or(&[], |status| &status.pending_audit_events)
-}
-
-fn hand_over(object: &AIAnalysis, context: &Context) -> Handover {
-    context.audit.hand_over(object, notes(object))
-}
-
-/// The analysis has ended: what DataStorage has is taken out of its status.
-async fn tidy(api: &Api<AIAnalysis>, object: AIAnalysis, context: &Context) -> Result<Action, Error> {
-    let notes = notes(&object);
-    if notes.is_empty() {
-        return Ok(Action::await_change());
-    }
-    if hand_over(&object, context) != Handover::Settled {
-        return Ok(Action::requeue(next_look(&object)));
-    }
-    let mut status = object.status.clone().unwrap_or_default();
-    status.pending_audit_events.clear();
-    match write(api, &object, status).await {
-        // Deleted in the meantime, and with it what it kept.
-        Err(Error::Kubernetes(kube::Error::Api(refusal))) if refusal.code == 404 => {}
-        result => {
-            result?;
-        }
-    }
-    context.audit.forget(notes);
-    Ok(Action::await_change())
-}
-
-/// Soon for an analysis that has just ended, later and later while DataStorage stays away.
-fn next_look(object: &AIAnalysis) -> Duration {
-    let completed = object.status.as_ref().and_then(|status| status.completed_at.as_ref());
-    let age = completed.and_then(|at| Duration::try_from(Timestamp::now().duration_since(at.0)).ok());
-    (age.unwrap_or_default() / 4).clamp(LOOK_SOON, LOOK_LATE)
-}
-
-/// The object is being deleted: it is let go when DataStorage has what it had to tell, or has been away for too long.
-async fn release(api: &Api<AIAnalysis>, mut object: AIAnalysis, context: &Context) -> Result<Action, Error> {
-    if !has_finalizer(&object) {
-        return Ok(Action::await_change());
-    }
-    let now = Timestamp::now();
-    if !is_over(&object) {
-        let mut status = object.status.clone().unwrap_or_default();
-        if trail::note_deleted(&object, &mut status, now) {
-            object = write(api, &object, status).await?;
-        }
-    }
-    let since = object.metadata.deletion_timestamp.as_ref().map_or(now, |at| at.0);
-    let waited = Duration::try_from(now.duration_since(since)).unwrap_or_default();
-    if hand_over(&object, context) != Handover::Settled && waited < HOLD {
-        return Ok(Action::requeue(LOOK_SOON));
-    }
-    match set_finalizers(api, &object, false).await {
-        Err(Error::Kubernetes(kube::Error::Api(refusal))) if refusal.code == 404 => {}
-        result => {
-            result?;
-        }
-    }
-    context.audit.forget(notes(&object));
-    Ok(Action::await_change())
 }
 
 async fn set_finalizers(api: &Api<AIAnalysis>, object: &AIAnalysis, keep: bool) -> Result<AIAnalysis, Error> {

@@ -1,6 +1,6 @@
 use axum::http::StatusCode;
 
-use super::*;
+use super::{settle::LOOK_SOON, *};
 use crate::{
     api::SubReason,
     samples::{analysis, answer_json, changed},
