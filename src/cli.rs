@@ -4,6 +4,7 @@ mod exit;
 mod inspect;
 mod lifecycle;
 mod logs;
+mod render;
 
 use std::io::IsTerminal;
 use std::path::PathBuf;
@@ -68,6 +69,11 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Print the objects that `up` would apply, with the overlay's patches in them; of Secrets only the keys
+    Render {
+        /// Only this component
+        component: Option<String>,
+    },
     /// Bring the environment up; does nothing when it is up and nothing changed
     Up {
         /// Do not ask before installing what the host lacks
@@ -119,6 +125,7 @@ impl Cli {
             Command::Setup { yes } => self.setup(*yes).await,
             Command::Doctor => self.doctor().await,
             Command::Plan { dot, json } => self.plan_command(*dot, *json),
+            Command::Render { component } => self.render(component.as_deref()),
             Command::Up { yes, keep, report } => self.up(*yes, *keep, report.as_deref()).await,
             Command::Status => self.status().await,
             Command::Down => self.down().await,
@@ -138,6 +145,17 @@ impl Cli {
             rendered: true,
         })?;
         Plan::new(loaded).map_err(|error| Failure::new(Exit::Usage, &error))
+    }
+
+    fn must_have(&self, plan: &Plan, component: Option<&str>) -> Result<(), Failure> {
+        match component {
+            Some(name) if plan.component(name).is_none() => {
+                let names = plan.components().map(|component| component.name.as_str()).collect::<Vec<_>>().join(", ");
+                let text = format!("the suite has no component {name}; it has {names}");
+                Err(Failure::told(Exit::Usage, text))
+            }
+            _ => Ok(()),
+        }
     }
 
     fn folders(&self) -> Result<Folders, Failure> {

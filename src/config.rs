@@ -65,7 +65,7 @@ fn parse(source: &Source, root: &Path, overrides: &Overrides) -> Result<Suite, V
     let tree = only_document(source).map_err(|problem| vec![*problem])?;
     let (suite, mut problems) = yaml::decode::<Suite>(source, &tree);
     if let Some(suite) = &suite {
-        problems.extend(check::all(suite, &tree, source, root));
+        problems.extend(check::all(suite, overrides.overlay.as_deref(), &tree, source, root));
     }
     problems.extend(overrides.name.as_deref().and_then(|name| check::overriding_name(source, name)));
     match suite {
@@ -98,6 +98,7 @@ impl Overrides {
         }
         suite.images = self.images.unwrap_or(suite.images);
         suite.strategy = self.strategy.unwrap_or(suite.strategy);
+        suite.overlay = self.overlay.clone().unwrap_or(suite.overlay);
         suite.deadline = self.deadline.unwrap_or(suite.deadline);
         if self.auto_ports {
             let ports = suite.components.iter_mut().flat_map(|component| &mut component.ports);

@@ -1,9 +1,11 @@
 //! Manifests: parse, render, apply.
 
+mod overlay;
 mod parse;
 mod render;
 
 pub use parse::{Manifest, ManifestError, ManifestSource, load, load_all};
 pub use render::{COMPONENT_LABEL, MANAGED_BY, MANAGED_BY_LABEL, images, label, order};
 
-pub(crate) use parse::files;
+pub(crate) use overlay::{Layout, instead, layout, overlays};
+pub(crate) use parse::{files, plain_files};

@@ -157,7 +157,7 @@ impl Session {
     }
 
     fn parcels(&self) -> Result<Vec<Vec<Parcel>>, UpError> {
-        let all = manifests::load_all(self.plan.root(), self.plan.components())?;
+        let all = manifests::load_all(self.plan.root(), &self.plan.suite().overlay, self.plan.components())?;
         let mut by_name: BTreeMap<&str, Parcel> = BTreeMap::new();
         for (component, mut manifests) in self.plan.components().zip(all) {
             manifests::order(&mut manifests);

@@ -11,7 +11,7 @@ mod node;
 mod source;
 
 pub(crate) use de::decode;
-pub(crate) use node::{Node, Value};
+pub(crate) use node::{Key, Node, Value};
 pub(crate) use source::{Source, Span, reason};
 
 use serde_saphyr::Spanned;

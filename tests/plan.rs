@@ -32,6 +32,7 @@ fn loaded(strategy: Strategy, components: Vec<Component>) -> Loaded {
             namespace: "shop".into(),
             images: ImageSource::Auto,
             strategy,
+            overlay: "dev".into(),
             deadline: Duration::from_secs(90),
             components,
         },
@@ -126,6 +127,7 @@ suite      shop
 cluster    shop-e7c7ea0b (kind)
 namespace  shop
 images     auto
+overlay    dev
 strategy   waves, 2 of them, each awaited
 deadline   1m 30s
 
@@ -177,6 +179,7 @@ fn json_has_the_suite_and_the_order() {
     let json = printed().to_json();
     assert_eq!(json["suite"], "shop");
     assert_eq!(json["strategy"], "waves");
+    assert_eq!(json["overlay"], "dev");
     assert_eq!(json["deadline"], "1m 30s");
     assert_eq!(json["cluster"]["name"], printed().cluster_name());
     assert_eq!(json["waves"], serde_json::json!([["db", "cache"], ["app"]]));
@@ -218,11 +221,47 @@ fn the_digest_changes_with_what_the_environment_is_made_of() {
 }
 
 #[test]
+fn the_digest_changes_with_the_overlay_and_its_files_only() {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |path: &str, text: &str| {
+        let path = folder.path().join("manifests/a").join(path);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, text).unwrap();
+    };
+    let kustomization = |resources: &str| {
+        format!("apiVersion: kustomize.config.k8s.io/v1beta1\nkind: Kustomization\nresources: [{resources}]\n")
+    };
+    write("base/kustomization.yaml", &kustomization("one.yaml"));
+    write("base/one.yaml", "one");
+    write("overlays/dev/kustomization.yaml", &kustomization("../../base"));
+    write("overlays/prod/kustomization.yaml", &kustomization("../../base, two.yaml"));
+    write("overlays/prod/two.yaml", "two");
+    let digest = |overlay: &str| {
+        let mut loaded = loaded(Strategy::Parallel, vec![component("a", &[])]);
+        loaded.root = folder.path().to_owned();
+        loaded.suite.overlay = overlay.into();
+        Plan::new(loaded).unwrap().digest()
+    };
+    let both = || (digest("dev").unwrap(), digest("prod").unwrap());
+    let first = both();
+    assert_ne!(first.0, first.1);
+    write("overlays/prod/two.yaml", "2");
+    let second = both();
+    assert_eq!(first.0, second.0, "dev does not read it");
+    assert_ne!(first.1, second.1);
+    write("base/one.yaml", "1");
+    let third = both();
+    assert!(second.0 != third.0 && second.1 != third.1, "both read the base");
+    assert!(digest("staging").is_err());
+}
+
+#[test]
 fn the_reference_suite_has_a_plan_and_its_manifests_can_be_read() {
     let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("e2e.yaml");
     let plan = Plan::new(config::load(&path, &Overrides::default()).unwrap_or_else(|error| panic!("{error}"))).unwrap();
     assert_eq!(names(&plan.waves()), "postgresql redis | data-storage holmesgpt-api | aianalysis");
-    let manifests = manifests::load_all(plan.root(), plan.components()).unwrap_or_else(|error| panic!("{error}"));
+    let manifests = manifests::load_all(plan.root(), &plan.suite().overlay, plan.components())
+        .unwrap_or_else(|error| panic!("{error}"));
     assert_eq!(manifests.len(), 5);
     assert!(manifests.iter().all(|component| !component.is_empty()));
     assert_eq!(plan.digest().unwrap().len(), 64);

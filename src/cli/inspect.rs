@@ -30,7 +30,7 @@ impl Cli {
     pub(super) fn plan_command(&self, dot: bool, json: bool) -> Result<Exit, Failure> {
         let plan = self.plan()?;
         // Manifests are part of what can be wrong before anything runs.
-        crate::manifests::load_all(plan.root(), plan.components()).map_err(UpError::from)?;
+        crate::manifests::load_all(plan.root(), &plan.suite().overlay, plan.components()).map_err(UpError::from)?;
         let text = match (dot, json || self.output == Output::Json) {
             (true, _) => plan.to_dot(),
             (false, true) => format!("{:#}", plan.to_json()),

@@ -3,6 +3,7 @@
 mod files;
 mod names;
 mod needs;
+mod overlays;
 mod ports;
 
 use std::collections::HashMap;
@@ -16,19 +17,27 @@ use crate::yaml::{Node, Source, Span};
 
 pub(super) use names::overriding_name;
 
-/// Every problem of a suite whose types are right.
-pub(super) fn all(suite: &Suite, tree: &Node, source: &Source, root: &Path) -> Vec<Diagnostic> {
-    let mut check = Checker { suite, tree, source, root, problems: Vec::new() };
+/// Every problem of a suite whose types are right. `overriding_overlay` is what was chosen instead of the file's.
+pub(super) fn all(
+    suite: &Suite,
+    overriding_overlay: Option<&str>,
+    tree: &Node,
+    source: &Source,
+    root: &Path,
+) -> Vec<Diagnostic> {
+    let mut check = Checker { suite, overriding_overlay, tree, source, root, problems: Vec::new() };
     check.names();
     check.provider();
     check.needs();
     check.ports();
     check.files();
+    check.overlays();
     check.problems
 }
 
 struct Checker<'a> {
     suite: &'a Suite,
+    overriding_overlay: Option<&'a str>,
     tree: &'a Node,
     source: &'a Source,
     root: &'a Path,

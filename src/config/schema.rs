@@ -25,6 +25,10 @@ pub struct Suite {
     /// In which order components are deployed: the default for `--strategy`.
     #[serde(default)]
     pub strategy: Strategy,
+    /// Which overlay of their manifests the components are deployed with, where they have overlays: the default for
+    /// `--overlay`.
+    #[serde(default = "default_overlay")]
+    pub overlay: String,
     /// How long all components together may take from applied to ready, such as `120s` or `2m`.
     #[serde(default = "default_deadline", with = "duration")]
     pub deadline: Duration,
@@ -98,7 +102,7 @@ pub struct Component {
     /// The images that its manifests name.
     #[serde(default)]
     pub images: Vec<ImageSpec>,
-    /// Manifest files, or folders of them, relative to `e2e.yaml`.
+    /// Manifest files, or folders of them, relative to `e2e.yaml`; see [`crate::manifests::load`].
     pub manifests: Vec<String>,
     /// Components that this one talks to. `waves` and `sequential` deploy them first; `parallel` does not need to.
     #[serde(default)]
@@ -207,6 +211,9 @@ pub struct Overrides {
     /// In which order components are deployed and awaited
     #[arg(long, env = "KIND_HARNESS_STRATEGY", global = true)]
     pub strategy: Option<Strategy>,
+    /// Which overlay of their manifests the components are deployed with
+    #[arg(long, env = "KIND_HARNESS_OVERLAY", value_name = "NAME", global = true)]
+    pub overlay: Option<String>,
     /// How long all components together may take from applied to ready, such as 90s or 2m
     #[arg(long, env = "KIND_HARNESS_DEADLINE", value_name = "TIME", value_parser = duration::parse, global = true)]
     pub deadline: Option<Duration>,
@@ -229,6 +236,10 @@ impl Overrides {
 
 /// Image references in manifests, and what stands there in the cluster.
 pub type ImageMap = BTreeMap<String, String>;
+
+fn default_overlay() -> String {
+    "dev".into()
+}
 
 fn default_deadline() -> Duration {
     Duration::from_secs(120)

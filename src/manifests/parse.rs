@@ -2,15 +2,20 @@
 
 mod duplicates;
 mod files;
+mod kustomization;
 mod object;
+mod patch;
 
+use std::io;
 use std::path::{Path, PathBuf};
 
 use kube::core::DynamicObject;
 
-pub(crate) use self::files::files;
+pub(crate) use self::files::plain_files;
 
 use self::duplicates::Seen;
+use self::kustomization::{Kustomization, Resource};
+use super::overlay::{Layout, instead, layout};
 use crate::config::Component;
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::yaml::{self, Node, Source, reason};
@@ -61,16 +66,20 @@ impl ManifestError {
     }
 }
 
-/// Reads `paths`, files or folders relative to `root`, in that order; within a folder by path.
+/// Reads `paths`, files or folders relative to `root`, in that order.
 ///
-/// A file may hold many documents; a `List` counts as its items, and an empty document as nothing.
+/// A folder with overlays is read by its `overlays/<overlay>`, a folder with a `kustomization.yaml` as that says (of
+/// kustomize: `resources` and `patches`), and any other one at any depth, by path. A file may hold many documents; a
+/// `List` counts as its items, and an empty document as nothing.
 ///
 /// # Errors
-/// A path cannot be read or holds no object; a file is not UTF-8 or not YAML; an object lacks `apiVersion`, `kind` or
-/// `metadata.name`, has metadata that Kubernetes does not know, or is there twice. All problems are reported together.
-pub fn load(root: &Path, paths: &[String]) -> Result<Vec<Manifest>, ManifestError> {
+/// A path cannot be read, holds no object, or has overlays but not this one; a file is not UTF-8 or not YAML; an object
+/// lacks `apiVersion`, `kind` or `metadata.name`, has metadata that Kubernetes does not know, or is there twice; a
+/// kustomization says what is not read here, or forgets a file; a patch has no object. All problems are reported
+/// together.
+pub fn load(root: &Path, overlay: &str, paths: &[String]) -> Result<Vec<Manifest>, ManifestError> {
     let mut reader = Reader::default();
-    let manifests = reader.read(root, paths);
+    let manifests = reader.read(root, overlay, paths);
     reader.finish(manifests)
 }
 
@@ -80,11 +89,25 @@ pub fn load(root: &Path, paths: &[String]) -> Result<Vec<Manifest>, ManifestErro
 /// Those of [`load`]; two components having the same object is one of them.
 pub fn load_all<'a>(
     root: &Path,
+    overlay: &str,
     components: impl IntoIterator<Item = &'a Component>,
 ) -> Result<Vec<Vec<Manifest>>, ManifestError> {
     let mut reader = Reader::default();
-    let manifests = components.into_iter().map(|component| reader.read(root, &component.manifests)).collect();
+    let manifests = components.into_iter().map(|component| reader.read(root, overlay, &component.manifests)).collect();
     reader.finish(manifests)
+}
+
+/// The files from which `path`, relative to `root`, is read with `overlay`: those that [`load`] reads.
+///
+/// # Errors
+/// The path cannot be read, or has no such overlay.
+pub(crate) fn files(root: &Path, overlay: &str, path: &str) -> io::Result<Vec<PathBuf>> {
+    match layout(root, path, overlay)? {
+        Layout::Plain => plain_files(root, path),
+        // What is wrong with it is said by those who read the manifests themselves.
+        Layout::Kustomization(folder) => Ok(Kustomization::read(root, &folder, &mut Vec::new()).files()),
+        Layout::NoOverlay(_) => Err(io::Error::new(io::ErrorKind::NotFound, format!("{path}: no overlay {overlay}"))),
+    }
 }
 
 /// What has been read, and what was wrong with it.
@@ -95,23 +118,12 @@ struct Reader {
 }
 
 impl Reader {
-    fn read(&mut self, root: &Path, paths: &[String]) -> Vec<Manifest> {
+    fn read(&mut self, root: &Path, overlay: &str, paths: &[String]) -> Vec<Manifest> {
         let mut manifests = Vec::new();
         for path in paths {
-            let files = match files(root, path) {
-                Ok(files) => files,
-                Err(error) => {
-                    let message = format!("this path cannot be read: {}", reason(&error));
-                    self.problems.push(Diagnostic::of_file(Path::new(path), message));
-                    continue;
-                }
-            };
             let (objects, problems) = (manifests.len(), self.problems.len());
-            for file in files {
-                match Source::read(&file, &root.join(&file)) {
-                    Ok(source) => self.documents(&source, &mut manifests),
-                    Err(problem) => self.problems.push(*problem),
-                }
+            if let Err(problem) = self.path(root, overlay, path, &mut manifests) {
+                self.problems.push(problem);
             }
             if manifests.len() == objects && self.problems.len() == problems {
                 self.problems.push(Diagnostic::of_file(Path::new(path), "there is no object in here"));
@@ -120,10 +132,60 @@ impl Reader {
         manifests
     }
 
-    fn documents(&mut self, source: &Source, into: &mut Vec<Manifest>) {
-        match yaml::documents(source) {
-            Ok(documents) => documents.iter().for_each(|document| self.object(source, document, into)),
-            Err(problem) => self.problems.push(*problem),
+    fn path(&mut self, root: &Path, overlay: &str, path: &str, into: &mut Vec<Manifest>) -> Result<(), Diagnostic> {
+        let unreadable = |error: io::Error| {
+            Diagnostic::of_file(Path::new(path), format!("this path cannot be read: {}", reason(&error)))
+        };
+        match layout(root, path, overlay).map_err(unreadable)? {
+            Layout::Plain => {
+                for file in plain_files(root, path).map_err(unreadable)? {
+                    self.file(root, &file, into);
+                }
+            }
+            Layout::Kustomization(folder) => {
+                let kustomization = Kustomization::read(root, &folder, &mut self.problems);
+                into.extend(self.kustomization(root, &kustomization));
+            }
+            Layout::NoOverlay(there) => {
+                let problem = Diagnostic::of_file(Path::new(path), format!("there is no overlay `{overlay}` in here"));
+                return Err(problem.help(instead(overlay, &there)));
+            }
+        }
+        Ok(())
+    }
+
+    fn kustomization(&mut self, root: &Path, kustomization: &Kustomization) -> Vec<Manifest> {
+        let mut manifests = Vec::new();
+        for resource in &kustomization.resources {
+            match resource {
+                Resource::File(file) => self.file(root, file, &mut manifests),
+                Resource::Folder(folder) => manifests.extend(self.kustomization(root, folder)),
+            }
+        }
+        for file in &kustomization.patches {
+            for (source, document) in self.open(root, file) {
+                let patched = patch::apply(&source, &document, &mut manifests);
+                self.problems.extend(patched.err().map(|problem| *problem));
+            }
+        }
+        manifests
+    }
+
+    fn file(&mut self, root: &Path, file: &Path, into: &mut Vec<Manifest>) {
+        for (source, document) in self.open(root, file) {
+            self.object(&source, &document, into);
+        }
+    }
+
+    /// The documents of `file`, each with its source.
+    fn open(&mut self, root: &Path, file: &Path) -> Vec<(Source, Node)> {
+        let read = Source::read(file, &root.join(file));
+        match read.and_then(|source| Ok((yaml::documents(&source)?, source))) {
+            Ok((documents, source)) => documents.into_iter().map(|document| (source.clone(), document)).collect(),
+            Err(problem) => {
+                self.problems.push(*problem);
+                Vec::new()
+            }
         }
     }
 

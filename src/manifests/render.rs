@@ -6,6 +6,7 @@ mod order;
 
 pub use images::images;
 pub use labels::{COMPONENT_LABEL, MANAGED_BY, MANAGED_BY_LABEL, label};
+pub(super) use order::is_custom;
 pub use order::order;
 
 #[cfg(test)]

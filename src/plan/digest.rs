@@ -27,7 +27,7 @@ impl Plan {
             add(&mut hash, &fs_err::read(self.resolve(config))?);
         }
         for path in suite.components.iter().flat_map(|component| &component.manifests) {
-            for file in manifests::files(self.root(), path)? {
+            for file in manifests::files(self.root(), &suite.overlay, path)? {
                 add(&mut hash, file.as_os_str().as_encoded_bytes());
                 add(&mut hash, &fs_err::read(self.root().join(&file))?);
             }

@@ -27,6 +27,7 @@ impl Plan {
             ("cluster", self.cluster_text()),
             ("namespace", suite.namespace.clone()),
             ("images", value(&suite.images)),
+            ("overlay", suite.overlay.clone()),
             ("strategy", order),
             ("deadline", deadline),
         ] {

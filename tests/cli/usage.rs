@@ -66,6 +66,68 @@ fn the_environment_is_over_the_file_and_flags_over_both() {
     assert_eq!(strategy(&["plan", "--json", "--strategy", "sequential"]), "sequential");
 }
 
+/// A component with a base and two overlays.
+fn with_overlays(host: &Host) {
+    let kustomization =
+        |text: &str| format!("apiVersion: kustomize.config.k8s.io/v1beta1\nkind: Kustomization\nresources: [{text}\n");
+    host.write("suite/e2e.yaml", "suite: tiny\nnamespace: tiny\ncomponents:\n  - { name: app, manifests: [app] }\n");
+    for (path, text) in [
+        ("base/kustomization.yaml", kustomization("app.yaml]")),
+        (
+            "base/app.yaml",
+            "apiVersion: v1\nkind: ConfigMap\nmetadata: { name: app }\ndata: { size: small, a: b }\n".into(),
+        ),
+        ("overlays/dev/kustomization.yaml", kustomization("../../base]")),
+        ("overlays/prod/kustomization.yaml", kustomization("../../base, secret.yaml]\npatches: [{ path: app.yaml }]")),
+        (
+            "overlays/prod/app.yaml",
+            "apiVersion: v1\nkind: ConfigMap\nmetadata: { name: app }\ndata: { size: large }\n".into(),
+        ),
+        (
+            "overlays/prod/secret.yaml",
+            "apiVersion: v1\nkind: Secret\nmetadata: { name: s }\nstringData: { k: hunter2 }\n".into(),
+        ),
+    ] {
+        let path = format!("suite/app/{path}");
+        std::fs::create_dir_all(host.path(&path).parent().unwrap()).unwrap();
+        host.write(&path, &text);
+    }
+}
+
+#[test]
+fn the_overlay_is_chosen_by_file_environment_and_flag() {
+    let host = Host::bare();
+    with_overlays(&host);
+    let overlay = |args: &[&str], variable: Option<&str>| {
+        let mut command = host.command(args);
+        if let Some(value) = variable {
+            command = command.env("KIND_HARNESS_OVERLAY", value);
+        }
+        let json: serde_json::Value = serde_json::from_slice(&command.run().unwrap().stdout).unwrap();
+        json["overlay"].as_str().unwrap().to_owned()
+    };
+    assert_eq!(overlay(&["plan", "--json"], None), "dev");
+    assert_eq!(overlay(&["plan", "--json"], Some("prod")), "prod");
+    assert_eq!(overlay(&["plan", "--json", "--overlay", "dev"], Some("prod")), "dev");
+    assert!(host.run(&["plan", "--overlay", "prod"]).stdout.contains("overlay    prod"));
+    let mistyped = host.run(&["up", "--overlay", "pro"]);
+    mistyped.failed_with(2, &["--overlay or KIND_HARNESS_OVERLAY: no component has an overlay `pro`", "`prod`"]);
+}
+
+#[test]
+fn render_shows_what_would_be_applied_but_no_secret() {
+    let host = Host::bare();
+    with_overlays(&host);
+    let yaml = host.run(&["render", "--overlay", "prod"]).stdout;
+    for word in ["size: large", "a: b", "kind-harness.dev/component: app", "kind: Secret", "k: (not shown)"] {
+        assert!(yaml.contains(word), "{word:?} is not in:\n{yaml}");
+    }
+    assert!(!yaml.contains("hunter2"), "{yaml}");
+    let json: serde_json::Value = serde_json::from_str(&host.run(&["render", "app", "-o", "json"]).stdout).unwrap();
+    assert_eq!(json["items"][0]["data"]["size"], "small");
+    host.run(&["render", "ap"]).failed_with(2, &["no component ap", "app"]);
+}
+
 #[test]
 fn bad_values_on_the_command_line_say_what_would_be_good() {
     let host = Host::bare();

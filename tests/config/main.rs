@@ -23,6 +23,9 @@ fn load_with(text: impl AsRef<[u8]>, overrides: &Overrides) -> (tempfile::TempDi
         ("manifests/blank.yaml", "# nothing yet\n---\n\n"),
         ("empty/README.md", "no manifests\n"),
         ("images/db/build.sh", ""),
+        ("manifests/layered/overlays/dev/kustomization.yaml", ""),
+        ("manifests/layered/overlays/prod/kustomization.yaml", ""),
+        ("manifests/other/overlays/dev/kustomization.yaml", ""),
         ("e2e.yaml", ""),
     ] {
         std::fs::create_dir_all(root.join(path).parent().unwrap()).unwrap();
@@ -64,6 +67,7 @@ fn what_is_left_out_has_a_default() {
     assert_eq!(suite.cluster.provider, ProviderKind::Kind);
     assert_eq!((suite.images, suite.strategy), (ImageSource::Auto, Strategy::Parallel));
     assert_eq!(suite.deadline, Duration::from_secs(120));
+    assert_eq!(suite.overlay, "dev");
 }
 
 #[test]
@@ -73,13 +77,52 @@ fn overrides_win_over_the_file() {
         images: Some(ImageSource::Packages),
         strategy: Some(Strategy::Sequential),
         deadline: Some(Duration::from_secs(5)),
+        overlay: Some("prod".into()),
         auto_ports: true,
     };
-    let suite = load_with(VALID, &overrides).1.unwrap().suite;
+    let text = with("[manifests/db]", "[manifests/layered]");
+    let suite = load_with(text, &overrides).1.unwrap().suite;
+    assert_eq!(suite.overlay, "prod");
     assert_eq!(suite.cluster.name.as_deref(), Some("mine"));
     assert_eq!((suite.images, suite.strategy), (ImageSource::Packages, Strategy::Sequential));
     assert_eq!(suite.deadline, Duration::from_secs(5));
     assert!(suite.components.iter().flat_map(|component| &component.ports).all(|port| port.host == HostPort::Auto));
+}
+
+/// A suite whose components have overlays: one dev and prod, the other dev only.
+fn with_overlays(overlay: &str) -> String {
+    with("[manifests/db]", "[manifests/layered]").replace("[manifests/app.yaml]", "[manifests/other]") + overlay
+}
+
+#[test]
+fn the_overlay_of_the_file_counts_unless_another_is_chosen() {
+    let layered = with("[manifests/db]", "[manifests/layered]") + "overlay: prod\n";
+    let overlay = |chosen: Option<&str>| {
+        let overrides = Overrides { overlay: chosen.map(str::to_owned), ..Overrides::default() };
+        load_with(&layered, &overrides).1.map(|loaded| loaded.suite.overlay)
+    };
+    assert_eq!(overlay(None).unwrap(), "prod");
+    assert_eq!(overlay(Some("dev")).unwrap(), "dev");
+    let error = overlay(Some("pord")).unwrap_err();
+    let [problem] = error.diagnostics() else { panic!("{error}") };
+    assert_eq!(problem.message, "--overlay or KIND_HARNESS_OVERLAY: no component has an overlay `pord`");
+    assert_eq!(problem.help.as_deref(), Some("did you mean `prod`?"));
+}
+
+#[test]
+fn an_overlay_that_only_some_components_have() {
+    let error = load(with_overlays("overlay: prod\n")).unwrap_err();
+    let [problem] = error.diagnostics() else { panic!("{error}") };
+    assert_eq!(problem.message, "`manifests/other` has no overlay `prod`");
+    assert_eq!(problem.position.unwrap().to_string(), "21:17");
+}
+
+#[test]
+fn an_overlay_without_components_that_have_any() {
+    let overrides = Overrides { overlay: Some("dev".into()), ..Overrides::default() };
+    let error = load_with(VALID, &overrides).1.unwrap_err();
+    assert_eq!(error.diagnostics()[0].message, "--overlay or KIND_HARNESS_OVERLAY: no component has an overlay `dev`");
+    assert!(load(VALID).is_ok(), "the default is for those who have overlays");
 }
 
 #[test]

@@ -6,7 +6,7 @@ use kind_harness::config;
 use kind_harness::config::Overrides;
 use snapbox::{assert_data_eq, str};
 
-use crate::{load, load_with, with};
+use crate::{load, load_with, with, with_overlays};
 
 /// The message for `text`, without the name of the temporary folder.
 fn message(text: impl AsRef<[u8]>) -> String {
@@ -286,4 +286,20 @@ fn colour_is_the_callers_choice() {
 fn a_message_does_not_write_to_the_terminal() {
     let error = load(with("suite: shop", "\"\\e[31mred\": 1\nsuite: shop")).unwrap_err();
     assert!(!error.to_string().contains('\u{1b}'), "{error}");
+}
+
+#[test]
+fn a_mistyped_overlay_is_one_problem() {
+    assert_data_eq!(
+        message(with_overlays("overlay: staging\n")),
+        str![[r#"
+error: no component has an overlay `staging`
+  --> e2e.yaml:28:10
+   |
+28 | overlay: staging
+   |          ^^^^^^^
+   |
+   = help: the overlays are `dev`, `prod`
+"#]]
+    );
 }

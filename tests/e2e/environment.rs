@@ -5,13 +5,12 @@ use k8s_openapi::api::core::v1::Pod;
 use kube::api::{Api, ListParams};
 use rstest::rstest;
 
-use crate::support::{Spec, get, spec};
+use crate::support::{Spec, spec};
 
 #[rstest]
 #[tokio::test]
-async fn every_pod_is_ready_and_none_was_restarted(#[future] spec: Spec) -> Result<()> {
-    let spec = spec.await;
-    let pods = Api::<Pod>::namespaced(spec.client(), spec.namespace()).list(&ListParams::default()).await?.items;
+async fn every_pod_is_ready_and_none_was_restarted(#[future(awt)] spec: Spec) -> Result<()> {
+    let pods = spec.objects::<Pod>().list(&ListParams::default()).await?.items;
     assert!(pods.len() >= 5, "one pod for each of five components, but there are {}", pods.len());
     for pod in pods {
         let name = pod.metadata.name.unwrap_or_default();
@@ -32,21 +31,20 @@ async fn every_pod_is_ready_and_none_was_restarted(#[future] spec: Spec) -> Resu
 #[case::controller_metrics("aianalysis", "metrics", "/metrics")]
 #[tokio::test]
 async fn endpoints_answer_from_the_host_at_once(
-    #[future] spec: Spec,
+    #[future(awt)] spec: Spec,
     #[case] component: &str,
     #[case] port: &str,
     #[case] path: &str,
 ) -> Result<()> {
-    let spec = spec.await;
-    let (status, body) = get(&spec.url(component, port, path)).await?;
-    assert_eq!(status, 200, "{body}");
+    let address = spec.endpoint(component, port).expect("e2e.yaml maps this port");
+    let answer = reqwest::get(format!("http://{address}{path}")).await?;
+    assert_eq!(answer.status(), 200, "{}", answer.text().await?);
     Ok(())
 }
 
 #[rstest]
 #[tokio::test]
-async fn each_spec_has_a_namespace_of_its_own(#[future] spec: Spec) -> Result<()> {
-    let spec = spec.await;
+async fn each_spec_has_a_namespace_of_its_own(#[future(awt)] spec: Spec) -> Result<()> {
     assert!(spec.namespace.name.starts_with("environment--each-spec"), "{}", spec.namespace.name);
     let pods = Api::<Pod>::namespaced(spec.client(), &spec.namespace.name).list(&ListParams::default()).await?;
     assert!(pods.items.is_empty());
@@ -55,8 +53,7 @@ async fn each_spec_has_a_namespace_of_its_own(#[future] spec: Spec) -> Result<()
 
 #[rstest]
 #[tokio::test]
-async fn the_users_own_kubeconfig_is_left_alone(#[future] spec: Spec) -> Result<()> {
-    let spec = spec.await;
+async fn the_users_own_kubeconfig_is_left_alone(#[future(awt)] spec: Spec) -> Result<()> {
     if let Ok(own) = kube::config::Kubeconfig::read() {
         let cluster = format!("kind-{}", spec.name());
         assert!(own.clusters.iter().all(|entry| entry.name != cluster), "{cluster} was written into it");

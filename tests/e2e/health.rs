@@ -1,73 +1,66 @@
 //! Every component says how it is.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::Result;
 use rstest::rstest;
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use crate::support::{Spec, get, spec};
+use crate::support::{Spec, spec};
 
 #[rstest]
 #[tokio::test]
-async fn controller_healthz_is_200(#[future] spec: Spec) -> Result<()> {
-    let spec = spec.await;
-    let (status, _) = get(&spec.url("aianalysis", "health", "/healthz")).await?;
-    assert_eq!(status, 200);
+async fn controller_healthz_is_200(#[future(awt)] spec: Spec) -> Result<()> {
+    let answer = spec.controller.healthz().await?;
+    assert_eq!(answer.status, 200, "{answer:?}");
+    assert!(answer.content_type.starts_with("text/plain"), "{answer:?}");
     Ok(())
 }
 
 #[rstest]
 #[tokio::test]
-async fn controller_healthz_answers_within_a_second(#[future] spec: Spec) -> Result<()> {
-    let spec = spec.await;
-    let began = Instant::now();
-    get(&spec.url("aianalysis", "health", "/healthz")).await?;
-    assert!(began.elapsed() < Duration::from_secs(1), "it took {:?}", began.elapsed());
+async fn controller_healthz_answers_within_a_second(#[future(awt)] spec: Spec) -> Result<()> {
+    let answer = spec.controller.healthz().await?;
+    assert!(answer.took < Duration::from_secs(1), "{answer:?}");
     Ok(())
 }
 
 #[rstest]
 #[tokio::test]
-async fn controller_readyz_is_200(#[future] spec: Spec) -> Result<()> {
-    let spec = spec.await;
-    let (status, body) = get(&spec.url("aianalysis", "health", "/readyz")).await?;
-    assert_eq!(status, 200, "{body}");
+async fn controller_readyz_is_200(#[future(awt)] spec: Spec) -> Result<()> {
+    let answer = spec.controller.readyz().await?;
+    assert_eq!(answer.status, 200, "{answer:?}");
+    assert!(answer.content_type.starts_with("text/plain"), "{answer:?}");
     Ok(())
 }
 
 #[rstest]
 #[tokio::test]
-async fn controller_readyz_verbose_lists_its_checks(#[future] spec: Spec) -> Result<()> {
-    let spec = spec.await;
-    let (status, body) = get(&spec.url("aianalysis", "health", "/readyz?verbose=true")).await?;
-    assert_eq!(status, 200, "{body}");
-    for check in ["holmesgpt-api", "data-storage", "policy"] {
-        assert!(body.lines().any(|line| line.contains(check)), "no line for {check} in:\n{body}");
+async fn controller_readyz_verbose_lists_its_checks(#[future(awt)] spec: Spec) -> Result<()> {
+    let answer = spec.controller.readyz_verbose().await?;
+    assert_eq!(answer.status, 200, "{answer:?}");
+    for check in ["kubernetes", "holmesgpt-api", "data-storage", "policy"] {
+        assert!(answer.body.lines().any(|line| line == format!("[+]{check} ok")), "no {check} in:\n{}", answer.body);
     }
     Ok(())
 }
 
 #[rstest]
 #[tokio::test]
-async fn holmesgpt_api_health_tells_status_service_endpoints_and_features(#[future] spec: Spec) -> Result<()> {
-    let spec = spec.await;
-    let (status, body) = get(&spec.url("holmesgpt-api", "http", "/health")).await?;
-    assert_eq!(status, 200, "{body}");
-    let health: Value = serde_json::from_str(&body)?;
-    for field in ["status", "service", "endpoints", "features"] {
-        assert!(health.get(field).is_some(), "no {field} in {health}");
+async fn holmesgpt_api_health_tells_status_service_endpoints_and_features(#[future(awt)] spec: Spec) -> Result<()> {
+    let health = spec.hapi.health().await?;
+    assert_eq!((health.status.as_str(), health.service.as_str()), ("healthy", "holmesgpt-api"));
+    for endpoint in ["/api/v1/incident/analyze", "/api/v1/recovery/analyze"] {
+        assert!(health.endpoints.iter().any(|it| it == endpoint), "no {endpoint} in {health:?}");
     }
+    assert!(!health.features.is_empty());
     Ok(())
 }
 
 #[rstest]
 #[tokio::test]
-async fn data_storage_health_is_connected(#[future] spec: Spec) -> Result<()> {
-    let spec = spec.await;
-    let (status, body) = get(&spec.url("data-storage", "http", "/health")).await?;
-    assert_eq!(status, 200, "{body}");
-    let health: Value = serde_json::from_str(&body)?;
-    assert_eq!(health, serde_json::json!({"status": "healthy", "database": "connected"}));
+async fn data_storage_health_is_connected(#[future(awt)] spec: Spec) -> Result<()> {
+    let health: Value = spec.data_storage.health().await?.json(200)?;
+    assert_eq!(health, json!({"status": "healthy", "database": "connected"}));
     Ok(())
 }

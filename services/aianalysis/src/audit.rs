@@ -1,152 +1,142 @@
-//! The audit trail: events are put into a bounded buffer, and go to DataStorage in batches each second and at shutdown.
+//! The audit trail's way to DataStorage: a bounded buffer, sent in batches each second and at shutdown.
+//!
+//! The buffer may be lost at any time. What waits in it is also in the objects that it tells of, until DataStorage has
+//! it: see [`crate::trail`] and [`crate::reconcile`].
 
-mod events;
+mod buffer;
+mod event;
+mod sender;
 
 use std::{
-    collections::VecDeque,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
-pub use events::AuditEvent;
-use reqwest::StatusCode;
-use tokio::time::{Instant, MissedTickBehavior, interval, timeout_at};
+pub use buffer::Handover;
+pub use event::AuditEvent;
+use tokio::time::{Instant, timeout, timeout_at};
 use tokio_util::sync::CancellationToken;
 
-use crate::metrics::{AuditOutcome, Metrics};
+use self::{
+    buffer::Buffer,
+    sender::{Sender, Sent},
+};
+use crate::{
+    api::{AIAnalysis, AuditNote},
+    metrics::{AuditOutcome, Metrics},
+};
 
-/// Most events that wait for DataStorage; about 10 MB.
-const CAPACITY: usize = 10_000;
 /// Most events in one request.
 const BATCH: usize = 500;
-/// How often what waits is sent.
+/// How often what waits is sent; while DataStorage is away, twice as long each time.
 const PERIOD: Duration = Duration::from_secs(1);
-/// How long DataStorage may take over one request.
-const TIMEOUT: Duration = Duration::from_secs(5);
+/// The longest pause between two attempts.
+const LONGEST_PAUSE: Duration = Duration::from_secs(4);
 /// How long sending what is left may take at shutdown.
 const LAST_CHANCE: Duration = Duration::from_secs(5);
 
-/// The buffer; clones share it.
+/// The buffer and who empties it; clones share both.
 #[derive(Clone)]
 pub struct Audit {
-    waiting: Arc<Mutex<VecDeque<AuditEvent>>>,
-    client: reqwest::Client,
-    url: String,
+    buffer: Arc<Mutex<Buffer>>,
+    sender: Sender,
     metrics: Metrics,
-}
-
-/// What became of a batch.
-enum Sent {
-    Stored,
-    /// DataStorage has refused it: sending it again would change nothing.
-    Refused(String),
-    /// DataStorage is away.
-    Away(String),
 }
 
 impl Audit {
     /// A buffer in front of the DataStorage at `url`.
     pub fn new(client: reqwest::Client, url: &str, metrics: Metrics) -> Self {
-        let url = format!("{}/api/v1/audit/events/batch", url.trim_end_matches('/'));
-        Self { waiting: Arc::default(), client, url, metrics }
+        Self { buffer: Arc::default(), sender: Sender::new(client, url), metrics }
     }
 
-    /// Notes an event. Never waits; when the buffer is full the event is counted as dropped.
-    pub fn record(&self, event: AuditEvent) {
-        let mut waiting = self.waiting();
-        if waiting.len() >= CAPACITY {
-            drop(waiting);
-            tracing::error!(event_type = event.event_type, "the audit buffer is full, an event is dropped");
-            self.metrics.audit(AuditOutcome::Dropped, 1);
-            return;
-        }
-        waiting.push_back(event);
+    /// Takes over what an object has to tell, as far as there is room, and says how that stands. Never waits. Handing
+    /// over the same again changes nothing.
+    pub fn hand_over(&self, object: &AIAnalysis, notes: &[AuditNote]) -> Handover {
+        let mut buffer = self.buffer();
+        let handover = buffer.hand_over(object, notes);
+        self.metrics.audit_waiting(buffer.waiting());
+        handover
+    }
+
+    /// These notes will not be handed over again: their object has let go of them, or is gone. How many of them are lost
+    /// with that: there was no room for them.
+    pub fn forget(&self, notes: &[AuditNote]) -> usize {
+        let lost = self.buffer().forget(notes);
+        self.metrics.audit(AuditOutcome::Dropped, lost);
+        lost
     }
 
     /// Sends what waits each second until `stop`, and then what is left.
     pub async fn run(self, stop: CancellationToken) {
-        let mut ticks = interval(PERIOD);
-        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        while stop.run_until_cancelled(ticks.tick()).await.is_some() {
-            self.flush().await;
+        let mut pause = PERIOD;
+        while timeout(pause, stop.cancelled()).await.is_err() {
+            pause = if self.flush().await { PERIOD } else { (pause * 2).min(LONGEST_PAUSE) };
         }
         let deadline = Instant::now() + LAST_CHANCE;
-        let mut ticks = interval(Duration::from_millis(200));
-        while !self.flush().await {
-            if timeout_at(deadline, ticks.tick()).await.is_err() || Instant::now() >= deadline {
-                break;
+        let last = async {
+            while !self.flush().await {
+                // Elapses; nothing else can happen any more.
+                let _elapsed = timeout(PERIOD / 5, std::future::pending::<()>()).await;
             }
+        };
+        if timeout_at(deadline, last).await.is_ok() {
+            return;
         }
-        let lost = self.waiting().len();
-        if lost > 0 {
-            tracing::error!(lost, "DataStorage is away at shutdown, audit events are lost");
-            self.metrics.audit(AuditOutcome::Dropped, lost);
-        }
+        let (kept, lost) = self.buffer().left_over();
+        self.metrics.audit(AuditOutcome::Deferred, kept);
+        self.metrics.audit(AuditOutcome::Dropped, lost);
+        tracing::error!(
+            kept,
+            lost,
+            "DataStorage is away at shutdown; events that objects keep are sent at the next start"
+        );
     }
 
     /// Sends everything that waits, in order. False when DataStorage is away; what it has not taken goes on waiting.
-    async fn flush(&self) -> bool {
+    pub(crate) async fn flush(&self) -> bool {
         loop {
-            let batch: Vec<_> = self.waiting().iter().take(BATCH).cloned().collect();
+            let batch = self.buffer().first(BATCH);
             if batch.is_empty() {
                 return true;
             }
-            let taken = match self.send(&batch).await {
-                Sent::Stored => {
-                    self.metrics.audit(AuditOutcome::Sent, batch.len());
-                    batch.len()
-                }
-                // One bad event must not take the others with it.
-                Sent::Refused(_) if batch.len() > 1 => self.send_one_by_one(&batch).await,
-                Sent::Refused(why) => {
-                    self.refused(&batch[0], &why);
-                    1
-                }
-                Sent::Away(why) => {
-                    tracing::warn!(why, waiting = self.waiting().len(), "audit events wait for DataStorage");
-                    return false;
-                }
-            };
-            self.waiting().drain(..taken);
+            let taken = self.deliver(&batch).await;
+            let mut buffer = self.buffer();
+            buffer.settle_first(taken);
+            self.metrics.audit_waiting(buffer.waiting());
             if taken < batch.len() {
                 return false;
             }
         }
     }
 
-    /// Sends one event after the other, and says how many need not wait any more.
-    async fn send_one_by_one(&self, batch: &[AuditEvent]) -> usize {
-        for (index, event) in batch.iter().enumerate() {
-            match self.send(std::slice::from_ref(event)).await {
-                Sent::Stored => self.metrics.audit(AuditOutcome::Sent, 1),
-                Sent::Refused(why) => self.refused(event, &why),
-                Sent::Away(_) => return index,
+    /// Sends a batch and says how many of its first events need not wait any more. A refused batch is halved until the bad
+    /// event is found: it must not take the others with it.
+    async fn deliver(&self, batch: &[AuditEvent]) -> usize {
+        let mut ranges: Vec<_> = std::iter::once(0..batch.len()).collect();
+        while let Some(range) = ranges.pop() {
+            match self.sender.send(&batch[range.clone()]).await {
+                Sent::Stored => self.metrics.audit(AuditOutcome::Sent, range.len()),
+                Sent::Refused(why) if range.len() == 1 => {
+                    let event = &batch[range.start];
+                    tracing::error!(event_type = event.event_type, id = %event.event_id, why, "an audit event is refused");
+                    self.metrics.audit(AuditOutcome::Rejected, 1);
+                }
+                Sent::Refused(_) => {
+                    let middle = range.start + range.len() / 2;
+                    ranges.push(middle..range.end);
+                    ranges.push(range.start..middle);
+                }
+                Sent::Away(why) => {
+                    tracing::warn!(why, waiting = self.buffer().waiting(), "audit events wait for DataStorage");
+                    return range.start;
+                }
             }
         }
         batch.len()
     }
 
-    fn refused(&self, event: &AuditEvent, why: &str) {
-        tracing::error!(event_type = event.event_type, why, "DataStorage has refused an audit event");
-        self.metrics.audit(AuditOutcome::Rejected, 1);
-    }
-
-    async fn send(&self, batch: &[AuditEvent]) -> Sent {
-        let response = match self.client.post(&self.url).timeout(TIMEOUT).json(batch).send().await {
-            Ok(response) => response,
-            Err(error) => return Sent::Away(error.to_string()),
-        };
-        let status = response.status();
-        if status.is_success() {
-            return Sent::Stored;
-        }
-        let why = format!("{status}: {}", response.text().await.unwrap_or_default());
-        let passing = status == StatusCode::TOO_MANY_REQUESTS || status == StatusCode::REQUEST_TIMEOUT;
-        if status.is_client_error() && !passing { Sent::Refused(why) } else { Sent::Away(why) }
-    }
-
-    fn waiting(&self) -> std::sync::MutexGuard<'_, VecDeque<AuditEvent>> {
-        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    fn buffer(&self) -> MutexGuard<'_, Buffer> {
+        self.buffer.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -154,7 +144,7 @@ impl Audit {
 impl Audit {
     /// Types of the events that wait, in order.
     pub(crate) fn waiting_types(&self) -> Vec<&'static str> {
-        self.waiting().iter().map(|event| event.event_type).collect()
+        self.buffer().first(usize::MAX).iter().map(|event| event.event_type).collect()
     }
 }
 

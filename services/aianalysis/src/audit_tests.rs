@@ -3,8 +3,8 @@ use std::sync::atomic::{AtomicU16, AtomicUsize, Ordering};
 use axum::{Json, Router, extract::State, http::StatusCode, routing::post};
 use serde_json::{Value, json};
 
-use super::*;
-use crate::{api::Phase, samples::analysis};
+use super::{buffer::CAPACITY, *};
+use crate::{api::AuditKind, samples::analysis};
 
 /// A DataStorage on loopback: answers with `status`, and refuses batches that have an event about `poison`.
 #[derive(Clone, Default)]
@@ -43,8 +43,24 @@ impl StandIn {
     }
 }
 
-fn event(message: &str) -> AuditEvent {
-    AuditEvent::error(&analysis("OOMKilled", "staging"), Phase::Investigating, message, message)
+fn note(message: &str) -> AuditNote {
+    let data = json!({"error": message});
+    AuditNote {
+        id: uuid::Uuid::new_v5(&uuid::Uuid::NAMESPACE_OID, message.as_bytes()).to_string(),
+        kind: AuditKind::Error,
+        timestamp: "2025-01-01T00:00:00.000000Z".to_owned(),
+        success: false,
+        duration_ms: None,
+        data: data.as_object().cloned().unwrap(),
+    }
+}
+
+fn notes(count: usize) -> Vec<AuditNote> {
+    (0..count).map(|number| note(&number.to_string())).collect()
+}
+
+fn hand_over(audit: &Audit, notes: &[AuditNote]) -> Handover {
+    audit.hand_over(&analysis("OOMKilled", "staging"), notes)
 }
 
 #[tokio::test]
@@ -52,27 +68,47 @@ async fn events_survive_an_outage_in_order_and_arrive_once() {
     let storage = StandIn::default();
     let (audit, _) = storage.audit().await;
     storage.status.store(503, Ordering::SeqCst);
-    for number in 0..1200 {
-        audit.record(event(&number.to_string()));
-    }
+    let notes = notes(1200);
+    assert_eq!(hand_over(&audit, &notes), Handover::Waiting);
     assert!(!audit.flush().await);
+    assert_eq!(hand_over(&audit, &notes), Handover::Waiting, "handing over again changes nothing");
     storage.status.store(0, Ordering::SeqCst);
     assert!(audit.flush().await);
     let expected: Vec<_> = (0..1200).map(|number| number.to_string()).collect();
     assert_eq!(storage.keys(), expected);
     assert_eq!(storage.requests.load(Ordering::SeqCst), 4, "one that failed, three batches");
+    assert_eq!(hand_over(&audit, &notes), Handover::Settled);
+    assert_eq!(audit.forget(&notes), 0);
+    assert!(audit.buffer().left_over() == (0, 0));
 }
 
 #[tokio::test]
-async fn a_bad_event_does_not_take_the_others_with_it() {
+async fn a_bad_event_does_not_take_the_others_with_it_and_is_found_quickly() {
     let storage = StandIn::default();
     let (audit, _) = storage.audit().await;
-    for message in ["a", "poison", "b"] {
-        audit.record(event(message));
-    }
+    let mut notes = notes(400);
+    notes.insert(300, note("poison"));
+    hand_over(&audit, &notes);
     assert!(audit.flush().await);
-    assert_eq!(storage.keys(), ["a", "b"]);
-    assert!(audit.waiting().is_empty());
+    let expected: Vec<_> = (0..400).map(|number| number.to_string()).collect();
+    assert_eq!(storage.keys(), expected, "all the others, in order");
+    assert!(storage.requests.load(Ordering::SeqCst) < 25, "{:?}", storage.requests);
+    assert_eq!(hand_over(&audit, &notes), Handover::Settled, "sending the bad one again would change nothing");
+}
+
+/// 202 says that DataStorage will keep them when its database is back.
+#[tokio::test]
+async fn accepted_is_as_good_as_stored_and_other_statuses_lose_nothing() {
+    let storage = StandIn::default();
+    let (audit, _) = storage.audit().await;
+    hand_over(&audit, &notes(3));
+    for status in [404, 408, 429, 500, 503] {
+        storage.status.store(status, Ordering::SeqCst);
+        assert!(!audit.flush().await, "{status}");
+        assert_eq!(audit.waiting_types().len(), 3, "{status}");
+    }
+    storage.status.store(202, Ordering::SeqCst);
+    assert!(audit.flush().await);
 }
 
 #[tokio::test]
@@ -81,26 +117,29 @@ async fn what_waits_is_sent_at_shutdown() {
     let (audit, _) = storage.audit().await;
     let stop = CancellationToken::new();
     let running = tokio::spawn(audit.clone().run(stop.clone()));
-    audit.record(event("last"));
+    hand_over(&audit, &[note("last")]);
     stop.cancel();
     running.await.unwrap();
     assert_eq!(storage.keys(), ["last"]);
 }
 
 #[tokio::test]
-async fn the_buffer_is_bounded() {
-    let (audit, _) = StandIn::default().audit().await;
-    for number in 0..=CAPACITY {
-        audit.record(event(&number.to_string()));
-    }
-    assert_eq!(audit.waiting().len(), CAPACITY);
+async fn a_full_buffer_leaves_events_where_they_are() {
+    let storage = StandIn::default();
+    let (audit, _) = storage.audit().await;
+    let notes = notes(CAPACITY + 1);
+    assert_eq!(hand_over(&audit, &notes), Handover::Full);
+    assert_eq!(audit.buffer().waiting(), CAPACITY);
+    assert!(audit.flush().await);
+    assert_eq!(hand_over(&audit, &notes), Handover::Waiting, "now there is room");
+    assert!(audit.flush().await);
+    assert_eq!((hand_over(&audit, &notes), storage.keys().len()), (Handover::Settled, CAPACITY + 1));
 }
 
-#[test]
-fn noting_the_same_thing_again_makes_the_same_event() {
-    let object = analysis("OOMKilled", "staging");
-    let id = |event: AuditEvent| serde_json::to_value(event).unwrap()["event_id"].clone();
-    let first = id(AuditEvent::transition(&object, Phase::Pending, Phase::Investigating));
-    assert_eq!(first, id(AuditEvent::transition(&object, Phase::Pending, Phase::Investigating)));
-    assert_ne!(first, id(AuditEvent::transition(&object, Phase::Investigating, Phase::Analyzing)));
+#[tokio::test]
+async fn only_what_had_no_room_is_lost_with_its_object() {
+    let (audit, _) = StandIn::default().audit().await;
+    hand_over(&audit, &notes(2));
+    assert_eq!(audit.forget(&notes(3)), 1);
+    assert_eq!(audit.buffer().left_over(), (0, 2), "the two are on their way");
 }

@@ -38,7 +38,8 @@ pub fn set(status: &mut AIAnalysisStatus, kind: Kind, value: bool, reason: &str,
         type_: kind.name().to_owned(),
         status: word.to_owned(),
         reason: reason.to_owned(),
-        message: message.to_owned(),
+        // The schema's limit is 32 KiB; nobody reads as much.
+        message: message.chars().take(1000).collect(),
         observed_generation: status.observed_generation,
         last_transition_time: since.map_or(Time(now), |condition| condition.last_transition_time),
     });

@@ -46,7 +46,7 @@ mod tests {
 
     #[test]
     fn the_deployed_configuration_is_valid() {
-        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../manifests/aianalysis/configmap.yaml");
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../manifests/aianalysis/base/configmap.yaml");
         let manifest: serde_json::Value = serde_saphyr::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
         let text = manifest["data"]["config.yaml"].as_str().unwrap();
         let config: Config = serde_saphyr::from_str(text).unwrap();

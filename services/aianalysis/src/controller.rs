@@ -11,6 +11,7 @@ use kube::{
     Api, ResourceExt,
     runtime::{Config, Controller, PredicateConfig, WatchStreamExt, controller::Action, reflector, watcher},
 };
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
@@ -22,7 +23,10 @@ use crate::{
 /// Analyses that are worked on at a time.
 const CONCURRENCY: u16 = 64;
 
-/// Reconciles until `stop`, and returns when what is in flight has ended.
+/// How long what is in flight may take once the controller was asked to stop. What is cut off goes on at the next start.
+const DRAIN: Duration = Duration::from_secs(5);
+
+/// Reconciles until `stop`, and returns when what is in flight has ended or been cut off.
 pub async fn run(context: Arc<Context>, stop: CancellationToken) {
     let api: Api<AIAnalysis> = Api::all(context.client.clone());
     let (reader, writer) = reflector::store();
@@ -31,16 +35,23 @@ pub async fn run(context: Arc<Context>, stop: CancellationToken) {
         .reflect(writer)
         .applied_objects()
         .predicate_filter(identity, PredicateConfig::default());
-    Controller::for_stream(changes, reader)
+    let reconciling = Controller::for_stream(changes, reader)
         .with_config(Config::default().concurrency(CONCURRENCY))
-        .graceful_shutdown_on(stop.cancelled_owned())
+        .graceful_shutdown_on(stop.clone().cancelled_owned())
         .run(reconcile, again, context)
         .for_each(|result| async move {
             if let Err(error) = result {
                 tracing::debug!(%error, "a reconciliation has ended with an error");
             }
-        })
-        .await;
+        });
+    let overdue = async {
+        stop.cancelled().await;
+        timeout(DRAIN, std::future::pending::<()>()).await
+    };
+    tokio::select! {
+        () = reconciling => tracing::info!("reconciliations have ended"),
+        _ = overdue => tracing::warn!("reconciliations are cut off"),
+    }
 }
 
 /// What starts a reconciliation when it changes: the spec's generation (deletion counts), not the status that we write.
@@ -54,3 +65,7 @@ fn again(object: Arc<AIAnalysis>, error: &Error, _: Arc<Context>) -> Action {
     tracing::warn!(analysis = object.name_any(), %error, "to be tried again");
     Action::requeue(Duration::from_secs(1))
 }
+
+#[cfg(test)]
+#[path = "controller_tests.rs"]
+mod tests;

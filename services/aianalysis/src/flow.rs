@@ -1,7 +1,7 @@
 //! The state machine: pure functions from a status and what has happened to the next status.
 //!
-//! Pending → Investigating → Analyzing → Completed, and Failed from either of the two in the middle. What may happen to
-//! an analysis is [`Event`]; nothing here talks to anybody.
+//! Pending → Investigating → Analyzing → Completed, and Failed from Investigating: once there is an answer, the worst that
+//! can come of it is that a person must approve. What may happen to an analysis is [`Event`]; nothing here talks to anybody.
 
 use std::time::Duration;
 
@@ -57,7 +57,14 @@ pub enum Event<'a> {
     /// HolmesGPT-API has answered, after so long.
     Answered(&'a Answer, Duration),
     /// HolmesGPT-API has not.
-    Unanswered(&'a CallError),
+    Unanswered {
+        /// Why not.
+        error: &'a CallError,
+        /// How long that took.
+        took: Duration,
+        /// The object's own time limit leaves no room for another try.
+        time_is_up: bool,
+    },
     /// The policy has decided, or there was nothing to decide.
     Decided(Option<&'a Decision>),
 }
@@ -69,6 +76,7 @@ pub fn after(status: &AIAnalysisStatus, event: &Event<'_>, now: Timestamp) -> AI
         (None, Event::Accepted) => {
             next.phase = Some(Phase::Pending);
             next.message = Some("waiting to be investigated".to_owned());
+            next.consecutive_failures = Some(0);
         }
         (Some(Phase::Pending), Event::Started) => {
             next.phase = Some(Phase::Investigating);
@@ -76,7 +84,9 @@ pub fn after(status: &AIAnalysisStatus, event: &Event<'_>, now: Timestamp) -> AI
             next.message = Some("HolmesGPT-API is asked".to_owned());
         }
         (Some(Phase::Investigating), Event::Answered(answer, took)) => answered(&mut next, answer, *took, now),
-        (Some(Phase::Investigating), Event::Unanswered(error)) => unanswered(&mut next, error, now),
+        (Some(Phase::Investigating), Event::Unanswered { error, time_is_up, .. }) => {
+            unanswered(&mut next, error, *time_is_up, now);
+        }
         (Some(Phase::Analyzing), Event::Decided(decision)) => decided(&mut next, *decision, now),
         _ => {}
     }
@@ -93,23 +103,17 @@ fn answered(next: &mut AIAnalysisStatus, answer: &Answer, took: Duration, now: T
     next.consecutive_failures = Some(0);
     next.investigation_time = Some(i64::try_from(took.as_millis()).unwrap_or(i64::MAX));
     answer.put_into(next);
-    conditions::set(
-        next,
-        Kind::InvestigationComplete,
-        true,
-        "InvestigationSucceeded",
-        "HolmesGPT-API has answered",
-        now,
-    );
+    let message = "HolmesGPT-API has answered";
+    conditions::set(next, Kind::InvestigationComplete, true, "InvestigationSucceeded", message, now);
     if answer.can_recover == Some(false) {
-        fail(next, Reason::RecoveryNotPossible, None, "another attempt makes no sense", now);
+        let message = "another attempt makes no sense";
+        fail(next, Reason::RecoveryNotPossible, SubReason::NothingToRecover, message, now);
     } else if answer.needs_human_review {
         let said = answer.human_review_reason.as_deref().unwrap_or("no reason given");
         let message = format!("a person must look: {said}");
-        fail(next, Reason::WorkflowResolutionFailed, Some(review_reason(said)), &message, now);
+        fail(next, Reason::WorkflowResolutionFailed, review_reason(said), &message, now);
     } else if answer.selected_workflow.is_none() && answer.confidence < CONFIDENT {
-        let message = "no workflow fits";
-        fail(next, Reason::WorkflowResolutionFailed, Some(SubReason::NoMatchingWorkflows), message, now);
+        fail(next, Reason::WorkflowResolutionFailed, SubReason::NoMatchingWorkflows, "no workflow fits", now);
     } else {
         next.phase = Some(Phase::Analyzing);
         next.message = Some("the policy is asked".to_owned());
@@ -125,16 +129,21 @@ fn review_reason(said: &str) -> SubReason {
     }
 }
 
-fn unanswered(next: &mut AIAnalysisStatus, error: &CallError, now: Timestamp) {
+fn unanswered(next: &mut AIAnalysisStatus, error: &CallError, time_is_up: bool, now: Timestamp) {
     let failures = next.consecutive_failures.unwrap_or(0).saturating_add(1);
     next.consecutive_failures = Some(failures);
-    if error.is_final() || failures >= MAX_TRIES {
-        let sub_reason = if error.is_final() { SubReason::PermanentError } else { SubReason::MaxRetriesExceeded };
-        conditions::set(next, Kind::InvestigationComplete, false, "InvestigationFailed", &error.to_string(), now);
-        fail(next, Reason::APIError, Some(sub_reason), &format!("HolmesGPT-API: {error}"), now);
-    } else {
-        next.message = Some(format!("HolmesGPT-API, try {failures} of {MAX_TRIES}: {error}"));
-    }
+    let sub_reason = match error {
+        _ if error.is_final() => SubReason::PermanentError,
+        _ if time_is_up => SubReason::TimedOut,
+        _ if failures < MAX_TRIES => {
+            next.message = Some(format!("HolmesGPT-API, try {failures} of {MAX_TRIES}: {error}"));
+            return;
+        }
+        CallError::Nonsense(_) => SubReason::InvalidResponse,
+        _ => SubReason::MaxRetriesExceeded,
+    };
+    conditions::set(next, Kind::InvestigationComplete, false, "InvestigationFailed", &error.to_string(), now);
+    fail(next, Reason::APIError, sub_reason, &format!("HolmesGPT-API: {error}"), now);
 }
 
 fn decided(next: &mut AIAnalysisStatus, decision: Option<&Decision>, now: Timestamp) {
@@ -146,6 +155,7 @@ fn decided(next: &mut AIAnalysisStatus, decision: Option<&Decision>, now: Timest
         next.sub_reason = Some(SubReason::ProblemResolved);
         next.message = Some("no workflow is needed".to_owned());
         next.approval_required = Some(false);
+        next.degraded_mode = Some(false);
         conditions::set(next, Kind::WorkflowResolved, true, "WorkflowNotNeeded", "the problem has gone by itself", now);
         conditions::set(next, Kind::ApprovalRequired, false, "WorkflowNotNeeded", "there is nothing to approve", now);
         return;
@@ -157,20 +167,30 @@ fn decided(next: &mut AIAnalysisStatus, decision: Option<&Decision>, now: Timest
     next.approval_reason = Some(decision.reason.clone());
     next.approval_context = decision.required.then(|| approval::context(next, decision));
     conditions::set(next, Kind::WorkflowResolved, true, "WorkflowSelected", "a workflow has been found", now);
-    let reason = if decision.required { "PolicyRequiresApproval" } else { "AutoApproved" };
+    let reason = match (decision.required, decision.failed) {
+        (_, true) => "PolicyFailed",
+        (true, false) => "PolicyRequiresApproval",
+        (false, false) => "AutoApproved",
+    };
     conditions::set(next, Kind::ApprovalRequired, decision.required, reason, &decision.reason, now);
 }
 
-fn fail(next: &mut AIAnalysisStatus, reason: Reason, sub_reason: Option<SubReason>, message: &str, now: Timestamp) {
+fn fail(next: &mut AIAnalysisStatus, reason: Reason, sub_reason: SubReason, message: &str, now: Timestamp) {
     next.phase = Some(Phase::Failed);
     next.reason = Some(reason);
-    next.sub_reason = sub_reason;
+    next.sub_reason = Some(sub_reason);
     next.message = Some(message.to_owned());
     next.completed_at = Some(Time(now));
+    next.approval_required = Some(false);
     conditions::set(next, Kind::AnalysisComplete, false, "AnalysisFailed", message, now);
-    conditions::set(next, Kind::WorkflowResolved, false, "NoWorkflow", message, now);
+    conditions::set(next, Kind::WorkflowResolved, false, sub_reason.as_str(), message, now);
+    conditions::set(next, Kind::ApprovalRequired, false, "AnalysisFailed", "there is nothing to approve", now);
 }
 
 #[cfg(test)]
 #[path = "flow_tests.rs"]
 mod tests;
+
+#[cfg(test)]
+#[path = "flow_properties.rs"]
+mod properties;

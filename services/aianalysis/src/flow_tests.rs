@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::samples::answer;
+use crate::{api::FAILURES, samples::answer};
 
 fn in_phase(phase: Option<Phase>) -> AIAnalysisStatus {
     AIAnalysisStatus { phase, observed_generation: Some(1), ..Default::default() }
@@ -15,7 +15,11 @@ fn status_error(status: u16) -> CallError {
 }
 
 fn decision(required: bool, degraded: bool) -> Decision {
-    Decision { required, degraded, reason: "because".to_owned(), duration: Duration::ZERO }
+    Decision { required, degraded, failed: degraded, reason: "because".to_owned(), duration: Duration::ZERO }
+}
+
+fn unanswered(error: &CallError, time_is_up: bool) -> Event<'_> {
+    Event::Unanswered { error, took: Duration::ZERO, time_is_up }
 }
 
 fn step(status: &AIAnalysisStatus, event: &Event<'_>) -> AIAnalysisStatus {
@@ -70,7 +74,10 @@ fn answers_lead_where_the_table_says() {
         (json!({"selected_workflow": null, "confidence": 0.69}), failed(SubReason::NoMatchingWorkflows)),
         (json!({"selected_workflow": null, "confidence": 0.7}), (Phase::Analyzing, None, None)),
         (json!({"can_recover": true}), (Phase::Analyzing, None, None)),
-        (json!({"can_recover": false}), (Phase::Failed, Some(Reason::RecoveryNotPossible), None)),
+        (
+            json!({"can_recover": false}),
+            (Phase::Failed, Some(Reason::RecoveryNotPossible), Some(SubReason::NothingToRecover)),
+        ),
     ];
     for (changes, expected) in table {
         let found = answer(changes.clone());
@@ -89,7 +96,8 @@ fn errors_are_tried_again_or_final_as_the_table_says() {
         (status_error(503), 3, None),
         (status_error(429), 0, None),
         (network.clone(), 0, None),
-        (nonsense, 0, None),
+        (nonsense.clone(), 0, None),
+        (nonsense, 4, Some(SubReason::InvalidResponse)),
         (status_error(500), 4, Some(SubReason::MaxRetriesExceeded)),
         (network, 4, Some(SubReason::MaxRetriesExceeded)),
         (status_error(400), 0, Some(SubReason::PermanentError)),
@@ -98,7 +106,7 @@ fn errors_are_tried_again_or_final_as_the_table_says() {
     for (error, failures_before, sub_reason) in table {
         let mut status = in_phase(Some(Phase::Investigating));
         status.consecutive_failures = Some(failures_before);
-        let next = step(&status, &Event::Unanswered(&error));
+        let next = step(&status, &unanswered(&error, false));
         assert_eq!(next.sub_reason, sub_reason, "{error}");
         assert_eq!(next.consecutive_failures, Some(failures_before + 1));
         let phase = if sub_reason.is_some() { Phase::Failed } else { Phase::Investigating };
@@ -113,7 +121,11 @@ fn decisions_complete_the_analysis() {
     let required = step(&analyzing, &Event::Decided(Some(&decision(true, false))));
     let context = required.approval_context.unwrap();
     assert_eq!((context.confidence_level.as_str(), context.confidence_score), ("high", 0.92));
-    assert_eq!((context.why_approval_required.as_str(), context.alternatives_considered.len()), ("because", 1));
+    assert_eq!((context.reason.as_str(), context.alternatives_considered.len()), ("because", 1));
+    assert_eq!(context.why_approval_required, "a rule of the policy asks for a person: because");
+    assert_eq!(context.investigation_summary, "too little memory");
+    assert_eq!(context.recommended_actions, ["Raise the limit (mock-oomkilled-v1)"]);
+    assert!(!context.evidence_collected.is_empty());
     assert_eq!(
         condition(&step(&analyzing, &Event::Decided(Some(&decision(true, false)))), "ApprovalRequired").unwrap(),
         "True"
@@ -130,40 +142,72 @@ fn decisions_complete_the_analysis() {
     );
 }
 
+/// Every phase with every event: the table has those that lead on; all others change nothing at all.
 #[test]
-fn no_event_skips_a_phase_and_what_has_ended_stays_ended() {
+fn events_that_do_not_belong_to_the_phase_change_nothing() {
     let found = answer(json!({}));
-    let error = status_error(500);
+    let (passing, refused) = (status_error(500), status_error(400));
     let required = decision(true, false);
     let events = [
-        Event::Accepted,
-        Event::Started,
-        Event::Answered(&found, Duration::ZERO),
-        Event::Unanswered(&error),
-        Event::Decided(Some(&required)),
-        Event::Decided(None),
+        ("accepted", Event::Accepted),
+        ("started", Event::Started),
+        ("answered", Event::Answered(&found, Duration::ZERO)),
+        ("failed", unanswered(&passing, false)),
+        ("refused", unanswered(&refused, false)),
+        ("time is up", unanswered(&passing, true)),
+        ("decided", Event::Decided(Some(&required))),
+        ("nothing to decide", Event::Decided(None)),
     ];
-    let allowed = [
-        (None, Phase::Pending),
-        (Some(Phase::Pending), Phase::Investigating),
-        (Some(Phase::Investigating), Phase::Analyzing),
-        (Some(Phase::Investigating), Phase::Failed),
-        (Some(Phase::Analyzing), Phase::Completed),
+    let table = [
+        (None, "accepted", Phase::Pending),
+        (Some(Phase::Pending), "started", Phase::Investigating),
+        (Some(Phase::Investigating), "answered", Phase::Analyzing),
+        (Some(Phase::Investigating), "failed", Phase::Investigating),
+        (Some(Phase::Investigating), "refused", Phase::Failed),
+        (Some(Phase::Investigating), "time is up", Phase::Failed),
+        (Some(Phase::Analyzing), "decided", Phase::Completed),
+        (Some(Phase::Analyzing), "nothing to decide", Phase::Completed),
     ];
     for phase in Phase::ALL.map(Some).into_iter().chain([None]) {
-        for event in &events {
+        for (name, event) in &events {
             let before = in_phase(phase);
             let next = step(&before, event);
-            let moved = next.phase != phase;
-            assert!(
-                !moved || allowed.contains(&(phase, next.phase.unwrap())),
-                "{phase:?} {event:?} → {:?}",
-                next.phase
-            );
-            if phase.is_some_and(Phase::is_terminal) {
-                assert_eq!(next, before);
-                assert_eq!(task(phase), Task::Nothing);
+            match table.iter().find(|(from, with, _)| *from == phase && with == name) {
+                Some((_, _, to)) => assert_eq!(next.phase, Some(*to), "{phase:?} {name}"),
+                None => assert_eq!(next, before, "{phase:?} {name}"),
             }
+        }
+    }
+}
+
+#[test]
+fn when_the_objects_own_time_is_up_there_is_no_other_try() {
+    let error = CallError::Network("timed out".to_owned());
+    let next = step(&in_phase(Some(Phase::Investigating)), &unanswered(&error, true));
+    assert_eq!((next.reason, next.sub_reason), (Some(Reason::APIError), Some(SubReason::TimedOut)));
+}
+
+#[test]
+fn however_it_ends_every_condition_is_set_and_every_failure_is_in_the_list() {
+    let investigating = in_phase(Some(Phase::Investigating));
+    let review = json!({"needs_human_review": true, "human_review_reason": "low_confidence"});
+    let error = status_error(400);
+    let mut analyzing = in_phase(Some(Phase::Analyzing));
+    answer(json!({})).put_into(&mut analyzing);
+    let ends = [
+        step(&investigating, &Event::Answered(&answer(review), Duration::ZERO)),
+        step(&investigating, &Event::Answered(&answer(json!({"can_recover": false})), Duration::ZERO)),
+        step(&investigating, &unanswered(&error, false)),
+        step(&analyzing, &Event::Decided(Some(&decision(false, false)))),
+        step(&in_phase(Some(Phase::Analyzing)), &Event::Decided(None)),
+    ];
+    for end in ends {
+        assert!(end.phase.is_some_and(Phase::is_terminal) && end.completed_at.is_some() && end.message.is_some());
+        for name in ["AnalysisComplete", "WorkflowResolved", "ApprovalRequired"] {
+            assert!(condition(&end, name).is_some(), "{name} after {:?}", end.message);
+        }
+        if end.phase == Some(Phase::Failed) {
+            assert!(FAILURES.contains(&(end.reason.unwrap(), end.sub_reason.unwrap())), "{:?}", end.message);
         }
     }
 }

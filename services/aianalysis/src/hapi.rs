@@ -2,6 +2,7 @@
 
 mod answer;
 mod request;
+mod wire;
 
 use std::time::Duration;
 
@@ -12,6 +13,9 @@ use crate::api::AIAnalysis;
 
 /// How long an answer may take when the object does not say.
 const TIMEOUT: Duration = Duration::from_secs(30);
+
+/// An answer that is longer is none.
+const ANSWER_LIMIT: usize = 256 * 1024;
 
 /// How long a readiness endpoint may take.
 const READY_TIMEOUT: Duration = Duration::from_secs(2);
@@ -30,7 +34,7 @@ pub enum CallError {
     /// No answer: the network, or time.
     #[error("no answer: {0}")]
     Network(String),
-    /// An answer that is not one.
+    /// An answer that is not one: a proxy's page, or what a model was not able to write this time. Asking again may help.
     #[error("the answer cannot be understood: {0}")]
     Nonsense(String),
 }
@@ -69,23 +73,26 @@ impl Hapi {
         if object.spec.is_recovery_attempt { "/api/v1/recovery/analyze" } else { "/api/v1/incident/analyze" }
     }
 
-    /// Asks once.
+    /// How long one answer may take.
+    pub fn timeout(object: &AIAnalysis) -> Duration {
+        let seconds = object.spec.timeout_config.as_ref().and_then(|config| config.investigating_seconds);
+        seconds.map_or(TIMEOUT, |seconds| Duration::from_secs(seconds.into()))
+    }
+
+    /// Asks once, and waits no longer than `timeout`.
     ///
     /// # Errors
     /// When there is no answer that can be used.
-    pub async fn ask(&self, object: &AIAnalysis) -> Result<Answer, CallError> {
-        let seconds = object.spec.timeout_config.as_ref().and_then(|config| config.investigating_seconds);
-        let timeout = seconds.map_or(TIMEOUT, |seconds| Duration::from_secs(seconds.into()));
+    pub async fn ask(&self, object: &AIAnalysis, timeout: Duration) -> Result<Answer, CallError> {
+        let question = request::of(object);
         let url = format!("{}{}", self.url, Self::endpoint(object));
-        let request = self.client.post(url).timeout(timeout).json(&request::of(object));
-        let response = request.send().await.map_err(network)?;
+        let response = self.client.post(url).timeout(timeout).json(&question).send().await.map_err(network)?;
         let status = response.status();
-        let body = response.bytes().await.map_err(network)?;
+        let body = body(response).await?;
         if status != StatusCode::OK {
-            let detail = String::from_utf8_lossy(&body).chars().take(300).collect();
-            return Err(CallError::Status { status: status.as_u16(), detail });
+            return Err(CallError::Status { status: status.as_u16(), detail: beginning(&body) });
         }
-        Answer::parse(&body).map_err(CallError::Nonsense)
+        Answer::parse(&body, object).map_err(CallError::Nonsense)
     }
 
     /// Whether it is ready.
@@ -95,6 +102,22 @@ impl Hapi {
     pub async fn is_ready(&self) -> Result<(), CallError> {
         ready(&self.client, &format!("{}/ready", self.url)).await
     }
+}
+
+/// How a text begins; without NUL, which no database takes.
+fn beginning(body: &[u8]) -> String {
+    String::from_utf8_lossy(body).chars().filter(|letter| *letter != '\0').take(300).collect()
+}
+
+async fn body(mut response: reqwest::Response) -> Result<Vec<u8>, CallError> {
+    let mut body = Vec::new();
+    while let Some(chunk) = response.chunk().await.map_err(network)? {
+        body.extend_from_slice(&chunk);
+        if body.len() > ANSWER_LIMIT {
+            return Err(CallError::Nonsense(format!("it is longer than {ANSWER_LIMIT} bytes")));
+        }
+    }
+    Ok(body)
 }
 
 /// Whether a service's readiness endpoint says so.
@@ -107,8 +130,8 @@ pub async fn ready(client: &reqwest::Client, url: &str) -> Result<(), CallError>
     if status.is_success() {
         return Ok(());
     }
-    let detail = response.text().await.unwrap_or_default().chars().take(300).collect();
-    Err(CallError::Status { status: status.as_u16(), detail })
+    let body = response.bytes().await.unwrap_or_default();
+    Err(CallError::Status { status: status.as_u16(), detail: beginning(&body) })
 }
 
 /// The whole chain of causes: "error sending request" alone helps nobody.

@@ -1,7 +1,7 @@
 //! The AIAnalysis controller: takes each `AIAnalysis` object from Pending to Completed or Failed.
 //!
 //! [`flow`] is the state machine, pure; [`reconcile`] does what it says: asks HolmesGPT-API ([`hapi`]) and the approval
-//! policy ([`policy`]), writes the status, and leaves an [`audit`] trail in DataStorage.
+//! policy ([`policy`]), writes the status, and leaves a [`trail`] in DataStorage ([`audit`]).
 
 pub mod api;
 pub mod approval;
@@ -18,6 +18,9 @@ pub mod policy_watch;
 pub mod reconcile;
 #[cfg(test)]
 mod samples;
+#[cfg(test)]
+mod stand_in;
+pub mod trail;
 pub mod watching;
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
@@ -25,10 +28,12 @@ use std::{path::PathBuf, sync::Arc, time::Duration};
 use anyhow::{Context as _, Result, bail};
 use kube::{Api, Client, api::ListParams};
 use service_common::{Readiness, Shutdown, config::load, http::serve, retry, telemetry};
+use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    api::AIAnalysis, audit::Audit, config::Config, hapi::Hapi, metrics::Metrics, policy::Policy, reconcile::Context,
+    api::AIAnalysis, audit::Audit, config::Config, hapi::Hapi, metrics::Metrics, policy::Policy,
+    policy_watch::Follower, reconcile::Context,
 };
 
 /// How often a dependency that serves is asked whether it still does.
@@ -57,14 +62,18 @@ pub async fn run() -> Result<()> {
     let policy = Policy::default();
 
     let dependencies = tokio::spawn(keep_dependencies(readiness.clone(), http, hapi.clone(), config.clone()));
-    let following =
-        policy_watch::follow(client.clone(), config.policy.clone(), policy.clone(), readiness.check("policy"));
-    let policies = tokio::spawn(following);
-    let context = Arc::new(Context { client, hapi, policy, audit: audit.clone(), metrics });
+    let follower = Follower {
+        config: config.policy.clone(),
+        policy: policy.clone(),
+        check: readiness.check("policy"),
+        metrics: metrics.clone(),
+    };
+    let policies = tokio::spawn(follower.follow(client.clone(), shutdown.requested.clone()));
+    let context = Arc::new(Context { client, hapi, policy: policy.clone(), audit: audit.clone(), metrics });
     let working = work(context, audit, readiness.clone(), shutdown.requested.clone());
     // The listeners go last: until the audit trail is complete somebody may want to know how it stands.
     let finished = CancellationToken::new();
-    let health = serve(config.health_listen, health::router(readiness), finished.clone());
+    let health = serve(config.health_listen, health::router(readiness, policy), finished.clone());
     let scrape = serve(config.metrics_listen, service_common::metrics::router(Arc::new(registry)), finished.clone());
     let all = async {
         working.await;
@@ -75,8 +84,17 @@ pub async fn run() -> Result<()> {
         served = async { tokio::try_join!(all, health, scrape) } => served.map(|_| ()),
         // Neither ends by itself; without them decisions and readiness would stay for ever what they were last.
         ended = dependencies => bail!("dependencies are no longer looked after: {ended:?}"),
-        ended = policies => bail!("the policy is no longer followed: {ended:?}"),
+        ended = unasked(policies, shutdown.requested) => bail!("the policy is no longer followed: {ended}"),
     }
+}
+
+/// Ends when a task does, unless it was asked to.
+async fn unasked(task: JoinHandle<()>, asked: CancellationToken) -> String {
+    let ended = task.await;
+    if asked.is_cancelled() && ended.is_ok() {
+        std::future::pending::<()>().await;
+    }
+    format!("{ended:?}")
 }
 
 /// The controller until it is asked to stop, and then the audit trail until it is complete.

@@ -1,15 +1,20 @@
 //! What the controller counts. Label sets that are known ahead are there from the start, at 0.
 
+mod labels;
+
 use std::time::Duration;
 
 use prometheus_client::{
-    encoding::EncodeLabelSet,
-    metrics::{counter::Counter, family::Family, histogram::Histogram},
+    metrics::{counter::Counter, family::Family, gauge::Gauge, histogram::Histogram},
     registry::Registry,
 };
 
+use self::labels::{
+    Approval, Audited, Chosen, ENVIRONMENTS, Evaluation, Failure, InPhase, Loaded, Reconciliation, Recovered, SIGNALS,
+    Signal,
+};
 use crate::{
-    api::{AIAnalysisStatus, Phase, RecoveryStatus},
+    api::{AIAnalysisStatus, FAILURES, Phase, RecoveryStatus},
     policy::Decision,
 };
 
@@ -20,53 +25,23 @@ pub enum AuditOutcome {
     Sent,
     /// DataStorage has refused them.
     Rejected,
-    /// There was no room, or no time, for them.
+    /// They waited at shutdown. The objects that they tell of keep them, and they are sent at the next start.
+    Deferred,
+    /// They are lost: there was no room or no time for them, and their object is gone.
     Dropped,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct Reconciliation {
-    phase: &'static str,
-    result: &'static str,
-}
+impl AuditOutcome {
+    const ALL: [Self; 4] = [Self::Sent, Self::Rejected, Self::Deferred, Self::Dropped];
 
-#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct InPhase {
-    phase: &'static str,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct Evaluation {
-    outcome: &'static str,
-    degraded: &'static str,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct Approval {
-    decision: &'static str,
-    environment: String,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct Signal {
-    signal_type: String,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct Failure {
-    reason: String,
-    sub_reason: String,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct Recovered {
-    failure_understood: &'static str,
-    state_changed: &'static str,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct Audited {
-    outcome: &'static str,
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Sent => "sent",
+            Self::Rejected => "rejected",
+            Self::Deferred => "deferred",
+            Self::Dropped => "dropped",
+        }
+    }
 }
 
 /// The controller's own metrics; clones share their values.
@@ -81,6 +56,11 @@ pub struct Metrics {
     recovered: Family<Recovered, Counter>,
     recovery_skipped: Counter,
     audited: Family<Audited, Counter>,
+    audit_waiting: Gauge,
+    policy_loads: Family<Loaded, Counter>,
+    policy_degraded: Gauge,
+    environments: Chosen,
+    signals: Chosen,
 }
 
 fn seconds() -> Histogram {
@@ -108,6 +88,11 @@ impl Metrics {
             recovered: Family::default(),
             recovery_skipped: Counter::default(),
             audited: Family::default(),
+            audit_waiting: Gauge::default(),
+            policy_loads: Family::default(),
+            policy_degraded: Gauge::default(),
+            environments: Chosen::default(),
+            signals: Chosen::default(),
         };
         metrics.start_at_zero();
         let (mut registry, own) = service_common::metrics::registry("aianalysis");
@@ -127,30 +112,49 @@ impl Metrics {
         own.register("recovery_status_populated", "Recoveries with a status", self.recovered.clone());
         own.register("recovery_status_skipped", "Analyses that are no recovery", self.recovery_skipped.clone());
         own.register("audit_events", "Audit events, by what became of them", self.audited.clone());
+        own.register("audit_events_waiting", "Audit events that wait for DataStorage", self.audit_waiting.clone());
+        own.register("policy_loads", "Policies that were put in force, or refused", self.policy_loads.clone());
+        let degraded = self.policy_degraded.clone();
+        own.register("policy_degraded", "1 while the newest policy is not the one that decides", degraded);
     }
 
     fn start_at_zero(&self) {
         for phase in Phase::ALL {
+            let phase = phase.as_str();
             for result in ["success", "error"] {
-                let _zero = self.reconciliations.get_or_create(&Reconciliation { phase: phase.as_str(), result });
+                let _zero = self.reconciliations.get_or_create(&Reconciliation { phase, result });
+            }
+            let _zero = self.seconds.get_or_create(&InPhase { phase });
+        }
+        for outcome in ["auto_approved", "approval_required"] {
+            for degraded in ["false", "true"] {
+                let _zero = self.evaluations.get_or_create(&Evaluation { outcome, degraded });
             }
         }
-        for (outcome, degraded) in [("auto_approved", "false"), ("approval_required", "false"), ("error", "true")] {
-            let _zero = self.evaluations.get_or_create(&Evaluation { outcome, degraded });
-        }
-        for decision in ["auto_approved", "requires_approval"] {
-            for environment in ["production", "staging", "development"] {
-                let labels = Approval { decision, environment: environment.to_owned() };
+        let _zero = self.evaluations.get_or_create(&Evaluation { outcome: "error", degraded: "true" });
+        for environment in ENVIRONMENTS.map(|environment| self.environments.label(environment)) {
+            for decision in ["auto_approved", "requires_approval"] {
+                let labels = Approval { decision, environment: environment.clone() };
                 let _zero = self.approvals.get_or_create(&labels);
             }
+        }
+        for signal_type in SIGNALS.map(|signal| self.signals.label(signal)) {
+            let _zero = self.confidence.get_or_create(&Signal { signal_type });
+        }
+        for (reason, sub_reason) in FAILURES {
+            let labels = Failure { reason: reason.as_str(), sub_reason: sub_reason.as_str() };
+            let _zero = self.failures.get_or_create(&labels);
         }
         for failure_understood in ["true", "false"] {
             for state_changed in ["true", "false"] {
                 let _zero = self.recovered.get_or_create(&Recovered { failure_understood, state_changed });
             }
         }
-        for outcome in [AuditOutcome::Sent, AuditOutcome::Rejected, AuditOutcome::Dropped] {
+        for outcome in AuditOutcome::ALL {
             self.audit(outcome, 0);
+        }
+        for outcome in ["loaded", "refused"] {
+            let _zero = self.policy_loads.get_or_create(&Loaded { outcome });
         }
     }
 
@@ -166,19 +170,19 @@ impl Metrics {
     pub fn decision(&self, decision: &Decision, environment: &str) {
         let degraded = word(decision.degraded);
         self.evaluations.get_or_create(&Evaluation { outcome: decision.outcome(), degraded }).inc();
-        let word = if decision.required { "requires_approval" } else { "auto_approved" };
-        self.approvals.get_or_create(&Approval { decision: word, environment: environment.to_owned() }).inc();
+        let environment = self.environments.label(environment);
+        self.approvals.get_or_create(&Approval { decision: decision.word(), environment }).inc();
     }
 
     /// An analysis of this type of signal has ended with this status.
     pub fn ended(&self, status: &AIAnalysisStatus, signal_type: &str) {
         if let Some(workflow) = &status.selected_workflow {
-            let labels = Signal { signal_type: signal_type.to_owned() };
+            let labels = Signal { signal_type: self.signals.label(signal_type) };
             self.confidence.get_or_create(&labels).observe(workflow.confidence);
         }
         if status.phase == Some(Phase::Failed) {
-            let reason = status.reason.map(|reason| format!("{reason:?}")).unwrap_or_default();
-            let sub_reason = status.sub_reason.map(|reason| format!("{reason:?}")).unwrap_or_default();
+            let reason = status.reason.map_or("", |reason| reason.as_str());
+            let sub_reason = status.sub_reason.map_or("", |reason| reason.as_str());
             self.failures.get_or_create(&Failure { reason, sub_reason }).inc();
         }
         match &status.recovery_status {
@@ -195,12 +199,18 @@ impl Metrics {
 
     /// This became of so many audit events.
     pub fn audit(&self, outcome: AuditOutcome, events: usize) {
-        let outcome = match outcome {
-            AuditOutcome::Sent => "sent",
-            AuditOutcome::Rejected => "rejected",
-            AuditOutcome::Dropped => "dropped",
-        };
-        self.audited.get_or_create(&Audited { outcome }).inc_by(events as u64);
+        self.audited.get_or_create(&Audited { outcome: outcome.as_str() }).inc_by(events as u64);
+    }
+
+    /// So many audit events wait.
+    pub fn audit_waiting(&self, events: usize) {
+        self.audit_waiting.set(i64::try_from(events).unwrap_or(i64::MAX));
+    }
+
+    /// The newest policy is in force, or it is not.
+    pub fn policy_loaded(&self, in_force: bool) {
+        self.policy_loads.get_or_create(&Loaded { outcome: if in_force { "loaded" } else { "refused" } }).inc();
+        self.policy_degraded.set(i64::from(!in_force));
     }
 }
 
@@ -222,6 +232,11 @@ mod tests {
             "aianalysis_recovery_status_populated_total{failure_understood=\"true\",state_changed=\"false\"} 0",
             "aianalysis_recovery_status_skipped_total 0",
             "aianalysis_audit_events_total{outcome=\"sent\"} 0",
+            "aianalysis_audit_events_total{outcome=\"dropped\"} 0",
+            "aianalysis_failures_total{reason=\"APIError\",sub_reason=\"MaxRetriesExceeded\"} 0",
+            "aianalysis_confidence_score_distribution_count{signal_type=\"OOMKilled\"} 0",
+            "aianalysis_reconciler_duration_seconds_count{phase=\"Investigating\"} 0",
+            "aianalysis_policy_degraded 0",
         ] {
             assert!(text.contains(line), "{line} is missing in\n{text}");
         }

@@ -2,6 +2,11 @@
 //!
 //! The object is read afresh and every status is written against the version that was read: a stale cache cannot make
 //! a step happen twice. Status writes start no reconciliation of their own (see [`crate::controller`]).
+//!
+//! What is to be audited is written with the status that it tells of, and taken out when DataStorage has it. A controller
+//! that is killed at any moment leaves behind what the next one needs to go on: the phase, and what is still to be sent.
+
+mod settle;
 
 use std::{
     sync::Arc,
@@ -15,14 +20,17 @@ use kube::{
     runtime::controller::Action,
 };
 use serde_json::json;
+use tokio::time::timeout;
 
+use self::settle::{hand_over, next_look, notes, release, tidy};
 use crate::{
     api::{AIAnalysis, AIAnalysisStatus, FINALIZER, Phase},
-    audit::{Audit, AuditEvent},
+    audit::{Audit, Handover},
     flow::{self, Event, Task},
-    hapi::{CallError, Hapi},
+    hapi::Hapi,
     metrics::Metrics,
-    policy::Policy,
+    policy::{self, Decision, Policy},
+    trail,
 };
 
 /// What a reconciliation needs.
@@ -63,7 +71,11 @@ enum Step {
 /// # Errors
 /// When Kubernetes is away or somebody else has changed the object: to be tried again.
 pub async fn reconcile(cached: Arc<AIAnalysis>, context: Arc<Context>) -> Result<Action, Error> {
-    if is_over(&cached) && cached.metadata.deletion_timestamp.is_none() {
+    let is_deleted = |object: &AIAnalysis| object.metadata.deletion_timestamp.is_some();
+    if is_over(&cached) && !is_deleted(&cached) && hand_over(&cached, &context) != Handover::Settled {
+        return Ok(Action::requeue(next_look(&cached)));
+    }
+    if is_over(&cached) && !is_deleted(&cached) && notes(&cached).is_empty() {
         return Ok(Action::await_change());
     }
     let api: Api<AIAnalysis> = match cached.namespace() {
@@ -71,18 +83,18 @@ pub async fn reconcile(cached: Arc<AIAnalysis>, context: Arc<Context>) -> Result
         None => Api::all(context.client.clone()),
     };
     let Some(mut object) = api.get_opt(&cached.name_any()).await? else { return Ok(Action::await_change()) };
-    if object.metadata.deletion_timestamp.is_some() {
-        release(&api, &object, &context).await?;
-        return Ok(Action::await_change());
+    hand_over(&object, &context);
+    if is_deleted(&object) {
+        return release(&api, object, &context).await;
     }
-    if !object.finalizers().iter().any(|finalizer| finalizer == FINALIZER) && !is_over(&object) {
+    if !has_finalizer(&object) && !is_over(&object) {
         object = set_finalizers(&api, &object, true).await?;
     }
     loop {
         let phase = object.status.as_ref().and_then(|status| status.phase);
         let task = flow::task(phase);
         if task == Task::Nothing {
-            return Ok(Action::await_change());
+            return tidy(&api, object, &context).await;
         }
         let started = Instant::now();
         let step = step(task, &api, &object, &context).await;
@@ -98,6 +110,10 @@ fn is_over(object: &AIAnalysis) -> bool {
     object.status.as_ref().and_then(|status| status.phase).is_some_and(Phase::is_terminal)
 }
 
+fn has_finalizer(object: &AIAnalysis) -> bool {
+    object.finalizers().iter().any(|finalizer| finalizer == FINALIZER)
+}
+
 async fn step(task: Task, api: &Api<AIAnalysis>, object: &AIAnalysis, context: &Context) -> Result<Step, Error> {
     match task {
         Task::Accept => Ok(Step::Done(advance(api, object, &Event::Accepted, context).await?)),
@@ -110,29 +126,29 @@ async fn step(task: Task, api: &Api<AIAnalysis>, object: &AIAnalysis, context: &
 
 async fn investigate(api: &Api<AIAnalysis>, object: &AIAnalysis, context: &Context) -> Result<Step, Error> {
     let failures = object.status.as_ref().and_then(|status| status.consecutive_failures).unwrap_or(0);
+    let left = time_left(object, Timestamp::now());
+    let timeout = left.map_or(Hapi::timeout(object), |left| left.min(Hapi::timeout(object)));
     let started = Instant::now();
-    let result = context.hapi.ask(object).await;
+    let result = context.hapi.ask(object, timeout).await;
     let took = started.elapsed();
-    context.audit.record(AuditEvent::holmesgpt_call(object, failures + 1, &result, took));
-    match &result {
-        Ok(answer) => Ok(Step::Done(advance(api, object, &Event::Answered(answer, took), context).await?)),
-        Err(error) => unanswered(api, object, error, failures, context).await,
-    }
+    let error = match result {
+        Ok(answer) => return Ok(Step::Done(advance(api, object, &Event::Answered(&answer, took), context).await?)),
+        Err(error) => error,
+    };
+    let attempt = failures.saturating_add(1);
+    tracing::warn!(analysis = object.name_any(), attempt, %error, "HolmesGPT-API has not answered");
+    let delay = flow::retry_delay(attempt, jitter(object));
+    let time_is_up = time_left(object, Timestamp::now()).is_some_and(|left| left <= delay);
+    let next = advance(api, object, &Event::Unanswered { error: &error, took, time_is_up }, context).await?;
+    Ok(if is_over(&next) { Step::Done(next) } else { Step::Wait(delay) })
 }
 
-async fn unanswered(
-    api: &Api<AIAnalysis>,
-    object: &AIAnalysis,
-    error: &CallError,
-    failures: i32,
-    context: &Context,
-) -> Result<Step, Error> {
-    let attempt = failures + 1;
-    tracing::warn!(analysis = object.name_any(), attempt, %error, "HolmesGPT-API has not answered");
-    let event = AuditEvent::error(object, Phase::Investigating, &attempt.to_string(), &error.to_string());
-    context.audit.record(event);
-    let next = advance(api, object, &Event::Unanswered(error), context).await?;
-    if is_over(&next) { Ok(Step::Done(next)) } else { Ok(Step::Wait(flow::retry_delay(attempt, jitter(&next)))) }
+/// How long the investigation may still take, if the object limits that.
+fn time_left(object: &AIAnalysis, now: Timestamp) -> Option<Duration> {
+    let seconds = object.spec.timeout_config.as_ref()?.total_seconds?;
+    let started = object.status.as_ref()?.started_at.as_ref()?.0;
+    let spent = Duration::try_from(now.duration_since(started)).unwrap_or_default();
+    Some(Duration::from_secs(seconds.into()).saturating_sub(spent))
 }
 
 /// Between −1 and 1, from the object's version: analyses that failed together do not come back together.
@@ -147,27 +163,39 @@ async fn decide(api: &Api<AIAnalysis>, object: &AIAnalysis, context: &Context) -
     if status.selected_workflow.is_none() {
         return advance(api, object, &Event::Decided(None), context).await;
     }
-    let decision = context.policy.decide(object, &status);
-    // Before the end is noted, as it happened; made again after a conflict, they are the same events.
-    context.audit.record(AuditEvent::rego_evaluation(object, &decision));
-    context.audit.record(AuditEvent::approval_decision(object, &decision));
+    let decision = ask_policy(object, status, &context.policy).await;
     let next = advance(api, object, &Event::Decided(Some(&decision)), context).await?;
     context.metrics.decision(&decision, &object.spec.analysis_request.signal_context.environment);
     Ok(next)
 }
 
-/// Writes the status that follows from `event`, and what there is to be said about it.
+/// On a thread of its own, because the policy takes all of a processor. It looks at the clock between its steps; should
+/// one step be endless it is not waited for.
+async fn ask_policy(object: &AIAnalysis, status: AIAnalysisStatus, policy: &Policy) -> Decision {
+    let (object, policy, limit) = (object.clone(), policy.clone(), policy::limit(object) * 2);
+    let asked = tokio::task::spawn_blocking(move || policy.decide(&object, &status));
+    match timeout(limit, asked).await {
+        Ok(Ok(decision)) => decision,
+        Ok(Err(error)) => Decision::failed(format!("the policy has broken down: {error}"), Duration::ZERO),
+        Err(_) => Decision::failed("the policy takes too long", limit),
+    }
+}
+
+/// Writes the status that follows from `event`, with what there is to be said about it.
 async fn advance(
     api: &Api<AIAnalysis>,
     object: &AIAnalysis,
     event: &Event<'_>,
     context: &Context,
 ) -> Result<Box<AIAnalysis>, Error> {
-    let before = object.status.clone().unwrap_or_default();
-    let mut next = flow::after(&before, event, Timestamp::now());
-    next.observed_generation = object.metadata.generation;
+    let mut before = object.status.clone().unwrap_or_default();
+    before.observed_generation = object.metadata.generation;
+    let now = Timestamp::now();
+    let mut next = flow::after(&before, event, now);
+    trail::note(object, &before, event, &mut next, now);
     let written = write(api, object, next).await?;
-    tell(&written, &before, context);
+    hand_over(&written, context);
+    tell(&written, before.phase, context);
     Ok(Box::new(written))
 }
 
@@ -190,32 +218,14 @@ async fn write(api: &Api<AIAnalysis>, object: &AIAnalysis, status: AIAnalysisSta
     Err(Error::Conflict)
 }
 
-fn tell(object: &AIAnalysis, before: &AIAnalysisStatus, context: &Context) {
+fn tell(object: &AIAnalysis, old: Option<Phase>, context: &Context) {
     let Some(status) = &object.status else { return };
-    let (Some(old), Some(new)) = (before.phase, status.phase) else { return };
-    if old == new {
+    if old == status.phase {
         return;
     }
-    tracing::info!(analysis = object.name_any(), namespace = object.namespace(), ?old, ?new, "phase");
-    context.audit.record(AuditEvent::transition(object, old, new));
-    if new.is_terminal() {
-        context.audit.record(AuditEvent::completed(object, status));
+    tracing::info!(analysis = object.name_any(), namespace = object.namespace(), ?old, new = ?status.phase, "phase");
+    if is_over(object) {
         context.metrics.ended(status, &object.spec.analysis_request.signal_context.signal_type);
-    }
-}
-
-/// The object is being deleted: it is let go.
-async fn release(api: &Api<AIAnalysis>, object: &AIAnalysis, context: &Context) -> Result<(), Error> {
-    if !object.finalizers().iter().any(|finalizer| finalizer == FINALIZER) {
-        return Ok(());
-    }
-    let phase = object.status.as_ref().and_then(|status| status.phase).unwrap_or_default();
-    if !phase.is_terminal() {
-        context.audit.record(AuditEvent::error(object, phase, "deleted", "deleted before the analysis had ended"));
-    }
-    match set_finalizers(api, object, false).await {
-        Err(Error::Kubernetes(kube::Error::Api(refusal))) if refusal.code == 404 => Ok(()),
-        result => result.map(|_| ()),
     }
 }
 

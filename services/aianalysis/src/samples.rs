@@ -15,7 +15,7 @@ pub(crate) fn analysis_json(signal_type: &str, environment: &str) -> Value {
         "kind": "AIAnalysis",
         "metadata": {
             "name": "cart-oom", "namespace": "shop", "generation": 1, "resourceVersion": "1",
-            "uid": "0b2f6c1e-5c2f-4f52-9a55-5f8f6c2d7a01",
+            "uid": UID,
         },
         "spec": {
             "remediationRequestRef": {"name": "rr-1", "namespace": "shop"},
@@ -32,9 +32,12 @@ pub(crate) fn analysis_json(signal_type: &str, environment: &str) -> Value {
     })
 }
 
+/// The uid of [`analysis`], and with it the id of its incident.
+pub(crate) const UID: &str = "0b2f6c1e-5c2f-4f52-9a55-5f8f6c2d7a01";
+
 pub(crate) fn answer_json() -> Value {
     json!({
-        "investigation_id": "inv-1", "incident_id": "inc-1", "analysis": "…", "confidence": 0.92,
+        "investigation_id": "inv-1", "incident_id": UID, "analysis": "…", "confidence": 0.92,
         "root_cause_analysis": {"summary": "too little memory", "severity": "critical", "contributing_factors": ["load"]},
         "selected_workflow": {
             "workflow_id": "mock-oomkilled-v1", "title": "Raise the limit", "version": "1.0.0",
@@ -47,11 +50,25 @@ pub(crate) fn answer_json() -> Value {
     })
 }
 
-/// The usual answer, with some fields changed.
+/// The usual answer, with some fields changed; read as the answer to a recovery where it says `can_recover`.
 pub(crate) fn answer(changes: Value) -> Answer {
+    let object = analysis("OOMKilled", "staging");
+    let object = if changes.get("can_recover").is_some() { recovery(object) } else { object };
+    Answer::parse(changed(changes).to_string().as_bytes(), &object).unwrap()
+}
+
+/// The usual answer, with some fields changed.
+pub(crate) fn changed(changes: Value) -> Value {
     let mut answer = answer_json();
     if let (Value::Object(answer), Value::Object(changes)) = (&mut answer, changes) {
         answer.extend(changes);
     }
-    Answer::parse(answer.to_string().as_bytes()).unwrap()
+    answer
+}
+
+/// The same analysis, after a remedy has failed.
+pub(crate) fn recovery(mut object: AIAnalysis) -> AIAnalysis {
+    object.spec.is_recovery_attempt = true;
+    object.spec.recovery_attempt_number = Some(1);
+    object
 }

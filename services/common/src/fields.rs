@@ -13,10 +13,10 @@ use crate::problem::{FieldError, Problem};
 /// The longest text a field may have when nothing else is said, in characters.
 pub const TEXT_LIMIT: usize = 255;
 
-/// A request body that is JSON; anything else is answered with a [`Problem`].
-pub struct JsonBody(pub Value);
+/// A request body as it came; one that is too large or breaks off is answered with a [`Problem`].
+pub struct RawBody(pub Bytes);
 
-impl<S: Send + Sync> FromRequest<S> for JsonBody {
+impl<S: Send + Sync> FromRequest<S> for RawBody {
     type Rejection = Problem;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
@@ -26,6 +26,18 @@ impl<S: Send + Sync> FromRequest<S> for JsonBody {
             }
             _ => Problem::bad_request(rejection.body_text()),
         })?;
+        Ok(Self(bytes))
+    }
+}
+
+/// A request body that is JSON; anything else is answered with a [`Problem`].
+pub struct JsonBody(pub Value);
+
+impl<S: Send + Sync> FromRequest<S> for JsonBody {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
+        let RawBody(bytes) = RawBody::from_request(request, state).await?;
         let value =
             serde_json::from_slice(&bytes).map_err(|error| Problem::bad_request(format!("not valid JSON: {error}")))?;
         Ok(Self(value))
@@ -48,7 +60,8 @@ impl Fields {
         let prefix = prefix.into();
         match value {
             Value::Object(object) => Ok(Self { prefix, object, errors: Vec::new() }),
-            other => Err(FieldError::new(prefix.trim_end_matches('.'), format!("an object is expected, not {other}"))),
+            // What it is instead is left out: it may be megabytes.
+            _ => Err(FieldError::new(prefix.trim_end_matches('.'), "an object is expected")),
         }
     }
 

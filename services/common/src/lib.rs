@@ -5,6 +5,8 @@
 //! readiness what it still waits for. Dependencies are kept with [`retry::keep_checking`], which never gives up.
 
 pub mod config;
+#[cfg(feature = "postgres")]
+pub mod database;
 pub mod fields;
 pub mod http;
 pub mod metrics;
@@ -15,6 +17,8 @@ pub mod readiness;
 pub mod retry;
 pub mod shutdown;
 pub mod telemetry;
+#[cfg(feature = "testing")]
+pub mod testing;
 
 pub use problem::Problem;
 pub use readiness::{Check, Readiness};

@@ -2,7 +2,7 @@
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Context, Result, anyhow, ensure};
 use serde::Deserialize;
 use sqlx::{
     Connection, PgConnection, PgPool,
@@ -34,12 +34,36 @@ pub struct PostgresConfig {
     /// Schema that the service's tables live in; made when it is not there.
     #[serde(default = "default_schema")]
     pub schema: String,
+    /// Connections that are kept once they were needed; those beyond are closed when they have nothing to do for ten
+    /// minutes.
+    #[serde(default)]
+    pub min_connections: u32,
     /// Most connections at a time.
     #[serde(default = "default_max_connections")]
     pub max_connections: u32,
     /// A connection is replaced after this many seconds.
     #[serde(default = "default_recycle_seconds")]
     pub recycle_seconds: u64,
+}
+
+impl PostgresConfig {
+    /// What serde cannot check.
+    ///
+    /// # Errors
+    /// Names the first setting that makes no sense.
+    pub fn validate(&self) -> Result<()> {
+        for (name, value) in [("host", &self.host), ("database", &self.database), ("user", &self.user)] {
+            ensure!(!value.is_empty(), "database.{name} is empty");
+        }
+        ensure!(self.port != 0, "database.port is 0");
+        ensure!((1..=1000).contains(&self.max_connections), "database.max_connections is not between 1 and 1000");
+        ensure!(self.min_connections <= self.max_connections, "database.min_connections is more than max_connections");
+        ensure!(self.recycle_seconds >= 1, "database.recycle_seconds is 0");
+        // It goes into the connection's options, where a blank or a quote would begin something else.
+        let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_';
+        ensure!(!self.schema.is_empty() && self.schema.bytes().all(plain), "database.schema is not a plain name");
+        Ok(())
+    }
 }
 
 fn default_port() -> u16 {
@@ -72,8 +96,9 @@ impl Postgres {
     /// Prepares the access; nothing is connected yet.
     ///
     /// # Errors
-    /// When the password cannot be read.
+    /// When the configuration makes no sense or the password cannot be read.
     pub fn new(config: &PostgresConfig, application: &str) -> Result<Self> {
+        config.validate()?;
         let password = Secret::from_file(&config.password_file)?;
         let options = PgConnectOptions::new_without_pgpass()
             .host(&config.host)
@@ -85,6 +110,7 @@ impl Postgres {
             .application_name(application)
             .options([("search_path", config.schema.as_str())]);
         let pool = PgPoolOptions::new()
+            .min_connections(config.min_connections)
             .max_connections(config.max_connections)
             .max_lifetime(Duration::from_secs(config.recycle_seconds))
             // A request that cannot have a connection soon is better answered than kept.
@@ -135,5 +161,35 @@ impl Postgres {
         }
         migrator.run_direct(None, &mut connection, false).await.context("cannot migrate")?;
         connection.close().await.context("cannot close")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn settings_that_make_no_sense_are_named() {
+        let with = |name: &str, value: serde_json::Value| {
+            let mut tree =
+                json!({"host": "db", "database": "a", "user": "u", "password_file": "/p", "max_connections": 60});
+            tree[name] = value;
+            serde_json::from_value::<PostgresConfig>(tree).unwrap().validate()
+        };
+        assert!(with("min_connections", json!(20)).is_ok());
+        let wrong = [
+            ("host", json!("")),
+            ("port", json!(0)),
+            ("max_connections", json!(0)),
+            ("min_connections", json!(61)),
+            ("recycle_seconds", json!(0)),
+            ("schema", json!("a b")),
+        ];
+        for (name, value) in wrong {
+            let error = with(name, value).expect_err(name).to_string();
+            assert!(error.contains(name), "{name}: {error}");
+        }
     }
 }

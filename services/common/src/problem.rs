@@ -82,6 +82,15 @@ impl Problem {
         Self::new(StatusCode::NOT_FOUND, "not-found", format!("{} is not served here", uri.path()))
     }
 
+    /// 405 for a path that is served, but not with this method.
+    pub async fn no_such_method(method: axum::http::Method, uri: axum::http::Uri) -> Self {
+        Self::new(
+            StatusCode::METHOD_NOT_ALLOWED,
+            "method-not-allowed",
+            format!("{} does not take {method}", uri.path()),
+        )
+    }
+
     /// The HTTP status.
     pub fn status(&self) -> StatusCode {
         StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)

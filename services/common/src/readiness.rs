@@ -34,10 +34,15 @@ impl Readiness {
         self.0.draining.store(true, Ordering::SeqCst);
     }
 
+    /// Whether the service is shutting down.
+    pub fn is_draining(&self) -> bool {
+        self.0.draining.load(Ordering::SeqCst)
+    }
+
     /// The state of every check at this moment.
     pub fn report(&self) -> Report {
         let checks = self.0.checks.read().unwrap_or_else(PoisonError::into_inner).clone();
-        let draining = self.0.draining.load(Ordering::SeqCst);
+        let draining = self.is_draining();
         Report { ready: !draining && checks.values().all(Option::is_none), draining, checks }
     }
 
@@ -72,6 +77,12 @@ impl Check {
         if self.readiness.set(self.name, Some(reason.clone())) {
             tracing::warn!(dependency = self.name, reason, "dependency is away");
         }
+    }
+
+    /// Whether the dependency served when it was last asked.
+    pub fn is_up(&self) -> bool {
+        let checks = self.readiness.0.checks.read().unwrap_or_else(PoisonError::into_inner);
+        checks.get(self.name).is_some_and(Option::is_none)
     }
 
     /// The dependency's name.
@@ -133,6 +144,7 @@ mod tests {
         assert_eq!(readiness.report().to_string(), "[+]a ok\n[-]b failed: connection refused\n");
         b.up();
         assert!(readiness.report().ready);
+        assert!(a.is_up() && b.is_up());
         readiness.drain();
         assert!(!readiness.report().ready);
         assert!(readiness.report().to_string().ends_with("[-]shutdown in progress\n"));

@@ -1,13 +1,18 @@
 //! Keeping PostgreSQL and Redis: asked for from the start, noticed when they go, prepared again when they come back.
 
-use std::time::Duration;
+use std::{
+    sync::atomic::{AtomicBool, Ordering},
+    time::Duration,
+};
 
 use anyhow::{Context, Result, anyhow};
-use redis::{AsyncConnectionConfig, aio::MultiplexedConnection};
-use service_common::{Readiness, postgres::Postgres, retry};
-use tokio::sync::Mutex;
+use service_common::{postgres::Postgres, retry};
 
-use crate::store::{IS_PREPARED, Store};
+use crate::{
+    intake::Checks,
+    redis_link::Redis,
+    store::{IS_PREPARED, Store},
+};
 
 /// How often a dependency that serves is asked whether it still does.
 const PERIOD: Duration = Duration::from_secs(1);
@@ -19,45 +24,37 @@ pub struct Dependencies {
     /// The same, as the service's own tables.
     pub store: Store,
     /// Where the dead-letter stream is kept.
-    pub redis: redis::Client,
+    pub redis: Redis,
+    /// What the readiness says of them.
+    pub checks: Checks,
 }
 
 impl Dependencies {
-    /// Keeps the readiness checks `database` and `redis` true to the facts, for ever.
-    pub async fn keep(self, readiness: Readiness) {
-        let database = retry::keep_checking(readiness.check("database"), PERIOD, || self.database());
-        let connection = Mutex::new(None);
-        let redis = retry::keep_checking(readiness.check("redis"), PERIOD, || self.ping_redis(&connection));
+    /// Keeps the readiness checks true to the facts, for ever.
+    pub async fn keep(self) {
+        let migrated = AtomicBool::new(false);
+        let database = retry::keep_checking(self.checks.database.clone(), PERIOD, || self.database(&migrated));
+        let redis = retry::keep_checking(self.checks.redis.clone(), PERIOD, || self.ping_redis());
         tokio::join!(database, redis);
     }
 
-    /// A database that lost its tables (a new pod on an empty volume) is migrated again rather than called ready.
-    async fn database(&self) -> Result<()> {
-        if self.postgres.ask(IS_PREPARED).await? {
+    /// Migrates at the start, because the tables may be an older version's; and when the tables are gone (a new pod on an
+    /// empty volume). Asked every second, it also makes the partition of a month that has become the third ahead.
+    async fn database(&self, migrated: &AtomicBool) -> Result<()> {
+        if migrated.load(Ordering::Relaxed) && self.postgres.ask(IS_PREPARED).await? {
             return Ok(());
         }
-        self.postgres.migrate(sqlx::migrate!()).await?;
-        self.store.make_months_ahead().await.context("cannot make partitions")
-    }
-
-    async fn ping_redis(&self, kept: &Mutex<Option<MultiplexedConnection>>) -> Result<()> {
-        let mut kept = kept.lock().await;
-        let mut connection = match kept.take() {
-            Some(connection) => connection,
-            None => {
-                let config = AsyncConnectionConfig::new()
-                    .set_connection_timeout(Some(retry::CONNECT_TIMEOUT))
-                    .set_response_timeout(Some(retry::CONNECT_TIMEOUT));
-                self.redis.get_multiplexed_async_connection_with_config(&config).await.map_err(once)?
-            }
-        };
-        redis::cmd("PING").query_async::<()>(&mut connection).await.map_err(once)?;
-        *kept = Some(connection);
+        let mut migrator = sqlx::migrate!();
+        // A version that is rolled back finds the migrations of the newer one; they only ever add.
+        migrator.set_ignore_missing(true);
+        self.postgres.migrate(migrator).await?;
+        self.store.make_months_ahead().await.context("cannot make partitions")?;
+        migrated.store(true, Ordering::Relaxed);
         Ok(())
     }
-}
 
-/// The client's message has its cause in it already; a chain would say it twice.
-fn once(error: redis::RedisError) -> anyhow::Error {
-    anyhow!("{error}")
+    /// The client's message has its cause in it already; a chain would say it twice.
+    async fn ping_redis(&self) -> Result<()> {
+        self.redis.ping().await.map_err(|error| anyhow!("{error}"))
+    }
 }

@@ -1,7 +1,7 @@
 //! An audit event: what a client may send, and what is kept.
 
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use service_common::{fields::Fields, problem::FieldError};
 use uuid::Uuid;
@@ -14,7 +14,7 @@ pub const SEVERITIES: &[&str] = &["critical", "high", "medium", "low", "warning"
 pub const RETENTION_DAYS: i64 = 2555;
 
 /// An audit event as it is kept and answered.
-#[derive(Debug, Clone, PartialEq, Serialize, sqlx::FromRow)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, sqlx::FromRow)]
 pub struct Event {
     /// Names the event. A client that may have to send an event twice gives it, and the event is kept once.
     pub event_id: Uuid,

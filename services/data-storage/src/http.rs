@@ -1,40 +1,59 @@
 //! The HTTP API.
 
+mod batch;
 mod events;
 mod health;
 
 use axum::{
     Router,
-    extract::DefaultBodyLimit,
+    extract::{DefaultBodyLimit, Request, State},
+    http::{HeaderValue, header},
+    middleware::{Next, from_fn_with_state},
+    response::Response,
     routing::{get, post},
 };
 use service_common::{Problem, Readiness};
 
-use crate::{metrics::Metrics, store::Store};
+use crate::{group::Groups, intake::Intake};
 
-/// Largest body that is read, in bytes: a thousand events of four kilobytes.
-const BODY_LIMIT: usize = 4 * 1024 * 1024;
+/// Largest single event that is read, in bytes.
+pub const EVENT_LIMIT: usize = 1 << 20;
+/// Largest batch that is read, in bytes: a thousand events of four kilobytes.
+pub const BATCH_LIMIT: usize = 4 << 20;
 
 /// What the handlers share.
 #[derive(Clone)]
 pub struct App {
-    /// The events.
-    pub store: Store,
+    /// The way in for single events.
+    pub groups: Groups,
+    /// The way in for batches, and everything behind it.
+    pub intake: Intake,
     /// What the health endpoints say.
     pub readiness: Readiness,
-    /// What is counted.
-    pub metrics: Metrics,
 }
 
 /// Everything that DataStorage answers on its API port.
 pub fn router(app: App) -> Router {
+    let single = post(events::create).get(events::find).layer(DefaultBodyLimit::max(EVENT_LIMIT));
+    let batch = post(events::create_batch).layer(DefaultBodyLimit::max(BATCH_LIMIT));
     Router::new()
         .route("/health", get(health::health))
         .route("/health/live", get(health::live))
         .route("/health/ready", get(health::ready))
-        .route("/api/v1/audit/events", post(events::create).get(events::find))
-        .route("/api/v1/audit/events/batch", post(events::create_batch))
+        .route("/api/v1/audit/events", single)
+        .route("/api/v1/audit/events/batch", batch)
         .fallback(Problem::no_such_path)
-        .layer(DefaultBodyLimit::max(BODY_LIMIT))
+        .method_not_allowed_fallback(Problem::no_such_method)
+        .layer(from_fn_with_state(app.readiness.clone(), say_goodbye))
         .with_state(app)
+}
+
+/// While the service shuts down, each answer is its connection's last. A client that keeps connections would otherwise
+/// send its next request into the moment in which they are closed, and never know whether it arrived.
+async fn say_goodbye(State(readiness): State<Readiness>, request: Request, next: Next) -> Response {
+    let mut response = next.run(request).await;
+    if readiness.is_draining() {
+        response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+    }
+    response
 }

@@ -1,22 +1,44 @@
 //! DataStorage: keeps audit events in PostgreSQL and answers questions about them.
 //!
 //! It listens from its first moment; `/health/ready` says what it still waits for. Its dependencies may come and go in
-//! any order: see [`dependencies`].
+//! any order: see [`dependencies`]. What happens to an event on its way in is told in [`intake`]; how it comes back when
+//! PostgreSQL was away, in [`drain`].
 
 pub mod config;
+pub mod dead_letter;
 pub mod dependencies;
+pub mod drain;
 pub mod event;
+pub mod group;
 pub mod http;
+pub mod intake;
 pub mod metrics;
 pub mod query;
+pub mod redis_link;
 pub mod store;
 
-use std::{path::PathBuf, sync::Arc};
+use std::{path::PathBuf, sync::Arc, time::Duration};
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
 use service_common::{Readiness, Shutdown, config::load, http::serve, postgres::Postgres, telemetry};
+use tokio::time::timeout;
 
-use crate::{config::Config, dependencies::Dependencies, http::App, store::Store};
+use crate::{
+    config::Config,
+    dead_letter::DeadLetter,
+    dependencies::Dependencies,
+    drain::Drain,
+    group::Groups,
+    http::App,
+    intake::{Checks, Intake},
+    metrics::Metrics,
+    redis_link::Redis,
+    store::Store,
+};
+
+/// Requests that are in flight when the listeners close have so long; no write takes longer. A client that never ends
+/// its request must not keep the process until it is killed.
+const LAST_REQUESTS: Duration = Duration::from_secs(6);
 
 /// Runs the service until SIGTERM.
 ///
@@ -27,22 +49,41 @@ pub async fn run() -> Result<()> {
     let path =
         std::env::var_os("DATASTORAGE_CONFIG").map_or_else(|| "/etc/datastorage/config.yaml".into(), PathBuf::from);
     let config: Config = load(&path, "DATASTORAGE")?;
+    config.validate().with_context(|| format!("configuration {} is not valid", path.display()))?;
     let readiness = Readiness::default();
     let shutdown = Shutdown::install(&readiness)?;
 
     let postgres = Postgres::new(&config.database, "data-storage")?;
     let store = Store::new(postgres.pool().clone());
-    let redis = redis::Client::open(config.redis.url())?;
-    let (metrics, registry) = metrics::Metrics::new();
-    let app = App { store: store.clone(), readiness: readiness.clone(), metrics };
+    let redis = Redis::new(&config.redis)?;
+    let dead_letter = DeadLetter::new(redis.clone(), config.dead_letter);
+    let checks = Checks::new(&readiness);
+    let (metrics, registry) = Metrics::new(store.pool().clone());
+    let intake = Intake {
+        store: store.clone(),
+        dead_letter: dead_letter.clone(),
+        checks: checks.clone(),
+        metrics: metrics.clone(),
+    };
+    let app = App { groups: Groups::start(intake.clone()), intake, readiness };
 
-    let dependencies = tokio::spawn(Dependencies { postgres, store, redis }.keep(readiness));
-    let api = serve(config.listen, http::router(app), shutdown.stop.clone());
-    let scrape =
-        serve(config.metrics_listen, service_common::metrics::router(Arc::new(registry)), shutdown.stop.clone());
+    let drain = Drain { store: store.clone(), dead_letter, checks: checks.clone(), metrics };
+    let drain = tokio::spawn(drain.run(shutdown.requested.clone()));
+    let dependencies = tokio::spawn(Dependencies { postgres, store, redis, checks }.keep());
+    let registry = service_common::metrics::router(Arc::new(registry));
+    let served = async {
+        let api = serve(config.listen, http::router(app), shutdown.stop.clone());
+        tokio::try_join!(api, serve(config.metrics_listen, registry, shutdown.stop.clone())).map(|_| ())
+    };
+    tokio::pin!(served);
     tokio::select! {
-        served = async { tokio::try_join!(api, scrape) } => served.map(|_| ()),
+        result = &mut served => result?,
+        () = shutdown.stop.cancelled() => match timeout(LAST_REQUESTS, served).await {
+            Ok(result) => result?,
+            Err(_) => tracing::warn!("requests are left that do not end"),
+        },
         // Never ends by itself; without it the readiness would say for ever what it said last.
         ended = dependencies => bail!("dependencies are no longer looked after: {ended:?}"),
     }
+    drain.await.context("the dead-letter stream was not drained")
 }

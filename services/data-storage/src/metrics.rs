@@ -1,16 +1,20 @@
 //! What DataStorage counts.
 
 use prometheus_client::{
-    encoding::EncodeLabelSet,
-    metrics::{counter::Counter, family::Family, histogram::Histogram},
+    collector::Collector,
+    encoding::{DescriptorEncoder, EncodeLabelSet, EncodeMetric},
+    metrics::{counter::Counter, family::Family, gauge::ConstGauge, gauge::Gauge, histogram::Histogram},
     registry::Registry,
 };
+use sqlx::PgPool;
 
 /// What became of an event that a client sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Outcome {
-    /// In PostgreSQL.
+    /// In PostgreSQL: 201.
     Stored,
+    /// In the dead-letter stream: 202.
+    Accepted,
     /// Refused: 400.
     Invalid,
     /// Neither kept nor refused: 5xx.
@@ -18,9 +22,12 @@ pub enum Outcome {
 }
 
 impl Outcome {
+    const ALL: [Self; 4] = [Self::Stored, Self::Accepted, Self::Invalid, Self::Failed];
+
     fn label(self) -> OutcomeLabel {
         let outcome = match self {
             Self::Stored => "stored",
+            Self::Accepted => "accepted",
             Self::Invalid => "invalid",
             Self::Failed => "failed",
         };
@@ -37,31 +44,68 @@ struct OutcomeLabel {
 #[derive(Clone)]
 pub struct Metrics {
     events: Family<OutcomeLabel, Counter>,
-    /// Seconds that writing to PostgreSQL took, by request.
+    /// Seconds that writing to PostgreSQL took, by statement.
     pub write_seconds: Histogram,
+    /// Seconds that a question took.
+    pub query_seconds: Histogram,
+    /// Entries in the dead-letter stream.
+    pub dead_letter_entries: Gauge,
+    /// Events that came back from the dead-letter stream.
+    pub dead_letter_drained: Counter,
+    /// Entries that nobody can store.
+    pub dead_letter_parked: Counter,
 }
 
 impl Metrics {
-    /// The metrics at zero, and the registry that shows them.
-    pub fn new() -> (Self, Registry) {
+    /// The metrics at zero, and the registry that shows them, and the pool's.
+    pub fn new(pool: PgPool) -> (Self, Registry) {
         let (mut registry, own) = service_common::metrics::registry("datastorage");
-        let buckets = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5];
-        let metrics = Self { events: Family::default(), write_seconds: Histogram::new(buckets) };
-        for outcome in [Outcome::Stored, Outcome::Invalid, Outcome::Failed] {
+        let buckets = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0];
+        let metrics = Self {
+            events: Family::default(),
+            write_seconds: Histogram::new(buckets),
+            query_seconds: Histogram::new(buckets),
+            dead_letter_entries: Gauge::default(),
+            dead_letter_drained: Counter::default(),
+            dead_letter_parked: Counter::default(),
+        };
+        for outcome in Outcome::ALL {
             let _zero = metrics.events.get_or_create(&outcome.label());
         }
-        let registry_of_own = own(&mut registry);
-        registry_of_own.register(
-            "audit_events",
-            "Audit events received, by what became of them",
-            metrics.events.clone(),
-        );
-        registry_of_own.register("write_seconds", "Time to write to PostgreSQL", metrics.write_seconds.clone());
+        let Self { events, write_seconds, query_seconds, dead_letter_entries: entries, .. } = metrics.clone();
+        let shown = own(&mut registry);
+        shown.register("audit_events", "Audit events received, by what became of them", events);
+        shown.register("write_seconds", "Time to write to PostgreSQL", write_seconds);
+        shown.register("query_seconds", "Time to answer a question", query_seconds);
+        shown.register("dead_letter_entries", "Entries in the dead-letter stream", entries);
+        let (drained, parked) = (metrics.dead_letter_drained.clone(), metrics.dead_letter_parked.clone());
+        shown.register("dead_letter_drained", "Events brought back from the dead-letter stream", drained);
+        shown.register("dead_letter_parked", "Entries taken out of the stream that nobody can store", parked);
+        shown.register_collector(Box::new(Pool(pool)));
         (metrics, registry)
     }
 
     /// Counts what became of events.
     pub fn count(&self, outcome: Outcome, events: usize) {
         self.events.get_or_create(&outcome.label()).inc_by(events as u64);
+    }
+}
+
+/// Connections to PostgreSQL, asked at each scrape.
+#[derive(Debug)]
+struct Pool(PgPool);
+
+impl Collector for Pool {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), std::fmt::Error> {
+        let (all, idle) = (i64::from(self.0.size()), i64::try_from(self.0.num_idle()).unwrap_or(i64::MAX));
+        let counts = [
+            ("database_connections", "Open connections to PostgreSQL", all),
+            ("database_connections_idle", "Those of them that have nothing to do", idle),
+        ];
+        for (name, help, count) in counts {
+            let gauge = ConstGauge::new(count);
+            gauge.encode(encoder.encode_descriptor(name, help, None, gauge.metric_type())?)?;
+        }
+        Ok(())
     }
 }

@@ -3,13 +3,19 @@
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
+use percent_encoding::percent_decode_str;
 use serde::Serialize;
 use service_common::{Problem, problem::FieldError};
 
-use crate::event::{OUTCOMES, SEVERITIES};
+use crate::{
+    event::{OUTCOMES, SEVERITIES},
+    store::Page,
+};
 
 /// Most events in one answer.
 pub const MAX_LIMIT: i64 = 1000;
+/// Most events to pass over: PostgreSQL reads all of them. Who wants to go further asks `until` the last one's time.
+pub const MAX_OFFSET: i64 = 100_000;
 const DEFAULT_LIMIT: i64 = 100;
 
 /// Which events are asked for, newest first.
@@ -38,23 +44,36 @@ pub struct Pagination {
     pub total: i64,
     /// There are events after this page.
     pub has_more: bool,
+    /// There are at least `total` events; more than [`crate::store::EXACT_TOTAL`] are not counted.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub total_is_lower_bound: bool,
 }
 
 impl Query {
-    /// Reads a query from its parameters.
+    /// Reads a query from a URL's query string.
     ///
     /// # Errors
     /// A problem that names every parameter that is wrong, unknown or given twice.
-    pub fn parse(parameters: Vec<(String, String)>) -> Result<Self, Problem> {
+    pub fn parse(text: &str) -> Result<Self, Problem> {
         let mut errors = Vec::new();
         let mut query = Self { equal: BTreeMap::new(), since: None, until: None, limit: DEFAULT_LIMIT, offset: 0 };
         let mut seen = Vec::new();
-        for (name, value) in parameters {
-            let result = if seen.contains(&name) { Err("is given twice".to_owned()) } else { query.set(&name, value) };
+        for parameter in text.split('&').filter(|parameter| !parameter.is_empty()) {
+            let (name, value) = parameter.split_once('=').unwrap_or((parameter, ""));
+            let result = if seen.contains(&name) {
+                Err("is given twice".to_owned())
+            } else {
+                decode(value).and_then(|value| query.set(name, value))
+            };
             if let Err(detail) = result {
-                errors.push(FieldError::new(name.clone(), detail));
+                errors.push(FieldError::new(name, detail));
             }
             seen.push(name);
+        }
+        if let (Some(since), Some(until)) = (query.since, query.until)
+            && since > until
+        {
+            errors.push(FieldError::new("until", "is before since"));
         }
         if errors.is_empty() { Ok(query) } else { Err(Problem::invalid_fields(errors)) }
     }
@@ -69,7 +88,7 @@ impl Query {
             "since" => self.since = Some(time(&value)?),
             "until" => self.until = Some(time(&value)?),
             "limit" => self.limit = number(&value, 1, MAX_LIMIT)?,
-            "offset" => self.offset = number(&value, 0, i64::from(i32::MAX))?,
+            "offset" => self.offset = number(&value, 0, MAX_OFFSET)?,
             _ => return Err("is not a known parameter".to_owned()),
         }
         Ok(())
@@ -86,11 +105,18 @@ impl Query {
         Ok(())
     }
 
-    /// Where this query's page lies among `total` events.
-    pub fn pagination(&self, total: i64) -> Pagination {
-        let has_more = self.offset.saturating_add(self.limit) < total;
-        Pagination { limit: self.limit, offset: self.offset, total, has_more }
+    /// Where this query's page lies.
+    pub fn pagination(&self, page: &Page) -> Pagination {
+        let Page { total, total_is_lower_bound, has_more, .. } = *page;
+        Pagination { limit: self.limit, offset: self.offset, total, has_more, total_is_lower_bound }
     }
+}
+
+/// Strictly: what is not UTF-8 would otherwise be looked for with other characters in its place, and not be found.
+fn decode(text: &str) -> Result<String, String> {
+    let spaced = text.replace('+', " ");
+    let decoded = percent_decode_str(&spaced).decode_utf8().map_err(|_| "is not UTF-8".to_owned())?;
+    Ok(decoded.into_owned())
 }
 
 fn time(text: &str) -> Result<DateTime<Utc>, String> {
@@ -107,37 +133,46 @@ fn number(text: &str, low: i64, high: i64) -> Result<i64, String> {
 mod tests {
     use super::*;
 
-    fn parse(pairs: &[(&str, &str)]) -> Result<Query, Problem> {
-        Query::parse(pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect())
-    }
-
     #[test]
     fn defaults_and_everything() {
-        assert_eq!(parse(&[]).unwrap().limit, 100);
-        let query = parse(&[("event_outcome", "failure"), ("since", "2025-01-01T00:00:00Z"), ("limit", "7")]).unwrap();
+        let query = Query::parse("").unwrap();
+        assert_eq!((query.limit, query.offset), (100, 0));
+        let query =
+            Query::parse("event_outcome=failure&since=2025-01-01T00:00:00Z&limit=7&correlation_id=a+b%2Bc%3D%C3%BC%27")
+                .unwrap();
         assert_eq!(query.equal["event_outcome"], "failure");
+        assert_eq!(query.equal["correlation_id"], "a b+c=ü'");
         assert!(query.since.is_some());
-        assert_eq!(query.pagination(8), Pagination { limit: 7, offset: 0, total: 8, has_more: true });
-        assert!(!query.pagination(7).has_more);
+        assert_eq!(query.limit, 7);
     }
 
     #[test]
     fn each_wrong_parameter_is_named() {
         let cases = [
-            ("limit", "0"),
-            ("limit", "1001"),
-            ("limit", "ten"),
-            ("offset", "-1"),
-            ("offset", "99999999999999999999"),
-            ("since", "yesterday"),
-            ("severity", "terrible"),
-            ("correlation_id", ""),
-            ("corelation_id", "x"),
+            "limit=0",
+            "limit=1001",
+            "limit=ten",
+            "limit=1.5",
+            "limit=",
+            "offset=-1",
+            "offset=100001",
+            "offset=99999999999999999999",
+            "since=yesterday",
+            "until=2025-02-30T00:00:00Z",
+            "severity=terrible",
+            "event_outcome=Success",
+            "correlation_id=",
+            "correlation_id",
+            "correlation_id=%00",
+            "correlation_id=%FF",
+            "corelation_id=x",
         ];
-        for (name, value) in cases {
-            let problem = parse(&[(name, value)]).expect_err(&format!("{name}={value} must be refused"));
-            assert_eq!(problem.errors()[0].field, name);
+        for case in cases {
+            let problem = Query::parse(case).expect_err(&format!("{case} must be refused"));
+            assert_eq!(Some(problem.errors()[0].field.as_str()), case.split('=').next(), "{case}");
         }
-        assert_eq!(parse(&[("limit", "1"), ("limit", "2")]).unwrap_err().errors().len(), 1);
+        assert_eq!(Query::parse("limit=1&limit=2").unwrap_err().errors().len(), 1);
+        let backwards = "since=2025-01-02T00:00:00Z&until=2025-01-01T00:00:00Z";
+        assert_eq!(Query::parse(backwards).unwrap_err().errors()[0].field, "until");
     }
 }

@@ -1,31 +1,37 @@
 //! The events in PostgreSQL.
 
-use sqlx::{PgPool, Postgres, QueryBuilder};
+mod error;
+mod find;
+mod rows;
 
-use crate::{event::Event, query::Query};
+use std::time::Duration;
+
+use chrono::NaiveDate;
+use sqlx::PgPool;
+use tokio::time::timeout;
+
+pub use self::{
+    error::StoreError,
+    find::{EXACT_TOTAL, Page},
+};
+use crate::event::Event;
 
 /// Months after this one that have their partition made ahead of time.
 const MONTHS_AHEAD: i32 = 3;
+
+/// A request that waits longer for PostgreSQL is answered from elsewhere: by the dead-letter stream.
+const WRITE_TIMEOUT: Duration = Duration::from_secs(5);
+/// Nobody waits for what comes back from the dead-letter stream.
+const PUT_BACK_TIMEOUT: Duration = Duration::from_secs(30);
+const READ_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// One instance puts back at a time; any number that no other program uses.
+const PUT_BACK_LOCK: i64 = 0x6461_7461_0001;
 
 /// Whether the table is there, and the partitions of this month and the three ahead.
 pub const IS_PREPARED: &str = "SELECT count(to_regclass('audit_events_' || to_char(month, 'YYYY_MM'))) = 4 \
      FROM generate_series(date_trunc('month', now() AT TIME ZONE 'UTC'), \
      date_trunc('month', now() AT TIME ZONE 'UTC') + interval '3 months', '1 month') AS month";
-
-/// The columns of an event, in one place: what is inserted, and what is selected.
-const COLUMNS: &str = "event_id, event_date, event_timestamp, version, event_type, event_category, event_action, \
-     event_outcome, correlation_id, actor_type, actor_id, resource_type, resource_id, namespace, duration_ms, severity, \
-     event_data";
-
-/// One statement for one event and for a thousand, prepared once. An event that is there already is left as it is: that
-/// makes sending an event again harmless.
-const INSERT: &str = "INSERT INTO audit_events (event_id, event_date, event_timestamp, version, event_type, \
-     event_category, event_action, event_outcome, correlation_id, actor_type, actor_id, resource_type, resource_id, \
-     namespace, duration_ms, severity, event_data) \
-     SELECT * FROM jsonb_to_recordset($1) AS e(event_id uuid, event_date date, event_timestamp timestamptz, version text, \
-     event_type text, event_category text, event_action text, event_outcome text, correlation_id text, actor_type text, \
-     actor_id text, resource_type text, resource_id text, namespace text, duration_ms bigint, severity text, \
-     event_data jsonb) ON CONFLICT DO NOTHING";
 
 /// The table of events.
 #[derive(Clone, Debug)]
@@ -39,52 +45,53 @@ impl Store {
         Self { pool }
     }
 
+    /// The connections that it works with.
+    pub fn pool(&self) -> &PgPool {
+        &self.pool
+    }
+
     /// Keeps all of these events, or none.
     ///
     /// # Errors
-    /// When PostgreSQL is away or refuses.
-    pub async fn insert(&self, events: &[Event]) -> sqlx::Result<()> {
-        match self.insert_once(events).await {
-            Err(sqlx::Error::Database(error)) if error.message().starts_with("no partition of relation") => {
-                self.make_months_of(events).await?;
-                self.insert_once(events).await
+    /// When PostgreSQL is away or refuses. If it is away, they may be kept all the same: the answer was lost.
+    pub async fn insert(&self, events: &[Event]) -> Result<(), StoreError> {
+        within(WRITE_TIMEOUT, async {
+            match self.insert_once(events).await {
+                Err(error) if error::lacks_partition(&error) => {
+                    self.make_months_of(events).await?;
+                    self.insert_once(events).await
+                }
+                result => result,
             }
-            result => result,
-        }
+        })
+        .await
     }
 
-    async fn insert_once(&self, events: &[Event]) -> sqlx::Result<()> {
-        sqlx::query(INSERT).bind(sqlx::types::Json(events)).execute(&self.pool).await?;
-        Ok(())
-    }
-
-    /// An event may be older than the first partition.
-    async fn make_months_of(&self, events: &[Event]) -> sqlx::Result<()> {
-        let mut days: Vec<_> = events.iter().map(|event| event.event_date).collect();
-        days.sort_unstable();
-        days.dedup();
-        let statement = "SELECT audit_events_ensure_month(day) FROM unnest($1) AS day";
-        sqlx::query(statement).bind(days).execute(&self.pool).await?;
-        Ok(())
-    }
-
-    /// The events that a query asks for, newest first, and how many there are in all.
+    /// Keeps all of these events, or none, unless another instance is doing so: then `false`.
+    ///
+    /// The lock only saves the work of doing it twice: events that are there already are passed over.
     ///
     /// # Errors
     /// When PostgreSQL is away or refuses.
-    pub async fn find(&self, query: &Query) -> sqlx::Result<(Vec<Event>, i64)> {
-        let mut count = QueryBuilder::new("SELECT count(*) FROM audit_events");
-        conditions(&mut count, query);
-        let total: i64 = count.build_query_scalar().fetch_one(&self.pool).await?;
-        if total <= query.offset {
-            return Ok((Vec::new(), total));
-        }
-        let mut select = QueryBuilder::new("SELECT ");
-        select.push(COLUMNS).push(" FROM audit_events");
-        conditions(&mut select, query);
-        select.push(" ORDER BY event_timestamp DESC, event_id DESC LIMIT ").push_bind(query.limit);
-        select.push(" OFFSET ").push_bind(query.offset);
-        Ok((select.build_query_as().fetch_all(&self.pool).await?, total))
+    pub async fn put_back(&self, events: &[Event]) -> Result<bool, StoreError> {
+        within(PUT_BACK_TIMEOUT, async {
+            self.make_months_of(events).await?;
+            let mut transaction = self.pool.begin().await?;
+            let is_ours: bool = sqlx::query_scalar("SELECT pg_try_advisory_xact_lock($1)")
+                .bind(PUT_BACK_LOCK)
+                .fetch_one(&mut *transaction)
+                .await?;
+            if is_ours {
+                rows::insert(&mut transaction, events).await?;
+                transaction.commit().await?;
+            }
+            Ok(is_ours)
+        })
+        .await
+    }
+
+    async fn insert_once(&self, events: &[Event]) -> sqlx::Result<()> {
+        rows::insert(&mut *self.pool.acquire().await?, events).await
     }
 
     /// Makes the partitions of this month and those ahead, unless they are there.
@@ -97,19 +104,21 @@ impl Store {
         sqlx::query(statement).bind(MONTHS_AHEAD).execute(&self.pool).await?;
         Ok(())
     }
+
+    /// An event may be older than the first partition; what [`Event::parse`] takes bounds how many there can be.
+    async fn make_months_of(&self, events: &[Event]) -> sqlx::Result<()> {
+        let mut days: Vec<NaiveDate> = events.iter().map(|event| event.event_date).collect();
+        days.sort_unstable();
+        days.dedup();
+        let statement = "SELECT audit_events_ensure_month(day) FROM unnest($1) AS day";
+        sqlx::query(statement).bind(days).execute(&self.pool).await?;
+        Ok(())
+    }
 }
 
-fn conditions(builder: &mut QueryBuilder<Postgres>, query: &Query) {
-    builder.push(" WHERE true");
-    for (column, value) in &query.equal {
-        builder.push(" AND ").push(*column).push(" = ").push_bind(value.clone());
-    }
-    if let Some(since) = query.since {
-        builder.push(" AND event_timestamp >= ").push_bind(since);
-        builder.push(" AND event_date >= ").push_bind(since.date_naive());
-    }
-    if let Some(until) = query.until {
-        builder.push(" AND event_timestamp < ").push_bind(until);
-        builder.push(" AND event_date <= ").push_bind(until.date_naive());
+async fn within<T>(limit: Duration, work: impl Future<Output = sqlx::Result<T>>) -> Result<T, StoreError> {
+    match timeout(limit, work).await {
+        Ok(result) => Ok(result?),
+        Err(_) => Err(StoreError::Silent(limit)),
     }
 }

@@ -1,32 +1,42 @@
 //! What is answered without a database: health, and everything that is refused before the database is asked.
+#![allow(clippy::unwrap_used, reason = "tests, which fail by panicking")]
 
 use std::{path::Path, time::Duration};
 
-use axum::{Router, body::Body, http::StatusCode};
+use axum::{Router, http::StatusCode};
 use data_storage::{
+    config::{DeadLetterConfig, RedisConfig},
+    dead_letter::DeadLetter,
+    group::Groups,
     http::{App, router},
+    intake::{Checks, Intake},
     metrics::Metrics,
+    redis_link::Redis,
     store::Store,
 };
-use serde_json::{Value, json};
+use serde_json::json;
 use service_common::Readiness;
-use support::{call, event};
+use support::{BATCH, EVENTS, call, event};
 
 mod support;
 
-fn without_database() -> (Router, Readiness) {
+fn without_servers() -> (Router, Readiness, Checks) {
     let options = sqlx::postgres::PgConnectOptions::new_without_pgpass().host("127.0.0.1").port(1);
     let pool =
         sqlx::postgres::PgPoolOptions::new().acquire_timeout(Duration::from_millis(200)).connect_lazy_with(options);
+    let redis: RedisConfig = serde_json::from_value(json!({"host": "127.0.0.1", "port": 1})).unwrap();
+    let dead_letter = DeadLetter::new(Redis::new(&redis).unwrap(), DeadLetterConfig::default());
     let readiness = Readiness::default();
-    let app = App { store: Store::new(pool), readiness: readiness.clone(), metrics: Metrics::new().0 };
-    (router(app), readiness)
+    let checks = Checks::new(&readiness);
+    let (metrics, _) = Metrics::new(pool.clone());
+    let intake = Intake { store: Store::new(pool), dead_letter, checks: checks.clone(), metrics };
+    let app = App { groups: Groups::start(intake.clone()), intake, readiness: readiness.clone() };
+    (router(app), readiness, checks)
 }
 
 #[tokio::test]
 async fn health_tells_live_from_ready() {
-    let (api, readiness) = without_database();
-    let (database, redis) = (readiness.check("database"), readiness.check("redis"));
+    let (api, readiness, Checks { database, redis }) = without_servers();
     assert_eq!(call(&api, "GET", "/health/live", "").await.0, StatusCode::OK);
     let (status, body) = call(&api, "GET", "/health", "").await;
     assert_eq!((status, &body["status"]), (StatusCode::SERVICE_UNAVAILABLE, &json!("unhealthy")));
@@ -50,50 +60,43 @@ async fn health_tells_live_from_ready() {
 }
 
 #[tokio::test]
-async fn bad_bodies_are_refused() {
-    let (api, _) = without_database();
-    let cases: Vec<(&str, Body, StatusCode)> = vec![
-        ("", Body::from("{"), StatusCode::BAD_REQUEST),
-        ("", Body::from("[]"), StatusCode::BAD_REQUEST),
-        ("", Body::from(vec![b'"', 0xff, b'"']), StatusCode::BAD_REQUEST),
-        ("", Body::from(vec![b' '; 5 << 20]), StatusCode::PAYLOAD_TOO_LARGE),
-        ("/batch", Body::from("{}"), StatusCode::BAD_REQUEST),
-        ("/batch", Body::from("[]"), StatusCode::BAD_REQUEST),
-        ("/batch", Body::from("[7]"), StatusCode::BAD_REQUEST),
-    ];
-    for (path, body, expected) in cases {
-        let (status, answer) = call(&api, "POST", &format!("/api/v1/audit/events{path}"), body).await;
-        assert_eq!(status, expected, "{path} {answer}");
-        assert_eq!(answer["status"], json!(expected.as_u16()), "{answer}");
+async fn what_nobody_can_keep_is_503() {
+    let (api, _, checks) = without_servers();
+    for is_up in [false, true] {
+        // Known to be away, or believed to be there.
+        if is_up {
+            checks.database.up();
+            checks.redis.up();
+        }
+        let (status, answer) = call(&api, "POST", EVENTS, event("rem-1", 1).to_string()).await;
+        assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE, "{answer}");
+        let (status, answer) = call(&api, "POST", BATCH, json!([event("rem-1", 1)]).to_string()).await;
+        assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE, "{answer}");
+        assert_eq!(call(&api, "GET", EVENTS, "").await.0, StatusCode::SERVICE_UNAVAILABLE);
     }
-    let mut incomplete = event("rem-1", 1);
-    incomplete["event_type"] = Value::Null;
-    let (status, answer) = call(&api, "POST", "/api/v1/audit/events", incomplete.to_string()).await;
-    assert_eq!(
-        (status, &answer["errors"]),
-        (StatusCode::BAD_REQUEST, &json!([{"field": "event_type", "detail": "is required"}]))
-    );
-    let (status, answer) = call(&api, "GET", "/api/v1/audit/events?limit=1001&x=1", "").await;
-    assert_eq!((status, answer["errors"].as_array().map(Vec::len)), (StatusCode::BAD_REQUEST, Some(2)));
-    assert_eq!(call(&api, "GET", "/nowhere", "").await.0, StatusCode::NOT_FOUND);
 }
 
 #[tokio::test]
-async fn a_database_that_is_away_is_503() {
-    let (api, _) = without_database();
-    let (status, answer) = call(&api, "POST", "/api/v1/audit/events", event("rem-1", 1).to_string()).await;
-    assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE, "{answer}");
+async fn paths_and_methods_that_are_not_served() {
+    let (api, _, _) = without_servers();
+    for (method, path, expected) in
+        [("GET", "/nowhere", 404), ("DELETE", EVENTS, 405), ("GET", BATCH, 405), ("POST", "/health", 405)]
+    {
+        let (status, answer) = call(&api, method, path, "").await;
+        assert_eq!((status.as_u16(), &answer["status"]), (expected, &json!(expected)), "{method} {path}");
+    }
 }
 
 #[test]
 fn the_deployed_configuration_is_valid() {
-    let manifest = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../manifests/data-storage/configmap.yaml");
+    let manifest = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../manifests/data-storage/base/configmap.yaml");
     let text = std::fs::read_to_string(manifest).unwrap();
     let (_, config) = text.split_once("config.yaml: |\n").unwrap();
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("config.yaml");
     std::fs::write(&path, config).unwrap();
     let config: data_storage::config::Config = service_common::config::load(&path, "NOT_SET").unwrap();
-    assert_eq!(config.database.max_connections, 60);
-    assert_eq!(config.redis.url(), "redis://redis:6379");
+    config.validate().unwrap();
+    assert_eq!((config.database.min_connections, config.database.max_connections), (20, 60));
+    assert_eq!((config.redis.url().as_str(), config.redis.pool_size), ("redis://redis:6379", 50));
 }

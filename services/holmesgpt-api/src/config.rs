@@ -6,6 +6,8 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use service_common::postgres::PostgresConfig;
 
+use crate::llm::openai::OpenAiConfig;
+
 /// The whole configuration.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -19,6 +21,8 @@ pub struct Config {
     /// How long the mock takes over `MOCK_SLOW`, in milliseconds.
     #[serde(default = "default_mock_slow_ms")]
     pub mock_slow_ms: u64,
+    /// The endpoint that is asked when `llm` is `openai`.
+    pub openai: Option<OpenAiConfig>,
     /// PostgreSQL, where the investigations are kept.
     pub database: PostgresConfig,
 }
@@ -30,6 +34,8 @@ pub enum LlmKind {
     /// Deterministic answers by type of signal.
     #[default]
     Mock,
+    /// Any endpoint that speaks OpenAI's chat completions.
+    OpenAi,
 }
 
 impl Config {
@@ -37,8 +43,12 @@ impl Config {
     pub fn public(&self) -> Value {
         json!({
             "listen": self.listen.to_string(),
-            "llm": match self.llm { LlmKind::Mock => "mock" },
+            "llm": match self.llm {
+                LlmKind::Mock => "mock",
+                LlmKind::OpenAi => "openai",
+            },
             "mock_slow_ms": self.mock_slow_ms,
+            "openai": self.openai.as_ref().map(OpenAiConfig::public),
             "database": {
                 "host": self.database.host,
                 "port": self.database.port,
@@ -64,7 +74,7 @@ mod tests {
 
     #[test]
     fn the_deployed_configuration_is_valid() {
-        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../manifests/holmesgpt-api/configmap.yaml");
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../manifests/holmesgpt-api/base/configmap.yaml");
         let manifest: Value = serde_saphyr::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
         let config: Config = serde_saphyr::from_str(manifest["data"]["config.yaml"].as_str().unwrap()).unwrap();
         assert_eq!((config.llm, config.database.schema.as_str()), (LlmKind::Mock, "holmesgpt"));

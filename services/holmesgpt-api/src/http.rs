@@ -7,13 +7,17 @@ use std::sync::Arc;
 
 use axum::{
     Router,
+    extract::DefaultBodyLimit,
     routing::{get, post},
 };
 use prometheus_client::registry::Registry;
 use serde_json::Value;
 use service_common::{Problem, Readiness};
 
-use crate::{llm::Llm, metrics::Metrics, store::Store};
+use crate::{incident::Incident, llm::Llm, metrics::Metrics, recovery::Recovery, store::Store};
+
+/// Largest body that is read, in bytes: an incident with all that is known of its surroundings has some kilobytes.
+const BODY_LIMIT: usize = 1024 * 1024;
 
 /// What the handlers share.
 #[derive(Clone)]
@@ -36,12 +40,11 @@ pub fn router(app: App, registry: Arc<Registry>) -> Router {
         .route("/health", get(health::health))
         .route("/ready", get(health::ready))
         .route("/config", get(health::config))
-        .route("/api/v1/incident/analyze", post(analyze::incident))
-        .route("/api/v1/recovery/analyze", post(analyze::recovery))
+        .route("/api/v1/incident/analyze", post(analyze::analyze::<Incident>))
+        .route("/api/v1/recovery/analyze", post(analyze::analyze::<Recovery>))
+        .layer(DefaultBodyLimit::max(BODY_LIMIT))
         .with_state(app)
         .merge(service_common::metrics::router(registry))
         .fallback(Problem::no_such_path)
+        .method_not_allowed_fallback(Problem::no_such_method)
 }
-
-#[cfg(test)]
-mod tests;

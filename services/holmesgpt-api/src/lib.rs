@@ -9,23 +9,26 @@ pub mod http;
 pub mod incident;
 pub mod llm;
 pub mod metrics;
+pub mod question;
 pub mod recovery;
 pub mod store;
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
-use anyhow::{Result, bail};
-use service_common::{Readiness, Shutdown, config::load, http::serve, postgres::Postgres, retry, telemetry};
+use anyhow::{Context, Result, bail};
+use service_common::{
+    Check, Readiness, Shutdown, config::load, database::keep_prepared, http::serve, postgres::Postgres, telemetry,
+};
 
 use crate::{
     config::{Config, LlmKind},
     http::App,
-    llm::mock::Mock,
+    llm::{Llm, mock::Mock, openai::OpenAi},
     store::{IS_MIGRATED, Store},
 };
 
-/// How often PostgreSQL is asked whether it still serves.
-const PERIOD: Duration = Duration::from_secs(1);
+/// The database's name among the readiness checks.
+pub const DATABASE: &str = "postgres";
 
 /// Runs the service until SIGTERM.
 ///
@@ -41,13 +44,11 @@ pub async fn run() -> Result<()> {
     let postgres = Postgres::new(&config.database, "holmesgpt-api")?;
     let store = Store::new(postgres.pool().clone());
     let (metrics, registry) = metrics::Metrics::new();
-    let llm = match config.llm {
-        LlmKind::Mock => Arc::new(Mock::new(Duration::from_millis(config.mock_slow_ms))),
-    };
-    let app = App { store, llm, readiness: readiness.clone(), metrics, config: config.public() };
+    let llm = investigator(&config, &store)?;
+    let check = readiness.check(DATABASE);
+    let app = App { store, llm, readiness, metrics, config: config.public() };
 
-    let check = readiness.check("postgres");
-    let dependency = tokio::spawn(retry::keep_checking(check, PERIOD, move || keep_database(postgres.clone())));
+    let dependency = tokio::spawn(async move { keep_database(&postgres, check).await });
     tokio::select! {
         served = serve(config.listen, http::router(app, Arc::new(registry)), shutdown.stop.clone()) => served,
         // Never ends by itself; without it the readiness would say for ever what it said last.
@@ -55,10 +56,18 @@ pub async fn run() -> Result<()> {
     }
 }
 
-/// A database that lost its tables (a new pod on an empty volume) is migrated again rather than called ready.
-async fn keep_database(postgres: Postgres) -> Result<()> {
-    if postgres.ask(IS_MIGRATED).await? {
-        return Ok(());
-    }
-    postgres.migrate(sqlx::migrate!()).await
+/// Who investigates.
+fn investigator(config: &Config, store: &Store) -> Result<Arc<dyn Llm>> {
+    Ok(match config.llm {
+        LlmKind::Mock => Arc::new(Mock::new(Duration::from_millis(config.mock_slow_ms), store.clone())),
+        LlmKind::OpenAi => {
+            let openai = config.openai.clone().context("llm is openai, but where it is, openai, is not configured")?;
+            Arc::new(OpenAi::new(openai)?)
+        }
+    })
+}
+
+/// Keeps the database migrated and `check` true, for ever.
+pub async fn keep_database(postgres: &Postgres, check: Check) {
+    keep_prepared(postgres, check, IS_MIGRATED, || postgres.migrate(sqlx::migrate!())).await;
 }

@@ -1,24 +1,44 @@
-//! Recovery analysis: a remedy was tried and failed; what now?
+//! The request of `POST /api/v1/recovery/analyze`: a remedy was tried and failed; what now?
 
+mod answer;
+
+pub use answer::{Assessment, RecoveryAnalysis, RecoveryAnswer, RecoveryFinding, Strategy};
 use serde::Serialize;
-use serde_json::Value;
+use serde_json::{Map, Value};
 use service_common::{fields::Fields, problem::FieldError};
 
-use crate::answer::Workflow;
+use crate::incident::{MESSAGE_LIMIT, SEVERITIES};
 
-/// The request of `POST /api/v1/recovery/analyze`.
-#[derive(Debug, Clone, PartialEq)]
+/// Most attempts that anybody makes.
+const ATTEMPTS_LIMIT: i64 = 1000;
+
+/// A remedy that failed: all that is kept of the request, and all that a model is told.
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Recovery {
     /// Names the incident.
     pub incident_id: String,
     /// Names the remediation that asks.
     pub remediation_id: String,
-    /// `OOMKilled`, `CrashLoopBackOff`…; unknown to some callers.
-    pub signal_type: Option<String>,
+    /// `false` when nothing was tried yet.
+    pub is_recovery_attempt: bool,
     /// Counted from 1.
-    pub attempt: i64,
-    /// Why the previous attempt failed, when the caller knows.
-    pub failure_reason: Option<String>,
+    pub recovery_attempt_number: i64,
+    /// What was tried last, and how it failed; `None` when the caller does not know.
+    pub previous_execution: Option<Map<String, Value>>,
+    /// `OOMKilled`, `CrashLoopBackOff`…; unknown to some callers, like all that follows.
+    pub signal_type: Option<String>,
+    /// One of [`SEVERITIES`].
+    pub severity: Option<String>,
+    /// What was reported.
+    pub error_message: Option<String>,
+    /// `production`, `staging`…
+    pub environment: Option<String>,
+    /// Namespace of the resource.
+    pub resource_namespace: Option<String>,
+    /// Kind of the resource.
+    pub resource_kind: Option<String>,
+    /// Name of the resource.
+    pub resource_name: Option<String>,
 }
 
 impl Recovery {
@@ -31,79 +51,62 @@ impl Recovery {
         let recovery = Self {
             incident_id: fields.text("incident_id"),
             remediation_id: fields.text("remediation_id"),
+            is_recovery_attempt: fields.flag("is_recovery_attempt"),
+            recovery_attempt_number: fields.optional_integer("recovery_attempt_number", 1, ATTEMPTS_LIMIT).unwrap_or(1),
+            previous_execution: fields.optional_object("previous_execution"),
             signal_type: fields.optional_text("signal_type"),
-            attempt: fields.optional_integer("recovery_attempt_number", 1, 1000).unwrap_or(1),
-            failure_reason: fields.optional_object("previous_execution").and_then(|previous| failure_reason(&previous)),
+            severity: fields.optional_word("severity", SEVERITIES),
+            error_message: fields.optional_text_up_to("error_message", MESSAGE_LIMIT),
+            environment: fields.optional_text("environment"),
+            resource_namespace: fields.optional_text("resource_namespace"),
+            resource_kind: fields.optional_text("resource_kind"),
+            resource_name: fields.optional_text("resource_name"),
         };
-        fields.flag("is_recovery_attempt");
         fields.finish_lenient(recovery)
+    }
+
+    /// Why the previous attempt failed. Callers give it as `failure_reason`, or as an object with a `reason`.
+    pub fn failure_reason(&self) -> Option<&str> {
+        let previous = self.previous_execution.as_ref()?;
+        previous.get("failure_reason").or_else(|| previous.get("failure")?.get("reason"))?.as_str()
     }
 }
 
-/// Callers give the failure as `failure_reason`, or as an object with a `reason`.
-fn failure_reason(previous: &serde_json::Map<String, Value>) -> Option<String> {
-    let reason = previous.get("failure_reason").or_else(|| previous.get("failure")?.get("reason"))?;
-    reason.as_str().map(str::to_owned)
-}
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
 
-/// A way out.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Strategy {
-    /// What to do.
-    pub action_type: String,
-    /// 0 to 1.
-    pub confidence: f64,
-    /// Why it should help.
-    pub rationale: String,
-    /// `low`, `medium` or `high`.
-    pub estimated_risk: String,
-}
+    use super::*;
 
-/// What is thought of the attempt that failed.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Assessment {
-    /// It is known why it failed.
-    pub failure_understood: bool,
-    /// Why it failed.
-    pub failure_reason_analysis: String,
-    /// The attempt changed the state of the system.
-    pub state_changed: bool,
-    /// The signal as it is now.
-    pub current_signal_type: Option<String>,
-}
+    #[test]
+    fn the_failure_is_found_where_callers_put_it() {
+        let with = |previous: Value| {
+            let request = json!({"incident_id": "i", "remediation_id": "r", "previous_execution": previous});
+            Recovery::parse(request).unwrap().failure_reason().map(str::to_owned)
+        };
+        assert_eq!(with(json!({"failure_reason": "too late"})).as_deref(), Some("too late"));
+        assert_eq!(with(json!({"failure": {"reason": "too late"}})).as_deref(), Some("too late"));
+        assert_eq!(with(json!({"failure": "too late"})), None);
+        assert_eq!(with(Value::Null), None);
+    }
 
-/// Part of [`RecoveryAnswer`].
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct RecoveryAnalysis {
-    /// What is thought of the attempt that failed.
-    pub previous_attempt_assessment: Assessment,
-}
-
-/// The answer of `POST /api/v1/recovery/analyze`.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct RecoveryAnswer {
-    /// Names this investigation; it can be looked up by it.
-    pub investigation_id: String,
-    /// The request's.
-    pub incident_id: String,
-    /// Whether another attempt makes sense.
-    pub can_recover: bool,
-    /// Ways out, best first.
-    pub strategies: Vec<Strategy>,
-    /// The best strategy's `action_type`.
-    pub primary_recommendation: Option<String>,
-    /// 0 to 1.
-    pub analysis_confidence: f64,
-    /// The remedy, if there is one.
-    pub selected_workflow: Option<Workflow>,
-    /// What was found out.
-    pub recovery_analysis: RecoveryAnalysis,
-    /// Nothing should happen before a person has looked.
-    pub needs_human_review: bool,
-    /// Why.
-    pub human_review_reason: Option<String>,
-    /// What a person should know.
-    pub warnings: Vec<String>,
-    /// When, RFC 3339.
-    pub timestamp: String,
+    #[test]
+    fn every_wrong_field_is_named() {
+        let request = json!({
+            "incident_id": 7, "is_recovery_attempt": "yes", "recovery_attempt_number": 0,
+            "previous_execution": [], "signal_type": "", "severity": "terrible", "error_message": ["x"],
+        });
+        let fields: Vec<_> = Recovery::parse(request).unwrap_err().into_iter().map(|error| error.field).collect();
+        let expected = [
+            "incident_id",
+            "remediation_id",
+            "is_recovery_attempt",
+            "recovery_attempt_number",
+            "previous_execution",
+            "signal_type",
+            "severity",
+            "error_message",
+        ];
+        assert_eq!(fields, expected);
+    }
 }

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::Checker;
-use crate::manifests;
+use crate::manifests::{self, Layout};
 use crate::yaml::{Span, reason};
 
 impl Checker<'_> {
@@ -46,7 +46,12 @@ impl Checker<'_> {
     }
 
     fn manifest(&mut self, path: &str, span: Span) {
-        let message = match manifests::files(self.root, path) {
+        let overlay = self.overriding_overlay.unwrap_or(&self.suite.overlay);
+        // A kustomization is checked when it is read, and overlays have a check of their own.
+        if !matches!(manifests::layout(self.root, path, overlay), Err(_) | Ok(Layout::Plain)) {
+            return;
+        }
+        let message = match manifests::plain_files(self.root, path) {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => format!("`{path}` does not exist"),
             Err(error) => format!("`{path}` cannot be read: {}", reason(&error)),
             Ok(files) if files.is_empty() => format!("the folder `{path}` has no manifests"),

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 ///
 /// # Errors
 /// The path, or a folder in it, cannot be read.
-pub(crate) fn files(root: &Path, path: &str) -> io::Result<Vec<PathBuf>> {
+pub(crate) fn plain_files(root: &Path, path: &str) -> io::Result<Vec<PathBuf>> {
     let shown = PathBuf::from(path);
     if !std::fs::metadata(root.join(path))?.is_dir() {
         return Ok(vec![shown]);
@@ -34,6 +34,6 @@ pub(crate) fn files(root: &Path, path: &str) -> io::Result<Vec<PathBuf>> {
     Ok(found)
 }
 
-fn is_manifest(path: &Path) -> bool {
+pub(super) fn is_manifest(path: &Path) -> bool {
     path.extension().is_some_and(|extension| ["yaml", "yml", "json"].iter().any(|known| extension == *known))
 }

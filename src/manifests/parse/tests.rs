@@ -1,5 +1,7 @@
 //! What is read from manifest files, and what is said of those that are wrong.
 
+mod overlays;
+
 use rstest::rstest;
 use serde_json::{Value, json};
 use snapbox::{assert_data_eq, str};
@@ -18,7 +20,7 @@ fn folder(files: &[(&str, &str)]) -> tempfile::TempDir {
 }
 
 fn read(files: &[(&str, &str)]) -> Result<Vec<Manifest>, ManifestError> {
-    load(folder(files).path(), &["m".to_owned()])
+    load(folder(files).path(), "dev", &["m".to_owned()])
 }
 
 /// The spec of the only object whose spec is `yaml`.
@@ -232,17 +234,17 @@ fn two_components_do_not_share_an_object() {
         ports: Vec::new(),
         checks: Vec::new(),
     };
-    let error = load_all(folder.path(), &[component("a"), component("b")]).unwrap_err();
+    let error = load_all(folder.path(), "dev", &[component("a"), component("b")]).unwrap_err();
     assert_eq!(error.diagnostics()[0].message, "`configmap/a` is there twice");
     assert_eq!(error.diagnostics()[0].file, Path::new("b/x.yaml"));
-    let groups = load_all(folder.path(), &[component("c"), component("a")]).unwrap();
+    let groups = load_all(folder.path(), "dev", &[component("c"), component("a")]).unwrap();
     assert_eq!(groups.iter().map(Vec::len).collect::<Vec<_>>(), [1, 1]);
 }
 
 #[test]
 fn paths_without_objects_are_refused() {
     let folder = folder(&[("m/a.yaml", "# nothing\n")]);
-    let error = load(folder.path(), &["m".into(), "nowhere".into()]).unwrap_err();
+    let error = load(folder.path(), "dev", &["m".into(), "nowhere".into()]).unwrap_err();
     assert_data_eq!(
         error.to_string(),
         str![[r#"

@@ -45,10 +45,15 @@ const LAST: [&str; 4] = [
     "ValidatingWebhookConfiguration",
 ];
 
-fn rank(api_version: &str, kind: &str) -> usize {
+/// Whether the kinds of this API group and version are custom resources. One may have the name of a kind of Kubernetes,
+/// as Knative's `Service` does.
+pub(in crate::manifests) fn is_custom(api_version: &str) -> bool {
     let group = api_version.split_once('/').map_or("", |(group, _)| group);
-    // A custom resource may have the name of a kind of Kubernetes, as Knative's `Service` does.
-    if group.contains('.') && !group.ends_with(".k8s.io") {
+    group.contains('.') && !group.ends_with(".k8s.io")
+}
+
+fn rank(api_version: &str, kind: &str) -> usize {
+    if is_custom(api_version) {
         return OTHERS;
     }
     if let Some(index) = LAST.iter().position(|last| *last == kind) {

@@ -8,7 +8,7 @@ use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::AIAnalysisStatus;
+use super::{AIAnalysisStatus, schema};
 
 /// Asks for the analysis of one signal.
 #[derive(CustomResource, KubeSchema, Clone, Debug, PartialEq, Deserialize, Serialize)]
@@ -31,7 +31,13 @@ use super::AIAnalysisStatus;
     printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp")
 )]
 #[serde(rename_all = "camelCase")]
-#[x_kube(validation = Rule::new("!has(self.isRecoveryAttempt) || !self.isRecoveryAttempt || has(self.recoveryAttemptNumber)").message("a recovery attempt needs its recoveryAttemptNumber"))]
+#[x_kube(
+    validation = Rule::new("!has(self.isRecoveryAttempt) || !self.isRecoveryAttempt || has(self.recoveryAttemptNumber)")
+        .message("a recovery attempt needs its recoveryAttemptNumber"),
+    validation = Rule::new("!has(self.recoveryAttemptNumber) || (has(self.isRecoveryAttempt) && self.isRecoveryAttempt)")
+        .message("only a recovery attempt has a recoveryAttemptNumber"),
+    validation = Rule::new("self == oldSelf").message("an analysis is about one question: its spec cannot be changed")
+)]
 pub struct AIAnalysisSpec {
     /// The remediation that this analysis is part of.
     pub remediation_request_ref: ObjectReference,
@@ -49,6 +55,7 @@ pub struct AIAnalysisSpec {
     pub recovery_attempt_number: Option<i32>,
     /// The remedies that were tried, oldest first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 50))]
     pub previous_executions: Vec<PreviousExecution>,
     /// How long the phases may take.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -61,15 +68,18 @@ pub struct AIAnalysisSpec {
 pub struct ObjectReference {
     /// Group and version.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 253))]
     pub api_version: Option<String>,
     /// Kind.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 63))]
     pub kind: Option<String>,
     /// Name.
     #[schemars(length(min = 1, max = 253))]
     pub name: String,
     /// Namespace.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 63))]
     pub namespace: Option<String>,
 }
 
@@ -80,7 +90,7 @@ pub struct AnalysisRequest {
     /// The signal and where it came from.
     pub signal_context: SignalContext,
     /// Which analyses are wanted.
-    #[schemars(length(min = 1, max = 10))]
+    #[schemars(length(min = 1, max = 10), inner(length(min = 1, max = 63)))]
     pub analysis_types: Vec<String>,
 }
 
@@ -155,26 +165,25 @@ pub struct EnrichmentResults {
     pub detected_labels: Option<DetectedLabels>,
     /// The object's owners, nearest first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 16))]
     pub owner_chain: Vec<OwnerChainEntry>,
     /// What people say about the object.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[schemars(extend("maxProperties" = 64))]
     pub custom_labels: BTreeMap<String, Vec<String>>,
     /// Anything else that Kubernetes says about it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(schema_with = "any_object")]
+    #[schemars(schema_with = "schema::any_object")]
     pub kubernetes_context: Option<serde_json::Map<String, serde_json::Value>>,
-}
-
-fn any_object(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
-    schemars::json_schema!({"type": "object", "nullable": true, "x-kubernetes-preserve-unknown-fields": true})
 }
 
 /// What was found out about how an object is run.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
 pub struct DetectedLabels {
-    /// What could not be found out.
+    /// Which of the others could not be found out, by name.
     #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schemars(schema_with = "schema::detections")]
     pub failed_detections: Vec<String>,
     /// A GitOps tool would undo changes.
     pub git_ops_managed: bool,
@@ -190,6 +199,7 @@ pub struct DetectedLabels {
     pub network_isolated: bool,
     /// The service mesh that it is part of.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 63))]
     pub service_mesh: Option<String>,
 }
 
@@ -197,11 +207,14 @@ pub struct DetectedLabels {
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 pub struct OwnerChainEntry {
     /// Kind.
+    #[schemars(length(min = 1, max = 63))]
     pub kind: String,
     /// Name.
+    #[schemars(length(min = 1, max = 253))]
     pub name: String,
     /// Namespace; cluster-wide objects have none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 63))]
     pub namespace: Option<String>,
 }
 
@@ -210,12 +223,15 @@ pub struct OwnerChainEntry {
 #[serde(rename_all = "camelCase")]
 pub struct PreviousExecution {
     /// The workflow that was run.
+    #[schemars(length(min = 1, max = 253))]
     pub workflow_id: String,
     /// Why it failed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 4096))]
     pub failure_reason: Option<String>,
     /// When it failed, RFC 3339.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("format" = "date-time"))]
     pub failed_at: Option<String>,
 }
 
@@ -223,8 +239,16 @@ pub struct PreviousExecution {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct TimeoutConfig {
-    /// How long HolmesGPT-API may take over one answer.
+    /// How long HolmesGPT-API may take over one answer; 30 when it is not said.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1, max = 600))]
     pub investigating_seconds: Option<u32>,
+    /// How long the policy may take over its decision; 1 when it is not said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 60))]
+    pub analyzing_seconds: Option<u32>,
+    /// How long the investigation may take with all its tries; as long as they take when it is not said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 3600))]
+    pub total_seconds: Option<u32>,
 }

@@ -1,10 +1,13 @@
 //! What was found.
 
-use std::collections::BTreeMap;
-
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+
+use super::{
+    AlternativeWorkflow, ApprovalContext, AuditNote, Reason, RecoveryStatus, RootCauseAnalysis, SelectedWorkflow,
+    SubReason, ValidationAttempt, schema,
+};
 
 /// Where an analysis stands, and what it has found.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize, JsonSchema)]
@@ -27,9 +30,11 @@ pub struct AIAnalysisStatus {
     pub sub_reason: Option<SubReason>,
     /// When the investigation began.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "schema::time")]
     pub started_at: Option<Time>,
     /// When the analysis ended.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "schema::time")]
     pub completed_at: Option<Time>,
     /// The root cause in one sentence.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -55,8 +60,9 @@ pub struct AIAnalysisStatus {
     /// Names the investigation at HolmesGPT-API.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub investigation_id: Option<String>,
-    /// How long the investigation took, in milliseconds.
+    /// How long HolmesGPT-API took over its answer, in milliseconds.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0))]
     pub investigation_time: Option<i64>,
     /// Whether the target is in its owner chain.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -72,13 +78,19 @@ pub struct AIAnalysisStatus {
     pub degraded_mode: Option<bool>,
     /// Calls of HolmesGPT-API that failed since the last that did not.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0))]
     pub consecutive_failures: Option<i32>,
     /// What was found out about the attempt that failed, when this is a recovery.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub recovery_status: Option<RecoveryStatus>,
     /// The usual conditions.
     #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schemars(schema_with = "schema::conditions")]
     pub conditions: Vec<Condition>,
+    /// Audit events that DataStorage is not known to have. Written with what they tell of, taken out when it has them:
+    /// whatever happens to the controller in between, they are sent.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub pending_audit_events: Vec<AuditNote>,
 }
 
 /// Where an analysis stands.
@@ -116,147 +128,4 @@ impl Phase {
     pub fn is_terminal(self) -> bool {
         matches!(self, Self::Completed | Self::Failed)
     }
-}
-
-/// Why an analysis ended as it did.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Deserialize, Serialize, JsonSchema)]
-pub enum Reason {
-    /// There is a workflow.
-    AnalysisCompleted,
-    /// None is needed.
-    WorkflowNotNeeded,
-    /// One is needed, and none can be trusted.
-    WorkflowResolutionFailed,
-    /// Another attempt makes no sense.
-    RecoveryNotPossible,
-    /// HolmesGPT-API could not be asked.
-    APIError,
-}
-
-/// [`Reason`], more precisely.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Deserialize, Serialize, JsonSchema)]
-pub enum SubReason {
-    /// The problem has gone by itself.
-    ProblemResolved,
-    /// No workflow fits.
-    NoMatchingWorkflows,
-    /// One fits, but not well.
-    LowConfidence,
-    /// The model's answers were unusable.
-    LLMParsingError,
-    /// A person must look for another reason.
-    InvestigationInconclusive,
-    /// It failed, again and again.
-    MaxRetriesExceeded,
-    /// It was refused; asking again would change nothing.
-    PermanentError,
-}
-
-/// The root cause.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
-#[serde(rename_all = "camelCase", default)]
-pub struct RootCauseAnalysis {
-    /// In one sentence.
-    pub summary: String,
-    /// How grave.
-    pub severity: String,
-    /// What added to it.
-    pub contributing_factors: Vec<String>,
-}
-
-/// A remedy that can be run.
-#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize, JsonSchema)]
-#[serde(rename_all = "camelCase", default)]
-pub struct SelectedWorkflow {
-    /// Names the workflow.
-    pub workflow_id: String,
-    /// For people.
-    pub title: String,
-    /// Version of the workflow.
-    pub version: String,
-    /// Image that runs it.
-    pub container_image: String,
-    /// 0 to 1.
-    pub confidence: f64,
-    /// Why this one.
-    pub rationale: String,
-    /// What it is run with.
-    pub parameters: BTreeMap<String, String>,
-}
-
-/// A remedy that was thought of but not chosen.
-#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize, JsonSchema)]
-#[serde(rename_all = "camelCase", default)]
-pub struct AlternativeWorkflow {
-    /// Names the workflow.
-    pub workflow_id: String,
-    /// 0 to 1.
-    pub confidence: f64,
-    /// Why it was thought of, and not chosen.
-    pub rationale: String,
-}
-
-/// What a person who approves should know.
-#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize, JsonSchema)]
-#[serde(rename_all = "camelCase", default)]
-pub struct ApprovalContext {
-    /// Why a person is asked.
-    pub reason: String,
-    /// 0 to 1.
-    pub confidence_score: f64,
-    /// `high` from .8, `medium` from .6, else `low`.
-    pub confidence_level: String,
-    /// What was found.
-    pub investigation_summary: String,
-    /// What speaks for it.
-    pub evidence_collected: Vec<String>,
-    /// What should be done.
-    pub recommended_actions: Vec<String>,
-    /// What else was thought of.
-    pub alternatives_considered: Vec<String>,
-    /// Why the policy wants a person.
-    pub why_approval_required: String,
-    /// What the policy said.
-    pub policy_evaluation: PolicyEvaluation,
-}
-
-/// What the policy said.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
-#[serde(rename_all = "camelCase", default)]
-pub struct PolicyEvaluation {
-    /// Names the policy.
-    pub policy_name: String,
-    /// `approval_required`, `auto_approved` or `error`.
-    pub decision: String,
-    /// The policy could not be asked.
-    pub degraded: bool,
-}
-
-/// One try to get a usable answer from the model.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
-#[serde(rename_all = "camelCase", default)]
-pub struct ValidationAttempt {
-    /// Counted from 1.
-    pub attempt: u32,
-    /// Whether the answer could be used.
-    pub is_valid: bool,
-    /// Why it could not.
-    pub errors: Vec<String>,
-}
-
-/// What was found out about an attempt that failed.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
-#[serde(rename_all = "camelCase", default)]
-pub struct RecoveryStatus {
-    /// Another attempt makes sense.
-    pub can_recover: bool,
-    /// It is known why it failed.
-    pub failure_understood: bool,
-    /// Why it failed.
-    pub failure_reason_analysis: String,
-    /// The attempt changed the state of the system.
-    pub state_changed: bool,
-    /// The signal as it is now.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub current_signal_type: Option<String>,
 }

@@ -1,0 +1,200 @@
+//! For tests of the services: a PostgreSQL of their own, calls of a router, and waiting for a fact.
+#![allow(clippy::unwrap_used, reason = "a part of tests, which fail by panicking")]
+
+pub mod container;
+
+use std::{env, fs, net::TcpListener, path::PathBuf, time::Duration};
+
+use axum::{
+    Router,
+    body::{Body, to_bytes},
+    http::{HeaderMap, Request, StatusCode},
+};
+use duct::cmd;
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use tower::ServiceExt;
+
+use self::container::Container;
+use crate::postgres::Postgres;
+
+/// Where Debian's packages put each version.
+const VERSIONS: &str = "/usr/lib/postgresql";
+
+/// A PostgreSQL server on loopback: from this host's package in a temporary folder, or else from the image of this
+/// repository's recipe. Gone when dropped.
+pub struct PostgresServer {
+    folder: TempDir,
+    /// The host's programs; without them a container is used.
+    bin: Option<PathBuf>,
+    port: u16,
+    options: Vec<String>,
+    process: Option<duct::Handle>,
+    container: Option<Container>,
+}
+
+impl PostgresServer {
+    /// Starts with an empty database; it serves a moment later. It does not survive the machine: tests do not mind.
+    pub fn start() -> Self {
+        Self::start_with(&["-c", "fsync=off"])
+    }
+
+    /// The same, with these options of the server instead.
+    pub fn start_with(options: &[&str]) -> Self {
+        let folder = tempfile::Builder::new().prefix("postgresql-").tempdir().unwrap();
+        fs::write(folder.path().join("password"), "not-asked-for").unwrap();
+        if is_root() {
+            // PostgreSQL refuses to run as root.
+            cmd!("chown", "postgres", folder.path()).run().unwrap();
+        }
+        let options = options.iter().map(|option| (*option).to_owned()).collect();
+        let (bin, port) = (newest_bin(), free_port());
+        let mut server = Self { folder, bin, port, options, process: None, container: None };
+        server.restart_empty();
+        server
+    }
+
+    /// Stops at once, as a pod that is killed.
+    pub fn stop(&mut self) {
+        if let Some(container) = &self.container {
+            container.stop();
+        }
+        let Some(process) = self.process.take() else { return };
+        // `pg_ctl stop` does this, too, but fails when the server has not yet written down who it is.
+        for pid in process.pids() {
+            cmd!("kill", "-QUIT", pid.to_string()).unchecked().stderr_null().run().unwrap();
+        }
+        process.wait().unwrap();
+    }
+
+    /// Starts with what it had, as a pod on a volume that stays.
+    pub fn restart(&mut self) {
+        self.stop();
+        if let Some(container) = &self.container {
+            container.start();
+            return;
+        }
+        let (data, port) = (self.data(), self.port.to_string());
+        let sockets = self.folder.path().to_str().unwrap();
+        let mut options = vec!["-D", &data, "-p", &port, "-k", sockets, "-c", "listen_addresses=127.0.0.1"];
+        options.extend(self.options.iter().map(String::as_str));
+        self.process = Some(self.command("postgres", &options).stderr_null().unchecked().start().unwrap());
+    }
+
+    /// Starts with a new, empty database, as a pod on an empty volume.
+    pub fn restart_empty(&mut self) {
+        self.stop();
+        if self.bin.is_none() {
+            // The old one goes first: it has the port.
+            self.container = None;
+            let environment = ["POSTGRES_USER=slm_user", "POSTGRES_PASSWORD=not-asked-for", "POSTGRES_DB=postgres"];
+            let options: Vec<&str> = self.options.iter().map(String::as_str).collect();
+            self.container = Some(Container::run("postgres", self.port, 5432, &environment, &options));
+            return;
+        }
+        let data = self.data();
+        cmd!("rm", "-rf", &data).run().unwrap();
+        let initdb = ["-D", &data, "-U", "slm_user", "-A", "trust", "--no-sync", "-E", "UTF8", "--no-locale"];
+        self.command("initdb", &initdb).stdout_null().run().unwrap();
+        self.restart();
+    }
+
+    fn data(&self) -> String {
+        self.folder.path().join("data").to_str().unwrap().to_owned()
+    }
+
+    fn command(&self, program: &str, arguments: &[&str]) -> duct::Expression {
+        let bin = self.bin.as_ref().unwrap();
+        let program = bin.join(program).to_str().unwrap().to_owned();
+        let mut words: Vec<&str> = Vec::new();
+        if is_root() {
+            words.extend(["setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups", "--"]);
+        }
+        words.push(&program);
+        words.extend(arguments);
+        duct::cmd(words[0], &words[1..]).dir("/")
+    }
+
+    /// The `database` part of a service's configuration.
+    pub fn config(&self, schema: &str) -> Value {
+        json!({
+            "host": "127.0.0.1", "port": self.port, "database": "postgres", "user": "slm_user", "schema": schema,
+            "password_file": self.folder.path().join("password"),
+        })
+    }
+
+    /// A service's access to it.
+    pub fn postgres(&self, schema: &str) -> Postgres {
+        Postgres::new(&serde_json::from_value(self.config(schema)).unwrap(), "test").unwrap()
+    }
+}
+
+impl Drop for PostgresServer {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+fn is_root() -> bool {
+    cmd!("id", "-u").read().unwrap() == "0"
+}
+
+/// Where the host's programs are, unless `TEST_IN_CONTAINERS` is set.
+fn newest_bin() -> Option<PathBuf> {
+    if env::var_os("TEST_IN_CONTAINERS").is_some() {
+        return None;
+    }
+    let versions = fs::read_dir(VERSIONS).into_iter().flatten().flatten();
+    let bins = versions.map(|version| version.path().join("bin")).filter(|bin| bin.join("initdb").exists());
+    bins.max()
+}
+
+/// A port of loopback that nobody has at the moment.
+pub fn free_port() -> u16 {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}
+
+/// What a router answered.
+#[derive(Debug, Clone)]
+pub struct Reply {
+    /// HTTP status.
+    pub status: StatusCode,
+    /// The headers.
+    pub headers: HeaderMap,
+    /// The body, if it is JSON.
+    pub body: Value,
+}
+
+impl Reply {
+    /// A header's text; empty when there is none.
+    pub fn header(&self, name: &str) -> &str {
+        self.headers.get(name).map_or("", |value| value.to_str().unwrap())
+    }
+
+    /// The fields that a problem names, in its order.
+    pub fn bad_fields(&self) -> Vec<&str> {
+        let errors = self.body["errors"].as_array().map(Vec::as_slice).unwrap_or_default();
+        errors.iter().map(|error| error["field"].as_str().unwrap()).collect()
+    }
+}
+
+/// One call of a router, without a network.
+pub async fn call(router: &Router, method: &str, path: &str, body: impl Into<Body>) -> Reply {
+    let request = Request::builder().method(method).uri(path).body(body.into()).unwrap();
+    let response = router.clone().oneshot(request).await.unwrap();
+    let (status, headers) = (response.status(), response.headers().clone());
+    let bytes = to_bytes(response.into_body(), 16 << 20).await.unwrap();
+    Reply { status, headers, body: serde_json::from_slice(&bytes).unwrap_or(Value::Null) }
+}
+
+/// Waits until a check says so, half a minute at most.
+pub async fn until(what: &str, mut is_so: impl AsyncFnMut() -> bool) {
+    let mut ticks = tokio::time::interval(Duration::from_millis(20));
+    for _ in 0..1500 {
+        ticks.tick().await;
+        if is_so().await {
+            return;
+        }
+    }
+    panic!("{what}: not within 30 s");
+}

@@ -1,0 +1,171 @@
+//! The dead-letter stream: where events wait in Redis while PostgreSQL cannot take them.
+//!
+//! An entry holds the events of one request, so that a batch is kept whole or refused whole. Beside the stream, and
+//! changed together with it by scripts, is the number of entries that each correlation id has in it: an event whose
+//! correlation id still waits must go behind what waits, or it would be visible before it (see [`crate::intake`]).
+//!
+//! | key | what |
+//! | --- | --- |
+//! | `dlq-stream` | the entries: `events` and the different `correlation_ids` among them, both JSON arrays |
+//! | `{dlq-stream}:pending` | correlation id → entries that have it |
+//! | `{dlq-stream}:bytes` | size of all `events` together |
+//! | `{dlq-stream}:parked` | entries that PostgreSQL will never take, each with the reason: for a person to look at |
+//!
+//! The braces put all keys into one slot of a Redis cluster, as scripts need it.
+
+use std::{
+    collections::{BTreeSet, HashSet},
+    sync::{Arc, LazyLock, PoisonError, RwLock},
+};
+
+use redis::{RedisError, RedisResult, Script, streams::StreamRangeReply};
+
+use crate::{config::DeadLetterConfig, event::Event, redis_link::Redis};
+
+/// The stream.
+pub const STREAM: &str = "dlq-stream";
+const PENDING: &str = "{dlq-stream}:pending";
+const BYTES: &str = "{dlq-stream}:bytes";
+/// Where entries go that PostgreSQL will never take.
+pub const PARKED: &str = "{dlq-stream}:parked";
+
+/// How much is read from the stream at a time.
+const ENTRIES_AT_ONCE: usize = 100;
+const BYTES_AT_ONCE: usize = 4 << 20;
+
+static ADD: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("dead_letter/add.lua")));
+static HEAD: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("dead_letter/head.lua")));
+static TAKE_OUT: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("dead_letter/take_out.lua")));
+
+/// Why the stream did not take events.
+#[derive(Debug, thiserror::Error)]
+pub enum AddError {
+    /// It holds as much as it may.
+    #[error("the dead-letter stream is full")]
+    Full,
+    /// Redis is away, or refuses: for want of memory, or because it cannot save.
+    #[error("Redis cannot take events")]
+    Away(#[from] RedisError),
+    /// The events cannot be written as JSON.
+    #[error("the events cannot be written as JSON")]
+    Unwritable(#[from] serde_json::Error),
+}
+
+/// One entry of the stream.
+pub struct Entry {
+    /// Its name in the stream.
+    pub id: String,
+    /// What it holds; an error when somebody else wrote it.
+    pub events: Result<Vec<Event>, String>,
+}
+
+/// The stream; clones share what they know of it.
+#[derive(Clone)]
+pub struct DeadLetter {
+    redis: Redis,
+    limits: DeadLetterConfig,
+    /// The correlation ids that waited when this instance last looked, for when it cannot look.
+    known: Arc<RwLock<HashSet<String>>>,
+}
+
+impl DeadLetter {
+    /// The stream in this Redis.
+    pub fn new(redis: Redis, limits: DeadLetterConfig) -> Self {
+        Self { redis, limits, known: Arc::default() }
+    }
+
+    /// Adds one entry that holds all of these events.
+    ///
+    /// # Errors
+    /// When it is full or Redis is away. In the latter case the entry may be there all the same: the answer was lost.
+    pub async fn add(&self, events: &[Event]) -> Result<(), AddError> {
+        let correlation_ids: BTreeSet<&str> = events.iter().map(|event| event.correlation_id.as_str()).collect();
+        let mut invocation = ADD.key(STREAM);
+        invocation.key(PENDING).key(BYTES).arg(self.limits.max_entries).arg(self.limits.max_bytes);
+        invocation.arg(serde_json::to_vec(events)?).arg(serde_json::to_vec(&correlation_ids)?);
+        let taken: bool = self.redis.run(|mut redis| async move { invocation.invoke_async(&mut redis).await }).await?;
+        if !taken {
+            return Err(AddError::Full);
+        }
+        let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
+        known.extend(correlation_ids.into_iter().map(str::to_owned));
+        Ok(())
+    }
+
+    /// Those of these correlation ids that have events in the stream.
+    ///
+    /// # Errors
+    /// When Redis is away.
+    pub async fn pending(&self, correlation_ids: &BTreeSet<&str>) -> RedisResult<HashSet<String>> {
+        let mut command = redis::cmd("HMGET");
+        command.arg(PENDING);
+        for id in correlation_ids {
+            command.arg(*id);
+        }
+        let counts: Vec<Option<i64>> =
+            self.redis.run(|mut redis| async move { command.query_async(&mut redis).await }).await?;
+        let pending = correlation_ids.iter().zip(counts).filter(|(_, count)| count.is_some());
+        Ok(pending.map(|(id, _)| (*id).to_owned()).collect())
+    }
+
+    /// The same from memory, for when Redis cannot be asked.
+    pub fn pending_when_last_seen(&self, correlation_ids: &BTreeSet<&str>) -> HashSet<String> {
+        let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
+        correlation_ids.iter().filter(|id| known.contains(**id)).map(|id| (*id).to_owned()).collect()
+    }
+
+    /// Looks how many entries there are, and remembers which correlation ids they have.
+    ///
+    /// # Errors
+    /// When Redis is away.
+    pub async fn look(&self) -> RedisResult<usize> {
+        let mut both = redis::pipe();
+        both.xlen(STREAM).hkeys(PENDING);
+        let (entries, ids): (usize, HashSet<String>) =
+            self.redis.run(|mut redis| async move { both.query_async(&mut redis).await }).await?;
+        *self.known.write().unwrap_or_else(PoisonError::into_inner) = ids;
+        Ok(entries)
+    }
+
+    /// The oldest entries.
+    ///
+    /// # Errors
+    /// When Redis is away.
+    pub async fn head(&self) -> RedisResult<Vec<Entry>> {
+        let mut invocation = HEAD.key(STREAM);
+        invocation.arg(ENTRIES_AT_ONCE).arg(BYTES_AT_ONCE);
+        let reply: StreamRangeReply =
+            self.redis.run(|mut redis| async move { invocation.invoke_async(&mut redis).await }).await?;
+        let entries = reply.ids.into_iter().map(|entry| {
+            let json = entry.get::<Vec<u8>>("events").ok_or_else(|| "the entry has no events".to_owned());
+            let events = json.and_then(|json| serde_json::from_slice(&json).map_err(|error| error.to_string()));
+            Entry { id: entry.id, events }
+        });
+        Ok(entries.collect())
+    }
+
+    /// Takes out entries whose events are in PostgreSQL now.
+    ///
+    /// # Errors
+    /// When Redis is away.
+    pub async fn remove(&self, ids: &[&str]) -> RedisResult<()> {
+        self.take_out("", ids).await
+    }
+
+    /// Takes an entry out of the way that PostgreSQL will never take, without losing it.
+    ///
+    /// # Errors
+    /// When Redis is away.
+    pub async fn park(&self, id: &str, reason: &str) -> RedisResult<()> {
+        self.take_out(reason, &[id]).await
+    }
+
+    async fn take_out(&self, reason: &str, ids: &[&str]) -> RedisResult<()> {
+        let mut invocation = TAKE_OUT.key(STREAM);
+        invocation.key(PENDING).key(BYTES).key(PARKED).arg(reason);
+        for id in ids {
+            invocation.arg(*id);
+        }
+        self.redis.run(|mut redis| async move { invocation.invoke_async(&mut redis).await }).await
+    }
+}
