@@ -51,6 +51,12 @@ impl Kustomization {
     /// Reads the kustomization of `folder`, relative to `root`, and those that it includes. What is wrong is added to
     /// `problems`, and left out.
     pub(super) fn read(root: &Path, folder: &Path, problems: &mut Vec<Diagnostic>) -> Kustomization {
+        Kustomization::within(&[], root, folder, problems)
+    }
+
+    /// As [`Kustomization::read`], included by those of the folders `above`.
+    fn within(above: &[PathBuf], root: &Path, folder: &Path, problems: &mut Vec<Diagnostic>) -> Kustomization {
+        let above = [above, &[folder.to_owned()]].concat();
         let mut all = Kustomization { file: folder.join(KUSTOMIZATION), resources: Vec::new(), patches: Vec::new() };
         let read = Source::read(&all.file, &root.join(&all.file));
         match read.and_then(|source| Ok((only_document(&source)?, source))) {
@@ -58,7 +64,8 @@ impl Kustomization {
                 let (written, found) = yaml::decode::<Written>(&source, &tree);
                 problems.extend(found);
                 if let Some(written) = written {
-                    Entries { root, folder, source: &source, tree: &tree, problems }.read(&written, &mut all);
+                    Entries { root, folder, above: &above, source: &source, tree: &tree, problems }
+                        .read(&written, &mut all);
                 }
             }
             Err(problem) => problems.push(*problem),
@@ -95,6 +102,8 @@ fn only_document(source: &Source) -> Result<Node, Box<Diagnostic>> {
 struct Entries<'a> {
     root: &'a Path,
     folder: &'a Path,
+    /// This folder, and those of the kustomizations that led to it.
+    above: &'a [PathBuf],
     source: &'a Source,
     tree: &'a Node,
     problems: &'a mut Vec<Diagnostic>,
@@ -130,8 +139,12 @@ impl Entries<'_> {
             let message = format!("this kustomization is in `{path}`, so it cannot include it");
             self.refuse(span, message, "include a folder beside it, such as `../../base`");
             None
+        } else if self.above.contains(&shown) {
+            let help = "remove one of the entries that lead around";
+            self.refuse(span, format!("`{path}` includes this kustomization itself"), help);
+            None
         } else if self.root.join(&shown).join(KUSTOMIZATION).is_file() {
-            Some(Resource::Folder(Kustomization::read(self.root, &shown, self.problems)))
+            Some(Resource::Folder(Kustomization::within(self.above, self.root, &shown, self.problems)))
         } else {
             let help = format!("name its files, or give it a {KUSTOMIZATION}");
             self.refuse(span, format!("the folder `{path}` has no {KUSTOMIZATION}"), help);

@@ -116,7 +116,7 @@ impl Merge<'_> {
 
     fn entry(&self, whole: &mut Map<String, Json>, key: &Key, part: &Node) -> Result<(), Box<Diagnostic>> {
         let Key { name: key, span } = key;
-        if key.starts_with('$') {
+        if is_directive(key) {
             let message = format!("the directive `{key}` is not understood here");
             let help = "`null` deletes a key; what only some overlays have is left to them by the base";
             return Err(Box::new(Diagnostic::at(self.source, *span, message).help(help)));
@@ -165,13 +165,22 @@ impl Merge<'_> {
 
     /// `patch` where there was nothing: `null` has nothing to delete.
     fn fresh(&self, patch: &Node) -> Result<Json, Box<Diagnostic>> {
-        if !matches!(patch.value, Value::Map(_)) {
-            return patch.to_json(self.source);
+        match &patch.value {
+            Value::Map(_) => {
+                let mut whole = Json::Object(Map::new());
+                self.value(&mut whole, "", patch)?;
+                Ok(whole)
+            }
+            Value::List(items) => items.iter().map(|item| self.fresh(item)).collect::<Result<_, _>>().map(Json::Array),
+            _ => patch.to_json(self.source),
         }
-        let mut whole = Json::Object(Map::new());
-        self.value(&mut whole, "", patch)?;
-        Ok(whole)
     }
+}
+
+/// Whether `key` tells how to merge, instead of being merged.
+fn is_directive(key: &str) -> bool {
+    let word = key.split('/').next().unwrap_or_default();
+    matches!(word, "$patch" | "$retainKeys" | "$setElementOrder" | "$deleteFromPrimitiveList")
 }
 
 /// By which of its keys an element of the list under `key` is known, the first that it has; none for lists without

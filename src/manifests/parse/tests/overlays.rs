@@ -139,6 +139,10 @@ fn an_overlay_adds_objects_and_a_file_may_patch_many() {
     "{ strategy: { $retainKeys: [type] } }",
     "4:21 the directive `$retainKeys` is not understood here"
 )]
+#[case::in_new_lists(
+    "{ template: { spec: { hosts: [{ $patch: delete }] } } }",
+    "4:39 the directive `$patch` is not understood here"
+)]
 #[case::no_name(
     "{ template: { spec: { containers: [{ image: a }] } } }",
     "4:42 an element of `containers` needs `name`, by which it is found"
@@ -226,6 +230,17 @@ fn kustomizations_that_are_refused(#[case] text: &str, #[case] says: &str) {
         ("m/overlays/dev/kustomization.yaml", &format!("{KUSTOMIZATION}{text}\n")),
     ]);
     assert_eq!(wrong(result)[0], format!("m/overlays/dev/kustomization.yaml{says}"));
+}
+
+#[test]
+fn kustomizations_do_not_go_round_in_circles() {
+    let kustomization = |resource: &str| format!("{KUSTOMIZATION}resources: [{resource}]\n");
+    let result = read(&[
+        ("m/overlays/dev/kustomization.yaml", &kustomization("../../a")),
+        ("m/a/kustomization.yaml", &kustomization("../b")),
+        ("m/b/kustomization.yaml", &kustomization("../a")),
+    ]);
+    assert_eq!(wrong(result), ["m/b/kustomization.yaml:3:13 `../a` includes this kustomization itself"]);
 }
 
 #[rstest]
