@@ -31,3 +31,4 @@ pub use probe::{Ask, Probe};
 pub use readiness::{AllReady, Readiness, ReadyComponent, Settings};
 pub use survey::{ComponentStatus, Expectation, survey};
 pub use verdict::Verdict;
+pub(crate) use view::Lenient;
