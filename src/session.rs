@@ -17,7 +17,7 @@ use crate::images::{self, ImageBuilds, ImageError, Loads};
 use crate::manifests::{self, ManifestError};
 use crate::object::ObjectRef;
 use crate::plan::Plan;
-use crate::ready::{self, Expectation, NotReady, Readiness};
+use crate::ready::{self, Expectation, NotReady, Readiness, Settings};
 use crate::report::{Events, Phase};
 use crate::setup::{self, Finding, Host, SetupError};
 use crate::teardown::{Reaper, Undo, UndoErrors};
@@ -186,7 +186,8 @@ impl Session {
             return Ok(false);
         }
         let expectations = expectations(&self.plan, cluster, deployment);
-        let survey = ready::survey(&cluster.client, &cluster.record.namespace, &expectations).await;
+        let settings = Settings::from(&self.plan.suite().ready);
+        let survey = ready::survey_with(&cluster.client, &cluster.record.namespace, &expectations, &settings).await;
         Ok(survey.is_ok_and(|components| components.iter().all(|component| component.verdict.is_ready())))
     }
 
@@ -267,7 +268,8 @@ impl Session {
             .namespace(namespace)
             .await
             .map_err(|source| UpError::Api { what: format!("namespace {namespace}"), source: Box::new(source) })?;
-        let readiness = Readiness::start(cluster.client.clone(), namespace, self.events.clone());
+        let settings = Settings::from(&self.plan.suite().ready);
+        let readiness = Readiness::start_with(cluster.client.clone(), namespace, self.events.clone(), settings);
         let deployer = Deployer {
             applier: applier.clone(),
             readiness: readiness.clone(),

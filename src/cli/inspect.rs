@@ -45,7 +45,8 @@ impl Cli {
         let (record, cluster) = self.running(&plan).await?;
         let deployment = record.deployment.unwrap_or_default();
         let expectations = expectations(&plan, &cluster, &deployment);
-        let survey = ready::survey(&cluster.client, &record.namespace, &expectations).await;
+        let settings = ready::Settings::from(&plan.suite().ready);
+        let survey = ready::survey_with(&cluster.client, &record.namespace, &expectations, &settings).await;
         let survey = survey.map_err(|error| {
             let text = format!("the API server of cluster {} does not answer: {error}", record.name);
             Failure::told(Exit::Cluster, text)

@@ -4,6 +4,7 @@ mod files;
 mod names;
 mod needs;
 mod ports;
+mod ready;
 
 use std::collections::HashMap;
 use std::fmt::Display;
@@ -23,6 +24,7 @@ pub(super) fn all(suite: &Suite, tree: &Node, source: &Source, root: &Path) -> V
     check.provider();
     check.needs();
     check.ports();
+    check.ready();
     check.files();
     check.problems
 }

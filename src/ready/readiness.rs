@@ -9,33 +9,12 @@ use tokio::time::Instant;
 
 use super::health::innermost;
 use super::tracker::{Command, Tracker};
-use super::{Grace, NotReady, Probe, logs};
+use super::{NotReady, Probe, Settings, logs};
 use crate::object::Applied;
 use crate::report::Events;
 
 /// How long the API server may take to give a sign of life when the deadline has passed.
 const LAST_QUESTION: Duration = Duration::from_secs(1);
-
-/// What can be tuned about readiness.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Settings {
-    /// How long each cause of failure may last.
-    pub grace: Grace,
-    /// How long the API server may be unreachable before a wait gives up (10 s).
-    pub api_gone_after: Duration,
-    /// How long a wait goes on after the first failure, so that failures of the same moment are told together (200 ms).
-    pub gather: Duration,
-}
-
-impl Default for Settings {
-    fn default() -> Self {
-        Settings {
-            grace: Grace::default(),
-            api_gone_after: Duration::from_secs(10),
-            gather: Duration::from_millis(200),
-        }
-    }
-}
 
 /// A run's one watch of the cluster. Clones share it; it ends with the last of them.
 #[derive(Debug, Clone)]

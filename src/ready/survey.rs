@@ -14,7 +14,7 @@ use super::trim::trim;
 use super::view::{Key, Lenient, View};
 use super::watches::plural_of;
 use super::world::World;
-use super::{Grace, Probe, Verdict, probe};
+use super::{Probe, Settings, Verdict, probe};
 use crate::object::ObjectRef;
 
 /// What a component should consist of.
@@ -62,8 +62,21 @@ pub async fn survey(
     namespace: &str,
     expectations: &[Expectation],
 ) -> Result<Vec<ComponentStatus>, kube::Error> {
+    survey_with(client, namespace, expectations, &Settings::default()).await
+}
+
+/// As [`survey`], with settings other than the usual ones.
+///
+/// # Errors
+/// Those of [`survey`].
+pub async fn survey_with(
+    client: &kube::Client,
+    namespace: &str,
+    expectations: &[Expectation],
+    settings: &Settings,
+) -> Result<Vec<ComponentStatus>, kube::Error> {
     let world = list(client, namespace, expectations).await?;
-    let statuses = expectations.iter().map(|expectation| status(&world, expectation));
+    let statuses = expectations.iter().map(|expectation| status(&world, expectation, settings));
     Ok(join_all(statuses).await)
 }
 
@@ -131,8 +144,7 @@ async fn fill(
     Ok(())
 }
 
-async fn status(world: &World, expectation: &Expectation) -> ComponentStatus {
-    let grace = Grace::default();
+async fn status(world: &World, expectation: &Expectation, settings: &Settings) -> ComponentStatus {
     let mut worst: Option<(Verdict, &ObjectRef)> = None;
     let mut pods = Vec::new();
     let mut ages = Vec::new();
@@ -140,7 +152,7 @@ async fn status(world: &World, expectation: &Expectation) -> ComponentStatus {
         let view = world.get(&Key::from(object));
         pods.extend(view.iter().flat_map(|view| pods_of(view, world)));
         ages.extend(view.and_then(age));
-        let verdict = view.map_or_else(|| Verdict::waiting("it does not exist"), |view| judge(view, world, &grace));
+        let verdict = view.map_or_else(|| Verdict::waiting("it does not exist"), |view| judge(view, world, settings));
         let rank = |verdict: &Verdict| match verdict {
             Verdict::Ready => 0,
             Verdict::Waiting { .. } => 1,
@@ -160,8 +172,8 @@ async fn status(world: &World, expectation: &Expectation) -> ComponentStatus {
     ComponentStatus { component, verdict, object: None, restarts, age }
 }
 
-fn judge(view: &View, world: &World, grace: &Grace) -> Verdict {
-    let found = rules::judge(view, world, grace);
+fn judge(view: &View, world: &World, settings: &Settings) -> Verdict {
+    let found = rules::judge(view, world, settings);
     let blamed = found.fault().and_then(|fault| world.get(&Key::from(&fault.object))).unwrap_or(view);
     found.settle(age(blamed).unwrap_or(Duration::MAX))
 }

@@ -124,6 +124,9 @@ impl Tracker {
         }
         for applied in &applied {
             self.watches.start_for(&applied.object, true, &self.world);
+            if applied.object.kind == "PersistentVolumeClaim" {
+                self.watches.start_classes();
+            }
         }
         self.expected = self.expected.max(at);
         let known = self.components.iter().position(|component| component.name == name);
@@ -151,13 +154,20 @@ impl Tracker {
         if changed.iter().any(|key| key.kind == "CustomResourceDefinition") {
             self.watches.start_defined(&self.world);
         }
-        let pods = changed.iter().any(|key| key.kind == "Pod");
+        let pods = changed.iter().any(|key| matches!(key.kind.as_str(), "Pod" | "ReplicaSet"));
+        let served = pods || changed.iter().any(|key| matches!(key.kind.as_str(), "Service" | "EndpointSlice"));
         // Something else that came or went may be what others wait for: a Secret, a definition, a node.
         let any = changed.iter().any(|key| !FOLLOWED.contains(&key.kind.as_str()));
         for object in self.components.iter_mut().flat_map(|component| &mut component.objects) {
             object.dirty |= changed.contains(&object.key)
                 || (any && !object.is_ready())
-                || (pods && object.key.kind == "PersistentVolumeClaim");
+                || match object.key.kind.as_str() {
+                    "PersistentVolumeClaim" => pods,
+                    // While no pod matches, what becomes of all others tells whether one will.
+                    "Service" => pods && !object.is_ready(),
+                    "ValidatingWebhookConfiguration" | "MutatingWebhookConfiguration" => served,
+                    _ => false,
+                };
         }
     }
 
@@ -170,9 +180,12 @@ impl Tracker {
     /// Judges what has changed, tells what became of it, answers waits. Returns when to do so again at the latest.
     fn evaluate(&mut self, now: Instant) -> Option<Instant> {
         self.watches.start_defined(&self.world);
-        let judging = Judging { world: &self.world, watches: &self.watches, grace: &self.settings.grace, now };
+        let judging = Judging { world: &self.world, watches: &self.watches, settings: &self.settings, now };
         let missing: Vec<_> = self.components.iter_mut().flat_map(|component| component.judge(&judging)).collect();
         for object in missing {
+            if let ("Service", Some(namespace)) = (object.kind.as_str(), &object.namespace) {
+                self.watches.start_namespace(namespace);
+            }
             self.watches.start_for(&object, false, &self.world);
         }
         for at in 0..self.components.len() {

@@ -8,14 +8,21 @@ use serde_json::{Map, Value, json};
 
 use super::view::View;
 
-/// The one annotation that a rule reads: which ReplicaSet is a Deployment's current one.
+/// Which ReplicaSet is a Deployment's current one.
 pub(crate) const REVISION: &str = "deployment.kubernetes.io/revision";
+/// Whether claims that name no class have this one.
+pub(crate) const DEFAULT_CLASS: &str = "storageclass.kubernetes.io/is-default-class";
+/// The node for whose sake a claim is bound: a pod wants it.
+pub(crate) const SELECTED_NODE: &str = "volume.kubernetes.io/selected-node";
+/// The annotations that a rule reads. Others may hold whole objects, Secrets among them.
+const ANNOTATIONS: [&str; 3] = [REVISION, DEFAULT_CLASS, SELECTED_NODE];
 
 /// Keeps of `object` what the rules read. List items lack their type, which `resource` supplies.
 pub(crate) fn trim(object: DynamicObject, resource: &ApiResource) -> View {
     let meta = object.metadata;
     let owners: Vec<_> = meta.owner_references.iter().flatten().map(|owner| json!({ "uid": owner.uid })).collect();
-    let revision = meta.annotations.as_ref().and_then(|annotations| annotations.get(REVISION));
+    let kept = meta.annotations.iter().flatten().filter(|(key, _)| ANNOTATIONS.contains(&key.as_str()));
+    let annotations: Map<String, Value> = kept.map(|(key, value)| (key.clone(), value.clone().into())).collect();
     let mut metadata = json!({
         "name": meta.name,
         "namespace": meta.namespace,
@@ -25,7 +32,7 @@ pub(crate) fn trim(object: DynamicObject, resource: &ApiResource) -> View {
         "deletionTimestamp": meta.deletion_timestamp,
         "labels": meta.labels,
         "ownerReferences": if owners.is_empty() { Value::Null } else { owners.into() },
-        "annotations": revision.map(|revision| json!({ REVISION: revision })),
+        "annotations": if annotations.is_empty() { Value::Null } else { annotations.into() },
     });
     if let Some(fields) = metadata.as_object_mut() {
         fields.retain(|_, value| !value.is_null());
@@ -34,8 +41,11 @@ pub(crate) fn trim(object: DynamicObject, resource: &ApiResource) -> View {
     match (resource.group.as_str(), resource.kind.as_str()) {
         ("", "Secret" | "ConfigMap") => data = Value::Null,
         ("", "Pod") => keep_pod(&mut data),
-        ("", "Event") => keep(&mut data, &["involvedObject", "reason", "message", "type"]),
-        ("apps" | "batch", _) => drop_at(&mut data, "/spec/template"),
+        ("", "Event") => {
+            keep(&mut data, &["involvedObject", "reason", "message", "type", "lastTimestamp", "eventTime"])
+        }
+        ("", "ReplicationController") | ("apps", _) => drop_at(&mut data, "/spec/template"),
+        ("batch", _) => ["/spec/template", "/spec/jobTemplate"].iter().for_each(|at| drop_at(&mut data, at)),
         ("apiextensions.k8s.io", "CustomResourceDefinition") => keep_definition(&mut data),
         _ => {}
     }

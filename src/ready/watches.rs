@@ -75,6 +75,12 @@ impl Watches {
         self.start(ApiResource::from_gvk(&GroupVersionKind::gvk("", "v1", "Node")), None, false);
     }
 
+    /// Watches what tells when claims are bound.
+    pub(crate) fn start_classes(&mut self) {
+        let kind = GroupVersionKind::gvk("storage.k8s.io", "v1", "StorageClass");
+        self.start(ApiResource::from_gvk(&kind), None, false);
+    }
+
     /// Watches the kind of `object` where it lives. `needed` says that verdicts depend on it.
     pub(crate) fn start_for(&mut self, object: &ObjectRef, needed: bool, world: &World) {
         let kind = object.gvk();

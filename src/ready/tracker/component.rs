@@ -7,19 +7,19 @@ use tokio::time::Instant;
 
 use crate::object::{Applied, ObjectRef};
 use crate::ready::finding::Finding;
-use crate::ready::grace::{Cause, Grace};
+use crate::ready::grace::Cause;
 use crate::ready::rules;
 use crate::ready::view::{Key, View};
 use crate::ready::watches::Watches;
 use crate::ready::world::World;
-use crate::ready::{Probe, Unready, UnreadyObject, Verdict};
+use crate::ready::{Probe, Settings, Unready, UnreadyObject, Verdict};
 use crate::report::{Events, Outcome, Phase, Step};
 
 /// What judging needs to know.
 pub(super) struct Judging<'a> {
     pub(super) world: &'a World,
     pub(super) watches: &'a Watches,
-    pub(super) grace: &'a Grace,
+    pub(super) settings: &'a Settings,
     pub(super) now: Instant,
 }
 
@@ -82,11 +82,12 @@ impl Expected {
         let object = &self.applied.object;
         let gone = |reason: &str, hint: &str| {
             let view = View { object: object.clone(), uid: String::new(), json: serde_json::Value::Null };
-            Finding::failing(&view, Cause::Deleted, judging.grace.of(Cause::Deleted), reason, hint)
+            Finding::failing(&view, Cause::Deleted, judging.settings.grace.of(Cause::Deleted), reason, hint)
         };
         match judging.world.get(&self.key) {
             None if self.seen => gone("it was deleted while the run waited for it", "find out who deletes it"),
             None => Finding::waiting(
+                "Unknown",
                 judging.watches.ignorance(object).unwrap_or_else(|| "the watch has not shown it yet".into()),
             ),
             // Recreated under the same name: the one that is there now is the one to judge.
@@ -96,13 +97,13 @@ impl Expected {
             Some(view) if view.uid == self.applied.uid && view.generation() < Some(self.applied.generation) => {
                 // Kinds without generations are applied with generation 0.
                 match self.applied.generation {
-                    0 => rules::judge(view, judging.world, judging.grace),
-                    _ => Finding::waiting("the watch has not shown the applied generation yet"),
+                    0 => rules::judge(view, judging.world, judging.settings),
+                    _ => Finding::waiting("Unobserved", "the watch has not shown the applied generation yet"),
                 }
             }
             Some(view) => {
                 self.seen = true;
-                rules::judge(view, judging.world, judging.grace)
+                rules::judge(view, judging.world, judging.settings)
             }
         }
     }
@@ -118,7 +119,7 @@ impl Component {
     ) -> Component {
         let objects = applied.into_iter().map(|applied| Expected {
             key: Key::from(&applied.object),
-            finding: Finding::waiting("it has not been looked at yet"),
+            finding: Finding::waiting("Unknown", "it has not been looked at yet"),
             since: began,
             seen: false,
             dirty: true,
@@ -129,12 +130,12 @@ impl Component {
         Component { name, objects, probes, step, began, ready: None, asked: None, said: String::new() }
     }
 
-    /// Judges the objects that may have changed. Returns those that are missing and that others name.
+    /// Judges the objects that may have changed. Returns those that must be watched to know more.
     pub(super) fn judge(&mut self, judging: &Judging<'_>) -> Vec<ObjectRef> {
         let mut missing = Vec::new();
         for object in self.objects.iter_mut().filter(|object| object.dirty || !object.seen) {
             object.judge(judging);
-            missing.extend(object.finding.fault().and_then(|fault| fault.missing.clone()));
+            missing.extend(object.finding.needs().cloned());
         }
         if !self.objects_ready() {
             self.asked = None;
