@@ -4,6 +4,7 @@ mod exit;
 mod inspect;
 mod lifecycle;
 mod logs;
+mod why;
 
 use std::io::IsTerminal;
 use std::path::PathBuf;
@@ -81,7 +82,11 @@ enum Command {
         report: Option<PathBuf>,
     },
     /// Show each component's state, restarts and age, and why it is not ready
-    Status,
+    Status {
+        /// Say why: root causes, events, logs, and the next command; of all components, or of one
+        #[arg(long, value_name = "COMPONENT", num_args = 0..=1)]
+        why: Option<Option<String>>,
+    },
     /// Take the environment down, and leave nothing behind
     Down,
     /// Print the components' logs, each line with its component's name
@@ -120,7 +125,8 @@ impl Cli {
             Command::Doctor => self.doctor().await,
             Command::Plan { dot, json } => self.plan_command(*dot, *json),
             Command::Up { yes, keep, report } => self.up(*yes, *keep, report.as_deref()).await,
-            Command::Status => self.status().await,
+            Command::Status { why: None } => self.status().await,
+            Command::Status { why: Some(component) } => self.why(component.as_deref()).await,
             Command::Down => self.down().await,
             Command::Logs { component, follow, previous, tail } => {
                 let wanted = logs::Wanted { follow: *follow, previous: *previous, tail: *tail };

@@ -4,6 +4,9 @@
 //! [`Diagnosis`]: the root causes, and a tree of component, workload, pod and container.
 
 mod blame;
+mod look;
+pub mod redact;
+mod run;
 mod scene;
 mod text;
 mod tree;
@@ -18,6 +21,9 @@ use serde::Serialize;
 
 use crate::ready::{LogTail, Unready};
 
+pub use look::investigate;
+pub use redact::Redactor;
+pub use run::{after, cluster_of, expected, now};
 pub use scene::{Log, Scene};
 
 /// What is not ready, as readiness found it.
@@ -82,6 +88,15 @@ pub struct Branch {
     /// Its parts.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub parts: Vec<Branch>,
+}
+
+impl Diagnosis {
+    /// Leaves only what is about one component; the counts stay those of the suite.
+    pub fn narrow(&mut self, component: &str) {
+        let branch = format!("component {component}");
+        self.components.retain(|known| known.name == branch);
+        self.root_causes.retain(|cause| cause.components.iter().any(|known| known == component));
+    }
 }
 
 /// Finds the root causes of `trouble`, and arranges what `scene` shows of it.

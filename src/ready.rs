@@ -7,6 +7,7 @@
 //! Inside, from the outside in: `readiness` is the handle, `tracker` the task behind it, `watch` brings what the API
 //! server says into the `world`, and `rules` are pure functions that judge what they find there.
 
+mod examine;
 mod finding;
 mod grace;
 mod health;
@@ -26,7 +27,9 @@ mod watch;
 mod watches;
 mod world;
 
+pub use examine::examine;
 pub use grace::Grace;
+pub(crate) use logs::{LINES, tails};
 pub use not_ready::{LogTail, NotReady, Unready, UnreadyObject};
 pub use probe::{Ask, Probe};
 pub use readiness::{AllReady, Readiness, ReadyComponent};

@@ -6,6 +6,7 @@ use futures::StreamExt;
 use futures::stream::FuturesUnordered;
 use tokio::signal::unix::{SignalKind, signal};
 
+use super::why::Aftermath;
 use super::{Cli, Exit, Failure, Output, ask};
 use crate::environment::Environment;
 use crate::report::console::write;
@@ -50,7 +51,18 @@ impl Cli {
                 session.undo.keep();
                 Ok(environment)
             }
-            Some(Err(error)) => Err(self.give_up(&session, keep, error.into()).await),
+            Some(Err(error)) => {
+                // Before anything is taken away.
+                let aftermath = tokio::select! {
+                    aftermath = Aftermath::of(&session, &error) => aftermath,
+                    () = interrupted() => Aftermath::default(),
+                };
+                let failure = aftermath.tell(error);
+                if self.output == Output::Json {
+                    super::inspect::print(&format!("{:#}", aftermath.to_json(&failure)));
+                }
+                Err(self.give_up(&session, keep, failure).await)
+            }
             None => {
                 let failure = Failure::told(Exit::Interrupted, "interrupted");
                 Err(self.give_up(&session, false, failure).await)

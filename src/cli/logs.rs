@@ -18,13 +18,7 @@ pub(super) struct Wanted {
 impl Cli {
     pub(super) async fn logs(&self, component: Option<&str>, wanted: &Wanted) -> Result<Exit, Failure> {
         let plan = self.plan()?;
-        if let Some(name) = component
-            && plan.component(name).is_none()
-        {
-            let names = plan.components().map(|component| component.name.as_str()).collect::<Vec<_>>().join(", ");
-            let text = format!("the suite has no component {name}; it has {names}");
-            return Err(Failure::told(Exit::Usage, text));
-        }
+        self.known(&plan, component)?;
         let (record, cluster) = self.running(&plan).await?;
         let pods: Api<Pod> = Api::namespaced(cluster.client.clone(), &record.namespace);
         let selector = match component {

@@ -30,12 +30,7 @@ fn workload(object: &UnreadyObject, scene: &Scene) -> Branch {
     if applied.kind == "Pod" {
         return Branch { reason, failed, ..pod(applied, object, scene) };
     }
-    let mut pods: Vec<_> = scene.unready_pods(applied).into_iter().map(name_of).collect();
-    if let Some(cause) = object.cause.as_ref().filter(|cause| cause.kind == "Pod") {
-        // The one to blame comes first, and is shown even if it is gone by now.
-        pods.retain(|pod| pod.name != cause.name);
-        pods.insert(0, cause.clone());
-    }
+    let pods = all_pods(object, scene);
     let more = pods.len().saturating_sub(PODS);
     let mut parts: Vec<_> = pods.iter().take(PODS).map(|name| pod(name, object, scene)).collect();
     if more > 0 {
@@ -62,6 +57,24 @@ fn pod(name: &ObjectRef, object: &UnreadyObject, scene: &Scene) -> Branch {
     Branch { name: name.to_string(), failed, reason, events: scene.events(name), parts, ..Branch::default() }
 }
 
+/// The pods that are shown of an object.
+pub(super) fn pods(object: &UnreadyObject, scene: &Scene) -> Vec<ObjectRef> {
+    let mut pods = all_pods(object, scene);
+    pods.truncate(PODS);
+    pods
+}
+
+fn all_pods(object: &UnreadyObject, scene: &Scene) -> Vec<ObjectRef> {
+    let applied = object.object.iter().flat_map(|applied| scene.unready_pods(applied));
+    let mut pods: Vec<_> = applied.map(name_of).collect();
+    if let Some(cause) = object.cause.as_ref().filter(|cause| cause.kind == "Pod") {
+        // The one to blame comes first, and is shown even if it is gone by now.
+        pods.retain(|pod| pod.name != cause.name);
+        pods.insert(0, cause.clone());
+    }
+    pods
+}
+
 /// What the pod says of itself where its containers cannot: that no node takes it, or that it was evicted.
 fn condition(pod: &Value) -> String {
     let unscheduled = pod.list("/status/conditions").iter().find(|condition| {
@@ -74,26 +87,33 @@ fn condition(pod: &Value) -> String {
     unscheduled.map_or_else(|| why(pod, ["/status/reason", "/status/message"]), |c| why(c, ["/reason", "/message"]))
 }
 
-/// The containers that are not ready and have not done their work.
-fn containers(name: &ObjectRef, pod: &Value, scene: &Scene) -> Vec<Branch> {
-    let of = |pointer: &str, who: &'static str| {
+/// The statuses of containers that are not ready and have not done their work, and whether they are init containers.
+fn open(pod: &Value) -> (bool, Vec<&Value>) {
+    let of = |pointer: &str| {
         let statuses = pod.list(pointer).iter();
-        let open = statuses.filter(|s| !s.flag("/ready") && s.int("/state/terminated/exitCode") != Some(0));
-        let branch = move |status: &Value| {
-            let container = status.text("/name").unwrap_or_default();
-            Branch {
-                name: format!("{who} {container}"),
-                reason: state(status),
-                logs: scene.logs(name, container),
-                ..Branch::default()
-            }
-        };
-        open.map(branch).collect::<Vec<_>>()
+        statuses.filter(|s| !s.flag("/ready") && s.int("/state/terminated/exitCode") != Some(0)).collect::<Vec<_>>()
     };
-    let init = of("/status/initContainerStatuses", "init container");
-    let main = of("/status/containerStatuses", "container");
     // Until the init containers have done their work, the others have nothing to say.
-    if init.is_empty() { main } else { init }
+    match of("/status/initContainerStatuses") {
+        init if !init.is_empty() => (true, init),
+        _ => (false, of("/status/containerStatuses")),
+    }
+}
+
+/// The names of the containers that are not ready and have not done their work.
+pub(super) fn open_containers(pod: &Value) -> impl Iterator<Item = &str> {
+    open(pod).1.into_iter().filter_map(|status| status.text("/name"))
+}
+
+fn containers(name: &ObjectRef, pod: &Value, scene: &Scene) -> Vec<Branch> {
+    let (is_init, open) = open(pod);
+    let who = if is_init { "init container" } else { "container" };
+    let branch = |status: &Value| {
+        let container = status.text("/name").unwrap_or_default();
+        let logs = scene.logs(name, container);
+        Branch { name: format!("{who} {container}"), reason: state(status), logs, ..Branch::default() }
+    };
+    open.into_iter().map(branch).collect()
 }
 
 /// `waiting: CrashLoopBackOff: back-off 40s; exit code 1 before, 4 restarts`.

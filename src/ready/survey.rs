@@ -80,7 +80,7 @@ pub async fn survey_with(
     Ok(join_all(statuses).await)
 }
 
-async fn list(client: &kube::Client, namespace: &str, expectations: &[Expectation]) -> Result<World, kube::Error> {
+pub(super) async fn list(client: &kube::Client, namespace: &str, expectations: &[Expectation]) -> Result<World, kube::Error> {
     let objects = || expectations.iter().flat_map(|expectation| &expectation.objects);
     let mut namespaces: BTreeSet<_> = objects().filter_map(|object| object.namespace.as_deref()).collect();
     namespaces.insert(namespace);
@@ -178,7 +178,7 @@ fn judge(view: &View, world: &World, settings: &Settings) -> Verdict {
     found.settle(age(blamed).unwrap_or(Duration::MAX))
 }
 
-async fn ask(probes: &[Probe]) -> Verdict {
+pub(super) async fn ask(probes: &[Probe]) -> Verdict {
     if probes.is_empty() {
         return Verdict::Ready;
     }
@@ -206,7 +206,7 @@ fn restarts_of(pod: &View) -> impl Iterator<Item = u32> {
     counts.filter_map(|count| u32::try_from(count).ok())
 }
 
-fn age(view: &View) -> Option<Duration> {
+pub(super) fn age(view: &View) -> Option<Duration> {
     let created: Timestamp = view.json.text("/metadata/creationTimestamp")?.parse().ok()?;
     // The node's clock may be ahead of ours.
     Some(Duration::try_from(Timestamp::now().duration_since(created)).unwrap_or_default())

@@ -38,7 +38,9 @@ fn example() -> Diagnosis {
 
 #[test]
 fn a_failure_as_the_user_reads_it() {
-    snapbox::assert_data_eq!(example().to_string(), snapbox::str![[r#"
+    snapbox::assert_data_eq!(
+        example().to_string(),
+        snapbox::str![[r#"
 3 of 5 not ready; root cause: secret/db missing, wanted by pod/web-1, pod/mail-1; 1 more root cause
   hint: create secret/db, or correct its name where it is wanted
   next: kubectl -n shop get secrets
@@ -61,7 +63,8 @@ also: pod/api-1: container app keeps crashing: exit code 1, 4 restarts
   mail: failed
     deployment/mail: container web cannot be created: secret "db" not found
       pod/mail-1: it is gone
-"#]]);
+"#]]
+    );
 }
 
 #[test]
