@@ -4,6 +4,7 @@ mod exit;
 mod inspect;
 mod lifecycle;
 mod logs;
+mod verdict;
 mod why;
 
 use std::io::IsTerminal;
@@ -87,6 +88,12 @@ enum Command {
         #[arg(long, value_name = "COMPONENT", num_args = 0..=1)]
         why: Option<Option<String>>,
     },
+    /// Judge saved objects (`-f FILE`, or `-f -` for standard input): YAML or JSON, documents or lists
+    ///
+    /// Prints, for each object in order, apiVersion, kind, namespace, name, verdict and reason; with `-o json` also the
+    /// message and a hint. Events among the objects, and pods and ReplicaSets by their owner references, tell more
+    /// about the others. Exit code 0 when all are ready, 7 when one has failed, 8 when one is still waiting.
+    Verdict(#[command(flatten)] verdict::Wanted),
     /// Take the environment down, and leave nothing behind
     Down,
     /// Print the components' logs, each line with its component's name
@@ -127,6 +134,7 @@ impl Cli {
             Command::Up { yes, keep, report } => self.up(*yes, *keep, report.as_deref()).await,
             Command::Status { why: None } => self.status().await,
             Command::Status { why: Some(component) } => self.why(component.as_deref()).await,
+            Command::Verdict(wanted) => self.verdict(wanted),
             Command::Down => self.down().await,
             Command::Logs { component, follow, previous, tail } => {
                 let wanted = logs::Wanted { follow: *follow, previous: *previous, tail: *tail };

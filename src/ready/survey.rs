@@ -80,7 +80,11 @@ pub async fn survey_with(
     Ok(join_all(statuses).await)
 }
 
-pub(super) async fn list(client: &kube::Client, namespace: &str, expectations: &[Expectation]) -> Result<World, kube::Error> {
+pub(super) async fn list(
+    client: &kube::Client,
+    namespace: &str,
+    expectations: &[Expectation],
+) -> Result<World, kube::Error> {
     let objects = || expectations.iter().flat_map(|expectation| &expectation.objects);
     let mut namespaces: BTreeSet<_> = objects().filter_map(|object| object.namespace.as_deref()).collect();
     namespaces.insert(namespace);
@@ -207,7 +211,12 @@ fn restarts_of(pod: &View) -> impl Iterator<Item = u32> {
 }
 
 pub(super) fn age(view: &View) -> Option<Duration> {
+    age_at(view, Timestamp::now())
+}
+
+/// How old an object is at a moment; nothing when it does not say.
+pub(super) fn age_at(view: &View, now: Timestamp) -> Option<Duration> {
     let created: Timestamp = view.json.text("/metadata/creationTimestamp")?.parse().ok()?;
     // The node's clock may be ahead of ours.
-    Some(Duration::try_from(Timestamp::now().duration_since(created)).unwrap_or_default())
+    Some(Duration::try_from(now.duration_since(created)).unwrap_or_default())
 }

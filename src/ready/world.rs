@@ -38,10 +38,10 @@ pub(crate) struct Note {
 
 impl World {
     /// A world of saved objects, events among them. What is not among them may have been there nevertheless.
-    pub(crate) fn saved(objects: impl IntoIterator<Item = Value>) -> World {
+    pub(crate) fn saved(objects: impl IntoIterator<Item = View>) -> World {
         let mut world = World { saved: true, ..World::default() };
         for object in objects {
-            world.put(View::new(object));
+            world.put(object);
         }
         world
     }

@@ -23,7 +23,7 @@ enum Is {
 fn found(yaml: &str) -> Finding {
     let objects: Vec<Value> = serde_saphyr::from_str(yaml).expect("the case is YAML");
     let view = View::new(objects.first().expect("the case has an object").clone());
-    judge(&view, &World::saved(objects), &Settings::default())
+    judge(&view, &World::saved(objects.into_iter().map(View::new)), &Settings::default())
 }
 
 fn check(cases: &[(&str, &str, Is)]) {
@@ -77,7 +77,7 @@ fn odd_and_sparse_objects_are_judged_without_panic() {
             object["apiVersion"] = api_version.into();
             object["kind"] = kind.into();
             let view = View::new(object.clone());
-            judge(&view, &World::saved([object]), &Settings::default());
+            judge(&view, &World::saved([View::new(object)]), &Settings::default());
         }
     }
 }
