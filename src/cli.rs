@@ -1,5 +1,6 @@
 //! The command line: parse, run, exit code.
 
+mod bundle;
 mod exit;
 mod inspect;
 mod lifecycle;
@@ -42,6 +43,9 @@ pub struct Cli {
     #[command(subcommand)]
     command: Command,
 }
+
+/// The report of the last `up`, in the cluster's folder.
+const REPORT: &str = "report.json";
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Output {
@@ -110,6 +114,12 @@ enum Command {
         #[arg(long, value_name = "N")]
         tail: Option<i64>,
     },
+    /// Write everything that there is to see of the cluster into a folder: objects, events, logs, no secrets
+    Bundle {
+        /// Put the folder below DIR instead of the user's state folder
+        #[arg(long, value_name = "DIR")]
+        to: Option<PathBuf>,
+    },
     /// Print the path of the cluster's kubeconfig, as in `export KUBECONFIG=$(kind-harness kubeconfig)`
     Kubeconfig,
 }
@@ -140,6 +150,7 @@ impl Cli {
                 let wanted = logs::Wanted { follow: *follow, previous: *previous, tail: *tail };
                 self.logs(component.as_deref(), &wanted).await
             }
+            Command::Bundle { to } => self.bundle(to.as_deref()).await,
             Command::Kubeconfig => self.kubeconfig(),
         }
     }

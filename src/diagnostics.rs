@@ -3,7 +3,9 @@
 //! [`diagnose`] is a pure function from what readiness found and a [`Scene`], which is the cluster at one moment, to a
 //! [`Diagnosis`]: the root causes, and a tree of component, workload, pod and container.
 
+mod aftermath;
 mod blame;
+mod bundle;
 mod look;
 pub mod redact;
 mod run;
@@ -21,6 +23,8 @@ use serde::Serialize;
 
 use crate::ready::{LogTail, Unready};
 
+pub use aftermath::Aftermath;
+pub use bundle::{Bounds, Bundle, Story, bundle, bundle_failure};
 pub use look::investigate;
 pub use redact::Redactor;
 pub use run::{after, cluster_of, expected, now};

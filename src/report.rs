@@ -14,13 +14,16 @@ pub use json::to_json;
 pub use table::to_table;
 pub use timeline::{Span, Timeline};
 
+use std::sync::{Arc, Mutex, PoisonError};
+
 use console::Console;
 use tokio::sync::oneshot;
 
 /// Reads a run's events, shows them, and keeps the timeline.
 #[derive(Debug)]
 pub struct Reporter {
-    reading: tokio::task::JoinHandle<Timeline>,
+    reading: tokio::task::JoinHandle<()>,
+    timeline: Arc<Mutex<Timeline>>,
     end: oneshot::Sender<()>,
 }
 
@@ -30,8 +33,9 @@ impl Reporter {
     pub fn start(mut console: Console) -> (Events, Reporter) {
         let (events, mut stream) = Events::channel();
         let (end, mut ending) = oneshot::channel();
+        let timeline = Arc::new(Mutex::new(Timeline::default()));
+        let kept = timeline.clone();
         let reading = tokio::spawn(async move {
-            let mut timeline = Timeline::default();
             loop {
                 let event = tokio::select! {
                     biased;
@@ -44,18 +48,25 @@ impl Reporter {
                 };
                 let Some(event) = event else { break };
                 console.show(&event);
-                timeline.record(&event);
+                kept.lock().unwrap_or_else(PoisonError::into_inner).record(&event);
             }
             console.close();
-            timeline
         });
-        (events, Reporter { reading, end })
+        (events, Reporter { reading, timeline, end })
     }
 
     /// Ends the stream and returns its timeline. What was sent before is in it.
     pub async fn finish(self) -> Timeline {
         let _ = self.end.send(());
-        self.reading.await.unwrap_or_default()
+        // Should reading have ended unexpectedly, what it had read until then is there.
+        let _ = self.reading.await;
+        std::mem::take(&mut self.timeline.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// The timeline of what has been read until now.
+    #[must_use]
+    pub fn so_far(&self) -> Timeline {
+        self.timeline.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
 

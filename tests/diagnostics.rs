@@ -7,8 +7,14 @@ mod objects;
 #[path = "readiness/server.rs"]
 mod server;
 
-use kind_harness::diagnostics::{Diagnosis, Trouble, investigate};
+use std::path::Path;
+use std::time::Duration;
+
+use kind_harness::cluster::{Cluster, PortMap, Record};
+use kind_harness::config::{self, Overrides, ProviderKind};
+use kind_harness::diagnostics::{Bounds, Bundle, Diagnosis, Story, Trouble, bundle, investigate};
 use kind_harness::object::ObjectRef;
+use kind_harness::plan::Plan;
 use kind_harness::ready::{Expectation, Settings, examine};
 use objects::{crashes, deployment, pod, waits};
 use server::Server;
@@ -73,4 +79,111 @@ async fn what_may_not_be_listed_is_left_out() {
         server.forbid(plural);
     }
     assert!(diagnosis(&server, &["api"]).await.to_string().contains("container app: waiting: CrashLoopBackOff"));
+}
+
+/// A suite of one component that brings a Secret.
+fn plan(folder: &Path) -> Plan {
+    let suite = "suite: tiny\nnamespace: shop\ncomponents:\n  - {name: api, manifests: [api.yaml]}\n";
+    std::fs::write(folder.join("e2e.yaml"), suite).expect("written");
+    let secret = "{apiVersion: v1, kind: Secret, metadata: {name: s}, stringData: {token: correct-horse}}";
+    std::fs::write(folder.join("api.yaml"), secret).expect("written");
+    Plan::new(config::load(&folder.join("e2e.yaml"), &Overrides::default()).expect("valid")).expect("in order")
+}
+
+fn cluster(client: kube::Client) -> Cluster {
+    let record = Record {
+        name: "tiny".into(),
+        suite: "e2e.yaml".into(),
+        namespace: "shop".into(),
+        provider: ProviderKind::Existing,
+        context: None,
+        engine: None,
+        nodes: Vec::new(),
+        ports: PortMap::default(),
+        shape: String::new(),
+        created: jiff::Timestamp::UNIX_EPOCH,
+        deployment: None,
+    };
+    let config = kube::Config::new(http::Uri::from_static("http://127.0.0.1:1"));
+    Cluster { record, kubeconfig: "kubeconfig".into(), config, client, nodes: None }
+}
+
+async fn bundled(client: kube::Client, time: Duration) -> (tempfile::TempDir, Bundle) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let story = Story { summary: "1 of 1 not ready".into(), timeline: Some(serde_json::json!({"format": 1})) };
+    let bounds = Bounds { time, ..Bounds::default() };
+    let made = bundle(&folder.path().join("to"), &plan(folder.path()), &cluster(client), &story, bounds).await;
+    (folder, made.expect("a bundle"))
+}
+
+fn files(folder: &Path, found: &mut Vec<(String, String)>, root: &Path) {
+    for entry in std::fs::read_dir(folder).expect("a folder").flatten() {
+        let path = entry.path();
+        if path.is_dir() {
+            files(&path, found, root);
+        } else {
+            let name = path.strip_prefix(root).expect("below").display().to_string();
+            found.push((name, std::fs::read_to_string(path).expect("text")));
+        }
+    }
+    found.sort();
+}
+
+#[tokio::test]
+async fn a_bundle_has_everything_but_secrets() {
+    let server = Server::default();
+    server.set_log("hunter2222 and correct-horse, Authorization: Bearer abcdefgh12345678\n");
+    put(&server, "api", &crashes(5));
+    server.put(
+        "- {apiVersion: v1, kind: Secret, metadata: {name: db, namespace: shop}, data: {password: aHVudGVyMjIyMg==}}
+- {apiVersion: v1, kind: ConfigMap, metadata: {name: c, namespace: shop, managedFields: [{manager: me}]}, data: {url: 'db://ann:hunter2222@db'}}
+- {apiVersion: v1, kind: Event, metadata: {name: e, namespace: shop}, type: Warning, reason: BackOff, message: no hunter2222, involvedObject: {kind: Pod, name: api-1-a}}
+- {apiVersion: apiextensions.k8s.io/v1, kind: CustomResourceDefinition, metadata: {name: widgets.example.com}, spec: {group: example.com, scope: Namespaced, names: {kind: Widget, plural: widgets}, versions: [{name: v1, served: true, schema: {openAPIV3Schema: {}}}]}}
+- {apiVersion: example.com/v1, kind: Widget, metadata: {name: w, namespace: shop}, spec: {env: [{name: API_KEY, value: abc}]}}",
+    );
+    let (_folder, bundle) = bundled(server.client(), Duration::from_secs(15)).await;
+    assert_eq!(bundle.omitted, Vec::<String>::new());
+    let mut found = Vec::new();
+    files(&bundle.folder, &mut found, &bundle.folder);
+    let names: Vec<&str> = found.iter().map(|(name, _)| name.as_str()).collect();
+    let expected = [
+        "events.txt",
+        "logs/shop/api-1-a/app.log",
+        "logs/shop/api-1-a/app.previous.log",
+        "objects/_cluster/customresourcedefinition-widgets.example.com.yaml",
+        "objects/shop/configmap-c.yaml",
+        "objects/shop/deployment-api.yaml",
+        "objects/shop/pod-api-1-a.yaml",
+        "objects/shop/replicaset-api-1.yaml",
+        "objects/shop/secret-db.yaml",
+        "objects/shop/widget-w.yaml",
+        "summary.txt",
+        "timeline.json",
+    ];
+    assert_eq!(names, expected);
+    for (name, text) in &found {
+        for secret in ["hunter2222", "aHVudGVyMjIyMg", "correct-horse", "abcdefgh12345678", "managedFields", "openAPI"]
+        {
+            assert!(!text.contains(secret), "{secret} is in {name}:\n{text}");
+        }
+    }
+    let text = |name: &str| &found.iter().find(|(known, _)| known == name).expect("it is there").1;
+    assert!(text("objects/shop/configmap-c.yaml").contains("db://ann:***@db"));
+    assert!(text("objects/shop/widget-w.yaml").contains("API_KEY"));
+    assert_eq!(text("logs/shop/api-1-a/app.log"), "*** and ***, Authorization: Bearer ***\n");
+    assert_eq!(text("events.txt"), "shop pod/api-1-a Warning BackOff: no ***\n");
+    assert_eq!(bundle.bytes, found.iter().map(|(_, text)| text.len() as u64).sum::<u64>());
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_api_server_that_hangs_does_not_keep_a_bundle_from_ending() {
+    let hangs = tower::service_fn(|_: http::Request<kube::client::Body>| {
+        std::future::pending::<Result<http::Response<kube::client::Body>, std::io::Error>>()
+    });
+    let began = tokio::time::Instant::now();
+    let (_folder, bundle) = bundled(kube::Client::new(hangs, "shop"), Duration::from_secs(15)).await;
+    assert!(began.elapsed() <= Duration::from_secs(16), "{:?}", began.elapsed());
+    let summary = std::fs::read_to_string(bundle.folder.join("summary.txt")).expect("a summary");
+    assert!(summary.starts_with("1 of 1 not ready\n\nnot in this bundle:\n"), "{summary}");
+    assert!(summary.contains("no answer within 3s"), "{summary}");
 }

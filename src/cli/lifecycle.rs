@@ -6,8 +6,8 @@ use futures::StreamExt;
 use futures::stream::FuturesUnordered;
 use tokio::signal::unix::{SignalKind, signal};
 
-use super::why::Aftermath;
-use super::{Cli, Exit, Failure, Output, ask};
+use super::{Cli, Exit, Failure, Output, ask, why};
+use crate::diagnostics::Aftermath;
 use crate::environment::Environment;
 use crate::report::console::write;
 use crate::report::{Events, Reporter, Timeline, to_json, to_table};
@@ -53,13 +53,15 @@ impl Cli {
             }
             Some(Err(error)) => {
                 // Before anything is taken away.
+                let timeline = to_json(&reporter.so_far(), &strategy);
+                let look = Aftermath::of_up(&session.plan, &session.folders, &session.events, &error, timeline);
                 let aftermath = tokio::select! {
-                    aftermath = Aftermath::of(&session, &error) => aftermath,
+                    aftermath = look => aftermath,
                     () = interrupted() => Aftermath::default(),
                 };
-                let failure = aftermath.tell(error);
+                let failure = why::tell(&aftermath, error);
                 if self.output == Output::Json {
-                    super::inspect::print(&format!("{:#}", aftermath.to_json(&failure)));
+                    super::inspect::print(&format!("{:#}", why::to_json(&aftermath, &failure)));
                 }
                 Err(self.give_up(&session, keep, failure).await)
             }
@@ -73,7 +75,11 @@ impl Cli {
             let text = format!("{}\n", to_json(&timeline, &strategy));
             crate::folders::publish(path, &text).map_err(|error| Failure::new(Exit::Internal, &error))?;
         }
-        self.tell(&outcome?, &timeline, &strategy);
+        let environment = outcome?;
+        let kept = session.folders.cluster(&environment.record().name).join(super::REPORT);
+        // A bundle without it is a bundle all the same.
+        let _ = crate::folders::publish(&kept, &format!("{}\n", to_json(&timeline, &strategy)));
+        self.tell(&environment, &timeline, &strategy);
         Ok(Exit::Done)
     }
 

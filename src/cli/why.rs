@@ -4,55 +4,41 @@ use serde_json::{Value, json};
 
 use super::inspect::print;
 use super::{Cli, Exit, Failure, Output};
-use crate::diagnostics::{self, Diagnosis};
+use crate::diagnostics::{self, Aftermath, Diagnosis};
 use crate::ready::NotReady;
-use crate::session::{Session, UpError};
+use crate::session::UpError;
 
-/// What was seen of a failed `up` before anything was taken away.
-#[derive(Debug, Default)]
-pub(super) struct Aftermath {
-    diagnosis: Option<Diagnosis>,
+/// The failure of an `up` as a person reads it: the root causes instead of what waits for them.
+pub(super) fn tell(aftermath: &Aftermath, error: UpError) -> Failure {
+    let deadline = match &error {
+        UpError::NotReady(error) => match error.as_ref() {
+            NotReady::Deadline { waited, .. } => Some(waited.as_secs_f64()),
+            _ => None,
+        },
+        _ => None,
+    };
+    let mut failure = Failure::from(error);
+    if let Some(diagnosis) = &aftermath.diagnosis {
+        failure.text = diagnosis.to_string();
+        if let Some(waited) = deadline {
+            failure.text.push_str(&format!("\nnothing of it is final: the deadline came first, after {waited:.1} s"));
+        }
+    }
+    if let Some(bundle) = &aftermath.bundle {
+        failure.text.push_str(&format!("\nbundle: {} (begin with summary.txt)", bundle.display()));
+    }
+    failure
 }
 
-impl Aftermath {
-    /// Looks at what is there of the cluster.
-    pub(super) async fn of(session: &Session, error: &UpError) -> Aftermath {
-        let UpError::NotReady(error) = error else { return Aftermath::default() };
-        let Some(cluster) = diagnostics::cluster_of(&session.plan, &session.folders).await else {
-            return Aftermath::default();
-        };
-        Aftermath { diagnosis: diagnostics::after(&session.plan, &cluster, error).await }
+/// The same for scripts.
+pub(super) fn to_json(aftermath: &Aftermath, failure: &Failure) -> Value {
+    let mut told = aftermath.diagnosis.as_ref().map_or_else(|| json!({}), fields);
+    told["error"] = failure.text.lines().next().unwrap_or_default().into();
+    told["exit"] = (failure.exit as u8).into();
+    if let Some(bundle) = &aftermath.bundle {
+        told["bundle"] = json!(bundle);
     }
-
-    /// The failure as a person reads it: the root causes instead of what waits for them.
-    pub(super) fn tell(&self, error: UpError) -> Failure {
-        let deadline = match &error {
-            UpError::NotReady(error) => match error.as_ref() {
-                NotReady::Deadline { waited, .. } => Some(*waited),
-                _ => None,
-            },
-            _ => None,
-        };
-        let mut failure = Failure::from(error);
-        if let Some(diagnosis) = &self.diagnosis {
-            failure.text = diagnosis.to_string();
-            if let Some(waited) = deadline {
-                let waited = waited.as_secs_f64();
-                failure
-                    .text
-                    .push_str(&format!("\nnothing of it is final: the deadline came first, after {waited:.1} s"));
-            }
-        }
-        failure
-    }
-
-    /// The same for scripts.
-    pub(super) fn to_json(&self, failure: &Failure) -> Value {
-        let mut told = self.diagnosis.as_ref().map_or_else(|| json!({}), fields);
-        told["error"] = failure.text.lines().next().unwrap_or_default().into();
-        told["exit"] = (failure.exit as u8).into();
-        told
-    }
+    told
 }
 
 impl Cli {

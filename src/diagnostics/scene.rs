@@ -100,7 +100,7 @@ pub(super) fn when(event: &Value) -> &str {
 }
 
 /// `08:15:30 Warning FailedMount (3 times): secret "db" not found`.
-fn line(event: &Value) -> String {
+pub(super) fn line(event: &Value) -> String {
     let time = when(event).split(['T', '.', 'Z']).nth(1).map_or(String::new(), |time| format!("{time} "));
     let count = event.int("/count").or_else(|| event.int("/series/count")).unwrap_or(1);
     let count = if count > 1 { format!(" ({count} times)") } else { String::new() };

@@ -1,5 +1,7 @@
 use serde_json::{Value, json};
 
+use proptest::prelude::*;
+
 use super::*;
 
 fn secret(value: &str) -> Value {
@@ -84,5 +86,65 @@ fn cutting_one_value_does_not_leave_another() {
     {
         let clean = redactor.text(text);
         assert!(values.iter().all(|value| !clean.contains(value)), "{text} became {clean}");
+    }
+}
+
+/// Every text of an object, keys included.
+fn texts(value: &Value, found: &mut Vec<String>) {
+    match value {
+        Value::String(text) => found.push(text.clone()),
+        Value::Array(items) => items.iter().for_each(|item| texts(item, found)),
+        Value::Object(fields) => fields.iter().for_each(|(name, value)| {
+            found.push(name.clone());
+            texts(value, found);
+        }),
+        _ => {}
+    }
+}
+
+/// Values of any letters, and values of so few letters that they overlap with each other and with the mask.
+fn value() -> impl Strategy<Value = String> {
+    prop_oneof![any::<String>(), "[ab*]{6,12}", "[ -~]{6,40}", "[a-z]{6,9}\n[A-Za-z0-9+/]{6,64}\n"]
+}
+
+proptest! {
+    #[test]
+    fn no_secret_survives(
+        values in prop::collection::vec(value(), 1..5),
+        parts in prop::collection::vec((any::<prop::sample::Index>(), 0..4u8, "[ab*]{0,8}|\\PC{0,12}"), 0..12),
+    ) {
+        let stored: serde_json::Map<String, Value> =
+            values.iter().enumerate().map(|(at, value)| (format!("k{at}"), base64::encode(value.as_bytes()).into())).collect();
+        let redactor = Redactor::of([&json!({"kind": "Secret", "data": stored})]);
+        let written = parts.iter().map(|(index, form, between)| {
+            let value = index.get(&values);
+            let value = match form {
+                0 => value.clone(),
+                1 => Value::from(value.as_str()).to_string(),
+                2 => base64::encode(value.as_bytes()),
+                // Cut in two by another: what is left must not add up to a third.
+                _ => format!("{}{value}{value}", &value[..value.chars().next().map_or(0, char::len_utf8)]),
+            };
+            format!("{between}{value}")
+        });
+        let text: String = written.collect();
+        let known: Vec<_> = values.iter().filter(|value| value.len() >= SHORTEST).collect();
+        let mut found = vec![redactor.text(&text)];
+        let mut object = json!({"kind": "Pod", "metadata": {"name": text}, "spec": [{&text: {"x": [&text, 7]}}]});
+        redactor.object(&mut object);
+        texts(&object, &mut found);
+        for found in found {
+            for value in &known {
+                prop_assert!(!found.contains(value.as_str()), "{value:?} is in {found:?}");
+                let encoded = base64::encode(value.as_bytes());
+                prop_assert!(!found.contains(&encoded), "{encoded:?} is in {found:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_no_secret_stays(text in "[a-z ,.:=]{0,80}") {
+        prop_assume!(!text.contains("bearer"));
+        prop_assert_eq!(Redactor::of_values(["QUITE-SECRET".into()]).text(&text), text);
     }
 }
