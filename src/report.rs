@@ -3,6 +3,7 @@
 //! The pipeline sends [`Event`]s; a [`Reporter`] reads them, shows them on the [`console`], and at the end
 //! gives the [`Timeline`] from which the table, the JSON report and every other account of the run are made.
 
+mod changes;
 pub mod console;
 mod event;
 mod json;
@@ -15,6 +16,7 @@ pub use table::to_table;
 pub use timeline::{Span, Timeline};
 
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
 
 use console::Console;
 use tokio::sync::oneshot;
@@ -32,6 +34,7 @@ impl Reporter {
     #[must_use]
     pub fn start(mut console: Console) -> (Events, Reporter) {
         let (events, mut stream) = Events::channel();
+        let began = events.began();
         let (end, mut ending) = oneshot::channel();
         let timeline = Arc::new(Mutex::new(Timeline::default()));
         let kept = timeline.clone();
@@ -40,6 +43,10 @@ impl Reporter {
                 let event = tokio::select! {
                     biased;
                     event = stream.recv() => event,
+                    () = until(console.due().map(|due| began + due)) => {
+                        console.tell_what_is_due(began.elapsed());
+                        continue;
+                    }
                     // Senders may live as long as the process: what they have sent is read, and no more.
                     _ = &mut ending, if !stream.is_closed() => {
                         stream.close();
@@ -67,6 +74,14 @@ impl Reporter {
     #[must_use]
     pub fn so_far(&self) -> Timeline {
         self.timeline.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+/// Returns at a moment, or never.
+async fn until(moment: Option<Instant>) {
+    match moment {
+        Some(moment) => tokio::time::sleep_until(moment.into()).await,
+        None => std::future::pending().await,
     }
 }
 
