@@ -5,6 +5,7 @@ mod exit;
 mod inspect;
 mod lifecycle;
 mod logs;
+mod replay;
 mod verdict;
 mod why;
 
@@ -85,6 +86,9 @@ enum Command {
         /// Write the timing report to FILE, as JSON
         #[arg(long, env = "KIND_HARNESS_REPORT", value_name = "FILE")]
         report: Option<PathBuf>,
+        /// Record what the watches bring into FILE, for `replay`; Secrets' contents are never in it
+        #[arg(long, value_name = "FILE")]
+        record: Option<PathBuf>,
     },
     /// Show each component's state, restarts and age, and why it is not ready
     Status {
@@ -98,6 +102,13 @@ enum Command {
     /// message and a hint. Events among the objects, and pods and ReplicaSets by their owner references, tell more
     /// about the others. Exit code 0 when all are ready, 7 when one has failed, 8 when one is still waiting.
     Verdict(#[command(flatten)] verdict::Wanted),
+    /// Judge a recording of `up --record` again: the same verdicts at the same moments, without waiting
+    ///
+    /// Exit code 0 when the last wait ended with all ready, 7 when something failed, 8 at a deadline.
+    Replay {
+        /// The recording
+        recording: PathBuf,
+    },
     /// Take the environment down, and leave nothing behind
     Down,
     /// Print the components' logs, each line with its component's name
@@ -141,10 +152,13 @@ impl Cli {
             Command::Setup { yes } => self.setup(*yes).await,
             Command::Doctor => self.doctor().await,
             Command::Plan { dot, json } => self.plan_command(*dot, *json),
-            Command::Up { yes, keep, report } => self.up(*yes, *keep, report.as_deref()).await,
+            Command::Up { yes, keep, report, record } => {
+                self.up(*yes, *keep, report.as_deref(), record.as_deref()).await
+            }
             Command::Status { why: None } => self.status().await,
             Command::Status { why: Some(component) } => self.why(component.as_deref()).await,
             Command::Verdict(wanted) => self.verdict(wanted),
+            Command::Replay { recording } => self.replay(recording),
             Command::Down => self.down().await,
             Command::Logs { component, follow, previous, tail } => {
                 let wanted = logs::Wanted { follow: *follow, previous: *previous, tail: *tail };

@@ -1,6 +1,7 @@
 //! `setup`, `up`, `down`: what changes the world.
 
 use std::path::Path;
+use std::sync::Mutex;
 
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
@@ -9,6 +10,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use super::{Cli, Exit, Failure, Output, ask, why};
 use crate::diagnostics::Aftermath;
 use crate::environment::Environment;
+use crate::ready::Recorder;
 use crate::report::console::write;
 use crate::report::{Events, Reporter, Timeline, to_json, to_table};
 use crate::session::{Session, UpError};
@@ -38,9 +40,17 @@ impl Cli {
         }
     }
 
-    pub(super) async fn up(&self, yes: bool, keep: bool, report: Option<&Path>) -> Result<Exit, Failure> {
+    pub(super) async fn up(
+        &self,
+        yes: bool,
+        keep: bool,
+        report: Option<&Path>,
+        record: Option<&Path>,
+    ) -> Result<Exit, Failure> {
+        // What cannot be written is better known now than when the cluster is there.
+        let recorder = record.map(Recorder::create).transpose().map_err(|error| Failure::new(Exit::Usage, &error))?;
         let (events, reporter) = Reporter::start(self.console());
-        let session = self.session(events, yes)?;
+        let session = Session { record: Mutex::new(recorder), ..self.session(events, yes)? };
         let strategy = format!("{:?}", session.plan.suite().strategy).to_lowercase();
         let result = tokio::select! {
             result = session.up() => Some(result),
@@ -102,7 +112,14 @@ impl Cli {
 
     fn session(&self, events: Events, yes: bool) -> Result<Session, Failure> {
         let agree = if yes { |_: &[setup::Finding]| true } else { ask };
-        Ok(Session { plan: self.plan()?, folders: self.folders()?, events, undo: Undo::default(), agree })
+        Ok(Session {
+            plan: self.plan()?,
+            folders: self.folders()?,
+            events,
+            undo: Undo::default(),
+            record: Mutex::default(),
+            agree,
+        })
     }
 
     /// Undoes an unfinished run, unless it shall be looked at; a second interrupt leaves at once.

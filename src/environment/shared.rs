@@ -190,7 +190,7 @@ fn session(path: &Path, events: Events) -> Result<(Session, Keep), String> {
         overrides.name = Some(private_name(&plan.cluster_name(), std::process::id()));
         plan = load(&overrides)?;
     }
-    Ok((Session { plan, folders, events, undo: Undo::default(), agree: |_| true }, keep))
+    Ok((Session { plan, folders, events, undo: Undo::default(), record: Mutex::default(), agree: |_| true }, keep))
 }
 
 /// `name` and the process, within the length that kind permits.

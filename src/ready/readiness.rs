@@ -9,7 +9,7 @@ use tokio::time::Instant;
 
 use super::health::innermost;
 use super::tracker::{Command, Tracker};
-use super::{NotReady, Probe, Settings, logs};
+use super::{NotReady, Probe, Recorder, Settings, logs};
 use crate::object::Applied;
 use crate::report::Events;
 
@@ -56,9 +56,24 @@ impl Readiness {
     /// Outside a tokio runtime.
     #[must_use]
     pub fn start_with(client: kube::Client, namespace: &str, events: Events, settings: Settings) -> Readiness {
+        Readiness::start_recorded(client, namespace, events, settings, None)
+    }
+
+    /// As [`Readiness::start_with`], with all that the watches bring recorded: [`replay`](super::replay) reads it.
+    ///
+    /// # Panics
+    /// Outside a tokio runtime.
+    #[must_use]
+    pub fn start_recorded(
+        client: kube::Client,
+        namespace: &str,
+        events: Events,
+        settings: Settings,
+        recorder: Option<Recorder>,
+    ) -> Readiness {
         let (commands, receiver) = mpsc::unbounded_channel();
-        let tracker = Tracker::new(client.clone(), namespace, events, settings, receiver);
-        let task = tokio::spawn(tracker.run()).abort_handle();
+        let tracker = Tracker::new(Some(client.clone()), namespace, events, settings, recorder, Instant::now());
+        let task = tokio::spawn(tracker.run(receiver)).abort_handle();
         Readiness { inner: Arc::new(Inner { client, commands, task }) }
     }
 

@@ -12,7 +12,7 @@ use crate::ready::rules;
 use crate::ready::view::{Key, View};
 use crate::ready::watches::Watches;
 use crate::ready::world::World;
-use crate::ready::{Probe, Settings, Unready, UnreadyObject, Verdict};
+use crate::ready::{Judgement, Probe, Settings, Unready, UnreadyObject, Verdict};
 use crate::report::{Events, Outcome, Phase, Step};
 
 /// What judging needs to know.
@@ -32,11 +32,13 @@ pub(super) struct Expected {
     since: Instant,
     seen: bool,
     pub(super) dirty: bool,
+    /// The verdict that the journal knows.
+    noted: Option<Verdict>,
 }
 
 /// A component that is expected.
-pub(super) struct Component {
-    pub(super) name: String,
+pub(crate) struct Component {
+    pub(in crate::ready) name: String,
     pub(super) objects: Vec<Expected>,
     pub(super) probes: Vec<Probe>,
     pub(super) step: Option<Step>,
@@ -44,6 +46,8 @@ pub(super) struct Component {
     ready: Option<Duration>,
     asked: Option<Asked>,
     said: String,
+    /// Whether the journal knows that it is ready.
+    noted: bool,
 }
 
 /// A round of asking a component's probes, and the last answers.
@@ -62,6 +66,11 @@ impl Drop for Asked {
 impl Expected {
     pub(super) fn is_ready(&self) -> bool {
         self.finding == Finding::Ready
+    }
+
+    /// Whether it is a definition whose kind is not served yet: what tells is no object.
+    fn is_unserved(&self) -> bool {
+        matches!(&self.finding, Finding::Waiting(why) if why.code == "NotServed")
     }
 
     fn verdict(&self, expected: Instant, now: Instant) -> Verdict {
@@ -88,22 +97,27 @@ impl Expected {
             None if self.seen => gone("it was deleted while the run waited for it", "find out who deletes it"),
             None => Finding::waiting(
                 "Unknown",
-                judging.watches.ignorance(object).unwrap_or_else(|| "the watch has not shown it yet".into()),
+                judging
+                    .watches
+                    .ignorance(object, judging.now)
+                    .unwrap_or_else(|| "the watch has not shown it yet".into()),
             ),
             // Recreated under the same name: the one that is there now is the one to judge.
             Some(view) if view.uid != self.applied.uid && !self.applied.uid.is_empty() && !self.seen => {
                 gone("another object of the same name is in its place", "find out who replaces it")
             }
-            Some(view) if view.uid == self.applied.uid && view.generation() < Some(self.applied.generation) => {
-                // Kinds without generations are applied with generation 0.
-                match self.applied.generation {
-                    0 => rules::judge(view, judging.world, judging.settings),
-                    _ => Finding::waiting("Unobserved", "the watch has not shown the applied generation yet"),
-                }
+            // Kinds without generations are applied with generation 0.
+            Some(view)
+                if view.uid == self.applied.uid && view.generation().unwrap_or_default() < self.applied.generation =>
+            {
+                Finding::waiting("Unobserved", "the watch has not shown the applied generation yet")
             }
             Some(view) => {
                 self.seen = true;
-                rules::judge(view, judging.world, judging.settings)
+                match rules::judge(view, judging.world, judging.settings) {
+                    Finding::Ready if self.key.kind == "CustomResourceDefinition" => judging.watches.served(view),
+                    found => found,
+                }
             }
         }
     }
@@ -123,17 +137,18 @@ impl Component {
             since: began,
             seen: false,
             dirty: true,
+            noted: None,
             applied,
         });
         let objects = objects.collect();
         let step = Some(step);
-        Component { name, objects, probes, step, began, ready: None, asked: None, said: String::new() }
+        Component { name, objects, probes, step, began, ready: None, asked: None, said: String::new(), noted: false }
     }
 
     /// Judges the objects that may have changed. Returns those that must be watched to know more.
     pub(super) fn judge(&mut self, judging: &Judging<'_>) -> Vec<ObjectRef> {
         let mut missing = Vec::new();
-        for object in self.objects.iter_mut().filter(|object| object.dirty || !object.seen) {
+        for object in self.objects.iter_mut().filter(|object| object.dirty || !object.seen || object.is_unserved()) {
             object.judge(judging);
             missing.extend(object.finding.needs().cloned());
         }
@@ -161,6 +176,11 @@ impl Component {
         self.ready
     }
 
+    /// The definitions whose kinds are not served yet, as far as is known.
+    pub(super) fn unserved(&self) -> impl Iterator<Item = &Key> {
+        self.objects.iter().filter(|object| object.is_unserved()).map(|object| &object.key)
+    }
+
     pub(super) fn wants_to_ask(&self) -> bool {
         self.asked.is_none() && !self.probes.is_empty() && self.objects_ready()
     }
@@ -175,9 +195,16 @@ impl Component {
         self.asked = Some(Asked { round: 0, answers, tasks: Vec::new() });
     }
 
+    /// The round of asking that it is in.
+    pub(super) fn round(&self) -> Option<u64> {
+        self.asked.as_ref().map(|asked| asked.round)
+    }
+
     pub(super) fn answered(&mut self, round: u64, index: usize, answer: &Result<(), String>) {
         if let Some(asked) = self.asked.as_mut().filter(|asked| asked.round == round) {
-            asked.answers[index].clone_from(answer);
+            if let Some(known) = asked.answers.get_mut(index) {
+                known.clone_from(answer);
+            }
         }
     }
 
@@ -231,6 +258,33 @@ impl Component {
             None => {}
         }
         self.said = text;
+    }
+
+    /// Every verdict that is another than when this was asked last; of no object when it is about the component.
+    pub(in crate::ready) fn changes(&mut self, expected: Instant, now: Instant) -> Vec<(Option<ObjectRef>, Judgement)> {
+        let mut changes = Vec::new();
+        for object in &mut self.objects {
+            let verdict = object.verdict(expected, now);
+            if object.noted.as_ref() != Some(&verdict) {
+                object.noted = Some(verdict.clone());
+                let cause = object.finding.fault().map(|fault| fault.object.clone());
+                let reason = object.finding.code().to_owned();
+                let subject = object.applied.object.clone();
+                let cause = cause.filter(|cause| *cause != subject);
+                changes.push((Some(subject.clone()), Judgement { object: subject, verdict, reason, cause }));
+            }
+        }
+        if self.noted != self.ready.is_some() {
+            self.noted = self.ready.is_some();
+            let object =
+                ObjectRef { api_version: String::new(), kind: String::new(), namespace: None, name: self.name.clone() };
+            let (verdict, reason) = match self.noted {
+                true => (Verdict::Ready, "Ready"),
+                false => (Verdict::waiting("it is no longer ready"), "NotReady"),
+            };
+            changes.push((None, Judgement { object, verdict, reason: reason.to_owned(), cause: None }));
+        }
+        changes
     }
 
     /// Ends its step: the wait for it ended without it being ready.
