@@ -139,6 +139,9 @@ impl Cli {
         };
         match undone {
             Ok(()) if failure.exit == Exit::Interrupted => failure.text.push_str("; what was begun has been undone"),
+            Ok(()) if matches!(failure.exit, Exit::NotReady | Exit::Deadline) => {
+                failure.text.push_str("\nwhat was made is gone again; `kind-harness up --keep` leaves it for a look");
+            }
             Ok(()) => {}
             Err(remains) => failure.text = format!("{}\n{remains}", failure.text),
         }

@@ -63,7 +63,10 @@ impl Cli {
             }
             (Output::Text, Some(name)) if exit == Exit::Done => print(&format!("component {name} is ready")),
             (Output::Text, None) if exit == Exit::Done => print("every component is ready"),
-            (Output::Text, _) => print(&diagnosis.to_string()),
+            (Output::Text, _) => {
+                print(&diagnosis.to_string());
+                print("for kubectl: export KUBECONFIG=$(kind-harness kubeconfig)");
+            }
         }
         Ok(exit)
     }

@@ -18,8 +18,9 @@ pub(super) fn root_causes(trouble: &Trouble, scene: &Scene) -> Vec<RootCause> {
     for component in &trouble.unready {
         let needs = unready_needs(&component.component, trouble, &unready);
         let mut keys = named(component, scene, &mut causes);
-        if keys.is_empty() && !is_symptom(component, &needs, &unready) {
-            keys = itself(component, &needs, &mut causes);
+        if !is_symptom(component, &needs, &unready) {
+            let told = unnamed(component, keys.is_empty());
+            keys.extend(told.map(|object| itself(component, object, &needs, scene, &mut causes)));
         }
         own.insert(component.component.as_str(), keys);
     }
@@ -37,12 +38,8 @@ pub(super) fn root_causes(trouble: &Trouble, scene: &Scene) -> Vec<RootCause> {
 fn named(component: &Unready, scene: &Scene, causes: &mut Causes) -> Vec<(String, String)> {
     let mut keys = Vec::new();
     for object in telling(component) {
+        let Some(want) = want::named_in(object.reason()) else { continue };
         let pod = wanting(object, scene);
-        let claim = || {
-            let pod = scene.find(pod.as_ref()?)?;
-            want::unbound_claim(object.reason(), pod, scene.of_kind("PersistentVolumeClaim"))
-        };
-        let Some(want) = want::named_in(object.reason()).or_else(claim) else { continue };
         let namespace = pod.as_ref().and_then(|pod| pod.namespace.clone()).unwrap_or_default();
         let key = (if want.namespaced { namespace.clone() } else { String::new() }, want.object.clone());
         let at = causes.len();
@@ -72,11 +69,26 @@ fn of(want: Want, object: &UnreadyObject, pod: Option<&ObjectRef>, namespace: &s
     }
 }
 
-/// A component that nothing else explains is its own root cause.
-fn itself(component: &Unready, needs: &[&str], causes: &mut Causes) -> Vec<(String, String)> {
-    let Some(worst) = telling(component).next() else { return Vec::new() };
+/// What has failed for reasons that name nothing; of what is only late the worst, unless other reasons name something.
+fn unnamed(component: &Unready, alone: bool) -> impl Iterator<Item = &UnreadyObject> {
+    let unnamed = || telling(component).filter(|object| want::named_in(object.reason()).is_none());
+    let late = unnamed().filter(move |object| alone && !is_failed(object)).take(1);
+    unnamed().filter(|object| is_failed(object)).chain(late)
+}
+
+/// What nothing else explains is its own root cause.
+fn itself(
+    component: &Unready,
+    worst: &UnreadyObject,
+    needs: &[&str],
+    scene: &Scene,
+    causes: &mut Causes,
+) -> (String, String) {
     let blamed = worst.cause.as_ref().or(worst.object.as_ref());
     let object = blamed.map_or_else(|| format!("component {}", component.component), ToString::to_string);
+    // Neither what was applied nor a pod of it: a claim, for one. Whoever wants it is worth a word.
+    let other = worst.cause.as_ref().is_some_and(|cause| cause.kind != "Pod" && worst.object.as_ref() != Some(cause));
+    let wanting = wanting(&UnreadyObject { cause: None, ..worst.clone() }, scene).filter(|_| other);
     let namespace = blamed.and_then(|object| object.namespace.clone()).unwrap_or_default();
     let mut hint = hint(worst);
     if !needs.is_empty() {
@@ -102,8 +114,10 @@ fn itself(component: &Unready, needs: &[&str], causes: &mut Causes) -> Vec<(Stri
     };
     let (at, key) = (causes.len(), (namespace, object));
     let (_, known) = causes.entry(key.clone()).or_insert((at, cause));
+    known.failed |= is_failed(worst);
+    add(&mut known.wanted_by, wanting.map(|object| object.to_string()));
     add(&mut known.components, [component.component.clone()]);
-    vec![key]
+    key
 }
 
 /// Adds a component to the causes of what it needs, directly or by way of others.
@@ -141,17 +155,19 @@ fn is_symptom(component: &Unready, needs: &[&str], unready: &BTreeMap<&str, &Unr
     !needs.is_empty() && (!failed(component) || needs.iter().any(|need| failed(unready[need])))
 }
 
-/// The objects whose reasons count: those that failed if any has; otherwise the workloads before what routes to them.
+/// The objects whose reasons count: those that failed if any has, and workloads rather than what routes to them.
 fn telling(component: &Unready) -> impl Iterator<Item = &UnreadyObject> {
     let any_failed = component.objects.iter().any(is_failed);
-    let routes = |object: &UnreadyObject| {
-        object.object.as_ref().is_some_and(|object| matches!(object.kind.as_str(), "Service" | "Ingress"))
-    };
-    let others = component.objects.iter().any(|object| !routes(object));
-    component.objects.iter().filter(move |o| if any_failed { is_failed(o) } else { !others || !routes(o) })
+    let candidates = move || component.objects.iter().filter(move |object| !any_failed || is_failed(object));
+    let any_other = candidates().any(|object| !routes(object));
+    candidates().filter(move |object| !any_other || !routes(object))
 }
 
-/// The pod that wants something, or else the object that readiness blames.
+fn routes(object: &UnreadyObject) -> bool {
+    object.object.as_ref().is_some_and(|object| matches!(object.kind.as_str(), "Service" | "Ingress"))
+}
+
+/// The pod that wants something, or else the object that does.
 fn wanting(object: &UnreadyObject, scene: &Scene) -> Option<ObjectRef> {
     let pod = object.object.as_ref().and_then(|object| scene.unready_pods(object).first().copied().map(name_of));
     object.cause.clone().or(pod).or_else(|| object.object.clone())

@@ -1,9 +1,5 @@
 //! What a reason says is wanted: the thing at the root, where the words of kubelet, scheduler and controllers name it.
 
-use serde_json::Value;
-
-use crate::ready::Lenient;
-
 /// Something that is wanted, and what is wrong with it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Want {
@@ -33,6 +29,7 @@ pub(super) fn named_in(reason: &str) -> Option<Want> {
         .or_else(|| image(reason))
         .or_else(|| node(reason))
         .or_else(|| quota(reason))
+        .or_else(|| claim(reason))
 }
 
 /// `secret "db" not found`.
@@ -122,23 +119,10 @@ fn quota(reason: &str) -> Option<Want> {
     })
 }
 
-/// The first claim of a pod that is not bound, when `reason` says that there is one.
-pub(super) fn unbound_claim<'a>(
-    reason: &str,
-    pod: &Value,
-    mut claims: impl Iterator<Item = &'a Value>,
-) -> Option<Want> {
-    if !reason.contains("unbound immediate PersistentVolumeClaims") {
-        return None;
-    }
-    let wanted: Vec<&str> =
-        pod.list("/spec/volumes").iter().filter_map(|volume| volume.text("/persistentVolumeClaim/claimName")).collect();
-    let claim = claims.find(|claim| {
-        claim.text("/metadata/namespace") == pod.text("/metadata/namespace")
-            && claim.text("/metadata/name").is_some_and(|name| wanted.contains(&name))
-            && claim.text("/status/phase") != Some("Bound")
-    })?;
-    let name = claim.text("/metadata/name")?;
+/// `it waits for persistentvolumeclaim/data: not bound yet`.
+fn claim(reason: &str) -> Option<Want> {
+    let (_, rest) = reason.split_once("it waits for persistentvolumeclaim/")?;
+    let name = rest.split([' ', ':', ',', ')']).next().filter(|name| !name.is_empty())?;
     Some(Want {
         object: format!("persistentvolumeclaim/{name}"),
         reason: "is not bound".into(),

@@ -167,7 +167,7 @@ fn names_of_different_namespaces_are_different_things() {
 }
 
 #[test]
-fn a_claim_that_is_not_bound_is_found_by_the_pod_that_mounts_it() {
+fn a_claim_is_blamed_for_the_pods_that_wait_for_it() {
     let scene = scene(
         "- {apiVersion: apps/v1, kind: Deployment, metadata: {name: db, namespace: shop, uid: d}}
 - {apiVersion: apps/v1, kind: ReplicaSet, metadata: {name: db-1, namespace: shop, uid: r, ownerReferences: [{uid: d}]}}
@@ -178,10 +178,17 @@ fn a_claim_that_is_not_bound_is_found_by_the_pod_that_mounts_it() {
 - {apiVersion: v1, kind: PersistentVolumeClaim, metadata: {name: other, namespace: shop}, status: {phase: Pending}}
 - {apiVersion: v1, kind: PersistentVolumeClaim, metadata: {name: data, namespace: shop}, status: {phase: Pending}}",
     );
-    let reason = "no node takes it: 0/1 nodes are available: pod has unbound immediate PersistentVolumeClaims.";
+    let reason = "0 of 1 replicas ready: pod/db-1-a: it waits for persistentvolumeclaim/data: not bound yet";
     let diagnosis = diagnose(&trouble(1, "", vec![waiting("db", reason)]), &scene);
     let expected = "1 of 1 not ready; root cause: persistentvolumeclaim/data is not bound, wanted by pod/db-1-a";
     assert_eq!(diagnosis.headline(), expected);
+    let mut db = failed("db", "no volume can be provisioned: storageclass.storage.k8s.io \"fast\" not found");
+    db.objects[0].cause = Some(object("PersistentVolumeClaim", "data"));
+    let claim = Verdict::failed(db.objects[0].reason(), "correct storageClassName");
+    db.objects.push(UnreadyObject { object: db.objects[0].cause.clone(), ..unready("data", claim) });
+    let expected = "1 of 1 not ready; root cause: persistentvolumeclaim/data: no volume can be provisioned: \
+                    storageclass.storage.k8s.io \"fast\" not found, wanted by pod/db-1-a";
+    assert_eq!(diagnose(&trouble(1, "", vec![db]), &scene).headline(), expected);
 }
 
 #[test]
@@ -194,4 +201,14 @@ fn what_only_routes_to_pods_is_not_blamed_for_them() {
     api.objects.insert(0, service);
     let diagnosis = diagnose(&trouble(1, "", vec![api]), &Scene::default());
     assert_eq!(diagnosis.root_causes[0].object, "deployment/api");
+}
+
+#[test]
+fn one_component_may_have_several_root_causes() {
+    let mut api = failed("api", NO_SECRET);
+    api.objects.extend(failed("worker", CRASH).objects);
+    api.objects.extend(waiting("late", "0 of 1 replicas ready").objects);
+    let diagnosis = diagnose(&trouble(1, "", vec![api]), &Scene::default());
+    let objects: Vec<_> = diagnosis.root_causes.iter().map(|cause| cause.object.as_str()).collect();
+    assert_eq!(objects, ["secret/db", "pod/worker-1"]);
 }
