@@ -2,10 +2,13 @@
 //!
 //! [`Readiness::start`] opens the run's watches, before anything is applied. Whoever applies a component tells it what
 //! to [`expect`](Readiness::expect), and anyone may [`wait_for_all_ready`](Readiness::wait_for_all_ready): the answer
-//! is [`AllReady`], or [`NotReady`] with the reason. [`survey`] answers the same question once, without waiting.
+//! is [`AllReady`], or [`NotReady`] with the reason. [`survey`] answers the same question once, without waiting,
+//! and [`wait_for`] waits for any objects without the rest of the harness.
 //!
 //! Inside, from the outside in: `readiness` is the handle, `tracker` the task behind it, `watch` brings what the API
 //! server says into the `world`, and `rules` are pure functions that judge what they find there.
+
+pub mod conditions;
 
 mod examine;
 mod finding;
@@ -26,6 +29,7 @@ mod tracker;
 mod trim;
 mod verdict;
 mod view;
+mod wait_for;
 mod watch;
 mod watches;
 mod world;
@@ -44,3 +48,4 @@ pub use settings::{Field, KindRule, Settings};
 pub use survey::{ComponentStatus, Expectation, survey, survey_with};
 pub use verdict::Verdict;
 pub(crate) use view::Lenient;
+pub use wait_for::wait_for;

@@ -1,5 +1,7 @@
 //! The run's one watch and wait, against an API server in memory. Time is tokio's, and stands still while work is done.
 
+#[path = "readiness/alone.rs"]
+mod alone;
 #[path = "readiness/objects.rs"]
 mod objects;
 #[path = "readiness/outages.rs"]
