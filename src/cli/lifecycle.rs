@@ -63,7 +63,7 @@ impl Cli {
             }
             Some(Err(error)) => {
                 // Before anything is taken away.
-                let timeline = to_json(&reporter.so_far(), &strategy);
+                let timeline = to_json(&reporter.so_far().await, &strategy);
                 let look = Aftermath::of_up(&session.plan, &session.folders, &session.events, &error, timeline);
                 let aftermath = tokio::select! {
                     aftermath = look => aftermath,

@@ -153,7 +153,7 @@ async fn live(path: PathBuf, up: std::sync::mpsc::Sender<Result<Environment, Str
 
 /// Why there is no environment, with its root causes and where to look further.
 async fn told(session: &Session, error: UpError, reporter: &Reporter, strategy: &str) -> String {
-    let timeline = to_json(&reporter.so_far(), strategy);
+    let timeline = to_json(&reporter.so_far().await, strategy);
     let seen = Aftermath::of_up(&session.plan, &session.folders, &session.events, &error, timeline).await;
     let text = seen.diagnosis.map_or_else(|| crate::report::chain(&error), |diagnosis| diagnosis.to_string());
     seen.bundle.map_or(text.clone(), |bundle| format!("{text}\nbundle: {}", bundle.display()))
@@ -161,7 +161,7 @@ async fn told(session: &Session, error: UpError, reporter: &Reporter, strategy: 
 
 /// When tests have failed, looks at what there is to see before it is taken away.
 async fn look(session: &Session, cluster: &Cluster, reporter: &Reporter, strategy: &str) {
-    let timeline = reporter.so_far();
+    let timeline = reporter.so_far().await;
     let failed = timeline.spans.iter().filter(|span| span.phase == Phase::Specs && span.outcome == Outcome::Failed);
     let failed: Vec<String> = failed.map(|span| span.step.clone()).collect();
     if failed.is_empty() {
