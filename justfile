@@ -32,6 +32,10 @@ e2e-sequential *args:
 test *args:
     cargo test --workspace {{args}}
 
+# Bench readiness: the lag after the last event, and memory
+bench *args:
+    cargo bench --bench readiness_lag -- {{args}}
+
 # Check formatting
 fmt-check:
     cargo fmt --all --check

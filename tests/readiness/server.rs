@@ -36,6 +36,8 @@ struct State {
     /// The version before which nothing is remembered.
     horizon: u64,
     plurals: BTreeMap<String, String>,
+    /// Objects that are made when they are listed: how many, and how.
+    generated: BTreeMap<String, (usize, fn(usize) -> Value)>,
     forbidden: HashSet<String>,
     unserved: HashSet<String>,
     down: bool,
@@ -141,6 +143,12 @@ impl Server {
         self.lock().unserved.remove(plural);
     }
 
+    /// Fills a collection with objects that are made only when they are listed, page by page.
+    #[allow(dead_code, reason = "only the bench needs so many")]
+    pub(crate) fn generate(&self, path: &str, count: usize, object: fn(usize) -> Value) {
+        self.lock().generated.insert(path.to_owned(), (count, object));
+    }
+
     /// Refuses a resource, by its plural.
     pub(crate) fn forbid(&self, plural: &str) {
         self.lock().forbidden.insert(plural.to_owned());
@@ -221,6 +229,17 @@ impl Server {
             let frames = receiver.map(|line| Ok::<_, std::io::Error>(Frame::data(line)));
             // The head of the answer comes at once, as a real server's does.
             return Ok(Response::new(StreamBody::new(stream::empty().chain(frames)).boxed_unsync()));
+        }
+        if let Some((count, object)) = state.generated.get(&path) {
+            let query = request.uri().query().unwrap_or_default();
+            let number = |key: &str| query.split('&').find_map(|part| part.strip_prefix(key)?.parse::<usize>().ok());
+            let (from, limit) = (number("continue=").unwrap_or(0), number("limit=").unwrap_or(*count));
+            let to = (from + limit).min(*count);
+            let items: Vec<_> = (from..to).map(object).collect();
+            let next = if to < *count { to.to_string() } else { String::new() };
+            let metadata = json!({"resourceVersion": state.version.to_string(), "continue": next});
+            let list = json!({"kind": "List", "apiVersion": "v1", "metadata": metadata, "items": items});
+            return Ok(Response::new(whole(list.to_string())));
         }
         let items: Vec<_> = state.objects.get(&path).into_iter().flat_map(BTreeMap::values).map(untyped).collect();
         let list = json!({"kind": "List", "apiVersion": "v1", "metadata": {"resourceVersion": state.version.to_string()}, "items": items});
