@@ -32,6 +32,14 @@ e2e-sequential *args:
 test *args:
     cargo test --workspace {{args}}
 
+# Make every fault of tests/faults in the current context's cluster, and record it
+faults *args:
+    cargo test --test faults {{args}} -- --nocapture
+
+# Bench readiness: the lag after the last event, and memory
+bench *args:
+    cargo bench --bench readiness_lag -- {{args}}
+
 # Check formatting
 fmt-check:
     cargo fmt --all --check

@@ -1,10 +1,14 @@
 //! The command line: parse, run, exit code.
 
+mod bundle;
 mod exit;
 mod inspect;
 mod lifecycle;
 mod logs;
 mod render;
+mod replay;
+mod verdict;
+mod why;
 
 use std::io::IsTerminal;
 use std::path::PathBuf;
@@ -41,6 +45,9 @@ pub struct Cli {
     #[command(subcommand)]
     command: Command,
 }
+
+/// The report of the last `up`, in the cluster's folder.
+const REPORT: &str = "report.json";
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Output {
@@ -85,9 +92,29 @@ enum Command {
         /// Write the timing report to FILE, as JSON
         #[arg(long, env = "KIND_HARNESS_REPORT", value_name = "FILE")]
         report: Option<PathBuf>,
+        /// Record what the watches bring into FILE, for `replay`; Secrets' contents are never in it
+        #[arg(long, value_name = "FILE")]
+        record: Option<PathBuf>,
     },
     /// Show each component's state, restarts and age, and why it is not ready
-    Status,
+    Status {
+        /// Say why: root causes, events, logs, and the next command; of all components, or of one
+        #[arg(long, value_name = "COMPONENT", num_args = 0..=1)]
+        why: Option<Option<String>>,
+    },
+    /// Judge saved objects (`-f FILE`, or `-f -` for standard input): YAML or JSON, documents or lists
+    ///
+    /// Prints, for each object in order, apiVersion, kind, namespace, name, verdict and reason; with `-o json` also the
+    /// message and a hint. Events among the objects, and pods and ReplicaSets by their owner references, tell more
+    /// about the others. Exit code 0 when all are ready, 7 when one has failed, 8 when one is still waiting.
+    Verdict(#[command(flatten)] verdict::Wanted),
+    /// Judge a recording of `up --record` again: the same verdicts at the same moments, without waiting
+    ///
+    /// Exit code 0 when the last wait ended with all ready, 7 when something failed, 8 at a deadline.
+    Replay {
+        /// The recording
+        recording: PathBuf,
+    },
     /// Take the environment down, and leave nothing behind
     Down,
     /// Print the components' logs, each line with its component's name
@@ -103,6 +130,12 @@ enum Command {
         /// Only the last N lines of each container
         #[arg(long, value_name = "N")]
         tail: Option<i64>,
+    },
+    /// Write everything that there is to see of the cluster into a folder: objects, events, logs, no secrets
+    Bundle {
+        /// Put the folder below DIR instead of the user's state folder
+        #[arg(long, value_name = "DIR")]
+        to: Option<PathBuf>,
     },
     /// Print the path of the cluster's kubeconfig, as in `export KUBECONFIG=$(kind-harness kubeconfig)`
     Kubeconfig,
@@ -126,13 +159,19 @@ impl Cli {
             Command::Doctor => self.doctor().await,
             Command::Plan { dot, json } => self.plan_command(*dot, *json),
             Command::Render { component } => self.render(component.as_deref()),
-            Command::Up { yes, keep, report } => self.up(*yes, *keep, report.as_deref()).await,
-            Command::Status => self.status().await,
+            Command::Up { yes, keep, report, record } => {
+                self.up(*yes, *keep, report.as_deref(), record.as_deref()).await
+            }
+            Command::Status { why: None } => self.status().await,
+            Command::Status { why: Some(component) } => self.why(component.as_deref()).await,
+            Command::Verdict(wanted) => self.verdict(wanted),
+            Command::Replay { recording } => self.replay(recording),
             Command::Down => self.down().await,
             Command::Logs { component, follow, previous, tail } => {
                 let wanted = logs::Wanted { follow: *follow, previous: *previous, tail: *tail };
                 self.logs(component.as_deref(), &wanted).await
             }
+            Command::Bundle { to } => self.bundle(to.as_deref()).await,
             Command::Kubeconfig => self.kubeconfig(),
         }
     }
@@ -145,17 +184,6 @@ impl Cli {
             rendered: true,
         })?;
         Plan::new(loaded).map_err(|error| Failure::new(Exit::Usage, &error))
-    }
-
-    fn must_have(&self, plan: &Plan, component: Option<&str>) -> Result<(), Failure> {
-        match component {
-            Some(name) if plan.component(name).is_none() => {
-                let names = plan.components().map(|component| component.name.as_str()).collect::<Vec<_>>().join(", ");
-                let text = format!("the suite has no component {name}; it has {names}");
-                Err(Failure::told(Exit::Usage, text))
-            }
-            _ => Ok(()),
-        }
     }
 
     fn folders(&self) -> Result<Folders, Failure> {

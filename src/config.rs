@@ -1,10 +1,12 @@
 //! A suite's configuration: file, then environment, then flags, checked once.
 
 mod check;
+mod readiness;
 mod schema;
 
 use std::path::{Path, PathBuf};
 
+pub use readiness::{FieldSpec, GraceSpec, KindSpec, ReadySpec};
 pub use schema::*;
 
 use crate::diagnostic::{Diagnostic, Diagnostics};

@@ -35,6 +35,12 @@ impl Folders {
         Ok(Folders { cache: below("XDG_CACHE_HOME", ".cache")?, state: below("XDG_STATE_HOME", ".local/state")? })
     }
 
+    /// Where bundles of failed runs are kept.
+    #[must_use]
+    pub fn bundles(&self) -> PathBuf {
+        self.state.join("bundles")
+    }
+
     /// The folder of cluster `name`.
     #[must_use]
     pub fn cluster(&self, name: &str) -> PathBuf {

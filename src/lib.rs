@@ -11,7 +11,8 @@
 //! 5. [`deploy`] applies each component's [`manifests`] as soon as its images are on the nodes.
 //! 6. [`ready`] waits, once, until everything is.
 //! 7. [`environment`] is what tests get.
-//! 8. [`teardown`] takes away what the run made, however it ended.
+//! 8. [`diagnostics`] finds the root of a failure, and bundles what there is to see of it.
+//! 9. [`teardown`] takes away what the run made, however it ended.
 //!
 //! [`session`] lists these stages in order. Every stage sends events to [`report`], from which the console, the table and
 //! the JSON report are made.
@@ -50,6 +51,8 @@ pub mod manifests;
 pub mod ready;
 
 pub mod environment;
+
+pub mod diagnostics;
 
 pub mod teardown;
 

@@ -2,32 +2,50 @@
 //!
 //! [`Readiness::start`] opens the run's watches, before anything is applied. Whoever applies a component tells it what
 //! to [`expect`](Readiness::expect), and anyone may [`wait_for_all_ready`](Readiness::wait_for_all_ready): the answer
-//! is [`AllReady`], or [`NotReady`] with the reason. [`survey`] answers the same question once, without waiting.
+//! is [`AllReady`], or [`NotReady`] with the reason. [`survey`] answers the same question once, without waiting,
+//! and [`wait_for`] waits for any objects without the rest of the harness.
 //!
 //! Inside, from the outside in: `readiness` is the handle, `tracker` the task behind it, `watch` brings what the API
 //! server says into the `world`, and `rules` are pure functions that judge what they find there.
 
+pub mod conditions;
+
+mod examine;
 mod finding;
 mod grace;
 mod health;
+mod journal;
 mod logs;
 mod not_ready;
 mod probe;
 mod readiness;
+mod replay;
 mod rules;
+mod saved;
+mod settings;
 mod survey;
 mod tell;
 mod tracker;
 mod trim;
 mod verdict;
 mod view;
+mod wait_for;
 mod watch;
 mod watches;
 mod world;
 
+pub use examine::examine;
 pub use grace::Grace;
+pub use journal::{Change, Ended, Recorder};
+pub(crate) use logs::{LINES, tails};
 pub use not_ready::{LogTail, NotReady, Unready, UnreadyObject};
 pub use probe::{Ask, Probe};
-pub use readiness::{AllReady, Readiness, ReadyComponent, Settings};
-pub use survey::{ComponentStatus, Expectation, survey};
+pub use readiness::{AllReady, Readiness, ReadyComponent};
+pub use replay::{Replay, ReplayError, replay};
+pub use saved::{Judgement, judge_saved};
+pub(crate) use settings::is_path;
+pub use settings::{Field, KindRule, Settings};
+pub use survey::{ComponentStatus, Expectation, survey, survey_with};
 pub use verdict::Verdict;
+pub(crate) use view::Lenient;
+pub use wait_for::wait_for;

@@ -3,6 +3,7 @@
 //! The pipeline sends [`Event`]s; a [`Reporter`] reads them, shows them on the [`console`], and at the end
 //! gives the [`Timeline`] from which the table, the JSON report and every other account of the run are made.
 
+mod changes;
 pub mod console;
 mod event;
 mod json;
@@ -14,13 +15,16 @@ pub use json::to_json;
 pub use table::to_table;
 pub use timeline::{Span, Timeline};
 
+use std::time::Instant;
+
 use console::Console;
-use tokio::sync::oneshot;
+use tokio::sync::{mpsc, oneshot};
 
 /// Reads a run's events, shows them, and keeps the timeline.
 #[derive(Debug)]
 pub struct Reporter {
     reading: tokio::task::JoinHandle<Timeline>,
+    asking: mpsc::UnboundedSender<oneshot::Sender<Timeline>>,
     end: oneshot::Sender<()>,
 }
 
@@ -29,13 +33,25 @@ impl Reporter {
     #[must_use]
     pub fn start(mut console: Console) -> (Events, Reporter) {
         let (events, mut stream) = Events::channel();
+        let began = events.began();
         let (end, mut ending) = oneshot::channel();
+        let (asking, mut asked) = mpsc::unbounded_channel::<oneshot::Sender<Timeline>>();
         let reading = tokio::spawn(async move {
             let mut timeline = Timeline::default();
             loop {
                 let event = tokio::select! {
                     biased;
                     event = stream.recv() => event,
+                    // After the events, so that what was sent before the question is in the answer.
+                    Some(answer) = asked.recv() => {
+                        // Whoever went away does not want it any more.
+                        let _ = answer.send(timeline.so_far(began.elapsed()));
+                        continue;
+                    }
+                    () = until(console.due().map(|due| began + due)) => {
+                        console.tell_what_is_due(began.elapsed());
+                        continue;
+                    }
                     // Senders may live as long as the process: what they have sent is read, and no more.
                     _ = &mut ending, if !stream.is_closed() => {
                         stream.close();
@@ -49,13 +65,28 @@ impl Reporter {
             console.close();
             timeline
         });
-        (events, Reporter { reading, end })
+        (events, Reporter { reading, asking, end })
     }
 
     /// Ends the stream and returns its timeline. What was sent before is in it.
     pub async fn finish(self) -> Timeline {
         let _ = self.end.send(());
         self.reading.await.unwrap_or_default()
+    }
+
+    /// The timeline of what was sent until now. What is still under way is in it as if it had failed now.
+    pub async fn so_far(&self) -> Timeline {
+        let (answer, timeline) = oneshot::channel();
+        let _ = self.asking.send(answer);
+        timeline.await.unwrap_or_default()
+    }
+}
+
+/// Returns at a moment, or never.
+async fn until(moment: Option<Instant>) {
+    match moment {
+        Some(moment) => tokio::time::sleep_until(moment.into()).await,
+        None => std::future::pending().await,
     }
 }
 
@@ -69,4 +100,21 @@ pub fn chain(error: &dyn std::error::Error) -> String {
         cause = source.source();
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn what_was_sent_before_the_question_is_in_the_timeline_so_far() {
+        let (events, reporter) = Reporter::start(Console::quiet());
+        events.step(Phase::Deploy, "a").done();
+        let under_way = events.step(Phase::Ready, "a");
+        let timeline = reporter.so_far().await;
+        let ends: Vec<_> = timeline.spans.iter().map(|span| (span.phase, span.outcome.clone())).collect();
+        assert_eq!(ends, [(Phase::Deploy, Outcome::Done), (Phase::Ready, Outcome::Failed)]);
+        under_way.done();
+        assert_eq!(reporter.finish().await.spans[1].outcome, Outcome::Done);
+    }
 }

@@ -1,7 +1,7 @@
 //! The pipeline. This file lists the stages in order; no other file knows the order.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use futures::FutureExt;
 use thiserror::Error;
@@ -17,7 +17,7 @@ use crate::images::{self, ImageBuilds, ImageError, Loads};
 use crate::manifests::{self, ManifestError};
 use crate::object::ObjectRef;
 use crate::plan::Plan;
-use crate::ready::{self, Expectation, NotReady, Readiness};
+use crate::ready::{self, Expectation, NotReady, Readiness, Recorder, Settings};
 use crate::report::{Events, Phase};
 use crate::setup::{self, Finding, Host, SetupError};
 use crate::teardown::{Reaper, Undo, UndoErrors};
@@ -32,6 +32,8 @@ pub struct Session {
     pub events: Events,
     /// What to undo should the run not come to a good end.
     pub undo: Undo,
+    /// Where what the watches bring is recorded, for a replay.
+    pub record: Mutex<Option<Recorder>>,
     /// Asked before anything is installed on the host.
     pub agree: fn(&[Finding]) -> bool,
 }
@@ -186,7 +188,8 @@ impl Session {
             return Ok(false);
         }
         let expectations = expectations(&self.plan, cluster, deployment);
-        let survey = ready::survey(&cluster.client, &cluster.record.namespace, &expectations).await;
+        let settings = Settings::from(&self.plan.suite().ready);
+        let survey = ready::survey_with(&cluster.client, &cluster.record.namespace, &expectations, &settings).await;
         Ok(survey.is_ok_and(|components| components.iter().all(|component| component.verdict.is_ready())))
     }
 
@@ -267,7 +270,10 @@ impl Session {
             .namespace(namespace)
             .await
             .map_err(|source| UpError::Api { what: format!("namespace {namespace}"), source: Box::new(source) })?;
-        let readiness = Readiness::start(cluster.client.clone(), namespace, self.events.clone());
+        let settings = Settings::from(&self.plan.suite().ready);
+        let recorder = self.record.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let (client, events) = (cluster.client.clone(), self.events.clone());
+        let readiness = Readiness::start_recorded(client, namespace, events, settings, recorder);
         let deployer = Deployer {
             applier: applier.clone(),
             readiness: readiness.clone(),

@@ -9,10 +9,12 @@ mod error;
 mod json;
 mod node;
 mod source;
+mod values;
 
 pub(crate) use de::decode;
 pub(crate) use node::{Key, Node, Value};
 pub(crate) use source::{Source, Span, reason};
+pub(crate) use values::values;
 
 use serde_saphyr::Spanned;
 

@@ -74,7 +74,7 @@ fn taken() -> Value {
 async fn apply(server: &Server, yaml: &str) -> (Result<String, String>, Vec<String>) {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("app.yaml"), yaml).unwrap();
-    let manifest = manifests::load(folder.path(), &["app.yaml".into()]).unwrap().remove(0);
+    let manifest = manifests::load(folder.path(), "dev", &["app.yaml".into()]).unwrap().remove(0);
     let (events, mut said) = Events::channel();
     let applied = Applier::new(server.client(), "shop").apply(&manifest, &events).await;
     drop(events);

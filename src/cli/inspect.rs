@@ -6,7 +6,7 @@ use super::{Cli, Exit, Failure, Output};
 use crate::cluster::{Cluster, Record, Records};
 use crate::plan::Plan;
 use crate::ready::{self, ComponentStatus};
-use crate::session::{UpError, expectations};
+use crate::session::UpError;
 use crate::setup::{self, Finding};
 
 impl Cli {
@@ -43,9 +43,9 @@ impl Cli {
     pub(super) async fn status(&self) -> Result<Exit, Failure> {
         let plan = self.plan()?;
         let (record, cluster) = self.running(&plan).await?;
-        let deployment = record.deployment.unwrap_or_default();
-        let expectations = expectations(&plan, &cluster, &deployment);
-        let survey = ready::survey(&cluster.client, &record.namespace, &expectations).await;
+        let expectations = crate::diagnostics::expected(&plan, &cluster);
+        let settings = ready::Settings::from(&plan.suite().ready);
+        let survey = ready::survey_with(&cluster.client, &record.namespace, &expectations, &settings).await;
         let survey = survey.map_err(|error| {
             let text = format!("the API server of cluster {} does not answer: {error}", record.name);
             Failure::told(Exit::Cluster, text)
@@ -67,6 +67,13 @@ impl Cli {
         self.record(&name)?;
         print(&folders.cluster(&name).join("kubeconfig").display().to_string());
         Ok(Exit::Done)
+    }
+
+    /// Whether the suite has that component.
+    pub(super) fn known(&self, plan: &Plan, component: Option<&str>) -> Result<(), Failure> {
+        let Some(name) = component.filter(|name| plan.component(name).is_none()) else { return Ok(()) };
+        let names = plan.components().map(|component| component.name.as_str()).collect::<Vec<_>>().join(", ");
+        Err(Failure::told(Exit::Usage, format!("the suite has no component {name}; it has {names}")))
     }
 
     pub(super) async fn running(&self, plan: &Plan) -> Result<(Record, Cluster), Failure> {

@@ -1,13 +1,16 @@
 //! `setup`, `up`, `down`: what changes the world.
 
 use std::path::Path;
+use std::sync::Mutex;
 
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
 use tokio::signal::unix::{SignalKind, signal};
 
-use super::{Cli, Exit, Failure, Output, ask};
+use super::{Cli, Exit, Failure, Output, ask, why};
+use crate::diagnostics::Aftermath;
 use crate::environment::Environment;
+use crate::ready::Recorder;
 use crate::report::console::write;
 use crate::report::{Events, Reporter, Timeline, to_json, to_table};
 use crate::session::{Session, UpError};
@@ -37,9 +40,17 @@ impl Cli {
         }
     }
 
-    pub(super) async fn up(&self, yes: bool, keep: bool, report: Option<&Path>) -> Result<Exit, Failure> {
+    pub(super) async fn up(
+        &self,
+        yes: bool,
+        keep: bool,
+        report: Option<&Path>,
+        record: Option<&Path>,
+    ) -> Result<Exit, Failure> {
+        // What cannot be written is better known now than when the cluster is there.
+        let recorder = record.map(Recorder::create).transpose().map_err(|error| Failure::new(Exit::Usage, &error))?;
         let (events, reporter) = Reporter::start(self.console());
-        let session = self.session(events, yes)?;
+        let session = Session { record: Mutex::new(recorder), ..self.session(events, yes)? };
         let strategy = format!("{:?}", session.plan.suite().strategy).to_lowercase();
         let result = tokio::select! {
             result = session.up() => Some(result),
@@ -50,7 +61,20 @@ impl Cli {
                 session.undo.keep();
                 Ok(environment)
             }
-            Some(Err(error)) => Err(self.give_up(&session, keep, error.into()).await),
+            Some(Err(error)) => {
+                // Before anything is taken away.
+                let timeline = to_json(&reporter.so_far().await, &strategy);
+                let look = Aftermath::of_up(&session.plan, &session.folders, &session.events, &error, timeline);
+                let aftermath = tokio::select! {
+                    aftermath = look => aftermath,
+                    () = interrupted() => Aftermath::default(),
+                };
+                let failure = why::tell(&aftermath, error);
+                if self.output == Output::Json {
+                    super::inspect::print(&format!("{:#}", why::to_json(&aftermath, &failure)));
+                }
+                Err(self.give_up(&session, keep, failure).await)
+            }
             None => {
                 let failure = Failure::told(Exit::Interrupted, "interrupted");
                 Err(self.give_up(&session, false, failure).await)
@@ -61,7 +85,11 @@ impl Cli {
             let text = format!("{}\n", to_json(&timeline, &strategy));
             crate::folders::publish(path, &text).map_err(|error| Failure::new(Exit::Internal, &error))?;
         }
-        self.tell(&outcome?, &timeline, &strategy);
+        let environment = outcome?;
+        let kept = session.folders.cluster(&environment.record().name).join(super::REPORT);
+        // A bundle without it is a bundle all the same.
+        let _ = crate::folders::publish(&kept, &format!("{}\n", to_json(&timeline, &strategy)));
+        self.tell(&environment, &timeline, &strategy);
         Ok(Exit::Done)
     }
 
@@ -84,7 +112,14 @@ impl Cli {
 
     fn session(&self, events: Events, yes: bool) -> Result<Session, Failure> {
         let agree = if yes { |_: &[setup::Finding]| true } else { ask };
-        Ok(Session { plan: self.plan()?, folders: self.folders()?, events, undo: Undo::default(), agree })
+        Ok(Session {
+            plan: self.plan()?,
+            folders: self.folders()?,
+            events,
+            undo: Undo::default(),
+            record: Mutex::default(),
+            agree,
+        })
     }
 
     /// Undoes an unfinished run, unless it shall be looked at; a second interrupt leaves at once.
@@ -104,6 +139,9 @@ impl Cli {
         };
         match undone {
             Ok(()) if failure.exit == Exit::Interrupted => failure.text.push_str("; what was begun has been undone"),
+            Ok(()) if matches!(failure.exit, Exit::NotReady | Exit::Deadline) => {
+                failure.text.push_str("\nwhat was made is gone again; `kind-harness up --keep` leaves it for a look");
+            }
             Ok(()) => {}
             Err(remains) => failure.text = format!("{}\n{remains}", failure.text),
         }

@@ -18,7 +18,7 @@ pub(super) struct Wanted {
 impl Cli {
     pub(super) async fn logs(&self, component: Option<&str>, wanted: &Wanted) -> Result<Exit, Failure> {
         let plan = self.plan()?;
-        self.must_have(&plan, component)?;
+        self.known(&plan, component)?;
         let (record, cluster) = self.running(&plan).await?;
         let pods: Api<Pod> = Api::namespaced(cluster.client.clone(), &record.namespace);
         let selector = match component {

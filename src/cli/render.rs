@@ -13,7 +13,7 @@ impl Cli {
     /// write them, because which ones take their place is known only when they are built.
     pub(super) fn render(&self, component: Option<&str>) -> Result<Exit, Failure> {
         let plan = self.plan()?;
-        self.must_have(&plan, component)?;
+        self.known(&plan, component)?;
         let all = manifests::load_all(plan.root(), &plan.suite().overlay, plan.components()).map_err(UpError::from)?;
         let mut objects = Vec::new();
         for (owner, mut manifests) in plan.components().zip(all) {

@@ -5,6 +5,7 @@ mod names;
 mod needs;
 mod overlays;
 mod ports;
+mod ready;
 
 use std::collections::HashMap;
 use std::fmt::Display;
@@ -30,6 +31,7 @@ pub(super) fn all(
     check.provider();
     check.needs();
     check.ports();
+    check.ready();
     check.files();
     check.overlays();
     check.problems

@@ -7,6 +7,8 @@ use std::time::Duration;
 use serde::de::{Error, Unexpected, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use super::ReadySpec;
+
 /// A test suite's environment as data: one cluster and the components that run in it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
@@ -32,6 +34,9 @@ pub struct Suite {
     /// How long all components together may take from applied to ready, such as `120s` or `2m`.
     #[serde(default = "default_deadline", with = "duration")]
     pub deadline: Duration,
+    /// What counts as ready, where the usual rules do not fit.
+    #[serde(default)]
+    pub ready: ReadySpec,
     /// The components, in the order in which `sequential` deploys them when `needs` leave a choice.
     pub components: Vec<Component>,
 }

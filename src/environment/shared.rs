@@ -13,12 +13,14 @@ use kube::api::{Api, DeleteParams};
 use tokio::sync::{mpsc, oneshot};
 
 use super::Environment;
+use crate::cluster::Cluster;
 use crate::config::{self, Overrides};
+use crate::diagnostics::Aftermath;
 use crate::folders::Folders;
 use crate::plan::Plan;
 use crate::report::console::Console;
-use crate::report::{Events, Phase, Reporter, to_json, to_table};
-use crate::session::Session;
+use crate::report::{Events, Outcome, Phase, Reporter, to_json, to_table};
+use crate::session::{Session, UpError};
 use crate::teardown::Undo;
 
 /// Whether an environment outlives the run that made it: `KIND_HARNESS_KEEP`.
@@ -109,7 +111,10 @@ async fn live(path: PathBuf, up: std::sync::mpsc::Sender<Result<Environment, Str
         Err(why) => return drop(up.send(Err(why))),
     };
     let strategy = format!("{:?}", session.plan.suite().strategy).to_lowercase();
-    let up_or_not = session.up().await.map_err(|error| crate::report::chain(&error));
+    let up_or_not = match session.up().await {
+        Ok(environment) => Ok(environment),
+        Err(error) => Err(told(&session, error, &reporter, &strategy).await),
+    };
     let stays = match &up_or_not {
         Ok(environment) => keep == Keep::Always || environment.was_unchanged(),
         Err(_) => keep != Keep::Never,
@@ -123,9 +128,11 @@ async fn live(path: PathBuf, up: std::sync::mpsc::Sender<Result<Environment, Str
             let (janitor, namespaces) = mpsc::unbounded_channel();
             tokio::spawn(clean(environment.client(), namespaces));
             environment.janitor = Some(janitor);
+            let cluster = environment.cluster.clone();
             let _ = up.send(Ok(environment));
             // An error means that the other end is gone, which is an end too.
             let _ = ending.await;
+            look(&session, &cluster, &reporter, &strategy).await;
             take_down(&session, stays).await;
         }
         Err(why) => {
@@ -144,6 +151,30 @@ async fn live(path: PathBuf, up: std::sync::mpsc::Sender<Result<Environment, Str
     }
 }
 
+/// Why there is no environment, with its root causes and where to look further.
+async fn told(session: &Session, error: UpError, reporter: &Reporter, strategy: &str) -> String {
+    let timeline = to_json(&reporter.so_far().await, strategy);
+    let seen = Aftermath::of_up(&session.plan, &session.folders, &session.events, &error, timeline).await;
+    let text = seen.diagnosis.map_or_else(|| crate::report::chain(&error), |diagnosis| diagnosis.to_string());
+    seen.bundle.map_or(text.clone(), |bundle| format!("{text}\nbundle: {}", bundle.display()))
+}
+
+/// When tests have failed, looks at what there is to see before it is taken away.
+async fn look(session: &Session, cluster: &Cluster, reporter: &Reporter, strategy: &str) {
+    let timeline = reporter.so_far().await;
+    let failed = timeline.spans.iter().filter(|span| span.phase == Phase::Specs && span.outcome == Outcome::Failed);
+    let failed: Vec<String> = failed.map(|span| span.step.clone()).collect();
+    if failed.is_empty() {
+        return;
+    }
+    let (plan, events) = (&session.plan, &session.events);
+    let timeline = to_json(&timeline, strategy);
+    let seen = Aftermath::of_tests(plan, &session.folders, events, cluster, &failed, timeline).await;
+    if let Some(bundle) = seen.bundle {
+        events.note(Phase::Specs, format!("{} failed; bundle: {}", failed.join(", "), bundle.display()));
+    }
+}
+
 fn session(path: &Path, events: Events) -> Result<(Session, Keep), String> {
     let keep = Keep::from_env()?;
     let mut overrides = Overrides::from_env().map_err(|error| error.to_string())?;
@@ -159,7 +190,7 @@ fn session(path: &Path, events: Events) -> Result<(Session, Keep), String> {
         overrides.name = Some(private_name(&plan.cluster_name(), std::process::id()));
         plan = load(&overrides)?;
     }
-    Ok((Session { plan, folders, events, undo: Undo::default(), agree: |_| true }, keep))
+    Ok((Session { plan, folders, events, undo: Undo::default(), record: Mutex::default(), agree: |_| true }, keep))
 }
 
 /// `name` and the process, within the length that kind permits.

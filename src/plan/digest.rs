@@ -6,20 +6,24 @@ use std::io;
 use sha2::{Digest, Sha256};
 
 use super::Plan;
-use crate::config::{Strategy, Suite};
+use crate::config::{ReadySpec, Strategy, Suite};
 use crate::manifests;
 
 impl Plan {
     /// SHA-256, in hexadecimal, of the suite, its manifests and kind's configuration: the same as long as `up` would
     /// make the same environment. Images count by name only; their contents are not known to a plan.
     ///
-    /// How the environment comes about does not count: neither the strategy nor the deadline.
+    /// How the environment comes about does not count: neither the strategy nor the deadline, nor what counts as ready.
     ///
     /// # Errors
     /// A manifest or kind's configuration cannot be read.
     pub fn digest(&self) -> io::Result<String> {
-        let suite =
-            Suite { strategy: Strategy::default(), deadline: std::time::Duration::ZERO, ..self.suite().clone() };
+        let suite = Suite {
+            strategy: Strategy::default(),
+            deadline: std::time::Duration::ZERO,
+            ready: ReadySpec::default(),
+            ..self.suite().clone()
+        };
         let mut hash = Sha256::new();
         add(&mut hash, &serde_json::to_vec(&suite)?);
         add(&mut hash, self.cluster_name().as_bytes());

@@ -1,5 +1,7 @@
 //! What a rule finds, before time has had its say.
 
+use std::borrow::Cow;
+use std::fmt;
 use std::time::Duration;
 
 use super::Verdict;
@@ -13,9 +15,41 @@ pub(crate) enum Finding {
     /// It does its work.
     Ready,
     /// It may still become ready, for this reason.
-    Waiting(String),
+    Waiting(Why),
     /// Something is wrong that is final once it has lasted for its grace.
     Failing(Box<Fault>),
+}
+
+/// Why something is not ready yet: a word for programs, a sentence for people.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Why {
+    /// One word, as Kubernetes writes reasons: `ContainerCreating`.
+    pub(crate) code: Cow<'static, str>,
+    /// What it waits for, in words a person can act on.
+    pub(crate) text: String,
+    /// An object that must be looked at to know more. A watch on its kind tells.
+    pub(crate) needs: Option<ObjectRef>,
+}
+
+impl std::ops::Deref for Why {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        &self.text
+    }
+}
+
+impl fmt::Display for Why {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+impl Why {
+    /// The same word, in other words.
+    pub(crate) fn say(self, text: impl Into<String>) -> Why {
+        Why { text: text.into(), ..self }
+    }
 }
 
 /// Something that is wrong with an object, or with one that it consists of.
@@ -25,6 +59,8 @@ pub(crate) struct Fault {
     pub(crate) object: ObjectRef,
     /// What grace it gets.
     pub(crate) cause: Cause,
+    /// One word for programs, as Kubernetes writes reasons: `CrashLoopBackOff`.
+    pub(crate) code: Cow<'static, str>,
     /// The container to blame, if its logs may tell more.
     pub(crate) container: Option<String>,
     /// What is wrong.
@@ -38,18 +74,23 @@ pub(crate) struct Fault {
 }
 
 impl Finding {
-    pub(crate) fn waiting(reason: impl Into<String>) -> Finding {
-        Finding::Waiting(reason.into())
+    pub(crate) fn waiting(code: impl Into<Cow<'static, str>>, text: impl Into<String>) -> Finding {
+        Finding::Waiting(Why { code: code.into(), text: text.into(), needs: None })
     }
 
-    /// `Ready` when there is nothing to wait for.
-    pub(crate) fn from_reason(reason: Option<String>) -> Finding {
-        reason.map_or(Finding::Ready, Finding::Waiting)
+    /// As [`Finding::waiting`], for an object that must be looked at to know more.
+    pub(crate) fn waiting_for(code: &'static str, object: ObjectRef, text: impl Into<String>) -> Finding {
+        Finding::Waiting(Why { code: code.into(), text: text.into(), needs: Some(object) })
     }
 
     /// A failure that no waiting heals.
-    pub(crate) fn failed(view: &View, reason: impl Into<String>, hint: impl Into<String>) -> Finding {
-        Finding::failing(view, Cause::Final, Duration::ZERO, reason, hint)
+    pub(crate) fn failed(
+        view: &View,
+        code: impl Into<Cow<'static, str>>,
+        reason: impl Into<String>,
+        hint: impl Into<String>,
+    ) -> Finding {
+        Fault::new(view, Cause::Final, Duration::ZERO, reason, hint).coded(code).into()
     }
 
     pub(crate) fn failing(
@@ -66,9 +107,27 @@ impl Finding {
     pub(crate) fn settle(&self, lasted: Duration) -> Verdict {
         match self {
             Finding::Ready => Verdict::Ready,
-            Finding::Waiting(reason) => Verdict::waiting(reason),
+            Finding::Waiting(why) => Verdict::waiting(&why.text),
             Finding::Failing(fault) if lasted >= fault.grace => Verdict::failed(&fault.reason, &fault.hint),
             Finding::Failing(fault) => Verdict::waiting(&fault.reason),
+        }
+    }
+
+    /// One word for what is found.
+    pub(crate) fn code(&self) -> &str {
+        match self {
+            Finding::Ready => "Ready",
+            Finding::Waiting(why) => &why.code,
+            Finding::Failing(fault) => &fault.code,
+        }
+    }
+
+    /// An object that is missing, or that must be looked at to know more.
+    pub(crate) fn needs(&self) -> Option<&ObjectRef> {
+        match self {
+            Finding::Ready => None,
+            Finding::Waiting(why) => why.needs.as_ref(),
+            Finding::Failing(fault) => fault.missing.as_ref(),
         }
     }
 
@@ -91,12 +150,19 @@ impl Fault {
         Fault {
             object: view.object.clone(),
             cause,
+            code: cause.code().into(),
             container: None,
             reason: reason.into(),
             hint: hint.into(),
             grace,
             missing: None,
         }
+    }
+
+    /// Names it by a word of its own.
+    pub(crate) fn coded(mut self, code: impl Into<Cow<'static, str>>) -> Fault {
+        self.code = code.into();
+        self
     }
 
     /// Blames a container.

@@ -2,6 +2,10 @@
 
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
+use crate::config::GraceSpec;
+
 /// Why something is failing: what a grace is given for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Cause {
@@ -17,8 +21,10 @@ pub(crate) enum Cause {
     Create,
     /// No node takes the pod.
     Unschedulable,
-    /// A volume cannot be mounted, or its claim cannot be provisioned.
+    /// A volume cannot be mounted.
     Volume,
+    /// A claim's volume cannot be provisioned.
+    Claim,
     /// The workload's controller may not create pods: quota, admission, service account.
     PodCreation,
     /// A Service's endpoints lack a port that its pods should serve.
@@ -31,7 +37,8 @@ pub(crate) enum Cause {
 ///
 /// Time runs from the first sight of the cause, or from the last component applied if that is later: what is missing
 /// may come with a component that is still on its way.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Grace {
     /// An image pull that fails for reasons of network or registry (default 60 s).
     pub image_network: Duration,
@@ -41,8 +48,10 @@ pub struct Grace {
     pub create: Duration,
     /// No node fits the pod (10 s).
     pub unschedulable: Duration,
-    /// A volume that cannot be mounted or provisioned (5 s).
+    /// A volume that cannot be mounted (5 s).
     pub volume: Duration,
+    /// A claim for which no volume can be provisioned (5 s).
+    pub claim: Duration,
     /// Pods that may not be created: quota, admission, service account (3 s).
     pub pod_creation: Duration,
     /// A Service whose pods are ready but do not serve its port (5 s).
@@ -57,6 +66,25 @@ pub struct Grace {
     pub start_tries: i64,
 }
 
+impl Cause {
+    /// The word for it, by which `e2e.yaml` sets its grace.
+    pub(crate) fn code(self) -> &'static str {
+        match self {
+            Cause::Final => "Failed",
+            Cause::Crash => "CrashLoopBackOff",
+            Cause::ImageNetwork => "ImagePullBackOff",
+            Cause::Config => "CreateContainerConfigError",
+            Cause::Create => "CreateContainerError",
+            Cause::Unschedulable => "Unschedulable",
+            Cause::Volume => "FailedMount",
+            Cause::Claim => "ProvisioningFailed",
+            Cause::PodCreation => "FailedCreate",
+            Cause::Endpoints => "NoEndpoints",
+            Cause::Deleted => "Deleted",
+        }
+    }
+}
+
 impl Default for Grace {
     fn default() -> Self {
         Grace {
@@ -65,12 +93,34 @@ impl Default for Grace {
             create: Duration::from_secs(10),
             unschedulable: Duration::from_secs(10),
             volume: Duration::from_secs(5),
+            claim: Duration::from_secs(5),
             pod_creation: Duration::from_secs(3),
             endpoints: Duration::from_secs(5),
             deleted: Duration::from_secs(2),
             restarts: 3,
             oom_kills: 2,
             start_tries: 2,
+        }
+    }
+}
+
+/// As a suite says; the usual grace for what it does not name.
+impl From<&GraceSpec> for Grace {
+    fn from(spec: &GraceSpec) -> Grace {
+        let usual = Grace::default();
+        Grace {
+            image_network: spec.image_pull_back_off.unwrap_or(usual.image_network),
+            config: spec.create_container_config_error.unwrap_or(usual.config),
+            create: spec.create_container_error.unwrap_or(usual.create),
+            unschedulable: spec.unschedulable.unwrap_or(usual.unschedulable),
+            volume: spec.failed_mount.unwrap_or(usual.volume),
+            claim: spec.provisioning_failed.unwrap_or(usual.claim),
+            pod_creation: spec.failed_create.unwrap_or(usual.pod_creation),
+            endpoints: spec.no_endpoints.unwrap_or(usual.endpoints),
+            deleted: spec.deleted.unwrap_or(usual.deleted),
+            restarts: spec.crash_loop_back_off.map_or(usual.restarts, i64::from),
+            oom_kills: spec.oom_killed.map_or(usual.oom_kills, i64::from),
+            start_tries: spec.run_container_error.map_or(usual.start_tries, i64::from),
         }
     }
 }
@@ -85,6 +135,7 @@ impl Grace {
             Cause::Create => self.create,
             Cause::Unschedulable => self.unschedulable,
             Cause::Volume => self.volume,
+            Cause::Claim => self.claim,
             Cause::PodCreation => self.pod_creation,
             Cause::Endpoints => self.endpoints,
             Cause::Deleted => self.deleted,

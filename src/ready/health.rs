@@ -43,6 +43,16 @@ impl Health {
         failing.as_ref().map(|(since, error)| (now.saturating_duration_since(*since), error.clone()))
     }
 
+    /// Since when requests have failed, and what trying says.
+    pub(crate) fn since(&self) -> Option<(Instant, String)> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Says so, where there are no requests.
+    pub(crate) fn set(&self, trouble: Option<(Instant, String)>) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = trouble;
+    }
+
     fn tell(&self, error: Option<String>) {
         let mut failing = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let since = failing.as_ref().map_or_else(Instant::now, |(since, _)| *since);

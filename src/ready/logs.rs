@@ -9,7 +9,7 @@ use kube::api::{Api, LogParams};
 use super::{LogTail, Unready, UnreadyObject};
 
 /// How many lines of one run of a container.
-const LINES: i64 = 20;
+pub(crate) const LINES: i64 = 20;
 /// How long all logs together may take: an error that comes late helps less than one without logs.
 const LIMIT: Duration = Duration::from_secs(2);
 
@@ -24,14 +24,26 @@ async fn fetch(client: &kube::Client, object: &UnreadyObject) -> Vec<LogTail> {
     if pod.kind != "Pod" {
         return Vec::new();
     }
-    let api: Api<Pod> = Api::namespaced(client.clone(), pod.namespace.as_deref().unwrap_or_default());
+    tails(client, pod.namespace.as_deref().unwrap_or_default(), &pod.name, container, LINES).await
+}
+
+/// The last `lines` of a container's log, of the run before the current one first. A container that never ran has none,
+/// and a log that does not come within two seconds is left out.
+pub(crate) async fn tails(
+    client: &kube::Client,
+    namespace: &str,
+    pod: &str,
+    container: &str,
+    lines: i64,
+) -> Vec<LogTail> {
+    let api: Api<Pod> = Api::namespaced(client.clone(), namespace);
     let tail = |previous| {
         let api = api.clone();
         async move {
-            let container = Some(container.clone());
-            let params = LogParams { container, previous, tail_lines: Some(LINES), ..LogParams::default() };
+            let container = Some(container.to_owned());
+            let params = LogParams { container, previous, tail_lines: Some(lines), ..LogParams::default() };
             // A container that never ran has no log, and that is no error of ours.
-            let log = tokio::time::timeout(LIMIT, api.logs(&pod.name, &params)).await.ok()?.ok()?;
+            let log = tokio::time::timeout(LIMIT, api.logs(pod, &params)).await.ok()?.ok()?;
             let lines: Vec<_> = log.lines().map(str::to_owned).collect();
             (!lines.is_empty()).then_some(LogTail { previous, lines })
         }

@@ -40,7 +40,7 @@ pub enum NotReady {
         error: String,
     },
     /// The API server refuses a watch that the verdict depends on.
-    #[error("the API server refuses to list and watch {watch}: {error}")]
+    #[error("the API server refuses to list and watch {watch}: {error}\n{}", tell::rule(watch))]
     Forbidden {
         /// The resource and where, such as `deployments.apps in namespace shop`.
         watch: String,

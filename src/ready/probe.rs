@@ -4,6 +4,7 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use serde::{Deserialize, Serialize};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
@@ -19,7 +20,7 @@ const STAYS_OPEN: Duration = Duration::from_millis(50);
 const QUOTE: usize = 120;
 
 /// A question that a component must answer, asked at an address of the host.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Probe {
     /// Where to ask, such as `127.0.0.1:8091`.
     pub address: SocketAddr,
@@ -28,7 +29,8 @@ pub struct Probe {
 }
 
 /// What a [`Probe`] asks.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Ask {
     /// Opens a connection, and sees that it stays open: a port forwarder accepts even when nobody is behind it.
     Tcp,

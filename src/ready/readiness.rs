@@ -9,33 +9,12 @@ use tokio::time::Instant;
 
 use super::health::innermost;
 use super::tracker::{Command, Tracker};
-use super::{Grace, NotReady, Probe, logs};
+use super::{NotReady, Probe, Recorder, Settings, logs};
 use crate::object::Applied;
 use crate::report::Events;
 
 /// How long the API server may take to give a sign of life when the deadline has passed.
 const LAST_QUESTION: Duration = Duration::from_secs(1);
-
-/// What can be tuned about readiness.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Settings {
-    /// How long each cause of failure may last.
-    pub grace: Grace,
-    /// How long the API server may be unreachable before a wait gives up (10 s).
-    pub api_gone_after: Duration,
-    /// How long a wait goes on after the first failure, so that failures of the same moment are told together (200 ms).
-    pub gather: Duration,
-}
-
-impl Default for Settings {
-    fn default() -> Self {
-        Settings {
-            grace: Grace::default(),
-            api_gone_after: Duration::from_secs(10),
-            gather: Duration::from_millis(200),
-        }
-    }
-}
 
 /// A run's one watch of the cluster. Clones share it; it ends with the last of them.
 #[derive(Debug, Clone)]
@@ -77,9 +56,24 @@ impl Readiness {
     /// Outside a tokio runtime.
     #[must_use]
     pub fn start_with(client: kube::Client, namespace: &str, events: Events, settings: Settings) -> Readiness {
+        Readiness::start_recorded(client, namespace, events, settings, None)
+    }
+
+    /// As [`Readiness::start_with`], with all that the watches bring recorded: [`replay`](super::replay) reads it.
+    ///
+    /// # Panics
+    /// Outside a tokio runtime.
+    #[must_use]
+    pub fn start_recorded(
+        client: kube::Client,
+        namespace: &str,
+        events: Events,
+        settings: Settings,
+        recorder: Option<Recorder>,
+    ) -> Readiness {
         let (commands, receiver) = mpsc::unbounded_channel();
-        let tracker = Tracker::new(client.clone(), namespace, events, settings, receiver);
-        let task = tokio::spawn(tracker.run()).abort_handle();
+        let tracker = Tracker::new(Some(client.clone()), namespace, events, settings, recorder, Instant::now());
+        let task = tokio::spawn(tracker.run(receiver)).abort_handle();
         Readiness { inner: Arc::new(Inner { client, commands, task }) }
     }
 

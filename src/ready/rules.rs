@@ -12,6 +12,7 @@ mod deployment;
 mod image;
 mod job;
 mod missing;
+mod named;
 mod namespace;
 mod pod;
 mod replicaset;
@@ -19,26 +20,32 @@ mod schedule;
 mod service;
 mod simple;
 mod statefulset;
+mod webhook;
 mod workload;
 
 #[cfg(test)]
 mod tests;
 
 use super::finding::Finding;
-use super::grace::Grace;
+use super::settings::Settings;
 use super::view::{Lenient, View};
 use super::world::World;
 
 /// Judges an object in the world that it lives in.
-pub(crate) fn judge(view: &View, world: &World, grace: &Grace) -> Finding {
+pub(crate) fn judge(view: &View, world: &World, settings: &Settings) -> Finding {
+    let grace = &settings.grace;
     let kind = (view.group(), view.object.kind.as_str());
     if kind == ("", "Namespace") {
         return namespace::judge(view);
     }
     if view.is_deleted() {
-        return Finding::waiting("it is being deleted");
+        return Finding::waiting("Deleting", "it is being deleted");
     }
     if let Some(found) = unobserved(view).or_else(|| conditions::stalled_or_reconciling(view)) {
+        return found;
+    }
+    let rule = settings.kinds.iter().find(|rule| (rule.group.as_str(), rule.kind.as_str()) == kind);
+    if let Some(found) = rule.and_then(|rule| named::judge(view, rule)) {
         return found;
     }
     match kind {
@@ -53,6 +60,9 @@ pub(crate) fn judge(view: &View, world: &World, grace: &Grace) -> Finding {
         ("apiextensions.k8s.io", "CustomResourceDefinition") => definition::judge(view),
         ("apiregistration.k8s.io", "APIService") => simple::api_service(view),
         ("networking.k8s.io", "Ingress") => simple::ingress(view),
+        ("admissionregistration.k8s.io", "ValidatingWebhookConfiguration" | "MutatingWebhookConfiguration") => {
+            webhook::judge(view, world, grace)
+        }
         ("autoscaling", "HorizontalPodAutoscaler") => simple::autoscaler(view),
         (group, _) if is_builtin(group) => conditions::ready_condition(view),
         _ => conditions::custom(view, world),
@@ -61,15 +71,19 @@ pub(crate) fn judge(view: &View, world: &World, grace: &Grace) -> Finding {
 
 /// Status that speaks of an older generation says nothing about this one.
 fn unobserved(view: &View) -> Option<Finding> {
-    let generation = view.generation()?;
+    let generation = view.generation();
+    let has_status =
+        view.json.pointer("/status").is_some_and(|status| status.as_object().is_some_and(|s| !s.is_empty()));
     let always_observed =
         matches!(view.object.kind.as_str(), "Deployment" | "StatefulSet" | "DaemonSet" | "ReplicaSet");
     match view.json.int("/status/observedGeneration") {
-        Some(observed) if observed < generation => {
-            Some(Finding::waiting(format!("its controller is at generation {observed}, not yet at {generation}")))
+        Some(observed) if Some(observed) < generation => {
+            let generation = generation.unwrap_or_default();
+            let text = format!("its controller is at generation {observed}, not yet at {generation}");
+            Some(Finding::waiting("Unobserved", text))
         }
-        None if always_observed && view.group() == "apps" => {
-            Some(Finding::waiting("its controller has not looked at it yet"))
+        None if always_observed && view.group() == "apps" && (generation.is_some() || !has_status) => {
+            Some(Finding::waiting("Unobserved", "its controller has not looked at it yet"))
         }
         _ => None,
     }

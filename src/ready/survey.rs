@@ -14,7 +14,7 @@ use super::trim::trim;
 use super::view::{Key, Lenient, View};
 use super::watches::plural_of;
 use super::world::World;
-use super::{Grace, Probe, Verdict, probe};
+use super::{Probe, Settings, Verdict, probe};
 use crate::object::ObjectRef;
 
 /// What a component should consist of.
@@ -62,12 +62,29 @@ pub async fn survey(
     namespace: &str,
     expectations: &[Expectation],
 ) -> Result<Vec<ComponentStatus>, kube::Error> {
+    survey_with(client, namespace, expectations, &Settings::default()).await
+}
+
+/// As [`survey`], with settings other than the usual ones.
+///
+/// # Errors
+/// Those of [`survey`].
+pub async fn survey_with(
+    client: &kube::Client,
+    namespace: &str,
+    expectations: &[Expectation],
+    settings: &Settings,
+) -> Result<Vec<ComponentStatus>, kube::Error> {
     let world = list(client, namespace, expectations).await?;
-    let statuses = expectations.iter().map(|expectation| status(&world, expectation));
+    let statuses = expectations.iter().map(|expectation| status(&world, expectation, settings));
     Ok(join_all(statuses).await)
 }
 
-async fn list(client: &kube::Client, namespace: &str, expectations: &[Expectation]) -> Result<World, kube::Error> {
+pub(super) async fn list(
+    client: &kube::Client,
+    namespace: &str,
+    expectations: &[Expectation],
+) -> Result<World, kube::Error> {
     let objects = || expectations.iter().flat_map(|expectation| &expectation.objects);
     let mut namespaces: BTreeSet<_> = objects().filter_map(|object| object.namespace.as_deref()).collect();
     namespaces.insert(namespace);
@@ -131,8 +148,7 @@ async fn fill(
     Ok(())
 }
 
-async fn status(world: &World, expectation: &Expectation) -> ComponentStatus {
-    let grace = Grace::default();
+async fn status(world: &World, expectation: &Expectation, settings: &Settings) -> ComponentStatus {
     let mut worst: Option<(Verdict, &ObjectRef)> = None;
     let mut pods = Vec::new();
     let mut ages = Vec::new();
@@ -140,7 +156,7 @@ async fn status(world: &World, expectation: &Expectation) -> ComponentStatus {
         let view = world.get(&Key::from(object));
         pods.extend(view.iter().flat_map(|view| pods_of(view, world)));
         ages.extend(view.and_then(age));
-        let verdict = view.map_or_else(|| Verdict::waiting("it does not exist"), |view| judge(view, world, &grace));
+        let verdict = view.map_or_else(|| Verdict::waiting("it does not exist"), |view| judge(view, world, settings));
         let rank = |verdict: &Verdict| match verdict {
             Verdict::Ready => 0,
             Verdict::Waiting { .. } => 1,
@@ -160,13 +176,13 @@ async fn status(world: &World, expectation: &Expectation) -> ComponentStatus {
     ComponentStatus { component, verdict, object: None, restarts, age }
 }
 
-fn judge(view: &View, world: &World, grace: &Grace) -> Verdict {
-    let found = rules::judge(view, world, grace);
+fn judge(view: &View, world: &World, settings: &Settings) -> Verdict {
+    let found = rules::judge(view, world, settings);
     let blamed = found.fault().and_then(|fault| world.get(&Key::from(&fault.object))).unwrap_or(view);
     found.settle(age(blamed).unwrap_or(Duration::MAX))
 }
 
-async fn ask(probes: &[Probe]) -> Verdict {
+pub(super) async fn ask(probes: &[Probe]) -> Verdict {
     if probes.is_empty() {
         return Verdict::Ready;
     }
@@ -194,8 +210,13 @@ fn restarts_of(pod: &View) -> impl Iterator<Item = u32> {
     counts.filter_map(|count| u32::try_from(count).ok())
 }
 
-fn age(view: &View) -> Option<Duration> {
+pub(super) fn age(view: &View) -> Option<Duration> {
+    age_at(view, Timestamp::now())
+}
+
+/// How old an object is at a moment; nothing when it does not say.
+pub(super) fn age_at(view: &View, now: Timestamp) -> Option<Duration> {
     let created: Timestamp = view.json.text("/metadata/creationTimestamp")?.parse().ok()?;
     // The node's clock may be ahead of ours.
-    Some(Duration::try_from(Timestamp::now().duration_since(created)).unwrap_or_default())
+    Some(Duration::try_from(now.duration_since(created)).unwrap_or_default())
 }

@@ -81,3 +81,14 @@ fn branch(text: &mut String, object: &UnreadyObject) {
         }
     }
 }
+
+/// The access rule that lets us watch `statefulsets.apps in namespace shop`.
+pub(super) fn rule(watch: &str) -> String {
+    let (resource, namespace) = watch.split_once(" in namespace ").unwrap_or((watch, ""));
+    let (plural, group) = resource.split_once('.').unwrap_or((resource, ""));
+    let role = if namespace.is_empty() { "ClusterRole" } else { "Role" };
+    format!(
+        "allow it with this rule of a {role}: \
+         {{apiGroups: [{group:?}], resources: [{plural:?}], verbs: [\"list\", \"watch\"]}}"
+    )
+}

@@ -3,24 +3,27 @@
 //! Everything happens in one loop: take in whatever has arrived, judge what that may have changed, answer the waits
 //! that can be answered, sleep until something arrives or a grace ends.
 
+mod asker;
 mod component;
 mod wait;
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 
 use tokio::sync::{mpsc, oneshot};
-use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until};
 
 use super::health::{Health, observed};
+use super::journal::{Change, Ended, Journal, Recorder, WatchName};
 use super::view::Key;
 use super::watch::Update;
 use super::watches::Watches;
 use super::world::World;
-use super::{AllReady, NotReady, Probe, Settings, probe};
+use super::{AllReady, NotReady, Probe, Settings};
 use crate::object::Applied;
 use crate::report::{Events, Phase};
-use component::{Component, Judging};
+use asker::Asker;
+pub(crate) use component::Component;
+use component::Judging;
 use wait::Wait;
 
 /// Updates taken in before the next judgement.
@@ -35,6 +38,7 @@ pub(crate) enum Command {
 /// What a probe was answered: of which round of asking, which probe, what.
 type Answer = (u64, usize, Result<(), String>);
 
+/// All that is known, and who waits for it. It is told the time, so that a replay has its own.
 pub(crate) struct Tracker {
     events: Events,
     settings: Settings,
@@ -43,87 +47,93 @@ pub(crate) struct Tracker {
     world: World,
     components: Vec<Component>,
     waits: Vec<Wait>,
-    commands: mpsc::UnboundedReceiver<Command>,
-    asking: JoinSet<()>,
-    answers: (mpsc::UnboundedSender<Answer>, mpsc::UnboundedReceiver<Answer>),
-    http: Option<reqwest::Client>,
+    /// Nobody asks in a replay: answers are part of what was recorded.
+    asker: Option<Asker>,
+    journal: Journal,
     rounds: u64,
     /// When a component was expected last: what is missing may have come with it.
     expected: Instant,
 }
 
 impl Tracker {
+    /// A tracker for a cluster, or, without a client, for a replay.
     pub(crate) fn new(
-        client: kube::Client,
+        client: Option<kube::Client>,
         namespace: &str,
         events: Events,
         settings: Settings,
-        commands: mpsc::UnboundedReceiver<Command>,
+        recorder: Option<Recorder>,
+        now: Instant,
     ) -> Tracker {
-        let (client, health) = observed(client);
+        let (client, health) = client.map(observed).unzip();
         let mut watches = Watches::new(client);
-        watches.start_namespace(namespace);
+        if !namespace.is_empty() {
+            watches.start_namespace(namespace);
+        }
         Tracker {
+            journal: Journal::new(recorder, namespace, &settings, now),
             events,
             settings,
-            health,
+            health: health.unwrap_or_default(),
             watches,
             world: World::default(),
             components: Vec::new(),
             waits: Vec::new(),
-            commands,
-            asking: JoinSet::new(),
-            answers: mpsc::unbounded_channel(),
-            http: None,
+            asker: None,
             rounds: 0,
-            expected: Instant::now(),
+            expected: now,
         }
     }
 
-    pub(crate) async fn run(mut self) {
+    pub(crate) async fn run(mut self, mut commands: mpsc::UnboundedReceiver<Command>) {
+        let (sender, mut answers) = mpsc::unbounded_channel();
+        self.asker = Some(Asker::new(sender));
         let mut wake = None;
         loop {
+            let (mut command, mut update, mut answer) = (None, None, None);
             tokio::select! {
-                command = self.commands.recv() => match command {
-                    Some(command) => self.command(command),
+                next = commands.recv() => match next {
+                    Some(next) => command = Some(next),
                     None => return,
                 },
-                (id, update) = self.watches.next() => self.update(id, update),
-                Some(answer) = self.answers.1.recv() => self.answer(answer),
+                next = self.watches.next() => update = Some(next),
+                Some(next) = answers.recv() => answer = Some(next),
                 () = sleep_until(wake.unwrap_or_else(Instant::now)), if wake.is_some() => {}
             }
-            self.take_in();
-            wake = self.evaluate(Instant::now());
+            // Everything that is there already is taken in: one judgement for all of it, at one moment.
+            let now = Instant::now();
+            while let Some(next) = command.take().or_else(|| commands.try_recv().ok()) {
+                self.command(next, now);
+            }
+            for _ in 0..BATCH {
+                let Some((id, update)) = update.take().or_else(|| self.watches.ready()) else { break };
+                self.update(id, update, now);
+            }
+            while let Some(next) = answer.take().or_else(|| answers.try_recv().ok()) {
+                self.answer(next, now);
+            }
+            wake = self.evaluate(now);
         }
     }
 
-    /// Takes in everything that is there already: one judgement for all of it.
-    fn take_in(&mut self) {
-        while let Ok(command) = self.commands.try_recv() {
-            self.command(command);
-        }
-        for _ in 0..BATCH {
-            let Some((id, update)) = self.watches.ready() else { break };
-            self.update(id, update);
-        }
-        while let Ok(answer) = self.answers.1.try_recv() {
-            self.answer(answer);
-        }
-    }
-
-    fn command(&mut self, command: Command) {
+    pub(crate) fn command(&mut self, command: Command, now: Instant) {
+        self.journal.command(&command, now);
         match command {
-            Command::Expect { component, applied, probes, at } => self.expect(component, applied, probes, at),
-            Command::Wait { names, deadline, reply } => self.waits.push(Wait::new(names, deadline, reply)),
+            Command::Expect { component, applied, probes, at } => self.expect(component, applied, probes, at, now),
+            Command::Wait { names, deadline, reply } => self.waits.push(Wait::new(names, deadline, reply, now)),
         }
     }
 
-    fn expect(&mut self, name: String, applied: Vec<Applied>, probes: Vec<Probe>, at: Instant) {
-        for namespace in applied.iter().filter_map(|applied| applied.object.namespace.clone()).collect::<HashSet<_>>() {
+    fn expect(&mut self, name: String, applied: Vec<Applied>, probes: Vec<Probe>, at: Instant, now: Instant) {
+        for namespace in applied.iter().filter_map(|applied| applied.object.namespace.clone()).collect::<BTreeSet<_>>()
+        {
             self.watches.start_namespace(&namespace);
         }
         for applied in &applied {
-            self.watches.start_for(&applied.object, true, &self.world);
+            self.watches.start_for(&applied.object, true, &self.world, now);
+            if applied.object.kind == "PersistentVolumeClaim" {
+                self.watches.start_classes();
+            }
         }
         self.expected = self.expected.max(at);
         let known = self.components.iter().position(|component| component.name == name);
@@ -136,51 +146,72 @@ impl Tracker {
         }
     }
 
-    fn update(&mut self, id: usize, update: Update) {
-        let (concerned, warning) = self.watches.feed(id, update, &mut self.world);
+    pub(crate) fn update(&mut self, id: usize, update: Update, now: Instant) {
+        self.journal.update(|| self.watches.name(id), &update, now);
+        let (concerned, warning) = self.watches.feed(id, update, &mut self.world, now);
         if let Some(warning) = warning {
             self.events.warn(Phase::Ready, warning);
         }
-        self.mark(&concerned);
+        self.mark(&concerned, now);
     }
 
     /// Marks what must be judged again because these objects changed.
-    fn mark(&mut self, changed: &HashSet<Key>) {
+    fn mark(&mut self, changed: &HashSet<Key>, now: Instant) {
         const FOLLOWED: [&str; 8] =
             ["Pod", "ReplicaSet", "EndpointSlice", "Service", "Deployment", "StatefulSet", "DaemonSet", "Job"];
         if changed.iter().any(|key| key.kind == "CustomResourceDefinition") {
-            self.watches.start_defined(&self.world);
+            self.watches.start_defined(&self.world, now);
         }
-        let pods = changed.iter().any(|key| key.kind == "Pod");
+        let pods = changed.iter().any(|key| matches!(key.kind.as_str(), "Pod" | "ReplicaSet"));
+        let served = pods || changed.iter().any(|key| matches!(key.kind.as_str(), "Service" | "EndpointSlice"));
         // Something else that came or went may be what others wait for: a Secret, a definition, a node.
         let any = changed.iter().any(|key| !FOLLOWED.contains(&key.kind.as_str()));
         for object in self.components.iter_mut().flat_map(|component| &mut component.objects) {
             object.dirty |= changed.contains(&object.key)
                 || (any && !object.is_ready())
-                || (pods && object.key.kind == "PersistentVolumeClaim");
+                || match object.key.kind.as_str() {
+                    "PersistentVolumeClaim" => pods,
+                    // While no pod matches, what becomes of all others tells whether one will.
+                    "Service" => pods && !object.is_ready(),
+                    "ValidatingWebhookConfiguration" | "MutatingWebhookConfiguration" => served,
+                    _ => false,
+                };
         }
     }
 
-    fn answer(&mut self, (round, index, answer): Answer) {
+    fn answer(&mut self, (round, index, answer): Answer, now: Instant) {
+        if let Some(component) = self.components.iter().find(|component| component.round() == Some(round)) {
+            self.journal.answer(&component.name, index, &answer, now);
+        }
         for component in &mut self.components {
             component.answered(round, index, &answer);
         }
     }
 
     /// Judges what has changed, tells what became of it, answers waits. Returns when to do so again at the latest.
-    fn evaluate(&mut self, now: Instant) -> Option<Instant> {
-        self.watches.start_defined(&self.world);
-        let judging = Judging { world: &self.world, watches: &self.watches, grace: &self.settings.grace, now };
+    pub(crate) fn evaluate(&mut self, now: Instant) -> Option<Instant> {
+        self.watches.start_defined(&self.world, now);
+        let judging = Judging { world: &self.world, watches: &self.watches, settings: &self.settings, now };
         let missing: Vec<_> = self.components.iter_mut().flat_map(|component| component.judge(&judging)).collect();
         for object in missing {
-            self.watches.start_for(&object, false, &self.world);
+            if let ("Service", Some(namespace)) = (object.kind.as_str(), &object.namespace) {
+                self.watches.start_namespace(namespace);
+            }
+            self.watches.start_for(&object, false, &self.world, now);
+        }
+        for key in self.components.iter().flat_map(Component::unserved) {
+            if let Some(definition) = self.world.get(key) {
+                self.watches.start_kind_of(definition);
+            }
         }
         for at in 0..self.components.len() {
             if self.components[at].wants_to_ask() {
                 self.ask(at);
             }
             self.components[at].tell(&self.events, self.expected, now);
+            self.journal.verdicts(&mut self.components[at], self.expected, now);
         }
+        self.journal.api(self.health.since(), now);
         let health = self.health.unreachable(now);
         let refused = self.watches.refused(now);
         let state = wait::State {
@@ -197,10 +228,14 @@ impl Tracker {
         for mut wait in waits.into_iter().filter(Wait::is_open) {
             match wait.answer(&state) {
                 Some(Err(why)) => {
+                    self.journal.ended(wait.names(), Err(&why), now);
                     failed.extend(wait.members(&self.components).map(|component| component.name.clone()));
                     wait.reply(Err(why));
                 }
-                Some(Ok(all)) => wait.reply(Ok(all)),
+                Some(Ok(all)) => {
+                    self.journal.ended(wait.names(), Ok(&all), now);
+                    wait.reply(Ok(all));
+                }
                 None => {
                     wake = wake.into_iter().chain([wait.wake(&state)]).min();
                     self.waits.push(wait);
@@ -210,28 +245,45 @@ impl Tracker {
         for component in self.components.iter_mut().filter(|component| failed.contains(&component.name)) {
             component.abandon();
         }
+        self.journal.judged(now);
         wake.into_iter().chain(self.watches.wake()).min()
     }
 
     fn ask(&mut self, at: usize) {
-        let client = match self.http.clone().map_or_else(probe::client, Ok) {
-            Ok(client) => self.http.insert(client).clone(),
-            Err(error) => return self.components[at].cannot_ask(&error.to_string()),
-        };
         self.rounds += 1;
-        let round = self.rounds;
-        let component = &mut self.components[at];
-        let tasks = component.probes.iter().cloned().enumerate().map(|(index, probe)| {
-            let (client, answers) = (client.clone(), self.answers.0.clone());
-            let ask = async move {
-                // Nobody is left to be told once the task has ended.
-                let say = |answer| drop(answers.send((round, index, answer)));
-                probe.ask_until_answered(&client, say).await;
-            };
-            self.asking.spawn(ask)
-        });
-        let tasks = tasks.collect();
-        component.asking(round, tasks);
-        while self.asking.try_join_next().is_some() {}
+        let (round, component) = (self.rounds, &mut self.components[at]);
+        match self.asker.as_mut().map(|asker| asker.ask(round, &component.probes)) {
+            Some(Ok(tasks)) => component.asking(round, tasks),
+            Some(Err(error)) => component.cannot_ask(&error),
+            None => component.asking(round, Vec::new()),
+        }
+    }
+
+    /// What a replay tells in place of the world: a probe's answer.
+    pub(crate) fn answered(&mut self, component: &str, index: usize, answer: Result<(), String>, now: Instant) {
+        let component = self.components.iter().find(|known| known.name == component);
+        if let Some(round) = component.and_then(Component::round) {
+            self.answer((round, index, answer), now);
+        }
+    }
+
+    /// What a replay tells in place of the world: since when, and why, the API server cannot be reached.
+    pub(crate) fn unreachable(&mut self, trouble: Option<(Instant, String)>) {
+        self.health.set(trouble);
+    }
+
+    /// The watch of a kind and scope, by its place among all; begun if it is not there.
+    pub(crate) fn watch(&mut self, name: &WatchName) -> usize {
+        self.watches.find_or_start(name)
+    }
+
+    /// Keeps the changes of verdicts, for a replay.
+    pub(crate) fn keep(&mut self) {
+        self.journal.keep();
+    }
+
+    /// The changes of verdicts so far, in a replay.
+    pub(crate) fn changes(&mut self) -> (Vec<Change>, Vec<Ended>) {
+        self.journal.take()
     }
 }

@@ -6,16 +6,23 @@ use kube::api::DynamicObject;
 use kube::core::ApiResource;
 use serde_json::{Map, Value, json};
 
-use super::view::View;
+use super::view::{Lenient, View};
 
-/// The one annotation that a rule reads: which ReplicaSet is a Deployment's current one.
+/// Which ReplicaSet is a Deployment's current one.
 pub(crate) const REVISION: &str = "deployment.kubernetes.io/revision";
+/// Whether claims that name no class have this one.
+pub(crate) const DEFAULT_CLASS: &str = "storageclass.kubernetes.io/is-default-class";
+/// The node for whose sake a claim is bound: a pod wants it.
+pub(crate) const SELECTED_NODE: &str = "volume.kubernetes.io/selected-node";
+/// The annotations that a rule reads. Others may hold whole objects, Secrets among them.
+const ANNOTATIONS: [&str; 3] = [REVISION, DEFAULT_CLASS, SELECTED_NODE];
 
 /// Keeps of `object` what the rules read. List items lack their type, which `resource` supplies.
 pub(crate) fn trim(object: DynamicObject, resource: &ApiResource) -> View {
     let meta = object.metadata;
     let owners: Vec<_> = meta.owner_references.iter().flatten().map(|owner| json!({ "uid": owner.uid })).collect();
-    let revision = meta.annotations.as_ref().and_then(|annotations| annotations.get(REVISION));
+    let kept = meta.annotations.iter().flatten().filter(|(key, _)| ANNOTATIONS.contains(&key.as_str()));
+    let annotations: Map<String, Value> = kept.map(|(key, value)| (key.clone(), value.clone().into())).collect();
     let mut metadata = json!({
         "name": meta.name,
         "namespace": meta.namespace,
@@ -25,7 +32,7 @@ pub(crate) fn trim(object: DynamicObject, resource: &ApiResource) -> View {
         "deletionTimestamp": meta.deletion_timestamp,
         "labels": meta.labels,
         "ownerReferences": if owners.is_empty() { Value::Null } else { owners.into() },
-        "annotations": revision.map(|revision| json!({ REVISION: revision })),
+        "annotations": if annotations.is_empty() { Value::Null } else { annotations.into() },
     });
     if let Some(fields) = metadata.as_object_mut() {
         fields.retain(|_, value| !value.is_null());
@@ -34,8 +41,11 @@ pub(crate) fn trim(object: DynamicObject, resource: &ApiResource) -> View {
     match (resource.group.as_str(), resource.kind.as_str()) {
         ("", "Secret" | "ConfigMap") => data = Value::Null,
         ("", "Pod") => keep_pod(&mut data),
-        ("", "Event") => keep(&mut data, &["involvedObject", "reason", "message", "type"]),
-        ("apps" | "batch", _) => drop_at(&mut data, "/spec/template"),
+        ("", "Event") => {
+            keep(&mut data, &["involvedObject", "reason", "message", "type", "lastTimestamp", "eventTime"])
+        }
+        ("", "ReplicationController") | ("apps", _) => drop_at(&mut data, "/spec/template"),
+        ("batch", _) => ["/spec/template", "/spec/jobTemplate"].iter().for_each(|at| drop_at(&mut data, at)),
         ("apiextensions.k8s.io", "CustomResourceDefinition") => keep_definition(&mut data),
         _ => {}
     }
@@ -65,24 +75,54 @@ fn each(value: &mut Value, pointer: &str, mut change: impl FnMut(&mut Value)) {
     value.pointer_mut(pointer).and_then(Value::as_array_mut).into_iter().flatten().for_each(&mut change);
 }
 
+const STATUSES: [&str; 2] = ["/status/containerStatuses", "/status/initContainerStatuses"];
+
 fn keep_pod(pod: &mut Value) {
     keep(pod, &["spec", "status"]);
+    let is_ready =
+        |condition: &Value| condition.text("/type") == Some("Ready") && condition.text("/status") == Some("True");
+    let ready = pod.list("/status/conditions").iter().any(is_ready);
+    let containers: &[&str] = if ready { &[] } else { &["containers", "initContainers"] };
     if let Some(spec) = pod.pointer_mut("/spec") {
-        keep(spec, &["containers", "initContainers", "nodeName", "restartPolicy", "volumes"]);
+        keep(spec, &[&["nodeName", "restartPolicy", "volumes"], containers].concat());
         for containers in ["/containers", "/initContainers"] {
-            each(spec, containers, |container| {
-                keep(container, &["name", "image", "ports", "resources", "restartPolicy"])
-            });
+            each(spec, containers, |container| keep(container, &["name", "resources", "restartPolicy"]));
         }
-        each(spec, "/volumes", |volume| keep(volume, &["name", "persistentVolumeClaim"]));
+        only(spec, "/volumes", |volume| volume.get("persistentVolumeClaim").is_some());
+        each(spec, "/volumes", |volume| keep(volume, &["persistentVolumeClaim"]));
     }
     if let Some(status) = pod.pointer_mut("/status") {
-        let fields = ["phase", "reason", "message", "conditions", "containerStatuses", "initContainerStatuses"];
-        keep(status, &fields);
-        for statuses in ["/containerStatuses", "/initContainerStatuses"] {
-            let fields = ["name", "image", "state", "lastState", "ready", "started", "restartCount"];
-            each(status, statuses, |status| keep(status, &fields));
+        keep(status, &["phase", "reason", "message", "conditions", "containerStatuses", "initContainerStatuses"]);
+        each(status, "/conditions", |condition| {
+            keep(condition, &["type", "status", "reason", "message", "observedGeneration"]);
+            drop_nulls(condition);
+        });
+    }
+    if ready {
+        // How it came to be ready is nobody's question; that it restarted is.
+        only(pod, "/status/conditions", is_ready);
+        for statuses in STATUSES {
+            only(pod, statuses, |status| status.int("/restartCount") != Some(0));
+            each(pod, statuses, |status| keep(status, &["name", "ready", "restartCount"]));
         }
+        return;
+    }
+    for statuses in STATUSES {
+        let fields = ["name", "image", "state", "lastState", "ready", "started", "restartCount"];
+        each(pod, statuses, |status| keep(status, &fields));
+    }
+}
+
+/// Keeps of a list what `wanted` says; nothing is left of a list of which nothing is kept.
+fn only(value: &mut Value, pointer: &str, wanted: impl Fn(&Value) -> bool) {
+    let Some(Value::Array(items)) = value.pointer_mut(pointer) else { return };
+    let kept: Vec<Value> = std::mem::take(items).into_iter().filter(wanted).collect();
+    *items = kept;
+}
+
+fn drop_nulls(value: &mut Value) {
+    if let Some(map) = value.as_object_mut() {
+        map.retain(|_, value| !value.is_null() && *value != "");
     }
 }
 

@@ -35,6 +35,16 @@ impl Verdict {
         Verdict::Failed { reason: reason.into(), hint: hint.into() }
     }
 
+    /// `Ready`, `Waiting` or `Failed`.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self {
+            Verdict::Ready => "Ready",
+            Verdict::Waiting { .. } => "Waiting",
+            Verdict::Failed { .. } => "Failed",
+        }
+    }
+
     /// Whether it is [`Verdict::Ready`].
     #[must_use]
     pub fn is_ready(&self) -> bool {

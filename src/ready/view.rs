@@ -1,5 +1,7 @@
 //! A lenient view of an object: any JSON will do, whatever is missing or odd reads as absent.
 
+use std::borrow::Cow;
+
 use serde_json::Value;
 
 use crate::object::ObjectRef;
@@ -10,7 +12,7 @@ pub(crate) trait Lenient {
     fn text(&self, pointer: &str) -> Option<&str>;
     /// A number, also one written as text.
     fn int(&self, pointer: &str) -> Option<i64>;
-    /// Whether it is `true`.
+    /// Whether it is `true`, also as text.
     fn flag(&self, pointer: &str) -> bool;
     /// The elements of a list; none when it is no list.
     fn list(&self, pointer: &str) -> &[Value];
@@ -24,15 +26,21 @@ impl Lenient for Value {
     }
 
     fn int(&self, pointer: &str) -> Option<i64> {
-        match self.pointer(pointer)? {
-            Value::Number(number) => number.as_i64(),
+        let number = match self.pointer(pointer)? {
+            Value::Number(number) => number.as_i64().or_else(|| whole(number.as_f64()?)),
             Value::String(text) => text.trim().parse().ok(),
             _ => None,
-        }
+        };
+        // Sums and differences of what is left cannot overflow.
+        number.map(|number| number.clamp(-MOST, MOST))
     }
 
     fn flag(&self, pointer: &str) -> bool {
-        self.pointer(pointer).and_then(Value::as_bool).unwrap_or_default()
+        match self.pointer(pointer) {
+            Some(Value::Bool(flag)) => *flag,
+            Some(Value::String(text)) => text.eq_ignore_ascii_case("true"),
+            _ => false,
+        }
     }
 
     fn list(&self, pointer: &str) -> &[Value] {
@@ -43,6 +51,15 @@ impl Lenient for Value {
         let entries = self.pointer(pointer).and_then(Value::as_object).into_iter().flatten();
         entries.filter_map(|(key, value)| Some((key.as_str(), value.as_str()?)))
     }
+}
+
+/// No count in Kubernetes is larger.
+const MOST: i64 = 1 << 53;
+
+/// A number that was written with a fraction of nothing.
+fn whole(number: f64) -> Option<i64> {
+    #[expect(clippy::cast_possible_truncation, reason = "casts of floats saturate, and the fraction is nothing")]
+    (number.fract() == 0.0).then_some(number as i64)
 }
 
 /// Names an object across versions of its API.
@@ -107,6 +124,11 @@ impl Condition<'_> {
     }
 }
 
+/// The identity of an object that has none.
+pub(crate) fn made_up(key: &Key) -> String {
+    format!("{key:?}")
+}
+
 impl View {
     /// A view of any JSON.
     pub(crate) fn new(json: Value) -> View {
@@ -117,7 +139,7 @@ impl View {
             namespace: json.text("/metadata/namespace").map(str::to_owned),
             name: text("/metadata/name"),
         };
-        let uid = json.text("/metadata/uid").map_or_else(|| format!("{:?}", Key::from(&object)), str::to_owned);
+        let uid = json.text("/metadata/uid").map_or_else(|| made_up(&Key::from(&object)), str::to_owned);
         View { object, uid, json }
     }
 
@@ -139,19 +161,35 @@ impl View {
     }
 
     pub(crate) fn is_deleted(&self) -> bool {
-        self.json.text("/metadata/deletionTimestamp").is_some()
+        self.json.pointer("/metadata/deletionTimestamp").is_some_and(|at| !at.is_null() && at != "")
     }
 
-    /// The identities of its owners.
-    pub(crate) fn owners(&self) -> impl Iterator<Item = &str> {
-        self.json.list("/metadata/ownerReferences").iter().filter_map(|owner| owner.text("/uid"))
+    /// The identities of its owners; made up as for any object where a reference has none.
+    pub(crate) fn owners(&self) -> impl Iterator<Item = Cow<'_, str>> {
+        self.json.list("/metadata/ownerReferences").iter().filter_map(|owner| {
+            if let Some(uid) = owner.text("/uid") {
+                return Some(uid.into());
+            }
+            let version = owner.text("/apiVersion").unwrap_or_default();
+            let owner = ObjectRef {
+                api_version: version.to_owned(),
+                kind: owner.text("/kind")?.to_owned(),
+                namespace: self.object.namespace.clone(),
+                name: owner.text("/name")?.to_owned(),
+            };
+            Some(made_up(&Key::from(&owner)).into())
+        })
     }
 
     pub(crate) fn conditions(&self) -> impl Iterator<Item = Condition<'_>> {
         self.json.list("/status/conditions").iter().filter_map(|condition| {
             Some(Condition {
                 kind: condition.text("/type")?,
-                status: condition.text("/status").unwrap_or_default(),
+                status: match condition.get("status") {
+                    Some(Value::Bool(true)) => "True",
+                    Some(Value::Bool(false)) => "False",
+                    _ => condition.text("/status").unwrap_or_default(),
+                },
                 reason: condition.text("/reason").unwrap_or_default(),
                 message: condition.text("/message").unwrap_or_default().trim(),
                 observed: condition.int("/observedGeneration"),

@@ -15,6 +15,9 @@ const FIRST_RETRY: Duration = Duration::from_millis(50);
 /// The longest pause between two tries.
 const LAST_RETRY: Duration = Duration::from_secs(1);
 
+/// Objects in one answer of a list: what is trimmed is first there as a whole.
+const PAGE: u32 = 100;
+
 /// What a watch says.
 #[derive(Debug)]
 pub(crate) enum Update {
@@ -45,7 +48,7 @@ pub(crate) fn updates(
         Some(namespace) => Api::namespaced_with(client, namespace, &resource),
         None => Api::all_with(client, &resource),
     };
-    let events = watcher(api, watcher::Config::default()).boxed();
+    let events = watcher(api, watcher::Config::default().page_size(PAGE)).boxed();
     stream::unfold((events, FIRST_RETRY, None), move |(mut events, retry, pause)| {
         let resource = resource.clone();
         async move {

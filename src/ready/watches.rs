@@ -4,10 +4,12 @@ use std::collections::HashSet;
 use std::time::Duration;
 
 use futures::FutureExt;
-use futures::stream::{AbortHandle, BoxStream, SelectAll, StreamExt, abortable};
+use futures::stream::{self, AbortHandle, BoxStream, SelectAll, StreamExt, abortable};
 use kube::core::{ApiResource, GroupVersionKind};
 use tokio::time::Instant;
 
+use super::finding::Finding;
+use super::journal::WatchName;
 use super::rules::is_builtin;
 use super::view::{Key, Lenient, View};
 use super::watch::{Update, updates};
@@ -23,7 +25,8 @@ const HEALED: Duration = Duration::from_secs(3);
 
 /// All watches of a run.
 pub(crate) struct Watches {
-    client: kube::Client,
+    /// None in a replay.
+    client: Option<kube::Client>,
     streams: SelectAll<BoxStream<'static, (usize, Update)>>,
     watches: Vec<Watch>,
     undefined: Vec<Undefined>,
@@ -56,7 +59,8 @@ struct Undefined {
 }
 
 impl Watches {
-    pub(crate) fn new(client: kube::Client) -> Watches {
+    /// No watches yet; those of a replay, without a client, bring nothing by themselves.
+    pub(crate) fn new(client: Option<kube::Client>) -> Watches {
         Watches { client, streams: SelectAll::new(), watches: Vec::new(), undefined: Vec::new() }
     }
 
@@ -75,8 +79,14 @@ impl Watches {
         self.start(ApiResource::from_gvk(&GroupVersionKind::gvk("", "v1", "Node")), None, false);
     }
 
+    /// Watches what tells when claims are bound.
+    pub(crate) fn start_classes(&mut self) {
+        let kind = GroupVersionKind::gvk("storage.k8s.io", "v1", "StorageClass");
+        self.start(ApiResource::from_gvk(&kind), None, false);
+    }
+
     /// Watches the kind of `object` where it lives. `needed` says that verdicts depend on it.
-    pub(crate) fn start_for(&mut self, object: &ObjectRef, needed: bool, world: &World) {
+    pub(crate) fn start_for(&mut self, object: &ObjectRef, needed: bool, world: &World, now: Instant) {
         let kind = object.gvk();
         if is_builtin(&kind.group) {
             return self.start(ApiResource::from_gvk(&kind), object.namespace.as_deref(), needed);
@@ -87,8 +97,8 @@ impl Watches {
         }
         let definitions = GroupVersionKind::gvk("apiextensions.k8s.io", "v1", "CustomResourceDefinition");
         self.start(ApiResource::from_gvk(&definitions), None, false);
-        self.undefined.push(Undefined { kind, namespace: object.namespace.clone(), since: Instant::now() });
-        self.start_defined(world);
+        self.undefined.push(Undefined { kind, namespace: object.namespace.clone(), since: now });
+        self.start_defined(world, now);
     }
 
     fn start(&mut self, resource: ApiResource, namespace: Option<&str>, needed: bool) {
@@ -98,8 +108,11 @@ impl Watches {
             return;
         }
         let id = self.watches.len();
-        let stream = updates(self.client.clone(), resource.clone(), namespace).map(move |update| (id, update));
-        let (stream, stop) = abortable(stream);
+        let stream = match &self.client {
+            Some(client) => updates(client.clone(), resource.clone(), namespace),
+            None => stream::pending().boxed(),
+        };
+        let (stream, stop) = abortable(stream.map(move |update| (id, update)));
         self.streams.push(stream.boxed());
         let namespace = namespace.map(str::to_owned);
         let watch = Watch { resource, namespace, needed, listing: None, listed: false, trouble: None, stop };
@@ -107,8 +120,7 @@ impl Watches {
     }
 
     /// Starts the watches of custom kinds whose definition has come, or will not.
-    pub(crate) fn start_defined(&mut self, world: &World) {
-        let now = Instant::now();
+    pub(crate) fn start_defined(&mut self, world: &World, now: Instant) {
         let definitions = self.watches.iter().find(|w| w.resource.kind == "CustomResourceDefinition");
         let blind = definitions.is_none_or(|w| w.stop.is_aborted());
         for open in std::mem::take(&mut self.undefined) {
@@ -125,9 +137,46 @@ impl Watches {
         }
     }
 
+    /// Watches the kind that a definition defines: that alone tells whether it is served.
+    pub(crate) fn start_kind_of(&mut self, definition: &View) {
+        let Some(resource) = kind_of(definition) else { return };
+        let kind = GroupVersionKind::gvk(&resource.group, &resource.version, &resource.kind);
+        if !self.watches.iter().any(|watch| same(&watch.resource, &kind)) {
+            self.start(resource, None, false);
+        }
+    }
+
+    /// Ready once the kind of an established definition is served.
+    pub(crate) fn served(&self, definition: &View) -> Finding {
+        let Some(resource) = kind_of(definition) else { return Finding::Ready };
+        let kind = GroupVersionKind::gvk(&resource.group, &resource.version, &resource.kind);
+        let mut watches = self.watches.iter().filter(|watch| same(&watch.resource, &kind));
+        // Who may not look is told that the kind is there.
+        let answers = |watch: &Watch| watch.listed || watch.trouble.as_ref().is_some_and(|trouble| trouble.forbidden);
+        if watches.any(answers) {
+            return Finding::Ready;
+        }
+        Finding::waiting("NotServed", "it is established, but the API server does not serve its kind yet")
+    }
+
     /// When to ask [`Watches::start_defined`] again, if nothing happens before.
     pub(crate) fn wake(&self) -> Option<Instant> {
         self.undefined.iter().map(|open| open.since + UNDEFINED).min()
+    }
+
+    /// The kind and scope of a watch.
+    pub(crate) fn name(&self, id: usize) -> WatchName {
+        let Watch { resource, namespace, .. } = &self.watches[id];
+        let kind = GroupVersionKind::gvk(&resource.group, &resource.version, &resource.kind);
+        WatchName::new(&kind, &resource.plural, namespace.as_deref())
+    }
+
+    /// The watch of a kind and scope; begun if it is not there.
+    pub(crate) fn find_or_start(&mut self, name: &WatchName) -> usize {
+        let resource = ApiResource::from_gvk_with_plural(&name.gvk(), &name.plural);
+        self.start(resource.clone(), name.namespace.as_deref(), false);
+        let is_it = |watch: &Watch| watch.resource == resource && watch.namespace == name.namespace;
+        self.watches.iter().position(is_it).unwrap_or_default()
     }
 
     /// The next update, when there is one.
@@ -144,7 +193,13 @@ impl Watches {
     }
 
     /// Puts an update into the world. Returns whose judgement may change, and a warning if there is one.
-    pub(crate) fn feed(&mut self, id: usize, update: Update, world: &mut World) -> (HashSet<Key>, Option<String>) {
+    pub(crate) fn feed(
+        &mut self,
+        id: usize,
+        update: Update,
+        world: &mut World,
+        now: Instant,
+    ) -> (HashSet<Key>, Option<String>) {
         let watch = &mut self.watches[id];
         let mut concerned = HashSet::new();
         match update {
@@ -166,7 +221,7 @@ impl Watches {
                     concerned.extend(world.remove(&gone));
                 }
             }
-            Update::Failed { forbidden, error } => return (concerned, watch.fail(forbidden, error)),
+            Update::Failed { forbidden, error } => return (concerned, watch.fail(forbidden, error, now)),
         }
         (concerned, None)
     }
@@ -181,14 +236,14 @@ impl Watches {
     }
 
     /// Why nothing is known of an object: its watch fails, or has not listed yet.
-    pub(crate) fn ignorance(&self, object: &ObjectRef) -> Option<String> {
+    pub(crate) fn ignorance(&self, object: &ObjectRef, now: Instant) -> Option<String> {
         let kind = object.gvk();
         let watch = self.watches.iter().find(|w| same(&w.resource, &kind) && w.namespace == object.namespace);
         let Some(watch) = watch else {
             return Some(format!("the cluster does not serve {} {} yet", object.api_version, object.kind));
         };
         match &watch.trouble {
-            Some(trouble) if Instant::now() < trouble.last + HEALED => {
+            Some(trouble) if now < trouble.last + HEALED => {
                 Some(format!("{} cannot be watched: {}", watch.what(), trouble.error))
             }
             _ => (!watch.listed).then(|| "it has not been listed yet".into()),
@@ -205,8 +260,7 @@ impl Watch {
         resource + &place.unwrap_or_default()
     }
 
-    fn fail(&mut self, forbidden: bool, error: String) -> Option<String> {
-        let now = Instant::now();
+    fn fail(&mut self, forbidden: bool, error: String, now: Instant) -> Option<String> {
         let since = self.trouble.as_ref().filter(|t| t.forbidden == forbidden).map_or(now, |t| t.since);
         self.trouble = Some(Trouble { since, last: now, forbidden, error });
         if !forbidden || self.needed || now < since + REFUSED || self.stop.is_aborted() {
@@ -219,6 +273,15 @@ impl Watch {
 
 fn same(resource: &ApiResource, kind: &GroupVersionKind) -> bool {
     resource.group == kind.group && resource.kind == kind.kind
+}
+
+/// The kind of a definition, in a version that is served.
+fn kind_of(definition: &View) -> Option<ApiResource> {
+    let json = &definition.json;
+    let served = json.list("/spec/versions").iter().find(|version| version.flag("/served"))?;
+    let (group, kind) = (json.text("/spec/group")?, json.text("/spec/names/kind")?);
+    let gvk = GroupVersionKind::gvk(group, served.text("/name")?, kind);
+    Some(ApiResource::from_gvk_with_plural(&gvk, json.text("/spec/names/plural")?))
 }
 
 /// The plural of `kind`, if `definition` is its definition and serves it.

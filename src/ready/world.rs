@@ -4,9 +4,10 @@ use std::borrow::Borrow;
 use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
 use std::hash::Hash;
 
+use jiff::Timestamp;
 use serde_json::Value;
 
-use super::view::{Key, Lenient, View};
+use super::view::{Key, Lenient, View, made_up};
 use crate::object::ObjectRef;
 
 /// Events kept for one object: the newest say what is wrong now.
@@ -22,6 +23,7 @@ pub(crate) struct World {
     children: HashMap<String, BTreeSet<Key>>,
     slices: HashMap<(String, String), BTreeSet<Key>>,
     notes: HashMap<String, VecDeque<Note>>,
+    saved: bool,
 }
 
 /// An event of the cluster about one object.
@@ -30,17 +32,23 @@ pub(crate) struct Note {
     pub(crate) name: String,
     pub(crate) reason: String,
     pub(crate) message: String,
+    /// When it was seen last; lists bring events in the order of their names.
+    at: Option<Timestamp>,
 }
 
 impl World {
-    /// A world of saved objects, events among them.
-    #[cfg(test)]
-    pub(crate) fn of(objects: impl IntoIterator<Item = Value>) -> World {
-        let mut world = World::default();
+    /// A world of saved objects, events among them. What is not among them may have been there nevertheless.
+    pub(crate) fn saved(objects: impl IntoIterator<Item = View>) -> World {
+        let mut world = World { saved: true, ..World::default() };
         for object in objects {
-            world.put(View::new(object));
+            world.put(object);
         }
         world
+    }
+
+    /// Whether it is a saved one, in which what is absent was perhaps only not saved.
+    pub(crate) fn is_saved(&self) -> bool {
+        self.saved
     }
 
     /// Takes in an object as it is now. Returns every object whose judgement may change: itself, its owners, whom it is about.
@@ -53,7 +61,7 @@ impl World {
             self.remove(&key);
         }
         for owner in view.owners() {
-            self.children.entry(owner.to_owned()).or_default().insert(key.clone());
+            self.children.entry(owner.into_owned()).or_default().insert(key.clone());
         }
         if let Some(service) = service_of(&view) {
             self.slices.entry(service).or_default().insert(key.clone());
@@ -68,7 +76,7 @@ impl World {
         let concerned = self.concerned(key);
         let Some(view) = self.objects.remove(key) else { return concerned };
         for owner in view.owners() {
-            unlink(&mut self.children, owner, key);
+            unlink(&mut self.children, owner.as_ref(), key);
         }
         if let Some(service) = service_of(&view) {
             unlink(&mut self.slices, &service, key);
@@ -127,24 +135,28 @@ impl World {
         if event.text("/type") == Some("Normal") && !WELCOME.contains(&text("/reason").as_str()) {
             return HashSet::new();
         }
+        // The newer API of events has other names for the same.
+        let involved = event.get("involvedObject").or_else(|| event.get("regarding")).unwrap_or(&Value::Null);
+        let of = |pointer: &str| involved.text(pointer).unwrap_or_default().to_owned();
         let about = Key {
-            group: event.text("/involvedObject/apiVersion").and_then(|v| v.split_once('/')).map_or("", |v| v.0).into(),
-            kind: text("/involvedObject/kind"),
-            namespace: text("/involvedObject/namespace"),
-            name: text("/involvedObject/name"),
+            group: involved.text("/apiVersion").and_then(|v| v.split_once('/')).map_or("", |v| v.0).into(),
+            kind: of("/kind"),
+            namespace: of("/namespace"),
+            name: of("/name"),
         };
-        let uid = event.text("/involvedObject/uid").map(str::to_owned);
+        let uid = involved.text("/uid").map(str::to_owned);
         let uid = uid.or_else(|| self.objects.get(&about).map(|view| view.uid.clone()));
-        let note =
-            Note { name: text("/metadata/name"), reason: text("/reason"), message: text("/message").trim().into() };
-        let notes = self.notes.entry(uid.unwrap_or_else(|| format!("{about:?}"))).or_default();
+        let message = event.text("/message").or_else(|| event.text("/note")).unwrap_or_default().trim().to_owned();
+        let note = Note { name: text("/metadata/name"), reason: text("/reason"), message, at: time_of(event) };
+        let notes = self.notes.entry(uid.unwrap_or_else(|| made_up(&about))).or_default();
         if !note.name.is_empty() {
             notes.retain(|known| known.name != note.name);
         }
         if notes.len() == NOTES {
             notes.pop_front();
         }
-        notes.push_back(note);
+        let place = notes.iter().rposition(|known| known.at <= note.at).map_or(0, |at| at + 1);
+        notes.insert(if note.at.is_none() { notes.len() } else { place }, note);
         self.concerned(&about)
     }
 
@@ -155,7 +167,10 @@ impl World {
         while let Some(key) = open.pop() {
             if let Some(view) = self.objects.get(&key) {
                 open.extend(
-                    view.owners().filter_map(|uid| self.keys.get(uid)).filter(|k| !found.contains(*k)).cloned(),
+                    view.owners()
+                        .filter_map(|uid| self.keys.get(uid.as_ref()))
+                        .filter(|k| !found.contains(*k))
+                        .cloned(),
                 );
                 if let Some((namespace, name)) = service_of(view) {
                     found.insert(Key { group: String::new(), kind: "Service".into(), namespace, name });
@@ -167,9 +182,26 @@ impl World {
     }
 }
 
+/// When an event was seen last, as far as it says.
+fn time_of(event: &Value) -> Option<Timestamp> {
+    const FIELDS: [&str; 6] = [
+        "/series/lastObservedTime",
+        "/lastTimestamp",
+        "/deprecatedLastTimestamp",
+        "/eventTime",
+        "/firstTimestamp",
+        "/metadata/creationTimestamp",
+    ];
+    FIELDS.iter().find_map(|field| event.text(field)?.parse().ok())
+}
+
 fn service_of(view: &View) -> Option<(String, String)> {
     let labels = || view.json.texts("/metadata/labels").find(|(key, _)| *key == "kubernetes.io/service-name");
-    let (_, service) = (view.object.kind == "EndpointSlice").then(labels).flatten()?;
+    let service = match view.object.kind.as_str() {
+        "EndpointSlice" => labels()?.1,
+        "Endpoints" => view.object.name.as_str(),
+        _ => return None,
+    };
     Some((view.namespace().to_owned(), service.to_owned()))
 }
 

@@ -6,10 +6,8 @@ use std::time::Duration;
 
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
+use super::changes::Changes;
 use super::{Event, EventKind, Outcome, Phase};
-
-/// Without a terminal, how often a long step says that it is still at it.
-const STILL: Duration = Duration::from_secs(10);
 
 /// Shows events on standard error; standard output is for what was asked for.
 #[derive(Debug)]
@@ -28,7 +26,7 @@ enum Style {
 #[derive(Debug)]
 struct Running {
     began: Duration,
-    said: Duration,
+    changes: Changes,
     bar: Option<ProgressBar>,
 }
 
@@ -61,7 +59,8 @@ impl Console {
                     Style::Live { bars, color } => Some(bars.add(bar(event, *color))),
                     Style::Quiet | Style::Plain => None,
                 };
-                self.running.insert(key, Running { began: event.at, said: event.at, bar });
+                self.running
+                    .insert(key, Running { began: event.at, changes: Changes::new(event.phase, event.at), bar });
             }
             EventKind::Progress(message) => self.progress(event, &key, message),
             EventKind::Finished(outcome) => {
@@ -85,15 +84,34 @@ impl Console {
         }
     }
 
+    /// On a terminal each step has a live line with what it says now: of a component that is not ready, its slowest object
+    /// and the reason. Elsewhere changes have lines.
     fn progress(&mut self, event: &Event, key: &(Phase, String), message: &str) {
         let Some(running) = self.running.get_mut(key) else { return };
         // Other programs' output: control characters would break the line.
         let message: String = message.chars().filter(|c| !c.is_control()).collect();
         if let Some(bar) = &running.bar {
             bar.set_message(message);
-        } else if event.at.saturating_sub(running.said) >= STILL {
-            running.said = event.at;
-            self.line(event, &mut [message.as_str()].into_iter());
+        } else {
+            running.changes.say(message, event.at);
+            self.tell_what_is_due(event.at);
+        }
+    }
+
+    /// When the next line about a step that is under way is due.
+    pub(super) fn due(&self) -> Option<Duration> {
+        self.running.values().filter_map(|running| running.changes.due()).min()
+    }
+
+    /// Shows what steps that are under way have been saying for a while.
+    pub(super) fn tell_what_is_due(&mut self, now: Duration) {
+        let due = self
+            .running
+            .iter_mut()
+            .filter_map(|((phase, step), running)| Some(line(now, *phase, step, running.changes.take(now)?)));
+        let lines: Vec<_> = due.collect();
+        if !matches!(self.style, Style::Quiet) {
+            lines.iter().for_each(|line| write(&format!("{line}\n")));
         }
     }
 
@@ -110,7 +128,7 @@ impl Console {
     fn line(&self, event: &Event, texts: &mut dyn Iterator<Item = &str>) {
         let is_warning = matches!(event.kind, EventKind::Warning(_));
         for text in texts {
-            let line = format!("{:7.1}s  {:<8} {:<16} {text}", event.at.as_secs_f64(), event.phase, event.step);
+            let line = line(event.at, event.phase, &event.step, text);
             match &self.style {
                 Style::Quiet if !is_warning => {}
                 Style::Live { bars, .. } => {
@@ -120,6 +138,10 @@ impl Console {
             }
         }
     }
+}
+
+fn line(at: Duration, phase: Phase, step: &str, text: &str) -> String {
+    format!("{:7.1}s  {phase:<8} {step:<16} {text}", at.as_secs_f64())
 }
 
 /// Writes to standard error, as it is. A closed pipe at the other end is no failure of the run.

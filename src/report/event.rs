@@ -122,6 +122,11 @@ impl Events {
         Events { began: Instant::now(), sender: None }
     }
 
+    /// When the run began.
+    pub(super) fn began(&self) -> Instant {
+        self.began
+    }
+
     /// Begins a step; it ends when the returned value is finished, or as failed when that is dropped.
     #[must_use]
     pub fn step(&self, phase: Phase, name: impl Into<String>) -> Step {

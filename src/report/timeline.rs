@@ -63,6 +63,15 @@ impl Timeline {
         }
     }
 
+    /// As it is at the moment `now`: what is under way ends there, as failed.
+    pub(super) fn so_far(&self, now: Duration) -> Timeline {
+        let mut timeline = self.clone();
+        let open = std::mem::take(&mut timeline.open).into_iter();
+        let ended = open.map(|(phase, step, start)| Span { phase, step, start, end: now, outcome: Outcome::Failed });
+        timeline.spans.extend(ended);
+        timeline
+    }
+
     /// From the first step's beginning to the last one's end.
     #[must_use]
     pub fn wall(&self) -> Duration {

@@ -134,6 +134,7 @@ fn bad_values_on_the_command_line_say_what_would_be_good() {
     host.run(&["up", "--strategy", "wave"]).failed_with(2, &["waves", "sequential"]);
     host.run(&["up", "--deadline", "soon"]).failed_with(2, &["90s"]);
     host.run(&["logs", "ap"]).failed_with(2, &["no component ap", "app"]);
+    host.run(&["status", "--why", "ap"]).failed_with(2, &["no component ap", "app"]);
 }
 
 #[test]

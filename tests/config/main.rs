@@ -9,6 +9,7 @@ mod mutations;
 use std::time::Duration;
 
 use kind_harness::config::{self, ConfigError, HostPort, ImageSource, Loaded, Overrides, ProviderKind, Strategy};
+use kind_harness::ready::{Field, Settings};
 
 const VALID: &str = include_str!("../fixtures/config/valid.yaml");
 
@@ -68,6 +69,29 @@ fn what_is_left_out_has_a_default() {
     assert_eq!((suite.images, suite.strategy), (ImageSource::Auto, Strategy::Parallel));
     assert_eq!(suite.deadline, Duration::from_secs(120));
     assert_eq!(suite.overlay, "dev");
+}
+
+#[test]
+fn readiness_can_be_tuned() {
+    let suite = load(with(
+        "deadline: 90s",
+        "deadline: 90s
+ready:
+  grace: { FailedMount: 0s, ImagePullBackOff: 2m, OOMKilled: 4 }
+  kinds:
+    - apiVersion: example.com/v1
+      kind: Widget
+      ready: { path: .status.workers, value: 3 }
+      failed: { path: '.status.parts[0].state', value: Broken }",
+    ))
+    .unwrap()
+    .suite;
+    let settings = Settings::from(&suite.ready);
+    assert_eq!(settings.grace.volume, Duration::ZERO);
+    assert_eq!(settings.grace.image_network, Duration::from_secs(120));
+    assert_eq!((settings.grace.oom_kills, settings.grace.restarts), (4, 3));
+    assert_eq!(settings.kinds[0].group, "example.com");
+    assert_eq!(settings.kinds[0].ready, Some(Field::new(".status.workers", 3)));
 }
 
 #[test]

@@ -303,3 +303,37 @@ error: no component has an overlay `staging`
 "#]]
     );
 }
+
+#[test]
+fn rules_of_readiness_are_checked() {
+    let text = with(
+        "deadline: 90s",
+        "deadline: 90s
+ready:
+  grace: { FailedMonut: 5s, OOMKilled: 0, CrashLoopBackOff: 10s, Deleted: soon }
+  kinds:
+    - { apiVersion: a.io/v1, kind: Widget }
+    - { apiVersion: a.io/v2, kind: Widget, ready: { path: '.status.', value: yes } }",
+    );
+    let text = message(text);
+    for part in ["unknown key `FailedMonut`", "did you mean `FailedMount`?", "expected", "\"soon\" is not a duration"] {
+        assert!(text.contains(part), "{part}: {text}");
+    }
+    let text = message(with(
+        "deadline: 90s",
+        "deadline: 90s
+ready:
+  grace: { OOMKilled: 0 }
+  kinds:
+    - { apiVersion: a.io/v1, kind: Widget }
+    - { apiVersion: a.io/v2, kind: Widget, ready: { path: '.status.', value: yes } }",
+    ));
+    for part in [
+        "`OOMKilled` is a number of times, and at least 1",
+        "the rule for `Widget` says neither when it is ready nor when it has failed",
+        "this is no path to a field",
+        "the rule for `Widget.a.io` is taken",
+    ] {
+        assert!(text.contains(part), "{part}: {text}");
+    }
+}

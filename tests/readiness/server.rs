@@ -31,8 +31,15 @@ struct State {
     version: u64,
     objects: BTreeMap<String, BTreeMap<String, Value>>,
     watchers: Vec<(String, mpsc::UnboundedSender<Bytes>)>,
+    /// Every change, for watches that go on where they were: version, collection, line.
+    history: Vec<(u64, String, Bytes)>,
+    /// The version before which nothing is remembered.
+    horizon: u64,
     plurals: BTreeMap<String, String>,
+    /// Objects that are made when they are listed: how many, and how.
+    generated: BTreeMap<String, (usize, fn(usize) -> Value)>,
     forbidden: HashSet<String>,
+    unserved: HashSet<String>,
     down: bool,
     log: String,
     requests: Vec<String>,
@@ -90,10 +97,14 @@ impl Server {
     pub(crate) fn forget_history(&self, meanwhile: impl FnOnce(&Server)) {
         let watchers = std::mem::take(&mut self.lock().watchers);
         meanwhile(self);
-        let gone = json!({"type": "ERROR", "object": {"kind": "Status", "apiVersion": "v1", "status": "Failure",
-            "message": "too old resource version", "reason": "Expired", "code": 410}});
+        {
+            let mut state = self.lock();
+            state.version += 1;
+            state.horizon = state.version;
+            state.history.clear();
+        }
         for (_, watcher) in watchers {
-            let _ = watcher.unbounded_send(format!("{gone}\n").into());
+            let _ = watcher.unbounded_send(gone());
         }
     }
 
@@ -102,6 +113,40 @@ impl Server {
         let mut state = self.lock();
         state.down = down;
         state.watchers.clear();
+    }
+
+    /// Tells every watch how far it has seen, as a server does when nothing happens.
+    pub(crate) fn bookmark(&self) {
+        let mut state = self.lock();
+        state.version += 1;
+        let version = state.version.to_string();
+        state.watchers.retain(|(path, sender)| {
+            let kind = path.rsplit('/').next().unwrap_or_default();
+            let object = json!({"apiVersion": "v1", "kind": kind, "metadata": {"resourceVersion": version}});
+            let line = json!({"type": "BOOKMARK", "object": object});
+            sender.unbounded_send(format!("{line}\n").into()).is_ok()
+        });
+    }
+
+    /// Ends every watch, as a server does after some minutes.
+    pub(crate) fn end_watches(&self) {
+        self.lock().watchers.clear();
+    }
+
+    /// Does not know a resource, by its plural.
+    pub(crate) fn unserve(&self, plural: &str) {
+        self.lock().unserved.insert(plural.to_owned());
+    }
+
+    /// Knows it again.
+    pub(crate) fn serve(&self, plural: &str) {
+        self.lock().unserved.remove(plural);
+    }
+
+    /// Fills a collection with objects that are made only when they are listed, page by page.
+    #[allow(dead_code, reason = "only the bench needs so many")]
+    pub(crate) fn generate(&self, path: &str, count: usize, object: fn(usize) -> Value) {
+        self.lock().generated.insert(path.to_owned(), (count, object));
     }
 
     /// Refuses a resource, by its plural.
@@ -156,6 +201,12 @@ impl Server {
             let version: BTreeMap<_, _> = empty.into_iter().map(|field| (field, "")).collect();
             return Ok(Response::new(whole(json!(version).to_string())));
         }
+        if state.unserved.contains(plural) {
+            let status = json!({"kind": "Status", "apiVersion": "v1", "status": "Failure", "reason": "NotFound",
+                "message": "the server could not find the requested resource", "code": 404});
+            let response = Response::builder().status(StatusCode::NOT_FOUND);
+            return Ok(response.body(whole(status.to_string())).expect("a response"));
+        }
         if state.forbidden.contains(plural) {
             let status = json!({"kind": "Status", "apiVersion": "v1", "status": "Failure", "reason": "Forbidden",
                 "message": format!("{plural} is forbidden"), "code": 403});
@@ -164,10 +215,31 @@ impl Server {
         }
         if watch {
             let (sender, receiver) = mpsc::unbounded::<Bytes>();
-            state.watchers.push((path, sender));
+            let parts = request.uri().query().unwrap_or_default().split('&');
+            let from = parts.filter_map(|part| part.strip_prefix("resourceVersion=")).next();
+            let from = from.and_then(|version| version.parse().ok()).unwrap_or(state.version);
+            if from < state.horizon {
+                let _ = sender.unbounded_send(gone());
+            } else {
+                for (_, _, line) in state.history.iter().filter(|(at, of, _)| *at > from && *of == path) {
+                    let _ = sender.unbounded_send(line.clone());
+                }
+                state.watchers.push((path, sender));
+            }
             let frames = receiver.map(|line| Ok::<_, std::io::Error>(Frame::data(line)));
             // The head of the answer comes at once, as a real server's does.
             return Ok(Response::new(StreamBody::new(stream::empty().chain(frames)).boxed_unsync()));
+        }
+        if let Some((count, object)) = state.generated.get(&path) {
+            let query = request.uri().query().unwrap_or_default();
+            let number = |key: &str| query.split('&').find_map(|part| part.strip_prefix(key)?.parse::<usize>().ok());
+            let (from, limit) = (number("continue=").unwrap_or(0), number("limit=").unwrap_or(*count));
+            let to = (from + limit).min(*count);
+            let items: Vec<_> = (from..to).map(object).collect();
+            let next = if to < *count { to.to_string() } else { String::new() };
+            let metadata = json!({"resourceVersion": state.version.to_string(), "continue": next});
+            let list = json!({"kind": "List", "apiVersion": "v1", "metadata": metadata, "items": items});
+            return Ok(Response::new(whole(list.to_string())));
         }
         let items: Vec<_> = state.objects.get(&path).into_iter().flat_map(BTreeMap::values).map(untyped).collect();
         let list = json!({"kind": "List", "apiVersion": "v1", "metadata": {"resourceVersion": state.version.to_string()}, "items": items});
@@ -196,12 +268,20 @@ impl State {
     }
 
     fn tell(&mut self, path: &str, kind: &str, object: &Value) {
-        let line = format!("{}\n", json!({"type": kind, "object": object}));
+        let line: Bytes = format!("{}\n", json!({"type": kind, "object": object})).into();
+        self.history.push((self.version, path.to_owned(), line.clone()));
         let open = |(watched, sender): &(String, mpsc::UnboundedSender<Bytes>)| {
-            watched != path || sender.unbounded_send(line.clone().into()).is_ok()
+            watched != path || sender.unbounded_send(line.clone()).is_ok()
         };
         self.watchers.retain(open);
     }
+}
+
+/// The version that a watch wants to go on from is forgotten.
+fn gone() -> Bytes {
+    let gone = json!({"type": "ERROR", "object": {"kind": "Status", "apiVersion": "v1", "status": "Failure",
+        "message": "too old resource version", "reason": "Expired", "code": 410}});
+    format!("{gone}\n").into()
 }
 
 /// Items of a list do not say what they are.

@@ -4,24 +4,59 @@ use crate::ready::finding::Finding;
 use crate::ready::view::{Condition, Lenient, View};
 use crate::ready::world::World;
 
-/// Conditions that must be True where they exist.
-const UP: [&str; 7] = ["Ready", "Available", "Accepted", "Programmed", "Synced", "Established", "Healthy"];
+/// Conditions that must be True where they exist, by the names that controllers usually give them.
+const UP: [&str; 14] = [
+    "Ready",
+    "Available",
+    "Accepted",
+    "Programmed",
+    "Synced",
+    "Established",
+    "Healthy",
+    "Reconciled",
+    "ResolvedRefs",
+    "Installed",
+    "Initialized",
+    "Serving",
+    "UpToDate",
+    "Valid",
+];
 /// Conditions that must not be True.
-const DOWN: [&str; 7] = ["NotReady", "Degraded", "Progressing", "Reconciling", "Stalled", "Unavailable", "Failed"];
+const DOWN: [&str; 16] = [
+    "NotReady",
+    "Degraded",
+    "Progressing",
+    "Reconciling",
+    "Stalled",
+    "Unavailable",
+    "Failed",
+    "Failing",
+    "Failure",
+    "Error",
+    "Unhealthy",
+    "Unready",
+    "Issuing",
+    "Pending",
+    "Conflicted",
+    "Terminating",
+];
 
 /// The two conditions that mean the same on every kind.
 pub(super) fn stalled_or_reconciling(view: &View) -> Option<Finding> {
     let current = |kind| view.condition(kind).filter(|c| c.is_true() && is_current(view, c));
     if let Some(stalled) = current("Stalled") {
-        return Some(Finding::failed(view, format!("stalled: {}", stalled.why()), "see what its controller says"));
+        let reason = format!("stalled: {}", stalled.why());
+        return Some(Finding::failed(view, "Stalled", reason, "see what its controller says"));
     }
-    current("Reconciling").map(|c| Finding::waiting(format!("reconciling: {}", c.why())))
+    current("Reconciling").map(|c| Finding::waiting("Reconciling", format!("reconciling: {}", c.why())))
 }
 
 /// A kind without a rule of its own: its `Ready` condition if it has one, else being there is enough.
 pub(super) fn ready_condition(view: &View) -> Finding {
-    let ready = view.condition("Ready").filter(|ready| !ready.is_true());
-    Finding::from_reason(ready.map(|ready| format!("not ready: {}", ready.why())))
+    match view.condition("Ready").filter(|ready| !ready.is_true()) {
+        Some(ready) => Finding::waiting("NotReady", format!("not ready: {}", ready.why())),
+        None => Finding::Ready,
+    }
 }
 
 /// A custom resource: every condition whose usual meaning is known must have the right value.
@@ -31,20 +66,27 @@ pub(super) fn custom(view: &View, world: &World) -> Finding {
     for condition in view.conditions() {
         any = true;
         let up = UP.contains(&condition.kind);
-        if !up && !DOWN.contains(&condition.kind) {
+        let down = DOWN.contains(&condition.kind);
+        if !(up || down) {
             continue;
         }
         if !is_current(view, &condition) {
             behind = behind.or_else(|| Some(format!("condition {} is of an older generation", condition.kind)));
-        } else if up != condition.is_true() && (up || !condition.is_false()) {
+        } else if (up && !condition.is_true()) || (down && condition.is_true() && !is_over(&condition)) {
             let status = if condition.status.is_empty() { "unknown" } else { condition.status };
-            return Finding::waiting(format!("{} is {status}: {}", condition.kind, condition.why()));
+            let code = if up { format!("Not{}", condition.kind) } else { condition.kind.to_owned() };
+            return Finding::waiting(code, format!("{} is {status}: {}", condition.kind, condition.why()));
         }
     }
     if !any && promises_conditions(view, world) {
-        return Finding::waiting("its controller has not reported conditions yet");
+        return Finding::waiting("NoConditions", "its controller has not reported conditions yet");
     }
-    Finding::from_reason(behind)
+    behind.map_or(Finding::Ready, |text| Finding::waiting("Unobserved", text))
+}
+
+/// Kinds that are made after the Deployment's example stay `Progressing` when their rollout is complete.
+fn is_over(condition: &Condition<'_>) -> bool {
+    condition.kind == "Progressing" && condition.reason == "NewReplicaSetAvailable"
 }
 
 fn is_current(view: &View, condition: &Condition<'_>) -> bool {

@@ -88,7 +88,7 @@ pub(super) fn judge(pod: &View, status: &Status<'_>, world: &World, grace: &Grac
     let cause = match reason {
         "CreateContainerConfigError" => Cause::Config,
         "CreateContainerError" => Cause::Create,
-        _ => return Some(Finding::Waiting(patience(pod, status, world))),
+        _ => return Some(patience(pod, status, world)),
     };
     let hint = "create what is missing, or correct its name in the container's env and volumes";
     let mut fault = Fault::new(pod, cause, grace.of(cause), format!("{who} cannot be created: {message}"), hint);
@@ -99,26 +99,29 @@ pub(super) fn judge(pod: &View, status: &Status<'_>, world: &World, grace: &Grac
 /// A container that has crashed, or could not be started, as often as it may.
 fn crashed(pod: &View, status: &Status<'_>, world: &World, grace: &Grace) -> Option<Fault> {
     let (end, down) = status.last_end()?;
-    let failures = status.restarts() + i64::from(down);
+    let failures = status.restarts().saturating_add(i64::from(down));
     let who = status.who();
     let kind = end.text("/reason").unwrap_or_default();
     let fault = |reason: String, hint: String| {
-        Some(Fault::new(pod, Cause::Crash, grace.of(Cause::Crash), reason, hint).in_container(status.name))
+        let fault = Fault::new(pod, Cause::Crash, grace.of(Cause::Crash), reason, hint);
+        Some(fault.in_container(status.name))
     };
     if kind == "OOMKilled" && failures >= grace.oom_kills {
         let limit = memory_limit(pod, status.name);
         let limit = limit.map_or_else(|| "the node's memory".into(), |limit| format!("its memory limit of {limit}"));
-        return fault(
+        let fault = fault(
             format!("{who} was killed {failures} times for exceeding {limit}"),
             "raise resources.limits.memory, or make it need less".into(),
         );
+        return fault.map(|fault| fault.coded("OOMKilled"));
     }
     if matches!(kind, "StartError" | "ContainerCannotRun") && failures >= grace.start_tries {
         let message = end.text("/message").unwrap_or("its command cannot be run").trim();
-        return fault(
+        let fault = fault(
             format!("{who} cannot be started: {message}"),
             "correct the container's command, or the image's entrypoint".into(),
         );
+        return fault.map(|fault| fault.coded("RunContainerError"));
     }
     let liveness = world.notes(pod).find(|note| note.reason == "Unhealthy" && note.message.starts_with("Liveness"));
     if status.restarts() < grace.restarts || !(down || liveness.is_some()) {
@@ -129,7 +132,8 @@ fn crashed(pod: &View, status: &Status<'_>, world: &World, grace: &Grace) -> Opt
         Some(note) => fault(
             format!("{who} was restarted {restarts} times because its liveness probe fails: {}", note.message),
             "correct the liveness probe, or what it asks".into(),
-        ),
+        )
+        .map(|fault| fault.coded("LivenessProbeFailed")),
         None => fault(format!("{who} keeps crashing: {}, {restarts} restarts", describe(end)), log_hint(pod, status)),
     }
 }
@@ -142,24 +146,29 @@ pub(super) fn ended(pod: &View, status: &Status<'_>) -> Option<Fault> {
     }
     let reason = format!("{} ended with {}", status.who(), describe(end));
     let fault = Fault::new(pod, Cause::Final, std::time::Duration::ZERO, reason, log_hint(pod, status));
-    Some(fault.in_container(status.name))
+    Some(fault.coded(end.text("/reason").unwrap_or("Error").to_owned()).in_container(status.name))
 }
 
 /// Why a container that may still become ready is not.
-fn patience(pod: &View, status: &Status<'_>, world: &World) -> String {
+fn patience(pod: &View, status: &Status<'_>, world: &World) -> Finding {
     let who = status.who();
     let end = status.last_end().map(|(end, _)| format!(" after {}, {} restarts", describe(end), status.restarts()));
     let end = end.unwrap_or_default();
     if let Some(reason) = status.json.text("/state/waiting/reason") {
-        return format!("{who}: {reason}{end}");
+        return Finding::waiting(reason.to_owned(), format!("{who}: {reason}{end}"));
     }
     if status.is_running() {
         let probe = world.newest(pod, &["Unhealthy"]);
         let probe = probe.map_or(String::new(), |note| format!(": {}", note.message));
         let what = if status.is_init { "is running" } else { "is running, not ready yet" };
-        return format!("{who} {what}{end}{probe}");
+        let code = match (status.is_init, probe.is_empty()) {
+            (true, _) => "PodInitializing",
+            (false, true) => "ContainersNotReady",
+            (false, false) => "Unhealthy",
+        };
+        return Finding::waiting(code, format!("{who} {what}{end}{probe}"));
     }
-    format!("{who} is not running{end}")
+    Finding::waiting("ContainersNotReady", format!("{who} is not running{end}"))
 }
 
 fn describe(end: &Value) -> String {

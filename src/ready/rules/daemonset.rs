@@ -8,6 +8,9 @@ use crate::ready::world::World;
 use super::workload::{behind, count, creation_refused, short};
 
 pub(super) fn judge(view: &View, world: &World, grace: &Grace) -> Finding {
+    if view.json.int("/status/desiredNumberScheduled").is_none() {
+        return Finding::waiting("Unobserved", "its controller has not looked at it yet");
+    }
     let want = count(view, "desiredNumberScheduled");
     let by_hand = view.json.text("/spec/updateStrategy/type") == Some("OnDelete");
     let updated = count(view, "updatedNumberScheduled");

@@ -8,13 +8,16 @@ pub(super) fn judge(view: &View) -> Finding {
     if let Some(names) = names.filter(|names| names.is_false()) {
         return Finding::failed(
             view,
+            "NamesNotAccepted",
             format!("its names are taken: {}", names.why()),
             "another definition has the same plural, kind or short name: rename one of them",
         );
     }
     match (view.condition("Established"), names) {
         (Some(established), Some(_)) if established.is_true() => Finding::Ready,
-        (Some(established), _) => Finding::waiting(format!("not established yet: {}", established.why())),
-        (None, _) => Finding::waiting("not established yet"),
+        (Some(established), _) => {
+            Finding::waiting("NotEstablished", format!("not established yet: {}", established.why()))
+        }
+        (None, _) => Finding::waiting("NotEstablished", "not established yet"),
     }
 }

@@ -1,9 +1,11 @@
 //! Deployments.
 
+use std::time::Duration;
+
 use crate::ready::finding::Finding;
 use crate::ready::grace::Grace;
 use crate::ready::trim::REVISION;
-use crate::ready::view::View;
+use crate::ready::view::{Condition, Lenient, View};
 use crate::ready::world::World;
 
 use super::workload::{behind, count, creation_refused, desired, short};
@@ -12,17 +14,22 @@ pub(super) fn judge(view: &View, world: &World, grace: &Grace) -> Finding {
     let Some(summary) = lag(view) else { return Finding::Ready };
     let found =
         creation_refused(view, world, grace).unwrap_or_else(|| behind(&summary, pods(view, world), world, grace));
-    let gave_up = |c: &crate::ready::view::Condition<'_>| c.is_false() && c.reason == "ProgressDeadlineExceeded";
+    let gave_up = |c: &Condition<'_>| c.is_false() && c.reason == "ProgressDeadlineExceeded";
     match (found, view.condition("Progressing").filter(gave_up)) {
         (Finding::Failing(mut fault), Some(_)) => {
-            fault.grace = std::time::Duration::ZERO;
+            fault.grace = Duration::ZERO;
             Finding::Failing(fault)
         }
         (Finding::Waiting(reason), Some(condition)) => Finding::failed(
             view,
+            "ProgressDeadlineExceeded",
             format!("{}; {reason}", condition.why()),
             "its pods did not become ready within spec.progressDeadlineSeconds: see why they do not",
         ),
+        (Finding::Waiting(why), None) if view.json.flag("/spec/paused") => {
+            let text = format!("{why}; its rollout is paused (spec.paused)");
+            Finding::Waiting(why.say(text))
+        }
         (found, _) => found,
     }
 }

@@ -20,7 +20,8 @@ pub(super) struct Pull<'a> {
 /// What is wrong with the image; nothing when the reason is not about images.
 pub(super) fn judge(pod: &View, pull: &Pull<'_>, world: &World, grace: &Grace) -> Option<Finding> {
     let Pull { who, image, reason, message } = pull;
-    let failed = |why: &str, hint: &str| Some(Finding::failed(pod, format!("{who}: {why}"), hint));
+    let failed =
+        |why: &str, hint: &str| Some(Finding::failed(pod, (*reason).to_owned(), format!("{who}: {why}"), hint));
     match *reason {
         "InvalidImageName" => {
             failed(&format!("{image:?} is no image name"), "correct the image's name in the manifest")
@@ -41,11 +42,13 @@ pub(super) fn judge(pod: &View, pull: &Pull<'_>, world: &World, grace: &Grace) -
             Some(match classify(&format!("{message} {told}").replace(image, "")) {
                 Pulling::NotFound => Finding::failed(
                     pod,
+                    "ImageNotFound",
                     format!("{who}: image {image} does not exist: {}", short(why)),
                     "correct the name or tag, or add the image to the component's images so that it is loaded",
                 ),
                 Pulling::Unauthorized => Finding::failed(
                     pod,
+                    "ImagePullDenied",
                     format!("{who}: the registry refuses image {image}: {}", short(why)),
                     "correct the name, or give the pod an imagePullSecret",
                 ),

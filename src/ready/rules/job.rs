@@ -2,7 +2,7 @@
 
 use crate::ready::finding::Finding;
 use crate::ready::grace::{Cause, Grace};
-use crate::ready::view::{Lenient, View};
+use crate::ready::view::{Condition, Lenient, View};
 use crate::ready::world::World;
 
 use super::pod;
@@ -14,13 +14,13 @@ pub(super) fn judge(view: &View, world: &World, grace: &Grace) -> Finding {
         return Finding::Ready;
     }
     if let Some(failed) = is("Failed") {
-        return failure(view, &failed.why(), world, grace);
+        return failure(view, &failed, world, grace);
     }
     if let Some(target) = is("FailureTarget") {
-        return Finding::waiting(format!("it is failing: {}", target.why()));
+        return Finding::waiting("FailureTarget", format!("it is failing: {}", target.why()));
     }
     if view.json.flag("/spec/suspend") {
-        return Finding::waiting("it is suspended");
+        return Finding::waiting("Suspended", "it is suspended (spec.suspend)");
     }
     if let Some(refused) = creation_refused(view, world, grace) {
         return refused;
@@ -33,14 +33,16 @@ pub(super) fn judge(view: &View, world: &World, grace: &Grace) -> Finding {
     match behind(&summary, world.children(view, "Pod"), world, grace) {
         // How often a job's pods may crash is for its backoff limit to say.
         Finding::Failing(fault) if matches!(fault.cause, Cause::Crash | Cause::Final) && fault.container.is_some() => {
-            Finding::waiting(format!("{summary}: {}: {}", fault.object, fault.reason))
+            Finding::waiting(fault.code.clone(), format!("{summary}: {}: {}", fault.object, fault.reason))
         }
         found => found,
     }
 }
 
 /// The job's failure, with the pod that tells why.
-fn failure(view: &View, why: &str, world: &World, grace: &Grace) -> Finding {
+fn failure(view: &View, failed: &Condition<'_>, world: &World, grace: &Grace) -> Finding {
+    let why = failed.why();
+    let code = if failed.reason.is_empty() { "JobFailed" } else { failed.reason };
     const HINT: &str = "see the log of its pods; a failed Job stays failed until it is deleted";
     let pods = world.children(view, "Pod");
     let fault = pods.filter_map(|pod| pod::judge(pod, world, grace).fault().cloned()).last();
@@ -49,8 +51,8 @@ fn failure(view: &View, why: &str, world: &World, grace: &Grace) -> Finding {
             fault.grace = std::time::Duration::ZERO;
             fault.cause = Cause::Final;
             fault.reason = format!("the job failed ({why}): {}", fault.reason);
-            fault.into()
+            fault.coded(code.to_owned()).into()
         }
-        None => Finding::failed(view, format!("the job failed: {why}"), HINT),
+        None => Finding::failed(view, code.to_owned(), format!("the job failed: {why}"), HINT),
     }
 }

@@ -29,9 +29,10 @@ pub(super) fn named_in(message: &str, namespace: &str) -> Option<ObjectRef> {
 /// A fault whose missing object has appeared is about to heal: whoever complained has only not looked again yet.
 pub(super) fn unless_there(fault: Fault, world: &World) -> Finding {
     match &fault.missing {
-        Some(missing) if world.has(missing) => {
-            Finding::waiting(format!("{missing} is there now, and will be tried again ({})", fault.reason))
-        }
+        Some(missing) if world.has(missing) => Finding::waiting(
+            fault.code.clone(),
+            format!("{missing} is there now, and will be tried again ({})", fault.reason),
+        ),
         _ => fault.into(),
     }
 }

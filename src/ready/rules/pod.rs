@@ -9,6 +9,9 @@ use super::{container, missing, schedule};
 
 pub(super) fn judge(pod: &View, world: &World, grace: &Grace) -> Finding {
     match pod.json.text("/status/phase") {
+        Some("Succeeded") if pod.json.text("/spec/restartPolicy") == Some("Always") => {
+            return Finding::waiting("Completed", "it has ended, though it should keep running");
+        }
         Some("Succeeded") => return Finding::Ready,
         Some("Failed") => return ended(pod),
         _ if pod.condition("Ready").is_some_and(|ready| ready.is_true()) => return Finding::Ready,
@@ -30,12 +33,12 @@ pub(super) fn judge(pod: &View, world: &World, grace: &Grace) -> Finding {
     if let Some(found) = found {
         return found;
     }
-    let not_ready = pod.condition("Ready").filter(|ready| !ready.reason.is_empty()).map(|ready| ready.why());
-    Finding::waiting(match (not_ready, pod.json.text("/spec/nodeName")) {
-        (Some(why), _) => why,
-        (None, Some(node)) => format!("it is starting on node {node}"),
-        (None, None) => "it is not scheduled yet".into(),
-    })
+    let not_ready = pod.condition("Ready").filter(|ready| !ready.reason.is_empty());
+    match (not_ready, pod.json.text("/spec/nodeName")) {
+        (Some(ready), _) => Finding::waiting(ready.reason.to_owned(), ready.why()),
+        (None, Some(node)) => Finding::waiting("Starting", format!("it is starting on node {node}")),
+        (None, None) => Finding::waiting("Unscheduled", "it is not scheduled yet"),
+    }
 }
 
 /// A pod whose phase is Failed.
@@ -45,7 +48,8 @@ fn ended(pod: &View) -> Finding {
     }
     let reason = pod.json.text("/status/reason").unwrap_or("its phase is Failed");
     let why = pod.json.text("/status/message").map_or_else(|| reason.to_owned(), |text| format!("{reason}: {text}"));
-    Finding::failed(pod, why, "a failed pod never runs again: delete it once the cause is mended")
+    let code = pod.json.text("/status/reason").unwrap_or("PodFailed").to_owned();
+    Finding::failed(pod, code, why, "a failed pod never runs again: delete it once the cause is mended")
 }
 
 /// A volume that cannot be mounted, while containers wait for it.
@@ -61,7 +65,7 @@ fn unmounted(pod: &View, world: &World, grace: &Grace) -> Option<Finding> {
     let reason = format!("a volume cannot be mounted: {}", note.message);
     let named = missing::named_in(&note.message, pod.namespace());
     if named.is_none() && !note.message.contains("references non-existent") {
-        return Some(Finding::waiting(reason));
+        return Some(Finding::waiting("FailedMount", reason));
     }
     let hint = "create what is missing, or correct its name in the pod's volumes";
     let mut fault = Fault::new(pod, Cause::Volume, grace.of(Cause::Volume), reason, hint);

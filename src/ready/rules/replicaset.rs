@@ -11,7 +11,7 @@ pub(super) fn judge(view: &View, world: &World, grace: &Grace) -> Finding {
     let want = desired(view);
     let have = count(view, "replicas");
     let lag = short(have, want, "replicas created")
-        .or_else(|| (have > want).then(|| format!("{} surplus replicas are still there", have - want)))
+        .or_else(|| (have > want).then(|| format!("{} surplus replicas are still there", have.saturating_sub(want))))
         .or_else(|| short(count(view, "readyReplicas"), want, "replicas ready"))
         .or_else(|| short(count(view, "availableReplicas"), want, "replicas available"));
     let Some(summary) = lag else { return Finding::Ready };

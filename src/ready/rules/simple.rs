@@ -7,15 +7,15 @@ use crate::ready::view::{Lenient, View};
 pub(super) fn api_service(view: &View) -> Finding {
     match view.condition("Available") {
         Some(available) if available.is_true() => Finding::Ready,
-        Some(available) => Finding::waiting(format!("not available: {}", available.why())),
-        None => Finding::waiting("not available yet"),
+        Some(available) => Finding::waiting("NotAvailable", format!("not available: {}", available.why())),
+        None => Finding::waiting("NotAvailable", "not available yet"),
     }
 }
 
 /// Has an address.
 pub(super) fn ingress(view: &View) -> Finding {
     match view.json.list("/status/loadBalancer/ingress") {
-        [] => Finding::waiting("it has no address: no ingress controller has taken it yet"),
+        [] => Finding::waiting("NoAddress", "it has no address: no ingress controller has taken it yet"),
         _ => Finding::Ready,
     }
 }
@@ -23,5 +23,8 @@ pub(super) fn ingress(view: &View) -> Finding {
 /// Exists, and does not say that it cannot scale.
 pub(super) fn autoscaler(view: &View) -> Finding {
     let unable = view.condition("AbleToScale").filter(|able| able.is_false());
-    Finding::from_reason(unable.map(|able| format!("it cannot scale: {}", able.why())))
+    match unable {
+        Some(able) => Finding::waiting("UnableToScale", format!("it cannot scale: {}", able.why())),
+        None => Finding::Ready,
+    }
 }

@@ -15,9 +15,10 @@ pub(super) fn judge(view: &View, world: &World, grace: &Grace) -> Finding {
     let found = behind(&summary, world.children(view, "Pod"), world, grace);
     match found {
         // A pod of an older revision may be what the new one is about to heal.
-        Finding::Failing(fault) if is_old(view, &fault.object.name, world) => {
-            Finding::waiting(format!("{summary}: {} of an older revision: {}", fault.object, fault.reason))
-        }
+        Finding::Failing(fault) if is_old(view, &fault.object.name, world) => Finding::waiting(
+            fault.code.clone(),
+            format!("{summary}: {} of an older revision: {}", fault.object, fault.reason),
+        ),
         found => found,
     }
 }

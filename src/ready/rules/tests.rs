@@ -2,6 +2,7 @@
 
 mod conditions;
 mod containers;
+mod kinds;
 mod objects;
 mod pods;
 mod workloads;
@@ -9,7 +10,7 @@ mod workloads;
 use super::super::view::View;
 use super::super::world::World;
 use super::*;
-use crate::ready::grace::Cause;
+use crate::ready::grace::{Cause, Grace};
 use serde_json::Value;
 
 /// What a case expects, with a part of the reason.
@@ -22,7 +23,7 @@ enum Is {
 fn found(yaml: &str) -> Finding {
     let objects: Vec<Value> = serde_saphyr::from_str(yaml).expect("the case is YAML");
     let view = View::new(objects.first().expect("the case has an object").clone());
-    judge(&view, &World::of(objects), &Grace::default())
+    judge(&view, &World::saved(objects.into_iter().map(View::new)), &Settings::default())
 }
 
 fn check(cases: &[(&str, &str, Is)]) {
@@ -76,7 +77,7 @@ fn odd_and_sparse_objects_are_judged_without_panic() {
             object["apiVersion"] = api_version.into();
             object["kind"] = kind.into();
             let view = View::new(object.clone());
-            judge(&view, &World::of([object]), &Grace::default());
+            judge(&view, &World::saved([View::new(object)]), &Settings::default());
         }
     }
 }

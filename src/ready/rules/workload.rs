@@ -1,6 +1,6 @@
 //! What workloads have in common: replicas, and the pods that keep them from being ready.
 
-use crate::ready::finding::{Fault, Finding};
+use crate::ready::finding::{Fault, Finding, Why};
 use crate::ready::grace::{Cause, Grace};
 use crate::ready::view::{Lenient, View};
 use crate::ready::world::World;
@@ -30,13 +30,15 @@ pub(super) fn behind<'a>(
     grace: &Grace,
 ) -> Finding {
     let mut worst: Option<Box<Fault>> = None;
-    let mut slowest: Option<String> = None;
+    let mut slowest: Option<Why> = None;
     for pod in pods.into_iter().filter(|pod| counts(pod)) {
         match pod::judge(pod, world, grace) {
             Finding::Ready => {}
-            Finding::Waiting(reason) => {
-                slowest.get_or_insert_with(|| format!("{}: {reason}", pod.object));
+            Finding::Waiting(why) if slowest.is_none() => {
+                let text = format!("{summary}: {}: {why}", pod.object);
+                slowest = Some(why.say(text));
             }
+            Finding::Waiting(_) => {}
             Finding::Failing(fault) if worst.as_ref().is_none_or(|worst| fault.grace < worst.grace) => {
                 worst = Some(fault);
             }
@@ -45,8 +47,8 @@ pub(super) fn behind<'a>(
     }
     match (worst, slowest) {
         (Some(fault), _) => Finding::Failing(fault),
-        (None, Some(reason)) => Finding::waiting(format!("{summary}: {reason}")),
-        (None, None) => Finding::waiting(summary),
+        (None, Some(why)) => Finding::Waiting(why),
+        (None, None) => Finding::waiting("Progressing", summary),
     }
 }
 

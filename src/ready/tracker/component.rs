@@ -7,19 +7,19 @@ use tokio::time::Instant;
 
 use crate::object::{Applied, ObjectRef};
 use crate::ready::finding::Finding;
-use crate::ready::grace::{Cause, Grace};
+use crate::ready::grace::Cause;
 use crate::ready::rules;
 use crate::ready::view::{Key, View};
 use crate::ready::watches::Watches;
 use crate::ready::world::World;
-use crate::ready::{Probe, Unready, UnreadyObject, Verdict};
+use crate::ready::{Judgement, Probe, Settings, Unready, UnreadyObject, Verdict};
 use crate::report::{Events, Outcome, Phase, Step};
 
 /// What judging needs to know.
 pub(super) struct Judging<'a> {
     pub(super) world: &'a World,
     pub(super) watches: &'a Watches,
-    pub(super) grace: &'a Grace,
+    pub(super) settings: &'a Settings,
     pub(super) now: Instant,
 }
 
@@ -32,11 +32,13 @@ pub(super) struct Expected {
     since: Instant,
     seen: bool,
     pub(super) dirty: bool,
+    /// The verdict that the journal knows.
+    noted: Option<Verdict>,
 }
 
 /// A component that is expected.
-pub(super) struct Component {
-    pub(super) name: String,
+pub(crate) struct Component {
+    pub(in crate::ready) name: String,
     pub(super) objects: Vec<Expected>,
     pub(super) probes: Vec<Probe>,
     pub(super) step: Option<Step>,
@@ -44,6 +46,8 @@ pub(super) struct Component {
     ready: Option<Duration>,
     asked: Option<Asked>,
     said: String,
+    /// Whether the journal knows that it is ready.
+    noted: bool,
 }
 
 /// A round of asking a component's probes, and the last answers.
@@ -64,6 +68,11 @@ impl Expected {
         self.finding == Finding::Ready
     }
 
+    /// Whether it is a definition whose kind is not served yet: what tells is no object.
+    fn is_unserved(&self) -> bool {
+        matches!(&self.finding, Finding::Waiting(why) if why.code == "NotServed")
+    }
+
     fn verdict(&self, expected: Instant, now: Instant) -> Verdict {
         self.finding.settle(now.saturating_duration_since(self.since.max(expected)))
     }
@@ -82,27 +91,33 @@ impl Expected {
         let object = &self.applied.object;
         let gone = |reason: &str, hint: &str| {
             let view = View { object: object.clone(), uid: String::new(), json: serde_json::Value::Null };
-            Finding::failing(&view, Cause::Deleted, judging.grace.of(Cause::Deleted), reason, hint)
+            Finding::failing(&view, Cause::Deleted, judging.settings.grace.of(Cause::Deleted), reason, hint)
         };
         match judging.world.get(&self.key) {
             None if self.seen => gone("it was deleted while the run waited for it", "find out who deletes it"),
             None => Finding::waiting(
-                judging.watches.ignorance(object).unwrap_or_else(|| "the watch has not shown it yet".into()),
+                "Unknown",
+                judging
+                    .watches
+                    .ignorance(object, judging.now)
+                    .unwrap_or_else(|| "the watch has not shown it yet".into()),
             ),
             // Recreated under the same name: the one that is there now is the one to judge.
             Some(view) if view.uid != self.applied.uid && !self.applied.uid.is_empty() && !self.seen => {
                 gone("another object of the same name is in its place", "find out who replaces it")
             }
-            Some(view) if view.uid == self.applied.uid && view.generation() < Some(self.applied.generation) => {
-                // Kinds without generations are applied with generation 0.
-                match self.applied.generation {
-                    0 => rules::judge(view, judging.world, judging.grace),
-                    _ => Finding::waiting("the watch has not shown the applied generation yet"),
-                }
+            // Kinds without generations are applied with generation 0.
+            Some(view)
+                if view.uid == self.applied.uid && view.generation().unwrap_or_default() < self.applied.generation =>
+            {
+                Finding::waiting("Unobserved", "the watch has not shown the applied generation yet")
             }
             Some(view) => {
                 self.seen = true;
-                rules::judge(view, judging.world, judging.grace)
+                match rules::judge(view, judging.world, judging.settings) {
+                    Finding::Ready if self.key.kind == "CustomResourceDefinition" => judging.watches.served(view),
+                    found => found,
+                }
             }
         }
     }
@@ -118,23 +133,24 @@ impl Component {
     ) -> Component {
         let objects = applied.into_iter().map(|applied| Expected {
             key: Key::from(&applied.object),
-            finding: Finding::waiting("it has not been looked at yet"),
+            finding: Finding::waiting("Unknown", "it has not been looked at yet"),
             since: began,
             seen: false,
             dirty: true,
+            noted: None,
             applied,
         });
         let objects = objects.collect();
         let step = Some(step);
-        Component { name, objects, probes, step, began, ready: None, asked: None, said: String::new() }
+        Component { name, objects, probes, step, began, ready: None, asked: None, said: String::new(), noted: false }
     }
 
-    /// Judges the objects that may have changed. Returns those that are missing and that others name.
+    /// Judges the objects that may have changed. Returns those that must be watched to know more.
     pub(super) fn judge(&mut self, judging: &Judging<'_>) -> Vec<ObjectRef> {
         let mut missing = Vec::new();
-        for object in self.objects.iter_mut().filter(|object| object.dirty || !object.seen) {
+        for object in self.objects.iter_mut().filter(|object| object.dirty || !object.seen || object.is_unserved()) {
             object.judge(judging);
-            missing.extend(object.finding.fault().and_then(|fault| fault.missing.clone()));
+            missing.extend(object.finding.needs().cloned());
         }
         if !self.objects_ready() {
             self.asked = None;
@@ -160,6 +176,11 @@ impl Component {
         self.ready
     }
 
+    /// The definitions whose kinds are not served yet, as far as is known.
+    pub(super) fn unserved(&self) -> impl Iterator<Item = &Key> {
+        self.objects.iter().filter(|object| object.is_unserved()).map(|object| &object.key)
+    }
+
     pub(super) fn wants_to_ask(&self) -> bool {
         self.asked.is_none() && !self.probes.is_empty() && self.objects_ready()
     }
@@ -174,9 +195,16 @@ impl Component {
         self.asked = Some(Asked { round: 0, answers, tasks: Vec::new() });
     }
 
+    /// The round of asking that it is in.
+    pub(super) fn round(&self) -> Option<u64> {
+        self.asked.as_ref().map(|asked| asked.round)
+    }
+
     pub(super) fn answered(&mut self, round: u64, index: usize, answer: &Result<(), String>) {
         if let Some(asked) = self.asked.as_mut().filter(|asked| asked.round == round) {
-            asked.answers[index].clone_from(answer);
+            if let Some(known) = asked.answers.get_mut(index) {
+                known.clone_from(answer);
+            }
         }
     }
 
@@ -230,6 +258,33 @@ impl Component {
             None => {}
         }
         self.said = text;
+    }
+
+    /// Every verdict that is another than when this was asked last; of no object when it is about the component.
+    pub(in crate::ready) fn changes(&mut self, expected: Instant, now: Instant) -> Vec<(Option<ObjectRef>, Judgement)> {
+        let mut changes = Vec::new();
+        for object in &mut self.objects {
+            let verdict = object.verdict(expected, now);
+            if object.noted.as_ref() != Some(&verdict) {
+                object.noted = Some(verdict.clone());
+                let cause = object.finding.fault().map(|fault| fault.object.clone());
+                let reason = object.finding.code().to_owned();
+                let subject = object.applied.object.clone();
+                let cause = cause.filter(|cause| *cause != subject);
+                changes.push((Some(subject.clone()), Judgement { object: subject, verdict, reason, cause }));
+            }
+        }
+        if self.noted != self.ready.is_some() {
+            self.noted = self.ready.is_some();
+            let object =
+                ObjectRef { api_version: String::new(), kind: String::new(), namespace: None, name: self.name.clone() };
+            let (verdict, reason) = match self.noted {
+                true => (Verdict::Ready, "Ready"),
+                false => (Verdict::waiting("it is no longer ready"), "NotReady"),
+            };
+            changes.push((None, Judgement { object, verdict, reason: reason.to_owned(), cause: None }));
+        }
+        changes
     }
 
     /// Ends its step: the wait for it ended without it being ready.

@@ -35,12 +35,18 @@ impl Wait {
         mut names: Option<Vec<String>>,
         deadline: Instant,
         reply: oneshot::Sender<Result<AllReady, NotReady>>,
+        now: Instant,
     ) -> Wait {
         if let Some(names) = &mut names {
             names.sort();
             names.dedup();
         }
-        Wait { names, began: Instant::now(), deadline, failing: None, reply }
+        Wait { names, began: now, deadline, failing: None, reply }
+    }
+
+    /// The components that it is for; none for all.
+    pub(super) fn names(&self) -> Option<&[String]> {
+        self.names.as_deref()
     }
 
     /// Whether anybody still listens.

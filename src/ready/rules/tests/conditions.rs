@@ -38,6 +38,20 @@ fn custom_resources() {
             Is::Waiting("Degraded is True"),
         ),
         ("not down", &widget("[{type: Degraded, status: 'False'}]", ""), Is::Ready),
+        ("down, or not: nobody knows", &widget("[{type: Degraded, status: Unknown}]", ""), Is::Ready),
+        ("progressing", &widget("[{type: Progressing, status: 'True'}]", ""), Is::Waiting("Progressing is True")),
+        (
+            "progressing, as a Deployment does when it is complete",
+            &widget("[{type: Progressing, status: 'True', reason: NewReplicaSetAvailable}]", ""),
+            Is::Ready,
+        ),
+        ("being deleted", &widget("[]", "").replace("generation: 3", "deletionTimestamp: x"), Is::Waiting("deleted")),
+        (
+            "stalled, of an older generation",
+            &widget("[{type: Stalled, status: 'True', observedGeneration: 1}]", ""),
+            Is::Waiting("older generation"),
+        ),
+        ("conditions that are none", &widget("{Ready: 'False'}", ""), Is::Ready),
         ("names nobody knows", &widget("[{type: Painted, status: 'False'}]", ""), Is::Ready),
         (
             "stalled",

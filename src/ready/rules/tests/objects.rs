@@ -95,7 +95,7 @@ fn namespaces_and_claims() {
         (
             "no class",
             &claim("phase: Pending", &event("ProvisioningFailed", "storageclass \"fast\" not found")),
-            Is::Failing(Cause::Volume, "storageclass \"fast\" not found"),
+            Is::Failing(Cause::Claim, "storageclass \"fast\" not found"),
         ),
     ]);
 }

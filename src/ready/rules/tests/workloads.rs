@@ -84,6 +84,11 @@ fn deployments() {
             Is::Failing(Cause::PodCreation, "exceeded quota"),
         ),
         (
+            "paused",
+            &deployment(BEHIND, "").replace("replicas: 2}, status", "replicas: 2, paused: true}, status"),
+            Is::Waiting("its rollout is paused"),
+        ),
+        (
             "deleted",
             "- {apiVersion: apps/v1, kind: Deployment, metadata: {name: web, deletionTimestamp: '2026-01-01T00:00:00Z'}}",
             Is::Waiting("being deleted"),

@@ -1,0 +1,113 @@
+//! A diagnosis in words: the root causes first, then the tree.
+
+use std::collections::BTreeSet;
+use std::fmt::{self, Write as _};
+
+use super::{Branch, Diagnosis, RootCause};
+
+/// Those who want something that are named in the first line.
+const NAMED: usize = 3;
+
+impl Diagnosis {
+    /// `5 of 6 not ready; root cause: secret/db missing, wanted by pod/api-1, pod/web-1 and 3 more`.
+    #[must_use]
+    pub fn headline(&self) -> String {
+        let (unready, of) = (self.unready, self.of);
+        match self.root_causes.as_slice() {
+            [] => format!("{unready} of {of} not ready"),
+            [cause] => format!("{unready} of {of} not ready; root cause: {cause}"),
+            [first, rest @ ..] => {
+                let more = if rest.len() == 1 {
+                    "1 more root cause".into()
+                } else {
+                    format!("{} more root causes", rest.len())
+                };
+                format!("{unready} of {of} not ready; root cause: {first}; {more}")
+            }
+        }
+    }
+}
+
+/// `secret/db missing, wanted by pod/api-1`, or `pod/web-0: container web keeps crashing`.
+impl fmt::Display for RootCause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.wanted_by.is_empty() || self.reason.contains(": ") || self.reason.starts_with("container ") {
+            write!(f, "{}: {}", self.object, self.reason)?;
+        } else {
+            write!(f, "{} {}", self.object, self.reason)?;
+        }
+        if self.wanted_by.is_empty() {
+            return Ok(());
+        }
+        let named = self.wanted_by.iter().take(NAMED).map(String::as_str).collect::<Vec<_>>().join(", ");
+        write!(f, ", wanted by {named}")?;
+        match self.wanted_by.len().saturating_sub(NAMED) {
+            0 => Ok(()),
+            more => write!(f, " and {more} more"),
+        }
+    }
+}
+
+/// The headline, what to do about each root cause, and the tree. What several components have in common is told with the
+/// first of them.
+impl fmt::Display for Diagnosis {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.headline())?;
+        for (at, cause) in self.root_causes.iter().enumerate() {
+            if at > 0 {
+                write!(f, "\nalso: {cause}")?;
+            }
+            if !cause.hint.is_empty() {
+                write!(f, "\n  hint: {}", cause.hint)?;
+            }
+            write!(f, "\n  next: {}", cause.next)?;
+        }
+        let mut told: BTreeSet<&str> = BTreeSet::new();
+        for branch in &self.components {
+            let name = branch.name.trim_start_matches("component ");
+            let symptom = format!("component {name}");
+            let causes = || self.root_causes.iter().filter(|cause| cause.components.iter().any(|c| c == name));
+            let fresh =
+                causes().filter(|cause| !cause.wanted_by.contains(&symptom) && told.insert(&cause.object)).count();
+            let mut text = String::new();
+            write_branch(&mut text, branch, 1, fresh > 0 || causes().next().is_none())?;
+            f.write_str(&text)?;
+        }
+        Ok(())
+    }
+}
+
+/// Writes a branch and its parts; events and logs only in `full`.
+fn write_branch(text: &mut String, branch: &Branch, depth: usize, full: bool) -> fmt::Result {
+    let indent = "  ".repeat(depth);
+    let name = branch.name.trim_start_matches("component ");
+    let reason = match (branch.reason.as_str(), branch.failed) {
+        ("", _) if depth > 1 => String::new(),
+        ("", true) => ": failed".into(),
+        ("", false) => ": not ready".into(),
+        (reason, _) => format!(": {}", on_one_line(reason)),
+    };
+    write!(text, "\n{indent}{name}{reason}")?;
+    if full {
+        for event in &branch.events {
+            write!(text, "\n{indent}  event {}", on_one_line(event))?;
+        }
+    }
+    // What only waits for the worst is left to the fields.
+    let any_failed = branch.parts.iter().any(|part| part.failed);
+    for part in branch.parts.iter().filter(|part| depth != 1 || !any_failed || part.failed) {
+        write_branch(text, part, depth + 1, full)?;
+    }
+    for log in branch.logs.iter().filter(|_| full) {
+        let which = if log.previous { "log of the run before" } else { "log" };
+        write!(text, "\n{indent}  {which}, last {} lines:", log.lines.len())?;
+        for line in &log.lines {
+            write!(text, "\n{indent}    | {line}")?;
+        }
+    }
+    Ok(())
+}
+
+fn on_one_line(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}

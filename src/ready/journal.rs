@@ -1,0 +1,298 @@
+//! What happens in a wait, in the order in which it happens: recorded as lines of JSON, and told by a replay.
+//!
+//! A recording holds what came in (`began`, `expect`, `wait`, `update`, `answer`, `api`, `judged`) and what was made of it
+//! (`verdict`, `ended`); a replay reads only the first.
+
+use std::fs::File;
+use std::io::{BufWriter, Write};
+use std::path::Path;
+use std::time::Duration;
+
+use kube::core::GroupVersionKind;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use tokio::time::Instant;
+
+use super::tracker::{Command, Component};
+use super::watch::Update;
+use super::{AllReady, Judgement, NotReady, Probe, Settings};
+use crate::object::{Applied, ObjectRef};
+
+/// The version of the form below. Recordings of another one are refused.
+pub(super) const FORM: u32 = 1;
+
+/// Something that happened, and when: seconds since the watch began.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(super) struct Line {
+    pub(super) at: f64,
+    #[serde(flatten)]
+    pub(super) what: What,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum What {
+    Began {
+        form: u32,
+        namespace: String,
+        settings: Box<Settings>,
+    },
+    Expect {
+        component: String,
+        applied: Vec<Applied>,
+        probes: Vec<Probe>,
+        from: f64,
+    },
+    Wait {
+        components: Option<Vec<String>>,
+        deadline: f64,
+    },
+    Update {
+        watch: WatchName,
+        is: Brought,
+    },
+    Answer {
+        component: String,
+        probe: usize,
+        trouble: Option<String>,
+    },
+    Api {
+        unreachable: Option<(f64, String)>,
+    },
+    /// All before this was judged together.
+    Judged,
+    Verdict(Value),
+    Ended(Value),
+}
+
+/// What a watch brought. Objects are trimmed before they come here: of Secrets there is nothing but the name.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum Brought {
+    Listing,
+    Put(Value),
+    Removed(Value),
+    Listed,
+    Failed { forbidden: bool, error: String },
+}
+
+/// A watch, by what it is of.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct WatchName {
+    pub(crate) api_version: String,
+    pub(crate) kind: String,
+    pub(crate) plural: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) namespace: Option<String>,
+}
+
+impl WatchName {
+    pub(crate) fn new(kind: &GroupVersionKind, plural: &str, namespace: Option<&str>) -> WatchName {
+        WatchName {
+            api_version: kind.api_version(),
+            kind: kind.kind.clone(),
+            plural: plural.to_owned(),
+            namespace: namespace.map(str::to_owned),
+        }
+    }
+
+    pub(crate) fn gvk(&self) -> GroupVersionKind {
+        let (group, version) = self.api_version.split_once('/').unwrap_or(("", &self.api_version));
+        GroupVersionKind::gvk(group, version, &self.kind)
+    }
+}
+
+/// A verdict that changed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Change {
+    /// When, since the watch began.
+    pub at: Duration,
+    /// The component.
+    pub component: String,
+    /// The object; none when it is the component as a whole that became ready, or no longer is.
+    pub object: Option<ObjectRef>,
+    /// What it is now.
+    pub judgement: Judgement,
+}
+
+/// `{at, component, apiVersion, kind, …}`, as [`Judgement`] has it.
+impl Serialize for Change {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        #[derive(Serialize)]
+        struct Fields<'a> {
+            at: f64,
+            component: &'a str,
+            #[serde(flatten)]
+            judgement: &'a Judgement,
+        }
+        let fields = Fields { at: seconds(self.at), component: &self.component, judgement: &self.judgement };
+        fields.serialize(serializer)
+    }
+}
+
+/// A wait that ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Ended {
+    /// When, in seconds since the watch began.
+    #[serde(serialize_with = "as_seconds")]
+    pub at: Duration,
+    /// The components that it was for; none for all.
+    pub components: Option<Vec<String>>,
+    /// `ready`, `failed`, `deadline`, `gone` or `forbidden`.
+    pub how: &'static str,
+    /// The first line of what the wait says, unless all are ready.
+    pub why: Option<String>,
+}
+
+fn as_seconds<S: serde::Serializer>(at: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_f64(seconds(*at))
+}
+
+/// Where a recording goes.
+#[derive(Debug)]
+pub struct Recorder(BufWriter<File>);
+
+impl Recorder {
+    /// Records into a new file, which only the user may read.
+    ///
+    /// # Errors
+    /// The file cannot be made.
+    pub fn create(path: &Path) -> std::io::Result<Recorder> {
+        use fs_err::os::unix::fs::OpenOptionsExt;
+        let file = fs_err::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path)?;
+        Ok(Recorder(BufWriter::new(file.into_file())))
+    }
+}
+
+/// What happens, for whoever wants to know: a file, or a replay.
+pub(crate) struct Journal {
+    began: Instant,
+    recorder: Option<Recorder>,
+    /// Whether something came in since it was judged last.
+    open: bool,
+    api: Option<(Instant, String)>,
+    /// Kept in a replay only.
+    kept: Option<(Vec<Change>, Vec<Ended>)>,
+}
+
+impl Journal {
+    pub(crate) fn new(recorder: Option<Recorder>, namespace: &str, settings: &Settings, began: Instant) -> Journal {
+        let mut journal = Journal { began, recorder, open: false, api: None, kept: None };
+        let settings = Box::new(settings.clone());
+        journal.write(began, || What::Began { form: FORM, namespace: namespace.to_owned(), settings });
+        journal
+    }
+
+    /// Keeps what is made of it all, for a replay.
+    pub(super) fn keep(&mut self) {
+        self.kept = Some(Default::default());
+    }
+
+    pub(crate) fn take(&mut self) -> (Vec<Change>, Vec<Ended>) {
+        self.kept.take().unwrap_or_default()
+    }
+
+    pub(crate) fn command(&mut self, command: &Command, now: Instant) {
+        let began = self.began;
+        self.write(now, || match command {
+            Command::Expect { component, applied, probes, at } => What::Expect {
+                component: component.clone(),
+                applied: applied.clone(),
+                probes: probes.clone(),
+                from: seconds(at.saturating_duration_since(began)),
+            },
+            Command::Wait { names, deadline, .. } => {
+                What::Wait { components: names.clone(), deadline: seconds(deadline.saturating_duration_since(began)) }
+            }
+        });
+    }
+
+    pub(crate) fn update(&mut self, watch: impl FnOnce() -> WatchName, update: &Update, now: Instant) {
+        self.write(now, || What::Update {
+            watch: watch(),
+            is: match update {
+                Update::Listing => Brought::Listing,
+                Update::Put(view) => Brought::Put(view.json.clone()),
+                Update::Removed(view) => Brought::Removed(view.json.clone()),
+                Update::Listed => Brought::Listed,
+                Update::Failed { forbidden, error } => Brought::Failed { forbidden: *forbidden, error: error.clone() },
+            },
+        });
+    }
+
+    pub(crate) fn answer(&mut self, component: &str, probe: usize, answer: &Result<(), String>, now: Instant) {
+        let trouble = answer.as_ref().err();
+        self.write(now, || What::Answer { component: component.to_owned(), probe, trouble: trouble.cloned() });
+    }
+
+    pub(crate) fn api(&mut self, trouble: Option<(Instant, String)>, now: Instant) {
+        if self.recorder.is_none() || self.api == trouble {
+            return;
+        }
+        self.api.clone_from(&trouble);
+        let began = self.began;
+        let told = trouble.map(|(since, error)| (seconds(since.saturating_duration_since(began)), error));
+        self.write(now, || What::Api { unreachable: told });
+    }
+
+    pub(crate) fn verdicts(&mut self, component: &mut Component, expected: Instant, now: Instant) {
+        if self.recorder.is_none() && self.kept.is_none() {
+            return;
+        }
+        let at = now.saturating_duration_since(self.began);
+        for (object, judgement) in component.changes(expected, now) {
+            let change = Change { at, component: component.name.clone(), object, judgement };
+            self.write(now, || What::Verdict(serde_json::to_value(&change).unwrap_or_default()));
+            if let Some((changes, _)) = &mut self.kept {
+                changes.push(change);
+            }
+        }
+    }
+
+    pub(crate) fn ended(&mut self, components: Option<&[String]>, answer: Result<&AllReady, &NotReady>, now: Instant) {
+        if self.recorder.is_none() && self.kept.is_none() {
+            return;
+        }
+        let how = match answer {
+            Ok(_) => "ready",
+            Err(NotReady::Failed { .. }) => "failed",
+            Err(NotReady::Deadline { .. }) => "deadline",
+            Err(NotReady::Gone { .. }) => "gone",
+            Err(NotReady::Forbidden { .. }) => "forbidden",
+        };
+        let why = answer.err().and_then(|why| why.to_string().lines().next().map(str::to_owned));
+        let at = now.saturating_duration_since(self.began);
+        let ended = Ended { at, components: components.map(<[String]>::to_vec), how, why };
+        self.write(now, || What::Ended(serde_json::to_value(&ended).unwrap_or_default()));
+        if let Some((_, waits)) = &mut self.kept {
+            waits.push(ended);
+        }
+    }
+
+    /// All that came in has been judged. Hands the lines to the file, so that a run that is killed leaves them.
+    pub(crate) fn judged(&mut self, now: Instant) {
+        if std::mem::take(&mut self.open) {
+            self.write(now, || What::Judged);
+        }
+        if self.recorder.as_mut().is_some_and(|recorder| recorder.0.flush().is_err()) {
+            self.recorder = None;
+        }
+    }
+
+    fn write(&mut self, now: Instant, what: impl FnOnce() -> What) {
+        let Some(recorder) = &mut self.recorder else { return };
+        let line = Line { at: seconds(now.saturating_duration_since(self.began)), what: what() };
+        self.open |= !matches!(line.what, What::Began { .. } | What::Verdict(_) | What::Ended(_) | What::Judged);
+        let written = serde_json::to_writer(&mut recorder.0, &line).map_err(std::io::Error::from);
+        // A full disk must not end a run that can do without its recording.
+        if written.and_then(|()| recorder.0.write_all(b"\n")).is_err() {
+            self.recorder = None;
+        }
+    }
+}
+
+/// Seconds, to the microsecond.
+fn seconds(time: Duration) -> f64 {
+    (time.as_secs_f64() * 1e6).round() / 1e6
+}

@@ -1,0 +1,173 @@
+//! Verdicts over objects that somebody saved: no cluster, no waiting.
+
+use std::collections::HashMap;
+
+use jiff::Timestamp;
+use serde::Serialize;
+use serde_json::{Map, Value};
+
+use super::rules;
+use super::survey::age_at;
+use super::view::{Key, View};
+use super::world::World;
+use super::{Settings, Verdict};
+use crate::object::ObjectRef;
+
+/// What was found of one object.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Judgement {
+    /// The object.
+    pub object: ObjectRef,
+    /// The verdict, in sentences.
+    pub verdict: Verdict,
+    /// One word for it, as Kubernetes writes reasons, such as `CrashLoopBackOff`; `Ready` when it is ready.
+    pub reason: String,
+    /// The object to blame when it is another one, such as a pod of the Deployment that is judged.
+    pub cause: Option<ObjectRef>,
+}
+
+impl Judgement {
+    /// Why it is not ready, beginning with the object to blame when it is another one; nothing when it is ready.
+    #[must_use]
+    pub fn message(&self) -> Option<String> {
+        match (&self.verdict, &self.cause) {
+            (Verdict::Ready, _) => None,
+            (Verdict::Waiting { reason } | Verdict::Failed { reason, .. }, None) => Some(reason.clone()),
+            (Verdict::Waiting { reason } | Verdict::Failed { reason, .. }, Some(cause)) => {
+                Some(format!("{cause}: {reason}"))
+            }
+        }
+    }
+}
+
+/// `{apiVersion, kind, namespace, name, verdict, reason, message, hint, cause}`; what is absent is null.
+impl Serialize for Judgement {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        #[derive(Serialize)]
+        #[serde(rename_all = "camelCase")]
+        struct Fields<'a> {
+            api_version: &'a str,
+            kind: &'a str,
+            namespace: Option<&'a str>,
+            name: &'a str,
+            verdict: &'a str,
+            reason: &'a str,
+            message: Option<String>,
+            hint: Option<&'a str>,
+            cause: Option<&'a ObjectRef>,
+        }
+
+        let hint = match &self.verdict {
+            Verdict::Failed { hint, .. } => Some(hint.as_str()),
+            _ => None,
+        };
+        let fields = Fields {
+            api_version: &self.object.api_version,
+            kind: &self.object.kind,
+            namespace: self.object.namespace.as_deref(),
+            name: &self.object.name,
+            verdict: self.verdict.name(),
+            reason: &self.reason,
+            message: self.message(),
+            hint,
+            cause: self.cause.as_ref(),
+        };
+        fields.serialize(serializer)
+    }
+}
+
+/// Judges saved objects: any JSON, lists of objects among them, which count as their items. Events among the objects
+/// and in `events` are what is known about the others, and are not judged themselves. Objects belong together by
+/// their owner references.
+///
+/// A cause of failure counts as final when, at `now`, the object to blame is older than that cause's grace, or of
+/// unknown age.
+#[must_use]
+pub fn judge_saved(
+    objects: impl IntoIterator<Item = Value>,
+    events: impl IntoIterator<Item = Value>,
+    settings: &Settings,
+    now: Timestamp,
+) -> Vec<Judgement> {
+    let mut flat = Vec::new();
+    let mut evidence = Vec::new();
+    for object in objects {
+        items(object, &mut flat);
+    }
+    for event in events {
+        items(event, &mut evidence);
+    }
+    let (told, flat): (Vec<_>, Vec<_>) = flat.into_iter().partition(is_event);
+    evidence.extend(told);
+    evidence.retain(is_event);
+    let views: Vec<_> = adopted(flat).into_iter().map(View::new).collect();
+    let mut world = World::saved(views.iter().cloned());
+    for event in evidence {
+        world.put(View::new(event));
+    }
+    let judged = views.iter().map(|view| {
+        let found = rules::judge(view, &world, settings);
+        let blamed = found.fault().and_then(|fault| world.get(&Key::from(&fault.object))).unwrap_or(view);
+        let verdict = found.settle(age_at(blamed, now).unwrap_or(std::time::Duration::MAX));
+        let cause = found.fault().map(|fault| fault.object.clone()).filter(|cause| *cause != view.object);
+        Judgement { object: view.object.clone(), verdict, reason: found.code().to_owned(), cause }
+    });
+    judged.collect()
+}
+
+fn is_event(object: &Value) -> bool {
+    object.get("kind").and_then(Value::as_str) == Some("Event")
+}
+
+/// The objects of a document: its items when it is a list, which need not say what they are.
+fn items(document: Value, into: &mut Vec<Value>) {
+    match document {
+        Value::Array(documents) => documents.into_iter().for_each(|document| items(document, into)),
+        Value::Object(mut list) => {
+            let kind = list.get("kind").and_then(Value::as_str).and_then(|kind| kind.strip_suffix("List"));
+            let kind = kind.filter(|_| list.get("items").is_some_and(|items| items.is_array() || items.is_null()));
+            let Some(kind) = kind.map(str::to_owned) else { return into.push(list.into()) };
+            let version = list.get("apiVersion").cloned();
+            let Some(Value::Array(objects)) = list.remove("items") else { return };
+            for mut object in objects {
+                if let (Some(fields), false) = (object.as_object_mut(), kind.is_empty()) {
+                    named(fields, &kind, version.as_ref());
+                }
+                items(object, into);
+            }
+        }
+        // Anything else is no object, and nothing can be said of it.
+        _ => {}
+    }
+}
+
+fn named(fields: &mut Map<String, Value>, kind: &str, version: Option<&Value>) {
+    fields.entry("kind").or_insert_with(|| kind.into());
+    if let Some(version) = version {
+        fields.entry("apiVersion").or_insert_with(|| version.clone());
+    }
+}
+
+/// Where owners were saved without their identities, they get those by which their children know them.
+fn adopted(mut objects: Vec<Value>) -> Vec<Value> {
+    let mut owners: HashMap<(String, String, String), Value> = HashMap::new();
+    for object in &objects {
+        let text = |value: &Value, pointer: &str| value.pointer(pointer).and_then(Value::as_str).map(str::to_owned);
+        let namespace = text(object, "/metadata/namespace").unwrap_or_default();
+        for owner in object.pointer("/metadata/ownerReferences").and_then(Value::as_array).into_iter().flatten() {
+            if let (Some(kind), Some(name), Some(uid)) = (text(owner, "/kind"), text(owner, "/name"), owner.get("uid"))
+            {
+                owners.insert((namespace.clone(), kind, name), uid.clone());
+            }
+        }
+    }
+    for object in &mut objects {
+        let text = |pointer: &str| object.pointer(pointer).and_then(Value::as_str).unwrap_or_default().to_owned();
+        let uid = owners.get(&(text("/metadata/namespace"), text("/kind"), text("/metadata/name")));
+        let metadata = object.get_mut("metadata").and_then(Value::as_object_mut);
+        if let (Some(uid), Some(metadata)) = (uid, metadata) {
+            metadata.entry("uid").or_insert_with(|| uid.clone());
+        }
+    }
+    objects
+}

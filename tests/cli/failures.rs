@@ -1,0 +1,169 @@
+//! What a person sees of a cluster in which something fails. Its API server answers lists and logs, and nothing else.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpListener;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
+
+use serde_json::{Value, json};
+
+use crate::support::Host;
+
+const POD: &str = "{apiVersion: v1, kind: Pod, metadata: {name: web}, spec: {containers: []}}";
+
+type Asked = Arc<Mutex<Vec<String>>>;
+
+/// A suite whose one pod crashes, and the record of its cluster `t`.
+fn host() -> Host {
+    let host = Host::ready();
+    host.write("suite/app.yaml", POD);
+    let (address, _) = serve();
+    let folder = "home/.local/state/kind-harness/t";
+    std::fs::create_dir_all(host.path(folder)).unwrap();
+    let record = json!({
+        "name": "t", "suite": "e2e.yaml", "namespace": "tiny", "provider": "kind", "context": null, "shape": "",
+        "engine": {"kind": "podman", "containers_conf": null}, "nodes": [{"name": "t-control-plane", "id": "1f2e"}],
+        "ports": {}, "created": "2026-01-01T00:00:00Z", "deployment": null,
+    });
+    host.write(&format!("{folder}/cluster.json"), &record.to_string());
+    host.write(&format!("{folder}/kubeconfig"), &kubeconfig(address));
+    host.program("podman", "#!/bin/sh\necho \"podman $*\" >> \"$CALLS\"\necho \"log of $4, refused hunter2222\"\n");
+    host
+}
+
+fn kubeconfig(address: std::net::SocketAddr) -> String {
+    let kubeconfig = json!({
+        "apiVersion": "v1", "kind": "Config", "current-context": "c",
+        "clusters": [{"name": "c", "cluster": {"server": format!("http://{address}")}}],
+        "contexts": [{"name": "c", "context": {"cluster": "c", "user": "u"}}],
+        "users": [{"name": "u", "user": {"token": "the-token-of-the-kubeconfig"}}],
+    });
+    kubeconfig.to_string()
+}
+
+/// Answers for as long as the test runs, and writes down what it was asked.
+fn serve() -> (std::net::SocketAddr, Asked) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let asked = Asked::default();
+    let log = asked.clone();
+    std::thread::spawn(move || {
+        for mut stream in listener.incoming().flatten() {
+            let mut reader = BufReader::new(stream.try_clone().unwrap());
+            let head: Vec<_> =
+                reader.by_ref().lines().map_while(Result::ok).take_while(|line| !line.is_empty()).collect();
+            let length =
+                head.iter().find_map(|line| line.to_lowercase().strip_prefix("content-length: ")?.parse().ok());
+            let _ = reader.read_exact(&mut vec![0; length.unwrap_or(0)]);
+            let asked: Vec<_> = head.first().into_iter().flat_map(|line| line.split([' ', '?'])).take(2).collect();
+            log.lock().unwrap().push(asked.join(" "));
+            let body = answer(asked.first().unwrap_or(&""), asked.last().unwrap_or(&""));
+            let length = body.len();
+            let head = format!("HTTP/1.1 200 OK\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n");
+            let _ = stream.write_all((head + &body).as_bytes());
+        }
+    });
+    (address, asked)
+}
+
+fn answer(verb: &str, path: &str) -> String {
+    let status = json!({"name": "app", "image": "i", "ready": false, "restartCount": 4,
+        "state": {"waiting": {"reason": "CrashLoopBackOff"}},
+        "lastState": {"terminated": {"exitCode": 3, "reason": "Error"}}});
+    let metadata = json!({"name": "web", "namespace": "tiny", "creationTimestamp": "2020-01-01T00:00:00Z"});
+    let pod = json!({"metadata": metadata, "status": {"phase": "Running", "containerStatuses": [status]}});
+    let items = match path.rsplit('/').next().unwrap_or_default() {
+        "log" => return "connecting with hunter2222\nrefused\n".into(),
+        "pods" => json!([pod]),
+        "namespaces" if verb == "POST" => return json!({"metadata": {"name": "tiny"}}).to_string(),
+        "tiny" => return json!({"metadata": {"name": "tiny"}}).to_string(),
+        // As it was applied.
+        "web" => return pod.to_string(),
+        "v1" if path == "/api/v1" => {
+            let kind = json!({"name": "pods", "singularName": "pod", "namespaced": true, "kind": "Pod", "verbs": []});
+            return json!({"kind": "APIResourceList", "groupVersion": "v1", "resources": [kind]}).to_string();
+        }
+        "secrets" => json!([{"metadata": {"name": "s", "namespace": "tiny"}, "data": {"p": "aHVudGVyMjIyMg=="}}]),
+        _ => json!([]),
+    };
+    json!({"kind": "List", "apiVersion": "v1", "metadata": {"resourceVersion": "1"}, "items": items}).to_string()
+}
+
+#[test]
+fn status_says_why_at_any_time() {
+    let host = host();
+    let status = host.run(&["status", "--name", "t"]);
+    assert_eq!(status.code, Some(7), "{}{}", status.stdout, status.stderr);
+    let why = host.run(&["status", "--why", "--name", "t"]);
+    assert_eq!(why.code, Some(7), "{}", why.stderr);
+    for words in [
+        "1 of 1 not ready; root cause: pod/web: container app keeps crashing: exit code 3, 4 restarts\n",
+        "next: kubectl -n tiny logs web -c app --previous\n",
+        "| connecting with ***\n",
+    ] {
+        assert!(why.stdout.contains(words), "{words:?} is not in:\n{}", why.stdout);
+    }
+    let fields = host.run(&["status", "--why", "app", "-o", "json", "--name", "t"]).stdout;
+    let fields: Value = serde_json::from_str(&fields).unwrap();
+    assert_eq!(fields["root_causes"][0]["object"], "pod/web");
+    assert_eq!(fields["components"][0]["parts"][0]["parts"][0]["name"], "container app");
+}
+
+#[test]
+fn a_bundle_at_any_time() {
+    let host = host();
+    let made = host.run(&["bundle", "--to", "../out", "--name", "t"]);
+    assert_eq!(made.code, Some(0), "{}", made.stderr);
+    let folder = host.path("suite").join(made.stdout.trim());
+    let read =
+        |path: &str| std::fs::read_to_string(folder.join(path)).unwrap_or_else(|error| panic!("{path}: {error}"));
+    assert!(read("summary.txt").starts_with("1 of 1 not ready; root cause: pod/web: "), "{}", read("summary.txt"));
+    assert_eq!(read("logs/tiny/web/app.previous.log"), "connecting with ***\nrefused\n");
+    assert_eq!(read("nodes/t-control-plane/kubelet.log"), "log of --no-pager, refused ***\n");
+    assert!(read("objects/tiny/secret-s.yaml").contains("***"));
+    let calls = host.calls();
+    assert!(calls.contains("podman exec t-control-plane journalctl --no-pager --unit containerd"), "{calls}");
+    let all =
+        duct::cmd!("grep", "-rlE", "hunter2222|the-token-of", &folder).unchecked().stdout_capture().run().unwrap();
+    assert_eq!(String::from_utf8_lossy(&all.stdout), "");
+
+    let made = host.run(&["bundle", "-o", "json", "--name", "t"]);
+    let told: Value = serde_json::from_str(&made.stdout).unwrap();
+    let folder = PathBuf::from(told["bundle"].as_str().unwrap());
+    assert_eq!(folder.parent().unwrap(), host.path("home/.local/state/kind-harness/bundles"));
+}
+
+#[test]
+fn a_failed_up_tells_its_root_and_looks_before_it_takes_anything_away() {
+    let host = Host::bare();
+    let (address, asked) = serve();
+    host.write("suite/app.yaml", POD);
+    host.write("kubeconfig", &kubeconfig(address));
+    let suite = "suite: tiny\nnamespace: tiny\ncluster: {provider: existing, context: c}\nimages: registry\n\
+                 components:\n  - {name: app, manifests: [app.yaml]}\n";
+    host.write("suite/e2e.yaml", suite);
+    let up = host.command(&["up", "-o", "json"]).env("KUBECONFIG", host.path("kubeconfig")).run().unwrap();
+    let ended = crate::support::Ended::from(&up);
+    ended.failed_with(
+        7,
+        &[
+            "\nerror: 1 of 1 not ready; root cause: pod/web: container app keeps crashing: exit code 3, 4 restarts\n",
+            "\n          | connecting with ***\n",
+            "\nbundle: ",
+            "what was made is gone again; `kind-harness up --keep`",
+        ],
+    );
+    let told: Value = serde_json::from_str(&ended.stdout).unwrap_or_else(|error| panic!("{error}: {}", ended.stdout));
+    assert_eq!(told["exit"], 7);
+    assert_eq!(told["root_causes"][0]["reason"], "container app keeps crashing: exit code 3, 4 restarts");
+    let bundle = PathBuf::from(told["bundle"].as_str().unwrap());
+    let summary = std::fs::read_to_string(bundle.join("summary.txt")).unwrap();
+    assert!(summary.starts_with("1 of 1 not ready; root cause: pod/web"), "{summary}");
+    let timeline: Value =
+        serde_json::from_str(&std::fs::read_to_string(bundle.join("timeline.json")).unwrap()).unwrap();
+    assert!(timeline["steps"].as_array().unwrap().iter().any(|step| step["phase"] == "ready"), "{timeline}");
+    let asked = asked.lock().unwrap();
+    let last_log = asked.iter().rposition(|line| line.ends_with("/log")).unwrap();
+    let deleted = asked.iter().position(|line| line.starts_with("DELETE ")).unwrap();
+    assert!(last_log < deleted, "{asked:?}");
+}

@@ -1,0 +1,72 @@
+//! Readiness without the rest of the harness.
+
+use std::time::Duration;
+
+use k8s_openapi::api::apps::v1::Deployment;
+use kind_harness::object::ObjectRef;
+use kind_harness::ready::conditions::{has_failed, is_ready};
+use kind_harness::ready::{NotReady, wait_for};
+use kube::Api;
+use kube::runtime::wait::{Condition, await_condition};
+use tokio::time::timeout;
+
+use crate::objects::{crashes, deployment, pod};
+use crate::server::Server;
+use crate::{in_seconds, settle};
+
+fn web(namespace: &str) -> ObjectRef {
+    ObjectRef {
+        api_version: "apps/v1".into(),
+        kind: "Deployment".into(),
+        namespace: Some(namespace.into()),
+        name: "web".into(),
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn objects_are_waited_for_wherever_they_come_from() {
+    let server = Server::default();
+    let client = server.client();
+    let wait = tokio::spawn(async move { wait_for(&client, [web("shop"), web("yard")], in_seconds(60)).await });
+    settle().await;
+    server.put(&deployment("web", 0));
+    server.put(&deployment("web", 1).replace("namespace: shop", "namespace: yard"));
+    settle().await;
+    assert!(!wait.is_finished());
+    server.put(&deployment("web", 1));
+    let all = wait.await.expect("the wait").expect("ready");
+    let names: Vec<_> = all.components.iter().map(|component| component.component.as_str()).collect();
+    assert_eq!(names, ["deployment/web", "deployment/web (apps/v1 yard)"]);
+    assert!(server.requests().iter().all(|request| !request.contains("//")), "{:?}", server.requests());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_failure_ends_the_wait_with_its_reason() {
+    let server = Server::default();
+    server.put(&(deployment("web", 0) + &pod("web", &crashes(3))));
+    let error = wait_for(&server.client(), [web("shop")], in_seconds(60)).await.expect_err("it crashes");
+    assert!(matches!(error, NotReady::Failed { .. }), "{error:?}");
+    assert!(error.to_string().contains("keeps crashing"), "{error}");
+    let nothing = wait_for(&server.client(), [], in_seconds(60)).await.expect("nothing to wait for");
+    assert!(nothing.components.is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn conditions_are_those_of_kube() {
+    let server = Server::default();
+    server.put(&deployment("web", 0));
+    let api: Api<Deployment> = Api::namespaced(server.client(), "shop");
+    let wait = tokio::spawn(await_condition(api.clone(), "web", is_ready().or(has_failed())));
+    let early = timeout(Duration::from_secs(5), async {
+        while !wait.is_finished() {
+            settle().await
+        }
+    })
+    .await;
+    assert!(early.is_err());
+    server.put(&deployment("web", 1));
+    let found = wait.await.expect("the wait").expect("found");
+    assert!(is_ready().matches_object(found.as_ref()));
+    assert!(!is_ready::<Deployment>().matches_object(None));
+    assert!(is_ready::<Deployment>().not().matches_object(None));
+}
