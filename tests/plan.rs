@@ -33,6 +33,7 @@ fn loaded(strategy: Strategy, components: Vec<Component>) -> Loaded {
             images: ImageSource::Auto,
             strategy,
             deadline: Duration::from_secs(90),
+            ready: kind_harness::config::ReadySpec::default(),
             components,
         },
         root: PathBuf::from("/srv/shop"),
