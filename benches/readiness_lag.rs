@@ -2,6 +2,8 @@
 //!
 //! `cargo bench --bench readiness_lag [-- ROUNDS]` prints percentiles, and fails when a target is missed.
 
+#![allow(clippy::print_stdout, reason = "figures are what a bench is for")]
+
 #[path = "../tests/readiness/objects.rs"]
 #[allow(dead_code, reason = "the tests need more of it")]
 mod objects;

@@ -34,6 +34,7 @@ fn loaded(strategy: Strategy, components: Vec<Component>) -> Loaded {
             strategy,
             overlay: "dev".into(),
             deadline: Duration::from_secs(90),
+            ready: kind_harness::config::ReadySpec::default(),
             components,
         },
         root: PathBuf::from("/srv/shop"),

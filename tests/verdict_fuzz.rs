@@ -69,7 +69,7 @@ fn word(rng: &mut TestRng, words: &[&str]) -> String {
 fn value(rng: &mut TestRng, depth: usize, fields: &[&str], words: &[&str]) -> Value {
     match below(rng, if depth == 0 { 8 } else { 16 }) {
         0 => Value::Null,
-        1 => Value::Bool(rng.next_u32() % 2 == 0),
+        1 => Value::Bool(below(rng, 2) == 0),
         2 => i64::from(rng.next_u32() % 5).into(),
         3 => [i64::MIN, i64::MAX, -1, 1 << 53, i64::from(i32::MAX)][below(rng, 5)].into(),
         4 => Number::from_f64([f64::MAX, -0.5, 1e300, 3.0, f64::MIN_POSITIVE][below(rng, 5)])

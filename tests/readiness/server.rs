@@ -16,6 +16,9 @@ use kube::client::Body;
 use kube::core::{ApiResource, GroupVersionKind};
 use serde_json::{Value, json};
 
+/// Makes the object of that number.
+type Generate = fn(usize) -> Value;
+
 type Answer = UnsyncBoxBody<Bytes, std::io::Error>;
 
 fn whole(text: String) -> Answer {
@@ -37,7 +40,7 @@ struct State {
     horizon: u64,
     plurals: BTreeMap<String, String>,
     /// Objects that are made when they are listed: how many, and how.
-    generated: BTreeMap<String, (usize, fn(usize) -> Value)>,
+    generated: BTreeMap<String, (usize, Generate)>,
     forbidden: HashSet<String>,
     unserved: HashSet<String>,
     down: bool,
@@ -145,7 +148,7 @@ impl Server {
 
     /// Fills a collection with objects that are made only when they are listed, page by page.
     #[allow(dead_code, reason = "only the bench needs so many")]
-    pub(crate) fn generate(&self, path: &str, count: usize, object: fn(usize) -> Value) {
+    pub(crate) fn generate(&self, path: &str, count: usize, object: Generate) {
         self.lock().generated.insert(path.to_owned(), (count, object));
     }
 

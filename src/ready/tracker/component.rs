@@ -201,10 +201,9 @@ impl Component {
     }
 
     pub(super) fn answered(&mut self, round: u64, index: usize, answer: &Result<(), String>) {
-        if let Some(asked) = self.asked.as_mut().filter(|asked| asked.round == round) {
-            if let Some(known) = asked.answers.get_mut(index) {
-                known.clone_from(answer);
-            }
+        let asked = self.asked.as_mut().filter(|asked| asked.round == round);
+        if let Some(known) = asked.and_then(|asked| asked.answers.get_mut(index)) {
+            known.clone_from(answer);
         }
     }
 
