@@ -105,7 +105,7 @@ fn every_fault_is_a_manifest_and_an_expectation() {
         let expect = Expect::of(&folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
         assert!(["Ready", "Waiting", "Failed"].contains(&expect.verdict.as_str()), "{expect:?}");
         expect.within().unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
-        let manifests = manifests::load(&folder, &["manifest.yaml".into()]);
+        let manifests = manifests::load(&folder, "dev", &["manifest.yaml".into()]);
         assert!(!manifests.unwrap_or_else(|error| panic!("{error}")).is_empty());
     }
 }
@@ -169,7 +169,7 @@ async fn faulty(
     Api::<Namespace>::all(client.clone()).patch(namespace, &PatchParams::default(), &Patch::Merge(labels)).await?;
     let written = tempfile::tempdir()?;
     std::fs::write(written.path().join("manifest.yaml"), text)?;
-    let manifests = manifests::load(written.path(), &["manifest.yaml".into()])?;
+    let manifests = manifests::load(written.path(), "dev", &["manifest.yaml".into()])?;
     let fresh = written.path().join("recording.jsonl");
     let (events, settings) = (Events::discard(), Settings::default());
     let recorder = Recorder::create(&fresh)?;
