@@ -100,7 +100,7 @@ pub async fn look(folders: &Folders, source: ImageSource, afresh: bool) -> Surve
     let (kind_finding, kind) = kind::look(folders).await;
     let (engine_finding, engine) = engine::look(folders, kind.as_deref(), afresh).await;
     let mut findings = vec![engine_finding, kind_finding];
-    findings.extend(limits::look(folders));
+    findings.extend(limits::look(folders, source));
     if source == ImageSource::Packages {
         findings.extend(builder::look());
     }

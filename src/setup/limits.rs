@@ -3,34 +3,46 @@
 use std::path::Path;
 
 use super::{Finding, Remedy};
+use crate::config::ImageSource;
 use crate::folders::Folders;
 
 const GIB: u64 = 1 << 30;
 
 /// Everything is read from files, so that looking costs nothing.
-pub(super) fn look(folders: &Folders) -> Vec<Finding> {
-    vec![disk(folders), memory(), inotify(), open_files(), cgroup(), modules()]
+pub(super) fn look(folders: &Folders, source: ImageSource) -> Vec<Finding> {
+    vec![disk(folders, source), memory(), inotify(), open_files(), cgroup(), modules()]
 }
 
-fn disk(folders: &Folders) -> Finding {
-    let existing = folders.cache.ancestors().find(|path| path.exists()).unwrap_or(Path::new("/"));
-    let Ok(stat) = rustix::fs::statvfs(existing) else {
-        return Finding::advice("disk", "free space is unknown", format!("10 GiB free at {}", existing.display()));
+fn disk(folders: &Folders, source: ImageSource) -> Finding {
+    let needed = match source {
+        ImageSource::Registry => 2 * GIB,
+        _ if has_kubernetes(folders) => GIB,
+        // Most of it is what Go keeps of compiling Kubernetes.
+        _ => 6 * GIB,
     };
-    judge_disk(stat.f_bavail * stat.f_frsize, existing)
+    let existing = folders.cache.ancestors().find(|path| path.exists()).unwrap_or(Path::new("/"));
+    match rustix::fs::statvfs(existing) {
+        Ok(stat) => judge_disk(stat.f_bavail * stat.f_frsize, needed, existing),
+        Err(_) => {
+            let better = format!("{} GiB free at {}", needed / GIB, existing.display());
+            Finding::advice("disk", "free space is unknown", better)
+        }
+    }
 }
 
-fn judge_disk(free: u64, at: &Path) -> Finding {
+/// Whether Kubernetes was compiled on this host before.
+fn has_kubernetes(folders: &Folders) -> bool {
+    let cached = std::fs::read_dir(&folders.cache).into_iter().flatten().flatten();
+    cached.into_iter().any(|entry| entry.file_name().to_string_lossy().starts_with("kubernetes-"))
+}
+
+fn judge_disk(free: u64, needed: u64, at: &Path) -> Finding {
     let found = format!("{:.1} GiB free at {}", free as f64 / GIB as f64, at.display());
-    match free {
-        // A node image, its cluster and the components' images take some 5 GiB.
-        0..=4_294_967_295 => {
-            let remedy = "free at least 5 GiB, or set XDG_CACHE_HOME to a larger disk";
-            Finding::missing("disk", found, Remedy::ByHand(remedy.into()))
-        }
-        _ if free < 10 * GIB => Finding::advice("disk", found, "10 GiB for building images from packages"),
-        _ => Finding::met("disk", found),
+    if free >= needed {
+        return Finding::met("disk", found);
     }
+    let remedy = format!("free at least {} GiB, or set XDG_CACHE_HOME to a larger disk", needed / GIB);
+    Finding::missing("disk", found, Remedy::ByHand(remedy))
 }
 
 fn memory() -> Finding {
@@ -111,10 +123,18 @@ mod tests {
     #[test]
     fn a_nearly_full_disk_is_refused_with_its_remedy() {
         let at = Path::new("/var");
-        assert!(matches!(judge_disk(50 * GIB, at).state, State::Met(_)));
-        assert!(matches!(judge_disk(6 * GIB, at).state, State::Advice { .. }));
-        let finding = judge_disk(GIB, at);
+        assert!(matches!(judge_disk(6 * GIB, 6 * GIB, at).state, State::Met(_)));
+        let finding = judge_disk(GIB, 6 * GIB, at);
         assert!(finding.needs_a_person());
-        assert!(finding.to_string().contains("1.0 GiB free at /var; remedy: free at least 5 GiB"));
+        assert!(finding.to_string().contains("1.0 GiB free at /var; remedy: free at least 6 GiB"));
+    }
+
+    #[test]
+    fn kubernetes_is_compiled_but_once() {
+        let home = tempfile::tempdir().unwrap();
+        let folders = Folders { cache: home.path().into(), state: home.path().into() };
+        assert!(!has_kubernetes(&folders));
+        std::fs::create_dir(home.path().join("kubernetes-0123456789abcdef")).unwrap();
+        assert!(has_kubernetes(&folders));
     }
 }

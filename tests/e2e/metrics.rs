@@ -41,12 +41,12 @@ async fn reconciliations_and_failures_are_counted(#[future(awt)] spec: Spec) -> 
         }
     }
     let failure = [("reason", "WorkflowResolutionFailed"), ("sub_reason", "NoMatchingWorkflows")];
-    let failures = before.value(FAILURES, &failure).unwrap_or(0.0);
+    let failures = before.value(FAILURES, &failure).context("it is there from the start")?;
     spec.create(analysis("MOCK_NO_WORKFLOW_FOUND")).await?.failed().await?;
     spec.controller.counts(FAILURES, &failure, |now| now >= failures + 1.0).await?;
     for phase in ["Pending", "Investigating"] {
         let labels = [("phase", phase), ("result", "success")];
-        let count = before.value(RECONCILIATIONS, &labels).unwrap_or(0.0);
+        let count = before.value(RECONCILIATIONS, &labels).context("it is there from the start")?;
         spec.controller.counts(RECONCILIATIONS, &labels, |now| now >= count + 1.0).await?;
     }
     Ok(())

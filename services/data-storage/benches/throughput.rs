@@ -1,7 +1,7 @@
 //! How much DataStorage takes, and how fast it answers: the program itself, in front of a PostgreSQL and a Redis of its
 //! own with the settings that `manifests/` gives them, and clients on the same machine.
 //!
-//!     cargo bench -p data-storage -- --seconds 30 --rows 1000000
+//!     cargo bench -p data-storage --bench throughput -- --seconds 30 --rows 1000000
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a measurement, which prints and fails by panicking")]
 
 #[path = "../tests/support/mod.rs"]

@@ -83,8 +83,10 @@ impl Intake {
     /// # Errors
     /// When it is nowhere.
     pub async fn take(&self, unit: &Unit) -> Result<Kept, NotKept> {
-        // One unit, one result.
-        self.take_all(std::slice::from_ref(unit)).await.pop().unwrap_or(Ok(Kept::Stored))
+        match self.take_all(std::slice::from_ref(unit)).await.pop() {
+            Some(result) => result,
+            None => unreachable!("one unit has one result"),
+        }
     }
 
     /// Takes several units at once, each for itself.

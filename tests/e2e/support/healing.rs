@@ -52,7 +52,7 @@ impl Alone {
 }
 
 impl Spec {
-    /// The suite's plan.
+    /// The plan by which the environment was brought up.
     pub(crate) fn plan(&self) -> Result<Plan> {
         Ok(Plan::new(config::load(Path::new("e2e.yaml"), &Overrides::from_env()?)?)?)
     }

@@ -21,13 +21,18 @@ impl Container {
     pub fn run(recipe: &str, host_port: u16, port: u16, environment: &[&str], arguments: &[&str]) -> Self {
         let image = image(recipe);
         let publish = format!("127.0.0.1:{host_port}:{port}");
-        let mut words = vec!["run", "--detach", "--publish", &publish];
+        // An engine's own limits are higher than some hosts allow, which then start nothing.
+        let mut words = vec!["create", "--ulimit=nofile=4096:4096", "--ulimit=nproc=32768:32768"];
+        words.extend(["--publish", &publish]);
         for variable in environment {
             words.extend(["--env", variable]);
         }
         words.push(&image);
         words.extend(arguments);
-        Self { id: engine(words).read().unwrap() }
+        // Two steps, so that one that does not start is removed, too.
+        let container = Self { id: engine(words).read().unwrap() };
+        container.start();
+        container
     }
 
     /// Kills what runs in it; its files stay.

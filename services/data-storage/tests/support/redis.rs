@@ -83,7 +83,6 @@ impl RedisServer {
 
 impl Drop for RedisServer {
     fn drop(&mut self) {
-        self.pause(false);
         self.stop();
     }
 }

@@ -1,4 +1,4 @@
-//! Dependants before their dependencies: nobody crash-loops because somebody else is late.
+//! Dependants started before their dependencies: nobody crash-loops because somebody else is late.
 
 use std::time::Duration;
 
