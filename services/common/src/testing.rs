@@ -43,12 +43,12 @@ impl PostgresServer {
     pub fn start_with(options: &[&str]) -> Self {
         let folder = tempfile::Builder::new().prefix("postgresql-").tempdir().unwrap();
         fs::write(folder.path().join("password"), "not-asked-for").unwrap();
-        if is_root() {
+        let (bin, port) = (newest_bin(), free_port());
+        if bin.is_some() && is_root() {
             // PostgreSQL refuses to run as root.
             cmd!("chown", "postgres", folder.path()).run().unwrap();
         }
         let options = options.iter().map(|option| (*option).to_owned()).collect();
-        let (bin, port) = (newest_bin(), free_port());
         let mut server = Self { folder, bin, port, options, process: None, container: None };
         server.restart_empty();
         server
