@@ -2,6 +2,7 @@
 
 mod apply;
 mod error;
+mod holder;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -14,7 +14,7 @@ use kube::client::Body;
 use rstest::rstest;
 use serde_json::{Value, json};
 
-/// Serves one kind, ConfigMap, and answers requests to apply with what the test has put in line.
+/// Serves two kinds, ConfigMap and Service, and answers requests to apply with what the test has put in line.
 #[derive(Clone, Default)]
 struct Server(Arc<Mutex<State>>);
 
@@ -46,9 +46,14 @@ impl Server {
         match request.uri().path() {
             "/api/v1" => json!({
                 "kind": "APIResourceList", "groupVersion": "v1", "resources":
-                    [{"name": "configmaps", "singularName": "configmap", "namespaced": true, "kind": "ConfigMap", "verbs": []}],
+                    [{"name": "configmaps", "singularName": "configmap", "namespaced": true, "kind": "ConfigMap", "verbs": []},
+                     {"name": "services", "singularName": "service", "namespaced": true, "kind": "Service", "verbs": []}],
             }),
-            path if path.contains("/configmaps/") => {
+            "/api/v1/services" => json!({"kind": "ServiceList", "apiVersion": "v1", "metadata": {}, "items": [
+                {"metadata": {"name": "other", "namespace": "shop"}, "spec": {"ports": [{"port": 80, "nodePort": 30081}]}},
+                {"metadata": {"name": "web", "namespace": "stall"}, "spec": {"ports": [{"port": 80, "nodePort": 30080}]}},
+            ]}),
+            path if path.contains("/configmaps/") || path.contains("/services/") => {
                 let mut state = self.0.lock().unwrap();
                 state.applies.push(request.uri().query().unwrap_or_default().into());
                 state.answers.pop_front().unwrap_or_else(|| panic!("it was asked once more than expected"))
@@ -149,4 +154,16 @@ async fn a_field_that_another_owns_is_taken_back_and_that_is_said() {
     assert_eq!(warnings, [format!("configmap/app: {conflict}; the manifest wins")]);
     let forced: Vec<bool> = server.applies().iter().map(|query| query.contains("force=true")).collect();
     assert_eq!(forced, [false, true]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_holds_a_node_port_is_named() {
+    let words =
+        "Service \"app\" is invalid: spec.ports[0].nodePort: Invalid value: 30080: provided port is already allocated";
+    let server = Server::answering([failure(422, words)]);
+    let service =
+        "apiVersion: v1\nkind: Service\nmetadata: {name: app}\nspec: {ports: [{port: 80, nodePort: 30080}]}\n";
+    let (result, _) = apply(&server, service).await;
+    let expected = format!("app.yaml:1: service/app was refused: {words}; held by service/web of stall");
+    assert_eq!(result.unwrap_err(), expected);
 }

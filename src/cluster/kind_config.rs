@@ -82,14 +82,7 @@ mod tests {
 
     fn api() -> (Component, PortMap) {
         let port = Port { name: "http".into(), node: 30080, host: HostPort::Auto };
-        let component = Component {
-            name: "api".into(),
-            images: vec![],
-            manifests: vec![],
-            needs: vec![],
-            ports: vec![port],
-            checks: vec![],
-        };
+        let component = Component { name: "api".into(), ports: vec![port], ..Component::default() };
         let mut ports = PortMap::default();
         ports.insert(&component, "http", "127.0.0.1:41000".parse().unwrap());
         (component, ports)

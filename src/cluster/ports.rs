@@ -84,14 +84,7 @@ mod tests {
 
     fn component(host: HostPort) -> Component {
         let port = Port { name: "http".into(), node: 30080, host };
-        Component {
-            name: "api".into(),
-            images: vec![],
-            manifests: vec![],
-            needs: vec![],
-            ports: vec![port],
-            checks: vec![],
-        }
+        Component { name: "api".into(), ports: vec![port], ..Component::default() }
     }
 
     #[test]

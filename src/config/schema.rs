@@ -98,7 +98,7 @@ pub enum Strategy {
 }
 
 /// One deployable unit.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 #[serde(expecting = "a component: a mapping with `name` and `manifests`")]
 pub struct Component {

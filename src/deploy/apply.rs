@@ -14,6 +14,7 @@ use kube::runtime::wait::{await_condition, conditions};
 use tokio::sync::Mutex;
 
 use super::ApplyError;
+use super::holder::{holders, is_port_taken};
 use crate::manifests::{MANAGED_BY, MANAGED_BY_LABEL, Manifest};
 use crate::object::{Applied, ObjectRef};
 use crate::report::{Events, Phase};
@@ -60,7 +61,15 @@ impl Applier {
             events.warn(Phase::Deploy, format!("{object}: {}; the manifest wins", short(error)));
             result = with_retries(|| attempt(true)).await;
         }
-        let applied = result.map_err(refused)?;
+        let holders = match &result {
+            Err(error) if is_port_taken(error) => holders(&self.client, &manifest.object).await,
+            _ => None,
+        };
+        let applied = result.map_err(|error| {
+            let mut refusal = refused(error);
+            refusal.what.extend(holders.map(|holders| format!("; {holders}")));
+            refusal
+        })?;
         Ok(Applied {
             object: ObjectRef { namespace: applied.metadata.namespace.clone(), ..object.clone() },
             uid: applied.metadata.uid.unwrap_or_default(),

@@ -1,0 +1,173 @@
+//! Makes faults in a cluster.
+
+use std::io::BufReader;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, ensure};
+use futures::FutureExt;
+use k8s_openapi::api::core::v1::{Namespace, Node, Pod};
+use kind_harness::config::{Component, ImageMap};
+use kind_harness::deploy::{Applier, Deployer, Parcel};
+use kind_harness::environment::{Environment, shared};
+use kind_harness::object::ObjectRef;
+use kind_harness::ready::{Readiness, Recorder, Settings, replay};
+use kind_harness::report::Events;
+use kube::ResourceExt;
+use kube::api::{Api, DeleteParams, EvictParams, ListParams, Patch, PatchParams, PostParams};
+use serde_json::json;
+use tokio::time::{Instant, sleep_until};
+
+use crate::case::Case;
+use crate::expect::{Expect, Meanwhile, Verdict};
+
+/// A fault to be made.
+#[derive(Debug)]
+pub(crate) struct Round {
+    pub(crate) case: Case,
+    /// Where.
+    pub(crate) namespace: String,
+    /// Whether what the watches bring becomes part of the corpus.
+    pub(crate) record: bool,
+}
+
+/// A cluster to make faults in.
+pub(crate) struct Stage {
+    client: kube::Client,
+    images: ImageMap,
+}
+
+impl Stage {
+    /// Brings the cluster up.
+    pub(crate) async fn set() -> anyhow::Result<Stage> {
+        let suite = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/faults/e2e.yaml");
+        // Bringing it up blocks.
+        let environment: &Environment = tokio::task::spawn_blocking(move || shared(suite)).await?;
+        let deployment = environment.record().deployment.as_ref().context("an environment that is up")?;
+        let images = deployment.images.get("stage").cloned().unwrap_or_default();
+        Ok(Stage { client: environment.client(), images })
+    }
+
+    /// Makes one fault, and removes it. Tells after how long it was found.
+    pub(crate) async fn make(&self, round: Round) -> (String, anyhow::Result<Duration>) {
+        let result = self.faulty(&round).await;
+        let cleaned = self.clean(&round).await;
+        (round.namespace, result.and_then(|after| cleaned.map(|()| after)))
+    }
+
+    async fn faulty(&self, round: &Round) -> anyhow::Result<Duration> {
+        let (case, namespace, expect) = (&round.case, &round.namespace, &round.case.expect);
+        let events = Events::discard();
+        let applier = Applier::new(self.client.clone(), namespace);
+        applier.namespace(namespace).await?;
+        let labels = json!({"metadata": {"labels": expect.labels}});
+        Api::<Namespace>::all(self.client.clone())
+            .patch(namespace, &PatchParams::default(), &Patch::Merge(labels))
+            .await?;
+        if expect.node {
+            self.add_tainted_node().await?;
+        }
+        for manifest in &case.before {
+            applier.apply(manifest, &events).await?;
+        }
+
+        let folder = tempfile::tempdir()?;
+        let recording = folder.path().join("recording.jsonl");
+        let (recorder, settings) = (Recorder::create(&recording)?, Settings::default());
+        let readiness =
+            Readiness::start_recorded(self.client.clone(), namespace, events.clone(), settings, Some(recorder));
+        let images = self.images.clone();
+        let deployer = Deployer {
+            applier,
+            readiness: readiness.clone(),
+            images: Arc::new(move |_| std::future::ready(Ok(images.clone())).boxed()),
+            ports: <_>::default(),
+            events,
+        };
+        let began = Instant::now();
+        let deployed = deployer.deploy(vec![parcel(case)]).await;
+        if let Err(refusal) = deployed {
+            expect.check_refusal(&refusal.to_string())?;
+            ensure!(began.elapsed() <= expect.within, "refused after {:?}", began.elapsed());
+            return Ok(began.elapsed());
+        }
+        ensure!(expect.verdict != Verdict::Refused, "the API server took it");
+        let wait = readiness.wait_for_all_ready(None, Instant::now() + expect.within);
+        let (_, interfered) = tokio::join!(wait, self.interfere(expect, namespace, case));
+        interfered?;
+        // The recording ends with it.
+        drop((readiness, deployer));
+        let replayed = replay(BufReader::new(fs_err::File::open(&recording)?))?;
+        let after = expect.check(&replayed)?;
+        if round.record {
+            fs_err::copy(&recording, case.recording())?;
+        }
+        Ok(after)
+    }
+
+    async fn interfere(&self, expect: &Expect, namespace: &str, case: &Case) -> anyhow::Result<()> {
+        let Some(meanwhile) = expect.meanwhile else { return Ok(()) };
+        sleep_until(Instant::now() + Duration::from_secs(1)).await;
+        match meanwhile {
+            Meanwhile::Delete => {
+                let first = case.manifests.first().context("a manifest")?;
+                let applier = Applier::new(self.client.clone(), namespace);
+                applier.delete(&ObjectRef::of(&first.object)).await?;
+            }
+            Meanwhile::Evict => {
+                let pods: Api<Pod> = Api::namespaced(self.client.clone(), namespace);
+                for pod in pods.list(&ListParams::default()).await? {
+                    pods.evict(&pod.name_any(), &EvictParams::default()).await?;
+                }
+            }
+            Meanwhile::NodeNotReady => {
+                let nodes: Api<Node> = Api::all(self.client.clone());
+                for node in nodes.list(&ListParams::default()).await? {
+                    self.declare(&node.name_any(), false).await?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// A node that nobody runs: the scheduler takes it for one all the same.
+    async fn add_tainted_node(&self) -> anyhow::Result<()> {
+        let node = json!({
+            "apiVersion": "v1", "kind": "Node",
+            "metadata": {"name": "tainted", "labels": {"kubernetes.io/hostname": "tainted"}},
+            "spec": {"taints": [{"key": "kind-harness.test/tainted", "effect": "NoSchedule"}]},
+        });
+        let nodes: Api<Node> = Api::all(self.client.clone());
+        nodes.create(&PostParams::default(), &serde_json::from_value(node)?).await?;
+        self.declare("tainted", true).await
+    }
+
+    async fn declare(&self, node: &str, is_ready: bool) -> anyhow::Result<()> {
+        let status = if is_ready { "True" } else { "False" };
+        let now = jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
+        let condition = json!({
+            "type": "Ready", "status": status, "reason": "Declared", "message": "by a test",
+            "lastHeartbeatTime": now, "lastTransitionTime": now,
+        });
+        let patch = Patch::Strategic(json!({"status": {"conditions": [condition]}}));
+        Api::<Node>::all(self.client.clone()).patch_status(node, &PatchParams::default(), &patch).await?;
+        Ok(())
+    }
+
+    /// Objects that belong to no namespace do not go with one.
+    async fn clean(&self, round: &Round) -> anyhow::Result<()> {
+        let applier = Applier::new(self.client.clone(), &round.namespace);
+        for manifest in round.case.before.iter().chain(&round.case.manifests) {
+            applier.delete(&ObjectRef::of(&manifest.object)).await?;
+        }
+        if round.case.expect.node {
+            Api::<Node>::all(self.client.clone()).delete("tainted", &DeleteParams::default()).await?;
+        }
+        Ok(applier.delete_namespace(&round.namespace).await?)
+    }
+}
+
+fn parcel(case: &Case) -> Parcel {
+    let component = Component { name: "fault".into(), ..Component::default() };
+    Parcel { component, manifests: case.manifests.clone() }
+}
