@@ -11,6 +11,8 @@ use axum::{
     http::{HeaderMap, Request, StatusCode},
 };
 use duct::cmd;
+use rustix::process::Pid;
+pub use rustix::process::Signal;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tower::ServiceExt;
@@ -61,9 +63,7 @@ impl PostgresServer {
         }
         let Some(process) = self.process.take() else { return };
         // `pg_ctl stop` does this, too, but fails when the server has not yet written down who it is.
-        for pid in process.pids() {
-            cmd!("kill", "-QUIT", pid.to_string()).unchecked().stderr_null().run().unwrap();
-        }
+        send(&process, Signal::QUIT);
         process.wait().unwrap();
     }
 
@@ -136,7 +136,15 @@ impl Drop for PostgresServer {
 }
 
 fn is_root() -> bool {
-    cmd!("id", "-u").read().unwrap() == "0"
+    rustix::process::geteuid().is_root()
+}
+
+/// Sends a signal to a process; to one that has ended, nothing. Hosts need not have `kill`.
+pub fn send(process: &duct::Handle, signal: Signal) {
+    for pid in process.pids() {
+        let pid = Pid::from_raw(i32::try_from(pid).unwrap()).unwrap();
+        let _ = rustix::process::kill_process(pid, signal);
+    }
 }
 
 /// Where the host's programs are, unless `TEST_IN_CONTAINERS` is set.

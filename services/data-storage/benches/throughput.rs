@@ -14,7 +14,7 @@ use std::{
 
 use reqwest::Client;
 use serde_json::json;
-use service_common::testing::{PostgresServer, free_port, until};
+use service_common::testing::{PostgresServer, Signal, free_port, send, until};
 use support::{BATCH, EVENTS, RedisServer};
 
 /// As in `manifests/postgresql`; nothing is taken from durability: every answer waits for the disk.
@@ -184,7 +184,7 @@ async fn main() {
     bench.questions("newest page of all", |number| format!("limit=10&offset={}", number % 10)).await;
     println!("resident at the end: {} MiB", resident(pid));
 
-    duct::cmd!("kill", "-TERM", pid.to_string()).run().unwrap();
+    send(&program, Signal::TERM);
     let begun = Instant::now();
     let status = program.wait().unwrap().status;
     println!("ended {:.1} s after SIGTERM, {status}", begun.elapsed().as_secs_f64());

@@ -11,7 +11,7 @@ use std::{
 
 use duct::{Handle, cmd};
 use serde_json::json;
-use service_common::testing::{free_port, until};
+use service_common::testing::{Signal, free_port, send, until};
 use support::{EVENTS, PostgresServer, RedisServer, event};
 use tempfile::TempDir;
 
@@ -44,7 +44,7 @@ impl Program {
     }
 
     fn terminate(&self) {
-        cmd!("kill", "-TERM", self.process.pids()[0].to_string()).run().unwrap();
+        send(&self.process, Signal::TERM);
     }
 }
 

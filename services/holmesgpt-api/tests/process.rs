@@ -14,7 +14,7 @@ use duct::cmd;
 use http_body_util::BodyExt;
 use hyper_util::{client::legacy::Client, rt::TokioExecutor};
 use serde_json::{Value, json};
-use service_common::testing::{PostgresServer, until};
+use service_common::testing::{PostgresServer, Signal, send, until};
 use support::{INCIDENT, incident};
 
 mod support;
@@ -59,7 +59,7 @@ impl Program {
     }
 
     fn terminate(&self) {
-        cmd!("kill", "-TERM", self.handle.pids()[0].to_string()).run().unwrap();
+        send(&self.handle, Signal::TERM);
     }
 }
 

@@ -3,7 +3,7 @@
 use data_storage::{config::RedisConfig, redis_link::Redis};
 use duct::{Handle, cmd};
 use serde_json::json;
-use service_common::testing::{container::Container, free_port};
+use service_common::testing::{Signal, container::Container, free_port, send};
 use tempfile::TempDir;
 
 /// A Redis server on loopback, which writes down everything at once; gone when dropped.
@@ -57,8 +57,7 @@ impl RedisServer {
             container.pause(is_paused);
         }
         if let Some(process) = &self.process {
-            let pid = process.pids()[0].to_string();
-            cmd!("kill", if is_paused { "-STOP" } else { "-CONT" }, pid).run().unwrap();
+            send(process, if is_paused { Signal::STOP } else { Signal::CONT });
         }
     }
 
