@@ -40,6 +40,11 @@ faults *args:
 bench *args:
     cargo bench --bench readiness_lag -- {{args}}
 
+# Bench the reference stack: start-up, memory, images, seventy analyses; DataStorage with a million rows
+bench-stack:
+    cargo bench --bench reference_stack
+    cargo bench -p data-storage --bench throughput -- --seconds 30 --rows 1000000
+
 # Check formatting
 fmt-check:
     cargo fmt --all --check
