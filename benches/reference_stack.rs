@@ -84,7 +84,8 @@ async fn start_up(spec: &Spec, service: &str) -> Result<()> {
             Ok(new.ok_or("none"))
         })
         .await?;
-        let ready = await_condition(pods.clone(), &new.name_any(), is_ready());
+        let name = new.name_any();
+        let ready = await_condition(pods.clone(), &name, is_ready());
         let pod = tokio::time::timeout(Duration::from_secs(30), ready).await??.context("it is there")?;
         times.push(age(process(&pod)?)?);
     }
