@@ -36,9 +36,10 @@ test *args:
 faults *args:
     cargo test --test faults -- --ignored --nocapture --test-threads 1 {{args}}
 
-# Bench readiness: the lag after the last event, and memory
-bench *args:
-    cargo bench --bench readiness_lag -- {{args}}
+# Bench readiness: the lag after the last event, memory, and whether what is up answers at once (50 deployments)
+bench-ready:
+    cargo bench --bench readiness_lag
+    cargo bench --bench first_requests
 
 # Bench the reference stack: start-up, memory, images, seventy analyses; DataStorage with a million rows
 bench-stack:
