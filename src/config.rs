@@ -1,11 +1,13 @@
 //! A suite's configuration: file, then environment, then flags, checked once.
 
 mod check;
+mod checks;
 mod readiness;
 mod schema;
 
 use std::path::{Path, PathBuf};
 
+pub use checks::{Check, ServicePort};
 pub use readiness::{FieldSpec, GraceSpec, KindSpec, ReadySpec};
 pub use schema::*;
 

@@ -3,6 +3,7 @@
 mod apply;
 mod error;
 mod holder;
+mod probes;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -13,12 +14,14 @@ use tokio::task::JoinSet;
 pub use apply::Applier;
 pub use error::{ApplyError, ComponentError, DeployError};
 
+pub(crate) use probes::probes;
+
 use crate::cluster::PortMap;
 use crate::config::{Component, ImageMap};
 use crate::images::{ComponentImages, ImageError};
 use crate::manifests::{self, Manifest};
 use crate::object::Applied;
-use crate::ready::{Ask, Probe, Readiness};
+use crate::ready::{Probe, Readiness};
 use crate::report::{Events, Phase};
 
 /// Where a component's images come from: resolves once they are on the nodes.
@@ -47,6 +50,8 @@ pub struct DeployedComponent {
     pub objects: Vec<Applied>,
     /// Its images, as they are named in the cluster.
     pub images: ImageMap,
+    /// What it must answer.
+    pub probes: Vec<Probe>,
 }
 
 /// A component on its way: what to apply, already read.
@@ -129,6 +134,8 @@ impl Deployer {
         let name = &parcel.component.name;
         let images = (self.images)(name.clone()).await.map_err(ComponentError::Images)?;
         let step = self.events.step(Phase::Deploy, name);
+        let namespace = self.applier.default_namespace();
+        let probes = probes(&parcel.component, &parcel.manifests, &self.ports, namespace);
         let mut objects = Vec::new();
         for mut manifest in parcel.manifests {
             if is_ground(&manifest) {
@@ -146,21 +153,9 @@ impl Deployer {
             objects.push(applied.map_err(|error| ComponentError::Apply(Arc::new(error)))?);
         }
         step.done();
-        self.readiness.expect(name, objects.clone(), probes(&parcel.component, &self.ports));
-        Ok(DeployedComponent { objects, images })
+        self.readiness.expect(name, objects.clone(), probes.clone());
+        Ok(DeployedComponent { objects, images, probes })
     }
-}
-
-/// What a component's ports and checks ask from the host: each port by HTTP where a check says so, else by TCP.
-#[must_use]
-pub fn probes(component: &Component, ports: &PortMap) -> Vec<Probe> {
-    let asked = component.checks.iter().filter_map(|check| {
-        let address = ports.get(&component.name, &check.port)?;
-        Some(Probe { address, ask: Ask::Http { path: check.path.clone(), status: check.status } })
-    });
-    let open = component.ports.iter().filter(|port| component.checks.iter().all(|check| check.port != port.name));
-    let open = open.filter_map(|port| Some(Probe { address: ports.get(&component.name, &port.name)?, ask: Ask::Tcp }));
-    asked.chain(open).collect()
 }
 
 fn kind(manifest: &Manifest) -> &str {

@@ -39,7 +39,7 @@ pub use grace::Grace;
 pub use journal::{Change, Ended, Recorder};
 pub(crate) use logs::{LINES, tails};
 pub use not_ready::{LogTail, NotReady, Unready, UnreadyObject};
-pub use probe::{Ask, Probe};
+pub use probe::{Place, Probe};
 pub use readiness::{AllReady, Readiness, ReadyComponent};
 pub use replay::{Replay, ReplayError, replay};
 pub use saved::{Judgement, judge_saved};

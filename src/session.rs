@@ -9,8 +9,8 @@ use tokio::sync::oneshot;
 use tokio::time::Instant;
 
 use crate::cluster::{Cluster, ClusterError, Deployment, Provider, Records, Wanted};
-use crate::config::{ImageMap, ImageSource, ProviderKind};
-use crate::deploy::{self, Applier, DeployError, Deployer, Parcel};
+use crate::config::{ImageSource, ProviderKind};
+use crate::deploy::{Applier, DeployError, Deployer, Parcel};
 use crate::environment::Environment;
 use crate::folders::Folders;
 use crate::images::{self, ImageBuilds, ImageError, Loads};
@@ -187,7 +187,7 @@ impl Session {
         if deployment.plan != self.plan.digest()? || deployment.images != builds.all().await? {
             return Ok(false);
         }
-        let expectations = expectations(&self.plan, cluster, deployment);
+        let expectations = expectations(&self.plan, deployment);
         let settings = Settings::from(&self.plan.suite().ready);
         let survey = ready::survey_with(&cluster.client, &cluster.record.namespace, &expectations, &settings).await;
         Ok(survey.is_ok_and(|components| components.iter().all(|component| component.verdict.is_ready())))
@@ -283,20 +283,21 @@ impl Session {
         };
         // What is left of the time to become ready; images may take as long as they take.
         let mut patience = self.plan.suite().deadline;
-        let (mut objects, mut images) = (BTreeMap::new(), BTreeMap::<String, ImageMap>::new());
+        let mut result = Deployment { plan: self.plan.digest()?, ..Deployment::default() };
         for stage in parcels {
             let names: Vec<String> = stage.iter().map(|parcel| parcel.component.name.clone()).collect();
             for (name, deployed) in deployer.deploy(stage).await? {
-                objects.insert(name.clone(), deployed.objects);
-                images.insert(name, deployed.images);
+                result.objects.insert(name.clone(), deployed.objects);
+                result.images.insert(name.clone(), deployed.images);
+                result.probes.insert(name, deployed.probes);
             }
             let names: Vec<&str> = names.iter().map(String::as_str).collect();
             let began = Instant::now();
             readiness.wait_for_all_ready(Some(&names), began + patience).await.map_err(Box::new)?;
             patience = patience.saturating_sub(began.elapsed());
         }
-        self.delete_objects(&applier, previous, &objects).await?;
-        Ok(Deployment { plan: self.plan.digest()?, images, objects })
+        self.delete_objects(&applier, previous, &result.objects).await?;
+        Ok(result)
     }
 
     /// Deletes what was deployed before and is no longer in the manifests.
@@ -318,7 +319,7 @@ impl Session {
 
 /// What must be ready of a deployment, for a look without a watch.
 #[must_use]
-pub fn expectations(plan: &Plan, cluster: &Cluster, deployment: &Deployment) -> Vec<Expectation> {
+pub fn expectations(plan: &Plan, deployment: &Deployment) -> Vec<Expectation> {
     let expectation = |component: &crate::config::Component| Expectation {
         component: component.name.clone(),
         objects: deployment
@@ -328,7 +329,7 @@ pub fn expectations(plan: &Plan, cluster: &Cluster, deployment: &Deployment) -> 
             .flatten()
             .map(|applied| applied.object.clone())
             .collect(),
-        probes: deploy::probes(component, &cluster.record.ports),
+        probes: deployment.probes.get(&component.name).cloned().unwrap_or_default(),
     };
     plan.components().map(expectation).collect()
 }

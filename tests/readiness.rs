@@ -14,7 +14,7 @@ mod server;
 use std::time::Duration;
 
 use kind_harness::object::{Applied, ObjectRef};
-use kind_harness::ready::{Ask, Expectation, NotReady, Probe, Readiness, Settings, Verdict, survey};
+use kind_harness::ready::{Expectation, NotReady, Place, Probe, Readiness, Settings, Verdict, survey};
 use kind_harness::report::{Event, EventKind, Events, Outcome, Phase};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::sync::mpsc::UnboundedReceiver;
@@ -328,8 +328,8 @@ async fn a_probe_is_asked_until_it_is_answered() {
     let server = Server::default();
     let (readiness, mut events) = start(&server);
     let address = slow_starter(3).await;
-    let probe = Probe { address, ask: Ask::Http { path: "/health/ready".into(), status: 200 } };
-    readiness.expect("web", server.put(&deployment("web", 1)), vec![probe, Probe { address, ask: Ask::Tcp }]);
+    let probe = Probe::Http { at: Place::Host(address), path: "/health/ready".into(), status: 200, contains: None };
+    readiness.expect("web", server.put(&deployment("web", 1)), vec![probe, Probe::Tcp(Place::Host(address))]);
     readiness.wait_for_all_ready(None, in_seconds(10)).await.expect("ready");
     let text = format!(
         "GET http://{address}/health/ready answers 503 Service Unavailable instead of 200: {{\"status\":\"not_ready\"}}"
@@ -338,12 +338,24 @@ async fn a_probe_is_asked_until_it_is_answered() {
 }
 
 #[tokio::test]
+async fn an_answer_without_what_it_must_contain_is_quoted() {
+    let server = Server::default();
+    let (readiness, _events) = start(&server);
+    let at = Place::Host(slow_starter(0).await);
+    let probe = Probe::Http { at, path: "/".into(), status: 200, contains: Some("\"ready\"".into()) };
+    readiness.expect("web", server.put(&deployment("web", 1)), vec![probe]);
+    let deadline = Instant::now() + Duration::from_millis(300);
+    let error = readiness.wait_for_all_ready(None, deadline).await.expect_err("late").to_string();
+    assert!(error.contains("answers without \"\\\"ready\\\"\": {\"status\":\"not_ready\"}"), "{error}");
+}
+
+#[tokio::test]
 async fn a_port_that_nobody_serves_is_quoted_at_the_deadline() {
     let server = Server::default();
     let (readiness, _events) = start(&server);
     let address =
         tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port").local_addr().expect("its address");
-    readiness.expect("web", server.put(&deployment("web", 1)), vec![Probe { address, ask: Ask::Tcp }]);
+    readiness.expect("web", server.put(&deployment("web", 1)), vec![Probe::Tcp(Place::Host(address))]);
     let deadline = Instant::now() + Duration::from_millis(300);
     let error = readiness.wait_for_all_ready(None, deadline).await.expect_err("late");
     assert!(error.to_string().contains(&format!("{address} does not answer: ")), "{error}");

@@ -20,7 +20,7 @@ impl PortMap {
         self.0.get(component)?.get(port).copied()
     }
 
-    pub(super) fn insert(&mut self, component: &Component, port: &str, address: SocketAddr) {
+    pub(crate) fn insert(&mut self, component: &Component, port: &str, address: SocketAddr) {
         self.0.entry(component.name.clone()).or_default().insert(port.into(), address);
     }
 }

@@ -12,6 +12,7 @@ use super::{ClusterError, PortMap};
 use crate::config::{ImageMap, ProviderKind};
 use crate::folders::{self, Folders};
 use crate::object::Applied;
+use crate::ready::Probe;
 use crate::setup::Engine;
 
 /// What we remember of a cluster. It holds no secrets; the kubeconfig beside it does.
@@ -60,6 +61,9 @@ pub struct Deployment {
     pub images: BTreeMap<String, ImageMap>,
     /// Objects, component by component.
     pub objects: BTreeMap<String, Vec<Applied>>,
+    /// What must be answered, component by component.
+    #[serde(default)]
+    pub probes: BTreeMap<String, Vec<Probe>>,
 }
 
 /// Reads and writes records. While it lives, no other run works on the same cluster.

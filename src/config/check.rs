@@ -1,5 +1,6 @@
 //! What types cannot say: names, ports, needs, and files that must be there.
 
+mod checks;
 mod files;
 mod names;
 mod needs;
@@ -31,6 +32,7 @@ pub(super) fn all(
     check.provider();
     check.needs();
     check.ports();
+    check.checks();
     check.ready();
     check.files();
     check.overlays();

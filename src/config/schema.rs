@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde::de::{Error, Unexpected, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::ReadySpec;
+use super::{Check, ReadySpec};
 
 /// A test suite's environment as data: one cluster and the components that run in it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -191,19 +191,6 @@ impl<'de> Deserialize<'de> for HostPort {
     }
 }
 
-/// An HTTP question that a component must answer, asked through one of its ports.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "camelCase", expecting = "a check: a mapping with `port` and `path`")]
-pub struct Check {
-    /// Name of one of the component's ports.
-    pub port: String,
-    /// Path to GET, such as `/health/ready`.
-    pub path: String,
-    /// Status that means yes.
-    #[serde(default = "default_status")]
-    pub status: u16,
-}
-
 /// Values that the environment and the command line put over the file's.
 #[derive(Debug, Clone, Default, PartialEq, Eq, clap::Args)]
 pub struct Overrides {
@@ -248,10 +235,6 @@ fn default_overlay() -> String {
 
 fn default_deadline() -> Duration {
     Duration::from_secs(120)
-}
-
-fn default_status() -> u16 {
-    200
 }
 
 /// Durations as people write them: `90s`, `2m`, `1m30s`.

@@ -39,6 +39,11 @@ impl Applier {
         Applier { client, namespace: namespace.into(), kinds: Arc::default() }
     }
 
+    /// Where objects go that name no namespace.
+    pub(super) fn default_namespace(&self) -> &str {
+        &self.namespace
+    }
+
     /// Applies `manifest`. Throttling, conflicts and failures of the server are retried; refusals are not.
     ///
     /// # Errors

@@ -5,6 +5,7 @@ use serde_json::Value;
 
 use super::{Diagnosis, Trouble, investigate};
 use crate::cluster::{Cluster, Record, Records};
+use crate::deploy::probes;
 use crate::folders::Folders;
 use crate::manifests;
 use crate::object::ObjectRef;
@@ -67,14 +68,16 @@ fn trouble(plan: &Plan, unready: Vec<Unready>, of: usize) -> Trouble {
 #[must_use]
 pub fn expected(plan: &Plan, cluster: &Cluster) -> Vec<Expectation> {
     let deployment = cluster.record.deployment.clone().unwrap_or_default();
-    let mut expected = expectations(plan, cluster, &deployment);
+    let mut expected = expectations(plan, &deployment);
     if cluster.record.deployment.is_none()
         && let Ok(all) = manifests::load_all(plan.root(), &plan.suite().overlay, plan.components())
     {
         let objects: Vec<&DynamicObject> = all.iter().flatten().map(|manifest| &manifest.object).collect();
-        for (expectation, manifests) in expected.iter_mut().zip(&all) {
+        let (ports, namespace) = (&cluster.record.ports, &cluster.record.namespace);
+        for ((expectation, component), manifests) in expected.iter_mut().zip(plan.components()).zip(&all) {
             let named = manifests.iter().map(|manifest| placed(&manifest.object, &objects, &cluster.record));
             expectation.objects = named.collect();
+            expectation.probes = probes(component, manifests, ports, namespace);
         }
     }
     expected

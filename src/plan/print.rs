@@ -113,7 +113,7 @@ fn lines(component: &Component) -> Vec<(&'static str, String)> {
         lines.push(("port", format!("{} {host} → node {}", port.name, port.node)));
     }
     for check in &component.checks {
-        lines.push(("check", format!("{} GET {} = {}", check.port, check.path, check.status)));
+        lines.push(("check", check.to_string()));
     }
     lines
 }

@@ -20,16 +20,16 @@ pub async fn examine(
     settings: &Settings,
 ) -> Result<Vec<Unready>, kube::Error> {
     let world = list(client, namespace, expectations).await?;
-    let components = expectations.iter().map(|expectation| component(&world, expectation, settings));
+    let components = expectations.iter().map(|expectation| component(client, &world, expectation, settings));
     Ok(join_all(components).await.into_iter().filter(|unready| !unready.objects.is_empty()).collect())
 }
 
-async fn component(world: &World, expectation: &Expectation, settings: &Settings) -> Unready {
+async fn component(client: &kube::Client, world: &World, expectation: &Expectation, settings: &Settings) -> Unready {
     let objects = expectation.objects.iter();
     let mut objects: Vec<_> = objects.filter_map(|object| unready(object, world, settings)).collect();
     objects.sort_by_key(|object| !matches!(object.verdict, Verdict::Failed { .. }));
     if objects.is_empty() {
-        let verdict = ask(&expectation.probes).await;
+        let verdict = ask(client, &expectation.probes).await;
         if !verdict.is_ready() {
             objects.push(UnreadyObject { object: None, cause: None, container: None, verdict, logs: Vec::new() });
         }

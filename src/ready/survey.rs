@@ -9,12 +9,13 @@ use kube::api::{Api, DynamicObject, ListParams};
 use kube::core::{ApiResource, GroupVersionKind};
 use serde::{Serialize, Serializer};
 
+use super::probe::Caller;
 use super::rules::{self, is_builtin};
 use super::trim::trim;
 use super::view::{Key, Lenient, View};
 use super::watches::plural_of;
 use super::world::World;
-use super::{Probe, Settings, Verdict, probe};
+use super::{Probe, Settings, Verdict};
 use crate::object::ObjectRef;
 
 /// What a component should consist of.
@@ -76,7 +77,7 @@ pub async fn survey_with(
     settings: &Settings,
 ) -> Result<Vec<ComponentStatus>, kube::Error> {
     let world = list(client, namespace, expectations).await?;
-    let statuses = expectations.iter().map(|expectation| status(&world, expectation, settings));
+    let statuses = expectations.iter().map(|expectation| status(client, &world, expectation, settings));
     Ok(join_all(statuses).await)
 }
 
@@ -148,7 +149,12 @@ async fn fill(
     Ok(())
 }
 
-async fn status(world: &World, expectation: &Expectation, settings: &Settings) -> ComponentStatus {
+async fn status(
+    client: &kube::Client,
+    world: &World,
+    expectation: &Expectation,
+    settings: &Settings,
+) -> ComponentStatus {
     let mut worst: Option<(Verdict, &ObjectRef)> = None;
     let mut pods = Vec::new();
     let mut ages = Vec::new();
@@ -172,7 +178,7 @@ async fn status(world: &World, expectation: &Expectation, settings: &Settings) -
     if let Some((verdict, object)) = worst.filter(|(verdict, _)| !verdict.is_ready()) {
         return ComponentStatus { component, verdict, object: Some(object.clone()), restarts, age };
     }
-    let verdict = ask(&expectation.probes).await;
+    let verdict = ask(client, &expectation.probes).await;
     ComponentStatus { component, verdict, object: None, restarts, age }
 }
 
@@ -182,15 +188,15 @@ fn judge(view: &View, world: &World, settings: &Settings) -> Verdict {
     found.settle(age(blamed).unwrap_or(Duration::MAX))
 }
 
-pub(super) async fn ask(probes: &[Probe]) -> Verdict {
+pub(super) async fn ask(api: &kube::Client, probes: &[Probe]) -> Verdict {
     if probes.is_empty() {
         return Verdict::Ready;
     }
-    let client = match probe::client() {
-        Ok(client) => client,
+    let caller = match Caller::new(Some(api.clone())) {
+        Ok(caller) => caller,
         Err(error) => return Verdict::waiting(format!("its ports cannot be asked: {error}")),
     };
-    let answers = join_all(probes.iter().map(|probe| probe.ask(&client))).await;
+    let answers = join_all(probes.iter().map(|probe| probe.ask(&caller))).await;
     let unwelcome = probes.iter().zip(answers).find_map(|(probe, answer)| Some(format!("{probe} {}", answer.err()?)));
     unwelcome.map_or(Verdict::Ready, Verdict::waiting)
 }

@@ -87,7 +87,7 @@ impl Tracker {
 
     pub(crate) async fn run(mut self, mut commands: mpsc::UnboundedReceiver<Command>) {
         let (sender, mut answers) = mpsc::unbounded_channel();
-        self.asker = Some(Asker::new(sender));
+        self.asker = Some(Asker::new(self.watches.client(), sender));
         let mut wake = None;
         loop {
             let (mut command, mut update, mut answer) = (None, None, None);

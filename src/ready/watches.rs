@@ -59,6 +59,11 @@ struct Undefined {
 }
 
 impl Watches {
+    /// Talks to the API server; not in a replay.
+    pub(crate) fn client(&self) -> Option<kube::Client> {
+        self.client.clone()
+    }
+
     /// No watches yet; those of a replay, without a client, bring nothing by themselves.
     pub(crate) fn new(client: Option<kube::Client>) -> Watches {
         Watches { client, streams: SelectAll::new(), watches: Vec::new(), undefined: Vec::new() }

@@ -58,7 +58,7 @@ fn a_valid_suite_is_what_the_file_says() {
     assert_eq!(suite.components[1].needs, ["db"]);
     assert_eq!(suite.components[1].ports[0].host, HostPort::Fixed(8091));
     assert_eq!(suite.components[1].ports[1].host, HostPort::Auto);
-    assert_eq!(suite.components[1].checks[0].status, 200);
+    assert_eq!(suite.components[1].checks[0].wanted_status(), 200);
 }
 
 #[test]

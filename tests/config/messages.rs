@@ -44,7 +44,7 @@ error: unknown key `colour`
 27 |       - { port: http, colour: red, path: /ready }
    |                       ^^^^^^
    |
-   = help: the keys here are `port`, `path`, `status`
+   = help: the keys here are `port`, `service`, `exec`, `path`, `status`, `contains`
 "#]]
     );
 }
@@ -93,12 +93,6 @@ error: expected a number from 0 to 65535, found the text `http`
    |
 24 |       - { name: http, node: http, host: 8091 }
    |                             ^^^^
-
-error: the key `port` is missing here
-  --> e2e.yaml:27:9
-   |
-27 |       - { path: /ready }
-   |         ^
 "#]]
     );
 }

@@ -95,6 +95,40 @@ use crate::{load, with};
 #[case::node_u16("node: 30082", "node: 65536", "25:32", "`65536` is out of range: expected a number from 0 to 65535")]
 #[case::check_path("path: /ready", "path: ready", "27:29", "the path `ready` must begin with `/`")]
 #[case::check_status("path: /ready", "path: /ready, status: 20", "27:45", "`20` is not an HTTP status")]
+#[case::check_port("port: http", "port: htp", "27:17", "there is no port `htp` here")]
+#[case::check_of_nothing(
+    "port: http, path: /ready",
+    "contains: x",
+    "27:9",
+    "a check asks one thing: a `port`, a `service` or by `exec`"
+)]
+#[case::check_of_two(
+    "port: http",
+    "port: http, exec: [a]",
+    "27:9",
+    "a check asks one thing: a `port`, a `service` or by `exec`"
+)]
+#[case::check_without_path("port: http, path: /ready", "port: http", "27:9", "this check does not say what to ask")]
+#[case::check_service(
+    "port: http, path: /ready",
+    "service: redis",
+    "27:20",
+    "`redis` is not a Service and its port, such as `redis:6379`"
+)]
+#[case::check_command("port: http, path: /ready", "exec: []", "27:17", "there is nothing to run")]
+#[case::check_command_path("port: http, path", "exec: [a], path", "27:22", "a command has no `path`")]
+#[case::check_connection_status(
+    "port: http, path: /ready",
+    "service: 'redis:1', status: 200",
+    "27:31",
+    "only HTTP has a `status`"
+)]
+#[case::check_connection_content(
+    "port: http, path: /ready",
+    "service: 'redis:1', contains: x",
+    "27:31",
+    "a connection has no content"
+)]
 #[case::second_document(
     "components:\n",
     "---\ncomponents:\n",

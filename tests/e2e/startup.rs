@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use anyhow::Result;
 use k8s_openapi::api::core::v1::Pod;
-use kind_harness::deploy::{Applier, probes};
+use kind_harness::deploy::Applier;
 use kind_harness::ready::Readiness;
 use kind_harness::report::Events;
 use kube::ResourceExt;
@@ -49,7 +49,7 @@ async fn applied_in_the_worst_order_nothing_is_ever_restarted(#[future(awt)] alo
                 for manifest in spec.manifests(&plan, component, &WORKLOADS)? {
                     applied.push(applier.apply(&manifest, &events).await?);
                 }
-                readiness.expect(&component.name, applied, probes(component, &spec.record().ports));
+                readiness.expect(&component.name, applied, spec.probes(&component.name));
                 eventually(&format!("a running {}", component.name), Duration::from_secs(30), async || {
                     let pods = spec.pods(&component.name).await?;
                     let names = || pods.iter().map(ResourceExt::name_any).collect::<Vec<_>>();

@@ -1,10 +1,9 @@
-//! Ports and the checks that go through them.
+//! Ports.
 
 use std::ops::RangeInclusive;
 
 use super::Checker;
 use crate::config::HostPort;
-use crate::diagnostic::did_you_mean;
 
 /// What an API server gives to Services unless told otherwise.
 const NODE_PORTS: RangeInclusive<u16> = 30_000..=32_767;
@@ -33,29 +32,5 @@ impl Checker<'_> {
         }
         self.refuse_twice("the node port", "a cluster has each node port once", node);
         self.refuse_twice("the host port", "choose another one, or `auto` for any free one", host);
-        self.checks();
-    }
-
-    fn checks(&mut self) {
-        for (component, place) in self.components() {
-            let ports = || component.ports.iter().map(|port| port.name.as_str());
-            for (index, check) in component.checks.iter().enumerate() {
-                let place = place.at("checks").item(index);
-                if !ports().any(|port| port == check.port) {
-                    let help = did_you_mean(&check.port, ports()).unwrap_or_else(|| {
-                        format!("checks go through a port of `{}`: add it under `ports`", component.name)
-                    });
-                    self.refuse(place.at("port").span, format!("there is no port `{}` here", check.port), help);
-                }
-                if !check.path.starts_with('/') {
-                    let help = format!("write `/{}`", check.path);
-                    self.refuse(place.at("path").span, format!("the path `{}` must begin with `/`", check.path), help);
-                }
-                if !(100..=599).contains(&check.status) {
-                    let message = format!("`{}` is not an HTTP status", check.status);
-                    self.refuse(place.at("status").span, message, "they are 100 to 599; 200 when left out");
-                }
-            }
-        }
     }
 }

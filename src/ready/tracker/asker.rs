@@ -4,18 +4,21 @@ use tokio::sync::mpsc;
 use tokio::task::{AbortHandle, JoinSet};
 
 use super::Answer;
-use crate::ready::{Probe, probe};
+use crate::ready::Probe;
+use crate::ready::probe::Caller;
 
 /// Asks components' probes, each in a task of its own.
 pub(super) struct Asker {
     tasks: JoinSet<()>,
     answers: mpsc::UnboundedSender<Answer>,
-    http: Option<reqwest::Client>,
+    api: Option<kube::Client>,
+    caller: Option<Caller>,
 }
 
 impl Asker {
-    pub(super) fn new(answers: mpsc::UnboundedSender<Answer>) -> Asker {
-        Asker { tasks: JoinSet::new(), answers, http: None }
+    /// Asks what is not reached from this host through `api`.
+    pub(super) fn new(api: Option<kube::Client>, answers: mpsc::UnboundedSender<Answer>) -> Asker {
+        Asker { tasks: JoinSet::new(), answers, api, caller: None }
     }
 
     /// Begins a round of asking; the answers say which round they belong to.
@@ -24,14 +27,14 @@ impl Asker {
     /// Why nothing can be asked on this host.
     pub(super) fn ask(&mut self, round: u64, probes: &[Probe]) -> Result<Vec<AbortHandle>, String> {
         while self.tasks.try_join_next().is_some() {}
-        let client = self.http.clone().map_or_else(probe::client, Ok).map_err(|error| error.to_string())?;
-        let client = self.http.insert(client);
+        let known = self.caller.take().map_or_else(|| Caller::new(self.api.clone()), Ok);
+        let caller = self.caller.insert(known.map_err(|error| error.to_string())?);
         let tasks = probes.iter().cloned().enumerate().map(|(index, probe)| {
-            let (client, answers) = (client.clone(), self.answers.clone());
+            let (caller, answers) = (caller.clone(), self.answers.clone());
             self.tasks.spawn(async move {
                 // Nobody is left to be told once the tracker has ended.
                 let say = |answer| drop(answers.send((round, index, answer)));
-                probe.ask_until_answered(&client, say).await;
+                probe.ask_until_answered(&caller, say).await;
             })
         });
         Ok(tasks.collect())

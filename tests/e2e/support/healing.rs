@@ -8,10 +8,10 @@ use anyhow::{Context, Result};
 use futures::FutureExt;
 use k8s_openapi::api::core::v1::Pod;
 use kind_harness::config::{self, Component, Overrides};
-use kind_harness::deploy::{Applier, probes};
+use kind_harness::deploy::Applier;
 use kind_harness::manifests::{self, Manifest};
 use kind_harness::plan::Plan;
-use kind_harness::ready::Readiness;
+use kind_harness::ready::{Probe, Readiness};
 use kind_harness::report::Events;
 use kube::ResourceExt;
 use kube::api::ListParams;
@@ -57,6 +57,12 @@ impl Spec {
         Ok(Plan::new(config::load(Path::new("e2e.yaml"), &Overrides::from_env()?)?)?)
     }
 
+    /// What a component must answer.
+    pub(crate) fn probes(&self, component: &str) -> Vec<Probe> {
+        let deployment = self.record().deployment.iter();
+        deployment.filter_map(|deployment| deployment.probes.get(component)).flatten().cloned().collect()
+    }
+
     /// The manifests of a component as they were applied, those of some kinds.
     pub(crate) fn manifests(&self, plan: &Plan, component: &Component, kinds: &[&str]) -> Result<Vec<Manifest>> {
         let deployment = self.record().deployment.as_ref().context("what runs is remembered")?;
@@ -90,7 +96,7 @@ impl Spec {
             for manifest in self.manifests(&plan, component, &["Deployment", "StatefulSet"])? {
                 applied.push(applier.apply(&manifest, &events).await?);
             }
-            readiness.expect(&component.name, applied, probes(component, &self.record().ports));
+            readiness.expect(&component.name, applied, self.probes(&component.name));
         }
         readiness.wait_for_all_ready(None, Instant::now() + HEALING).await?;
         self.nobody_is_going().await?;

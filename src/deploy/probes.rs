@@ -1,0 +1,107 @@
+//! What a component must answer once its objects are ready.
+
+use super::kind;
+use crate::cluster::PortMap;
+use crate::config::{Check, Component, ServicePort};
+use crate::manifests::Manifest;
+use crate::ready::{Place, Probe};
+
+/// What a component must answer: its checks; a connection to each of its ports that no check asks; and one to each port of
+/// its Services that no port of the host leads to.
+pub(crate) fn probes(component: &Component, manifests: &[Manifest], ports: &PortMap, namespace: &str) -> Vec<Probe> {
+    let at = |port: &str| ports.get(&component.name, port).map(Place::Host);
+    let service = |service: &ServicePort| Place::Service {
+        namespace: namespace.to_owned(),
+        name: service.name.clone(),
+        port: service.port,
+    };
+    let checked = component.checks.iter().filter_map(|check| {
+        if let Some(command) = &check.exec {
+            let (namespace, component) = (namespace.to_owned(), component.name.clone());
+            return Some(Probe::Exec {
+                namespace,
+                component,
+                command: command.clone(),
+                contains: check.contains.clone(),
+            });
+        }
+        let place = check.port.as_deref().and_then(at).or_else(|| check.service.as_ref().map(service))?;
+        Some(asked(check, place))
+    });
+    let unchecked = component.ports.iter().filter(|port| {
+        let is_it = |check: &Check| check.port.as_ref() == Some(&port.name);
+        !component.checks.iter().any(is_it)
+    });
+    let open = unchecked.filter_map(|port| at(&port.name).map(Probe::Tcp));
+    let mapped: Vec<i64> = component.ports.iter().map(|port| port.node.into()).collect();
+    let inside = manifests.iter().filter(|manifest| kind(manifest) == "Service").flat_map(|manifest| {
+        let served = served(manifest, &mapped).filter(|port| {
+            let is_it = |check: &Check| check.service.as_ref() == Some(port);
+            !component.checks.iter().any(is_it)
+        });
+        let namespace = manifest.object.metadata.namespace.clone().unwrap_or_else(|| namespace.to_owned());
+        let place =
+            move |port: ServicePort| Place::Service { namespace: namespace.clone(), name: port.name, port: port.port };
+        served.map(place).map(Probe::Tcp).collect::<Vec<_>>()
+    });
+    checked.chain(open).chain(inside).collect()
+}
+
+fn asked(check: &Check, at: Place) -> Probe {
+    match &check.path {
+        Some(path) => {
+            let (path, contains) = (path.clone(), check.contains.clone());
+            Probe::Http { at, path, status: check.wanted_status(), contains }
+        }
+        None => Probe::Tcp(at),
+    }
+}
+
+/// The TCP ports of a Service that stands for pods, without those that are `mapped` to the host.
+fn served<'a>(service: &'a Manifest, mapped: &'a [i64]) -> impl Iterator<Item = ServicePort> + use<'a> {
+    let spec = &service.object.data["spec"];
+    let has_pods = spec["selector"].as_object().is_some_and(|selector| !selector.is_empty());
+    let ports = spec["ports"].as_array().filter(|_| has_pods);
+    ports.into_iter().flatten().filter_map(move |port| {
+        let is_tcp = matches!(port["protocol"].as_str(), None | Some("TCP"));
+        let is_mapped = port["nodePort"].as_i64().is_some_and(|node| mapped.contains(&node));
+        let number = port["port"].as_u64().and_then(|number| u16::try_from(number).ok())?;
+        let name = service.object.metadata.name.clone()?;
+        (is_tcp && !is_mapped).then_some(ServicePort { name, port: number })
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{HostPort, Port};
+
+    const SERVICE: &str = "{apiVersion: v1, kind: Service, metadata: {name: api}, spec: {selector: {app: api}, ports: [
+        {name: http, port: 80, nodePort: 30080}, {name: grpc, port: 90}, {name: dns, port: 53, protocol: UDP}]}}";
+
+    fn asked(checks: &str, service: &str) -> Vec<String> {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("service.yaml"), service).unwrap();
+        let manifests = crate::manifests::load(folder.path(), "dev", &["service.yaml".into()]).unwrap();
+        let port = Port { name: "http".into(), node: 30080, host: HostPort::Auto };
+        let checks = serde_saphyr::from_str(checks).unwrap();
+        let component = Component { name: "api".into(), ports: vec![port], checks, ..Component::default() };
+        let mut ports = PortMap::default();
+        ports.insert(&component, "http", "127.0.0.1:41000".parse().unwrap());
+        probes(&component, &manifests, &ports, "shop").iter().map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn every_port_is_asked_for_a_connection_where_no_check_asks_more() {
+        assert_eq!(asked("[]", SERVICE), ["127.0.0.1:41000", "service/api:90"]);
+        let checks = "[{port: http, path: /ready}, {service: 'api:90', path: /live}, {exec: [true]}]";
+        let expected = ["GET http://127.0.0.1:41000/ready", "GET service/api:90/live", "`true`"];
+        assert_eq!(asked(checks, SERVICE), expected);
+    }
+
+    #[test]
+    fn a_service_without_pods_of_its_own_is_not_asked() {
+        let bare = "{apiVersion: v1, kind: Service, metadata: {name: api}, spec: {ports: [{port: 90}]}}";
+        assert_eq!(asked("[]", bare), ["127.0.0.1:41000"]);
+    }
+}

@@ -1,0 +1,188 @@
+//! Asks: over this host's network, or through the API server where no port of the host leads to a Service.
+
+use std::time::Duration;
+
+use http_body_util::BodyExt;
+use k8s_openapi::api::core::v1::{Pod, Service};
+use k8s_openapi::api::discovery::v1::{Endpoint, EndpointSlice};
+use kube::ResourceExt;
+use kube::api::{Api, AttachParams, ListParams};
+use kube::client::Body;
+use kube::runtime::wait::Condition;
+use tokio::io::{AsyncRead, AsyncReadExt};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+
+use super::{Place, Probe};
+use crate::manifests::COMPONENT_LABEL;
+use crate::ready::conditions::is_ready;
+
+/// How long a connection must stay open to count: a port forwarder accepts, and closes when nobody is behind it.
+const STAYS_OPEN: Duration = Duration::from_millis(50);
+/// The same where the kubelet forwards, and first has to find out that nobody listens.
+const STAYS_FORWARDED: Duration = Duration::from_millis(150);
+/// How much of an unwelcome answer is quoted.
+const QUOTE: usize = 120;
+
+/// Asks probes. What goes through the API server needs its client.
+#[derive(Clone)]
+pub(in crate::ready) struct Caller {
+    http: reqwest::Client,
+    api: Option<kube::Client>,
+}
+
+impl Caller {
+    /// One for which every question opens its own connection, to where it says.
+    ///
+    /// # Errors
+    /// The host's network cannot be set up for HTTP.
+    pub(in crate::ready) fn new(api: Option<kube::Client>) -> reqwest::Result<Caller> {
+        let redirect = reqwest::redirect::Policy::none();
+        let http = reqwest::Client::builder().no_proxy().redirect(redirect).pool_max_idle_per_host(0).build()?;
+        Ok(Caller { http, api })
+    }
+
+    pub(super) async fn call(&self, probe: &Probe) -> Result<(), String> {
+        match probe {
+            Probe::Tcp(Place::Host(address)) => {
+                let stream = TcpStream::connect(address).await.map_err(|error| format!("does not answer: {error}"))?;
+                stays_open(stream, STAYS_OPEN).await
+            }
+            Probe::Tcp(Place::Service { namespace, name, port }) => self.forwarded(namespace, name, *port).await,
+            Probe::Http { at, path, status, contains } => {
+                let (answered, body) = match at {
+                    Place::Host(address) => self.get(&format!("http://{address}{path}")).await,
+                    Place::Service { namespace, name, port } => {
+                        self.get_proxied(&format!("/api/v1/namespaces/{namespace}/services/{name}:{port}/proxy{path}"))
+                            .await
+                    }
+                }?;
+                if answered.as_u16() == *status {
+                    return has(&body, contains.as_deref());
+                }
+                Err(format!("answers {answered} instead of {status}{}", quote(&body)))
+            }
+            Probe::Exec { namespace, component, command, contains } => {
+                has(&self.exec(namespace, component, command).await?, contains.as_deref())
+            }
+        }
+    }
+
+    async fn get(&self, url: &str) -> Result<(http::StatusCode, String), String> {
+        let response = self.http.get(url).send().await.map_err(|error| format!("does not answer: {}", root(&error)))?;
+        Ok((response.status(), response.text().await.unwrap_or_default()))
+    }
+
+    async fn get_proxied(&self, path: &str) -> Result<(http::StatusCode, String), String> {
+        let request =
+            http::Request::get(path).body(Body::empty()).map_err(|error| format!("cannot be asked: {error}"))?;
+        let response = self.api()?.send(request).await.map_err(|error| format!("does not answer: {}", root(&error)))?;
+        let status = response.status();
+        let body = response.into_body().collect().await.map(http_body_util::Collected::to_bytes).unwrap_or_default();
+        Ok((status, String::from_utf8_lossy(&body).into_owned()))
+    }
+
+    /// Connects to one of the pods behind a Service, as `kubectl port-forward service/…` does.
+    async fn forwarded(&self, namespace: &str, service: &str, port: u16) -> Result<(), String> {
+        let unknown = |error: kube::Error| format!("cannot be asked: {error}");
+        let services: Api<Service> = Api::namespaced(self.api()?, namespace);
+        let spec = services.get(service).await.map_err(unknown)?.spec.unwrap_or_default();
+        let named = spec.ports.iter().flatten().find(|it| it.port == i32::from(port)).map(|it| it.name.clone());
+        let name = named.ok_or_else(|| format!("has no port {port}"))?;
+        let slices: Api<EndpointSlice> = Api::namespaced(self.api()?, namespace);
+        let theirs = ListParams::default().labels(&format!("kubernetes.io/service-name={service}"));
+        let slices = slices.list(&theirs).await.map_err(unknown)?;
+        let behind = slices.iter().find_map(|slice| endpoint(slice, name.as_deref().unwrap_or_default()));
+        let (pod, port) = behind.ok_or("has no endpoint any more")?;
+        let pods: Api<Pod> = Api::namespaced(self.api()?, namespace);
+        let mut forwarder = pods.portforward(&pod, &[port]).await.map_err(unknown)?;
+        let refused = forwarder.take_error(port);
+        let stream = forwarder.take_stream(port).ok_or("cannot be asked: no stream")?;
+        let refused = async {
+            match refused {
+                Some(refused) => refused.await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            Some(error) = refused => Err(format!("does not answer: {}", quoted(&error))),
+            open = stays_open(stream, STAYS_FORWARDED) => open,
+        }
+    }
+
+    /// What a command prints in a ready pod of a component.
+    async fn exec(&self, namespace: &str, component: &str, command: &[String]) -> Result<String, String> {
+        let unknown = |error: kube::Error| format!("cannot be run: {error}");
+        let pods: Api<Pod> = Api::namespaced(self.api()?, namespace);
+        let theirs = ListParams::default().labels(&format!("{COMPONENT_LABEL}={component}"));
+        let there = pods.list(&theirs).await.map_err(unknown)?;
+        let ready = there.into_iter().find(|pod| is_ready().matches_object(Some(pod)));
+        let pod = ready.ok_or("cannot be run: no pod is ready")?.name_any();
+        let params = AttachParams::default().stdin(false);
+        let mut process = pods.exec(&pod, command, &params).await.map_err(unknown)?;
+        let (status, stdout, stderr) = (process.take_status(), process.stdout(), process.stderr());
+        let (stdout, stderr) = tokio::join!(text(stdout), text(stderr));
+        let status = match status {
+            Some(status) => status.await,
+            None => None,
+        };
+        match status {
+            Some(status) if status.status.as_deref() == Some("Success") => Ok(stdout),
+            Some(status) => {
+                let said = if stderr.trim().is_empty() { &stdout } else { &stderr };
+                Err(format!("fails in {pod}: {}{}", status.message.unwrap_or_default(), quote(said)))
+            }
+            None => Err(format!("ends in {pod} without a status")),
+        }
+    }
+
+    fn api(&self) -> Result<kube::Client, String> {
+        self.api.clone().ok_or_else(|| "cannot be asked without an API server".to_owned())
+    }
+}
+
+/// A ready pod of a slice, and its port of this name.
+fn endpoint(slice: &EndpointSlice, name: &str) -> Option<(String, u16)> {
+    let port = slice.ports.iter().flatten().find(|port| port.name.as_deref().unwrap_or_default() == name)?.port?;
+    let is_ready = |it: &&Endpoint| it.conditions.as_ref().is_none_or(|conditions| conditions.ready != Some(false));
+    let pod = slice.endpoints.iter().find(is_ready)?.target_ref.clone()?.name?;
+    Some((pod, u16::try_from(port).ok()?))
+}
+
+async fn stays_open(mut stream: impl AsyncRead + Unpin, time: Duration) -> Result<(), String> {
+    match timeout(time, stream.read(&mut [0])).await {
+        Err(_) | Ok(Ok(1..)) => Ok(()),
+        Ok(Ok(0)) => Err("closes the connection at once".into()),
+        Ok(Err(error)) => Err(format!("breaks the connection: {error}")),
+    }
+}
+
+async fn text(stream: Option<impl AsyncRead + Unpin>) -> String {
+    let mut bytes = Vec::new();
+    if let Some(mut stream) = stream {
+        // What was read before it broke is all there is to quote.
+        let _ = stream.read_to_end(&mut bytes).await;
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+fn has(text: &str, wanted: Option<&str>) -> Result<(), String> {
+    match wanted {
+        Some(wanted) if !text.contains(wanted) => Err(format!("answers without {wanted:?}{}", quote(text))),
+        _ => Ok(()),
+    }
+}
+
+/// `: ` and the first line, as far as there is one.
+fn quote(text: &str) -> String {
+    let line = quoted(text);
+    if line.is_empty() { line } else { format!(": {line}") }
+}
+
+fn quoted(text: &str) -> String {
+    text.lines().next().unwrap_or_default().chars().take(QUOTE).collect()
+}
+
+fn root(error: &dyn std::error::Error) -> String {
+    error.source().map_or_else(|| error.to_string(), root)
+}
