@@ -170,13 +170,16 @@ impl Cli {
             write(&format!("\n{}", to_table(timeline)));
         }
         write(&format!("\nenvironment {} is up: every component is ready and answers\n", record.name));
-        for (component, ports) in &record.ports.0 {
-            for (port, address) in ports {
-                write(&format!("  {component} {port:<8} http://{address}\n"));
-            }
+        let ports =
+            record.ports.0.iter().flat_map(|(component, ports)| ports.iter().map(move |port| (component, port)));
+        let names: Vec<_> = ports.map(|(component, (port, at))| (format!("{component} {port}"), at)).collect();
+        let width = names.iter().map(|(name, _)| name.len()).max().unwrap_or_default();
+        for (name, address) in names {
+            write(&format!("  {name:<width$}  http://{address}\n"));
         }
         write(&format!("  export KUBECONFIG={}\n", environment.kubeconfig().display()));
-        write("  kind-harness down    # removes it\n");
+        let name = if self.overrides.name.is_some() { format!(" --name {}", record.name) } else { String::new() };
+        write(&format!("  kind-harness down{name}    # removes it\n"));
     }
 }
 

@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-use cargo_metadata::{Metadata, MetadataCommand, PackageId};
+use cargo_metadata::camino::Utf8Path;
+use cargo_metadata::{DependencyKind, Metadata, MetadataCommand};
 
 use super::content::{Content, files};
 use super::{ImageError, cargo};
@@ -63,8 +64,8 @@ struct Sources {
 impl Sources {
     async fn of(root: &Path, packages: &[String]) -> Result<Sources, ImageError> {
         let failed = |source| ImageError::Build { image: packages.join(", "), source };
-        // `--locked` is not for us to demand: cargo writes a missing lock file here as it would while building.
-        let metadata = Cmd::new("cargo", ["metadata", "--format-version", "1"]).dir(root);
+        // Without the packages of others, which the lock file stands for: to resolve them takes cargo ten times as long.
+        let metadata = Cmd::new("cargo", ["metadata", "--format-version", "1", "--no-deps"]).dir(root);
         let compiler = Cmd::new("rustc", ["-vV"]).dir(root);
         let (metadata, compiler) = (metadata.output().await.map_err(failed)?, compiler.output().await.map_err(failed)?);
         let metadata = MetadataCommand::parse(metadata).map_err(|source| ImageError::Metadata { source })?;
@@ -95,27 +96,21 @@ impl Sources {
         Ok(content.tag())
     }
 
-    /// The folders of `package` and of everything that it depends on by path.
+    /// The folders of `package` and of everything that it depends on by path, except for tests or by choice: whether an
+    /// optional package is in a binary is told when it was built.
     fn folders(&self, package: &str) -> BTreeSet<&Path> {
-        let by_id: BTreeMap<&PackageId, _> =
-            self.metadata.packages.iter().map(|package| (&package.id, package)).collect();
-        let nodes = self.metadata.resolve.iter().flat_map(|resolve| &resolve.nodes);
-        let needs: BTreeMap<&PackageId, _> = nodes.map(|node| (&node.id, &node.dependencies)).collect();
-        let mut open: Vec<&PackageId> = self
-            .metadata
-            .workspace_packages()
-            .into_iter()
-            .filter(|member| member.name.as_str() == package)
-            .map(|member| &member.id)
-            .collect();
-        let (mut seen, mut folders) = (BTreeSet::new(), BTreeSet::new());
-        while let Some(id) = open.pop() {
-            let Some(package) = by_id.get(id).filter(|package| package.source.is_none() && seen.insert(&package.id))
-            else {
-                continue;
-            };
-            folders.extend(package.manifest_path.parent().map(cargo_metadata::camino::Utf8Path::as_std_path));
-            open.extend(needs.get(id).into_iter().flat_map(|ids| ids.iter()));
+        let packages = || self.metadata.packages.iter();
+        let by_folder: BTreeMap<&Utf8Path, _> =
+            packages().filter_map(|package| Some((package.manifest_path.parent()?, package))).collect();
+        let named = packages().filter(|it| it.name.as_str() == package);
+        let mut open: Vec<&Utf8Path> = named.filter_map(|it| it.manifest_path.parent()).collect();
+        let mut folders = BTreeSet::new();
+        while let Some(folder) = open.pop() {
+            if folders.insert(folder.as_std_path()) {
+                let needs = by_folder.get(folder).into_iter().flat_map(|package| &package.dependencies);
+                let needs = needs.filter(|need| need.kind != DependencyKind::Development && !need.optional);
+                open.extend(needs.filter_map(|need| need.path.as_deref()));
+            }
         }
         folders
     }

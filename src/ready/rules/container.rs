@@ -159,7 +159,7 @@ fn patience(pod: &View, status: &Status<'_>, world: &World) -> Finding {
     }
     if status.is_running() {
         let probe = world.newest(pod, &["Unhealthy"]);
-        let probe = probe.map_or(String::new(), |note| format!(": {}", note.message));
+        let probe = probe.map_or(String::new(), |note| format!(": {}", note.message.trim().trim_end_matches(':')));
         let what = if status.is_init { "is running" } else { "is running, not ready yet" };
         let code = match (status.is_init, probe.is_empty()) {
             (true, _) => "PodInitializing",
