@@ -161,8 +161,10 @@ impl Cluster {
         let parsed = Kubeconfig::read_from(&kubeconfig).map_err(unusable)?;
         let options = KubeConfigOptions { context: record.context.clone(), ..KubeConfigOptions::default() };
         let config = kube::Config::from_custom_kubeconfig(parsed, &options).await.map_err(unusable)?;
-        let client =
-            kube::Client::try_from(config.clone()).map_err(ClusterError::api(&record.name, "cannot be addressed"))?;
+        // What the API server says is for us to judge: by itself the client would try again for minutes, and say nothing.
+        let mut strict = config.clone();
+        strict.default_retry = false;
+        let client = kube::Client::try_from(strict).map_err(ClusterError::api(&record.name, "cannot be addressed"))?;
         let nodes = match (&record.engine, record.provider) {
             (Some(engine), ProviderKind::Kind) => Some(Nodes {
                 engine: engine.clone(),

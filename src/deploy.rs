@@ -115,10 +115,10 @@ impl Deployer {
             let applied = self.applier.apply(&manifest, &self.events).await;
             done.insert(manifest.source.to_string(), applied.map_err(Arc::new));
         }
-        for applied in done.values_mut() {
+        for (place, applied) in &mut done {
             if let Ok(object) = applied
                 && object.object.kind == "CustomResourceDefinition"
-                && let Err(error) = self.applier.established(&object.object).await
+                && let Err(error) = self.applier.served(place, &object.object).await
             {
                 *applied = Err(Arc::new(error));
             }

@@ -10,7 +10,7 @@ use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomRe
 use kube::api::{Api, DeleteParams, DynamicObject, ObjectMeta, Patch, PatchParams, PostParams, ValidationDirective};
 use kube::core::GroupVersionKind;
 use kube::discovery::{ApiCapabilities, ApiResource, Scope, pinned_kind};
-use kube::runtime::wait::{await_condition, conditions};
+use kube::runtime::wait::{Condition, await_condition, conditions};
 use tokio::sync::Mutex;
 
 use super::ApplyError;
@@ -20,7 +20,12 @@ use crate::object::{Applied, ObjectRef};
 use crate::report::{Events, Phase};
 
 /// How long a definition may take to be served.
-const ESTABLISHING: Duration = Duration::from_secs(30);
+const SERVED: Duration = Duration::from_secs(30);
+/// How discovery is asked until then.
+const PATIENT: ExponentialBuilder = ExponentialBuilder::new()
+    .with_min_delay(Duration::from_millis(20))
+    .with_max_delay(Duration::from_millis(500))
+    .without_max_times();
 
 type Kinds = HashMap<GroupVersionKind, (ApiResource, ApiCapabilities)>;
 
@@ -118,21 +123,31 @@ impl Applier {
         api.delete(name, &DeleteParams::background()).await.map(drop)
     }
 
-    /// Waits until the definition's kinds are served.
-    pub(super) async fn established(&self, definition: &ObjectRef) -> Result<(), ApplyError> {
+    /// Waits until the kinds of the definition that stands at `place` are served.
+    pub(super) async fn served(&self, place: &str, definition: &ObjectRef) -> Result<(), ApplyError> {
+        let served = tokio::time::timeout(SERVED, self.until_served(definition)).await;
+        let late = |_| Err(format!("was not served within {} s", SERVED.as_secs()));
+        let failed = |what| ApplyError { place: place.into(), object: definition.clone(), what, source: None };
+        served.unwrap_or_else(late).map_err(failed)
+    }
+
+    async fn until_served(&self, definition: &ObjectRef) -> Result<(), String> {
         let api: Api<CustomResourceDefinition> = Api::all(self.client.clone());
-        let waiting = await_condition(api, &definition.name, conditions::is_crd_established());
-        let failed = |what: String| ApplyError {
-            place: "after it was applied".into(),
-            object: definition.clone(),
-            what,
-            source: None,
-        };
-        match tokio::time::timeout(ESTABLISHING, waiting).await {
-            Ok(Ok(_)) => Ok(()),
-            Ok(Err(error)) => Err(failed(format!("cannot be watched: {error}"))),
-            Err(_) => Err(failed(format!("was not established within {} s", ESTABLISHING.as_secs()))),
+        let settled = conditions::is_crd_established().or(|it: Option<&_>| taken_names(it).is_some());
+        let settled = await_condition(api, &definition.name, settled).await;
+        let settled = settled.map_err(|error| format!("cannot be watched: {error}"))?;
+        if let Some(why) = taken_names(settled.as_ref()) {
+            return Err(format!("cannot be established, because its names are taken: {why}"));
         }
+        let Some(spec) = settled.map(|definition| definition.spec) else { return Err("was deleted".into()) };
+        // Discovery shows a kind some time after its definition is established, and cannot be watched.
+        for version in spec.versions.iter().filter(|version| version.served) {
+            let gvk = GroupVersionKind::gvk(&spec.group, &version.name, &spec.names.kind);
+            let found = (|| pinned_kind(&self.client, &gvk)).retry(PATIENT.with_jitter()).await;
+            let found = found.map_err(|error| format!("is not served: {error}"))?;
+            self.kinds.lock().await.insert(gvk, found);
+        }
+        Ok(())
     }
 
     /// Deletes `object`; one that is not there is no error.
@@ -166,6 +181,13 @@ impl Applier {
             Scope::Cluster => Api::all_with(self.client.clone(), &resource),
         })
     }
+}
+
+/// Why a definition's names are not accepted.
+fn taken_names(definition: Option<&CustomResourceDefinition>) -> Option<String> {
+    let conditions = definition?.status.as_ref()?.conditions.as_ref()?;
+    let names = conditions.iter().find(|it| it.type_ == "NamesAccepted" && it.status == "False")?;
+    names.message.clone().or_else(|| names.reason.clone())
 }
 
 async fn with_retries<T, F: Future<Output = Result<T, kube::Error>>>(act: impl FnMut() -> F) -> Result<T, kube::Error> {

@@ -223,18 +223,18 @@ impl Tracker {
             now,
         };
         let mut wake = self.components.iter().filter_map(|component| component.wake(self.expected, now)).min();
-        let mut failed = HashSet::new();
+        let (mut failed, mut answered) = (HashSet::new(), Vec::new());
         let waits = std::mem::take(&mut self.waits);
         for mut wait in waits.into_iter().filter(Wait::is_open) {
             match wait.answer(&state) {
                 Some(Err(why)) => {
                     self.journal.ended(wait.names(), Err(&why), now);
                     failed.extend(wait.members(&self.components).map(|component| component.name.clone()));
-                    wait.reply(Err(why));
+                    answered.push((wait, Err(why)));
                 }
                 Some(Ok(all)) => {
                     self.journal.ended(wait.names(), Ok(&all), now);
-                    wait.reply(Ok(all));
+                    answered.push((wait, Ok(all)));
                 }
                 None => {
                     wake = wake.into_iter().chain([wait.wake(&state)]).min();
@@ -246,6 +246,10 @@ impl Tracker {
             component.abandon();
         }
         self.journal.judged(now);
+        // Whoever gets an answer finds the recording of how it came about.
+        for (wait, answer) in answered {
+            wait.reply(answer);
+        }
         wake.into_iter().chain(self.watches.wake()).min()
     }
 

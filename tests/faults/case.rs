@@ -40,6 +40,12 @@ impl Case {
     }
 }
 
+/// The faults to be made: all, or those with `FAULTS` in their name.
+pub(crate) fn chosen() -> Vec<Case> {
+    let wanted = std::env::var("FAULTS").unwrap_or_default();
+    corpus().into_iter().filter(|case| case.name.contains(&wanted)).collect()
+}
+
 /// Every fault.
 pub(crate) fn corpus() -> Vec<Case> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/faults/cases");

@@ -14,7 +14,7 @@ use anyhow::ensure;
 use futures::{StreamExt, stream};
 use kind_harness::ready::replay;
 
-use case::corpus;
+use case::{chosen, corpus};
 use expect::Verdict;
 use stage::{Round, Stage};
 
@@ -48,14 +48,14 @@ fn recordings_come_to_what_is_expected() {
 #[ignore = "makes faults for minutes in a cluster of its own: `just faults`"]
 async fn every_fault_is_found_in_a_cluster() -> anyhow::Result<()> {
     let rounds =
-        corpus().into_iter().map(|case| Round { namespace: format!("fault-{}", case.name), record: true, case });
+        chosen().into_iter().map(|case| Round { namespace: format!("fault-{}", case.name), record: true, case });
     make_all(rounds.collect()).await
 }
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "makes faults for minutes in a cluster of its own: `just faults`"]
 async fn what_heals_is_never_called_failed() -> anyhow::Result<()> {
-    let healing = corpus().into_iter().filter(|case| case.expect.heals);
+    let healing = chosen().into_iter().filter(|case| case.expect.heals);
     let rounds = healing.flat_map(|case| {
         let round = move |i| Round { namespace: format!("fault-{}-{i}", case.name), record: false, case: case.clone() };
         (1..=ROUNDS).map(round)

@@ -1,6 +1,7 @@
 //! Makes faults in a cluster.
 
 use std::io::BufReader;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,11 +16,15 @@ use kind_harness::ready::{Readiness, Recorder, Settings, replay};
 use kind_harness::report::Events;
 use kube::ResourceExt;
 use kube::api::{Api, DeleteParams, EvictParams, ListParams, Patch, PatchParams, PostParams};
+use kube::runtime::wait::await_condition;
 use serde_json::json;
 use tokio::time::{Instant, sleep_until};
 
 use crate::case::Case;
 use crate::expect::{Expect, Meanwhile, Verdict};
+
+/// How long a namespace may take to go.
+const GOING: Duration = Duration::from_secs(60);
 
 /// A fault to be made.
 #[derive(Debug)]
@@ -59,6 +64,7 @@ impl Stage {
         let (case, namespace, expect) = (&round.case, &round.namespace, &round.case.expect);
         let events = Events::discard();
         let applier = Applier::new(self.client.clone(), namespace);
+        self.until_gone(namespace).await?;
         applier.namespace(namespace).await?;
         let labels = json!({"metadata": {"labels": expect.labels}});
         Api::<Namespace>::all(self.client.clone())
@@ -98,11 +104,23 @@ impl Stage {
         // The recording ends with it.
         drop((readiness, deployer));
         let replayed = replay(BufReader::new(fs_err::File::open(&recording)?))?;
-        let after = expect.check(&replayed)?;
+        let after = expect.check(&replayed).inspect_err(|_| {
+            let folder = Path::new(env!("CARGO_TARGET_TMPDIR"));
+            // For whoever looks into it; what went wrong is told without it.
+            let _ = fs_err::copy(&recording, folder.join(format!("{namespace}.jsonl")));
+        })?;
         if round.record {
             fs_err::copy(&recording, case.recording())?;
         }
         Ok(after)
+    }
+
+    /// A cluster that is kept may still be rid of what an earlier run made.
+    async fn until_gone(&self, namespace: &str) -> anyhow::Result<()> {
+        let namespaces: Api<Namespace> = Api::all(self.client.clone());
+        let gone = await_condition(namespaces, namespace, |namespace: Option<&Namespace>| namespace.is_none());
+        tokio::time::timeout(GOING, gone).await.context("the namespace is there, and stays")??;
+        Ok(())
     }
 
     async fn interfere(&self, expect: &Expect, namespace: &str, case: &Case) -> anyhow::Result<()> {

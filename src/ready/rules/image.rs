@@ -1,5 +1,7 @@
 //! Images that do not come.
 
+use std::borrow::Cow;
+
 use crate::ready::finding::{Fault, Finding};
 use crate::ready::grace::{Cause, Grace};
 use crate::ready::view::View;
@@ -117,8 +119,11 @@ fn classify(text: &str) -> Pulling {
 }
 
 /// The end of a message that repeats itself at every level says most.
-fn short(message: &str) -> &str {
+fn short(message: &str) -> Cow<'_, str> {
     const MOST: usize = 240;
     let start = message.char_indices().rev().take(MOST).last().map_or(0, |(at, _)| at);
-    message[start..].trim()
+    match message[start..].split_once(' ') {
+        Some((_, rest)) if start > 0 => format!("… {}", rest.trim()).into(),
+        _ => message.trim().into(),
+    }
 }

@@ -13,11 +13,9 @@ pub(super) fn judge(view: &View, world: &World, grace: &Grace) -> Finding {
     if is("Complete").is_some() {
         return Finding::Ready;
     }
-    if let Some(failed) = is("Failed") {
+    // The second is there from the moment that is certain, the first when all pods have ended, too.
+    if let Some(failed) = is("Failed").or_else(|| is("FailureTarget")) {
         return failure(view, &failed, world, grace);
-    }
-    if let Some(target) = is("FailureTarget") {
-        return Finding::waiting("FailureTarget", format!("it is failing: {}", target.why()));
     }
     if view.json.flag("/spec/suspend") {
         return Finding::waiting("Suspended", "it is suspended (spec.suspend)");
