@@ -31,7 +31,7 @@ pub use exit::{Exit, Failure};
 #[derive(Debug, Parser)]
 #[command(name = "kind-harness", version, after_long_help = exit::HELP)]
 pub struct Cli {
-    /// The suite
+    /// The suite; for `verdict`, the saved objects
     #[arg(short, long, env = "KIND_HARNESS_FILE", value_name = "FILE", default_value = "e2e.yaml", global = true)]
     file: PathBuf,
     /// Form of what is printed to standard output
