@@ -87,11 +87,11 @@ async fn ask(session: &Session, environment: &Environment, round: usize, asked: 
     for component in session.plan.components() {
         for port in &component.ports {
             let Some(address) = environment.endpoint(&component.name, &port.name) else { continue };
-            let check = component.checks.iter().find(|check| check.port == port.name);
-            let path = check.map_or("/", |check| check.path.as_str());
+            let check = component.checks.iter().find(|check| check.port.as_ref() == Some(&port.name));
+            let path = check.and_then(|check| check.path.as_deref()).unwrap_or("/");
             asked.requests += 1;
             let failure = match reqwest::get(format!("http://{address}{path}")).await {
-                Ok(answer) if check.is_none_or(|check| answer.status() == check.status) => continue,
+                Ok(answer) if check.is_none_or(|check| answer.status() == check.wanted_status()) => continue,
                 Ok(answer) => answer.status().to_string(),
                 Err(error) => format!("{error:?}"),
             };
