@@ -9,8 +9,9 @@ use tokio_util::sync::CancellationToken;
 use crate::Readiness;
 
 /// How long a service goes on answering after it was asked to stop. New requests still arrive until every node has
-/// taken its address out of the Service; refusing them would make a rolling update visible to clients.
-pub const LAME_DUCK: Duration = Duration::from_millis(1500);
+/// taken its address out of the Service, which a busy one does late; refusing them would make a rolling update visible
+/// to clients.
+pub const LAME_DUCK: Duration = Duration::from_secs(3);
 
 /// The two moments of a shutdown.
 #[derive(Clone, Default)]

@@ -19,7 +19,7 @@ use support::{INCIDENT, incident};
 
 mod support;
 
-/// How long it may take to end, of which it goes on answering 1.5 s and the analysis in flight takes 2.5 s.
+/// How long it may take to end, of which it goes on answering 3 s and the analysis in flight takes 2.5 s.
 const END: Duration = Duration::from_secs(10);
 
 /// A HAPI in a process of its own.
