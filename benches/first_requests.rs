@@ -12,10 +12,12 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use k8s_openapi::api::core::v1::Namespace;
+use kind_harness::cluster::Keep;
 use kind_harness::config::{self, Overrides};
 use kind_harness::folders::Folders;
 use kind_harness::plan::Plan;
 use kind_harness::report::Events;
+use kind_harness::session::Terms;
 use kind_harness::teardown::Undo;
 use kind_harness::{Environment, Session};
 use kube::ResourceExt;
@@ -31,7 +33,7 @@ async fn main() -> Result<ExitCode> {
     let rounds = std::env::args().skip(1).find_map(|argument| argument.parse().ok()).unwrap_or(50);
     let session = session()?;
     let asked = ask_in_rounds(&session, rounds).await;
-    session.undo().await?;
+    session.down().await?;
     let asked = asked?;
     println!(
         "{} of {} first requests failed, n = {rounds} deployments of {} components",
@@ -62,6 +64,8 @@ fn session() -> Result<Session> {
         folders,
         events: Events::discard(),
         undo: Undo::default(),
+        // Each round uses the cluster again.
+        terms: Terms { keep: Keep::Always, ttl: Some(Duration::from_secs(3600)), ..Terms::default() },
         record: Mutex::default(),
         agree: |_| true,
     })
@@ -73,6 +77,7 @@ async fn ask_in_rounds(session: &Session, rounds: usize) -> Result<Asked> {
         let begun = Instant::now();
         let environment = session.up().await?;
         let up = begun.elapsed();
+        session.keep()?;
         ask(session, &environment, round, &mut asked).await;
         println!("round {round}: up in {:.1} s", up.as_secs_f64());
         if round < rounds {

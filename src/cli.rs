@@ -3,6 +3,8 @@
 mod bundle;
 mod exit;
 mod inspect;
+mod interrupts;
+mod leases;
 mod lifecycle;
 mod logs;
 mod render;
@@ -137,6 +139,14 @@ enum Command {
         #[arg(long, value_name = "DIR")]
         to: Option<PathBuf>,
     },
+    /// List our clusters on this host: owner, age, state, and how long each stays
+    Ps,
+    /// Remove the clusters whose owners are gone, whatever ended them
+    Gc {
+        /// Only say what would be removed
+        #[arg(long)]
+        dry_run: bool,
+    },
     /// Print the path of the cluster's kubeconfig, as in `export KUBECONFIG=$(kind-harness kubeconfig)`
     Kubeconfig,
 }
@@ -172,6 +182,8 @@ impl Cli {
                 self.logs(component.as_deref(), &wanted).await
             }
             Command::Bundle { to } => self.bundle(to.as_deref()).await,
+            Command::Ps => self.ps().await,
+            Command::Gc { dry_run } => self.gc(*dry_run).await,
             Command::Kubeconfig => self.kubeconfig(),
         }
     }

@@ -6,6 +6,8 @@
 mod existing;
 mod kind;
 mod kind_config;
+mod labels;
+mod lease;
 mod ports;
 mod provider;
 mod record;
@@ -16,8 +18,8 @@ use kube::config::{KubeConfigOptions, Kubeconfig};
 use thiserror::Error;
 
 pub use existing::Existing;
-pub use kind::Kind;
-pub(crate) use kind::reaper_script;
+pub use kind::{Kind, Labelled, labelled};
+pub use lease::{Claim, Keep, Lease, Owner, Presence};
 pub use ports::PortMap;
 pub use provider::{Provider, Wanted};
 pub use record::{Deployment, Node, Record, Records};

@@ -1,13 +1,18 @@
 //! What tests get: a running environment.
 
+mod janitor;
 mod namespace;
+mod runner;
 mod shared;
+mod turn;
 
 use std::net::SocketAddr;
 use std::path::Path;
 
-pub use namespace::TestNamespace;
-pub use shared::{Keep, shared};
+pub(crate) use janitor::Leftover;
+pub use namespace::{NamespaceError, TestNamespace};
+pub use shared::shared;
+pub use turn::Turn;
 
 use tokio::sync::mpsc;
 
@@ -21,7 +26,7 @@ pub struct Environment {
     pub(crate) unchanged: bool,
     pub(crate) events: Events,
     /// Takes namespaces that nobody needs any more.
-    pub(crate) janitor: Option<mpsc::UnboundedSender<String>>,
+    pub(crate) janitor: Option<mpsc::WeakUnboundedSender<Leftover>>,
 }
 
 impl Environment {
@@ -60,6 +65,11 @@ impl Environment {
     #[must_use]
     pub fn was_unchanged(&self) -> bool {
         self.unchanged
+    }
+
+    /// Where the cluster's own files are.
+    pub(crate) fn folder(&self) -> &Path {
+        self.cluster.kubeconfig.parent().unwrap_or(Path::new("/"))
     }
 
     /// What is remembered of the cluster.

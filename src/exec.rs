@@ -1,16 +1,21 @@
 //! The one way to run another program: quoted, streamed, and killed with its children when nobody wants the result.
 
+mod orphans;
+
 use std::collections::VecDeque;
 use std::ffi::OsString;
 use std::io::{BufRead, BufReader};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use duct::{Expression, ReaderHandle};
+use jiff::Timestamp;
 use rustix::process::{Pid, Signal, kill_process_group};
 use thiserror::Error;
+
+pub(crate) use orphans::{end_programs, wait};
 
 /// Lines of output that an error quotes.
 const TAIL: usize = 20;
@@ -64,6 +69,21 @@ impl ExecError {
             },
         }
     }
+}
+
+/// `word` as one would type it into a shell.
+pub(crate) fn quote(word: &str) -> String {
+    shlex::try_quote(word).map_or_else(|_| word.to_owned(), Into::into)
+}
+
+/// The variable by which every program that a run started, and all that those start, can be found again.
+pub(crate) const RUN: &str = "KIND_HARNESS_RUN";
+
+/// Names this process's run.
+pub(crate) fn run_id() -> &'static str {
+    static NAME: LazyLock<String> =
+        LazyLock::new(|| format!("{}-{}", Timestamp::now().strftime("%Y%m%dT%H%M%S%3f"), std::process::id()));
+    &NAME
 }
 
 fn quote_tail(tail: &str) -> String {
@@ -121,7 +141,7 @@ impl Cmd {
     /// # Errors
     /// When it cannot be started or fails. Dropping the future ends the program.
     pub async fn output(&self) -> Result<String, ExecError> {
-        let (stdout, outcome) = run(self.expression().stderr_capture(), self.to_string(), |_| ()).await?;
+        let (stdout, outcome) = run(self.tracked().stderr_capture(), self.to_string(), |_| ()).await?;
         outcome.map(|()| stdout)
     }
 
@@ -130,7 +150,7 @@ impl Cmd {
     /// # Errors
     /// When it cannot be started.
     pub async fn succeeds(&self) -> Result<bool, ExecError> {
-        Ok(run(self.expression().stdin_null().stderr_capture(), self.to_string(), |_| ()).await?.1.is_ok())
+        Ok(run(self.tracked().stdin_null().stderr_capture(), self.to_string(), |_| ()).await?.1.is_ok())
     }
 
     /// Runs it and hands every line of its output, standard error included, to `on_line` as it comes.
@@ -138,7 +158,7 @@ impl Cmd {
     /// # Errors
     /// When it cannot be started or fails. Dropping the future ends the program.
     pub async fn stream(&self, on_line: impl FnMut(&str) + Send + 'static) -> Result<(), ExecError> {
-        let expression = if self.foreground { self.expression() } else { self.expression().stdin_null() };
+        let expression = if self.foreground { self.tracked() } else { self.tracked().stdin_null() };
         run(expression.stderr_to_stdout(), self.to_string(), on_line).await?.1
     }
 
@@ -147,19 +167,24 @@ impl Cmd {
     /// # Errors
     /// When either cannot be started or fails.
     pub async fn pipe(&self, reader: &Cmd) -> Result<(), ExecError> {
-        let both = self.expression().stdin_null().pipe(reader.expression().stderr_to_stdout());
+        let both = self.tracked().stdin_null().pipe(reader.tracked().stderr_to_stdout());
         run(both.stderr_capture(), format!("{self} | {reader}"), |_| ()).await?.1
     }
 
-    /// Starts it in a session of its own, to live on when we end. It reads what is written to the returned pipe.
+    /// Starts it, to live on when we end.
     ///
     /// # Errors
     /// When it cannot be started.
-    pub fn detach(&self) -> Result<std::io::PipeWriter, ExecError> {
+    pub fn detach(&self) -> Result<(), ExecError> {
         let start = |source| ExecError::Start { command: self.to_string(), source };
-        let (reader, writer) = std::io::pipe().map_err(start)?;
-        self.expression().stdin_file(reader).stdout_null().stderr_null().start().map_err(start)?;
-        Ok(writer)
+        let detached = self.expression().env_remove(RUN).stdin_null().stdout_null().stderr_null();
+        detached.unchecked().start().map(drop).map_err(start)
+    }
+
+    /// The program as part of this run.
+    fn tracked(&self) -> Expression {
+        // Of several settings of one variable duct takes the innermost: a command's own wins.
+        self.expression().env(RUN, run_id())
     }
 
     fn expression(&self) -> Expression {
@@ -189,8 +214,7 @@ impl std::fmt::Display for Cmd {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let words = self.argv.iter().map(|word| word.to_string_lossy().into_owned());
         let env = self.env.iter().map(|(name, value)| format!("{}={}", name.display(), value.display()));
-        let quoted: Vec<_> =
-            env.chain(words).map(|word| shlex::try_quote(&word).map(Into::into).unwrap_or(word.clone())).collect();
+        let quoted: Vec<_> = env.chain(words).map(|word| quote(&word)).collect();
         f.write_str(&quoted.join(" "))
     }
 }

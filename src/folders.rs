@@ -2,10 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
+use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 /// Folders of the user's that the harness writes to. Nothing is ever written into the suite's folder.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Folders {
     /// Images' intermediate results, tools, what was found out about the host. May be deleted at any time.
     pub cache: PathBuf,
@@ -39,6 +40,12 @@ impl Folders {
     #[must_use]
     pub fn bundles(&self) -> PathBuf {
         self.state.join("bundles")
+    }
+
+    /// Where clusters are locked.
+    #[must_use]
+    pub fn locks(&self) -> PathBuf {
+        self.state.join("locks")
     }
 
     /// The folder of cluster `name`.

@@ -1,14 +1,17 @@
 //! The pipeline. This file lists the stages in order; no other file knows the order.
 
+mod tenancy;
+
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use futures::FutureExt;
+pub use tenancy::Terms;
 use thiserror::Error;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
-use crate::cluster::{Cluster, ClusterError, Deployment, Provider, Records, Wanted};
+use crate::cluster::{Cluster, ClusterError, Deployment, Lease, Provider, Records, Wanted};
 use crate::config::{ImageSource, ProviderKind};
 use crate::deploy::{Applier, DeployError, Deployer, Parcel};
 use crate::environment::Environment;
@@ -20,7 +23,7 @@ use crate::plan::Plan;
 use crate::ready::{self, Expectation, NotReady, Readiness, Recorder, Settings};
 use crate::report::{Events, Phase};
 use crate::setup::{self, Finding, Host, SetupError};
-use crate::teardown::{Reaper, Undo, UndoErrors};
+use crate::teardown::{ReaperError, Undo, UndoErrors};
 
 /// One run over one plan.
 pub struct Session {
@@ -32,6 +35,8 @@ pub struct Session {
     pub events: Events,
     /// What to undo should the run not come to a good end.
     pub undo: Undo,
+    /// Whose the cluster is, and for how long.
+    pub terms: Terms,
     /// Where what the watches bring is recorded, for a replay.
     pub record: Mutex<Option<Recorder>>,
     /// Asked before anything is installed on the host.
@@ -68,6 +73,9 @@ pub enum UpError {
         #[source]
         source: Box<kube::Error>,
     },
+    /// Nobody would remove the cluster if this process were killed.
+    #[error(transparent)]
+    Reaper(#[from] ReaperError),
     /// The plan's files cannot be read any more.
     #[error("reading the suite's files failed")]
     Files(#[from] std::io::Error),
@@ -83,10 +91,13 @@ impl Session {
     ///
     /// In either case what was made is still there and still to be undone: [`Undo::keep`] lets it stay.
     pub async fn up(&self) -> Result<Environment, UpError> {
-        let parcels = self.parcels()?;
         let name = self.plan.cluster_name();
+        let records = Arc::new(self.records(&name).await?);
+        if let Some(cluster) = self.joined(&records).await? {
+            return Ok(self.environment(cluster, true));
+        }
+        let parcels = self.parcels()?;
         let (host, source) = self.host().await?;
-        let records = Arc::new(Records::lock(&self.folders, &name)?);
         let provider = Provider::of(&self.plan, host.as_ref());
         let found = provider.find(&self.plan, &name, &records, &self.events).await?;
         let builds = Arc::new(match &host {
@@ -100,6 +111,7 @@ impl Session {
             }
         }
 
+        let lease = self.lease(&name, host.as_ref()).await?;
         let (nodes_up, up) = oneshot::channel();
         let loads = self.loads(&name, &provider, &builds, up);
         let mut cluster = match found {
@@ -107,7 +119,7 @@ impl Session {
                 let _ = nodes_up.send(());
                 Cluster::attach(record, records.kubeconfig()).await?
             }
-            None => self.cluster(&name, &provider, &builds, &records, host.as_ref(), nodes_up).await?,
+            None => self.cluster(&name, &provider, &builds, &records, &lease, nodes_up).await?,
         };
         let previous = cluster.record.deployment.take().unwrap_or_default();
         let deployed = self.deploy(&cluster, loads, parcels, &previous).await?;
@@ -122,7 +134,7 @@ impl Session {
     /// When something of it remains, or when a cluster of that name is not ours.
     pub async fn down(&self) -> Result<bool, UpError> {
         let name = self.plan.cluster_name();
-        let records = Arc::new(Records::lock(&self.folders, &name)?);
+        let records = Arc::new(self.records(&name).await?);
         let Some(record) = records.read()? else { return Ok(false) };
         let step = self.events.step(Phase::Teardown, "cluster");
         let host = record.engine.as_ref().map(|engine| Host {
@@ -216,18 +228,15 @@ impl Session {
         provider: &Provider,
         builds: &ImageBuilds,
         records: &Arc<Records>,
-        host: Option<&Host>,
+        lease: &Lease,
         nodes_up: oneshot::Sender<()>,
     ) -> Result<Cluster, UpError> {
         let image = builds.node().await?;
         let step = self.events.step(Phase::Cluster, name);
         let (undoing, kept, owned) = (provider.clone(), records.clone(), name.to_owned());
         self.undo.register(format!("cluster {name}"), async move { undoing.delete(&owned, kept).await });
-        if let Some(host) = host {
-            let failed = |source| ClusterError::Command { what: "starting the reaper".into(), source };
-            self.undo.guard(Reaper::start(&host.engine, name, records.folder()).map_err(failed)?);
-        }
-        let wanted = Wanted { name, plan: &self.plan, image: image.as_deref(), records, nodes_up, step: &step };
+        let image = image.as_deref();
+        let wanted = Wanted { name, plan: &self.plan, image, records, lease, nodes_up, step: &step };
         let record = tokio::select! {
             record = provider.create(wanted) => record?,
             // Nobody needs to see a cluster boot in which a component will be missing.

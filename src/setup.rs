@@ -12,9 +12,10 @@ mod remedy;
 
 use std::path::PathBuf;
 
+use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-pub use engine::{Engine, EngineKind};
+pub use engine::{Engine, EngineKind, known_engines};
 pub use finding::{Finding, State};
 pub use remedy::Remedy;
 
@@ -24,7 +25,7 @@ use crate::folders::Folders;
 use crate::report::{Events, Phase};
 
 /// A host on which clusters can be made.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Host {
     /// Runs containers, privileged ones too.
     pub engine: Engine,

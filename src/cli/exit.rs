@@ -86,7 +86,7 @@ impl From<&UpError> for Exit {
     fn from(error: &UpError) -> Exit {
         match error {
             UpError::Manifests(_) | UpError::Files(_) => Exit::Usage,
-            UpError::Setup(_) => Exit::Host,
+            UpError::Setup(_) | UpError::Reaper(_) => Exit::Host,
             UpError::Images(_) => Exit::Images,
             UpError::Cluster(_) | UpError::Api { .. } => Exit::Cluster,
             UpError::Deploy(error) if error.failed.iter().all(|(_, error)| error.is_about_images()) => Exit::Images,

@@ -3,17 +3,15 @@
 use std::path::Path;
 use std::sync::Mutex;
 
-use futures::StreamExt;
-use futures::stream::FuturesUnordered;
-use tokio::signal::unix::{SignalKind, signal};
-
+use super::interrupts::Interrupts;
 use super::{Cli, Exit, Failure, Output, ask, why};
+use crate::cluster::Keep;
 use crate::diagnostics::Aftermath;
 use crate::environment::Environment;
 use crate::ready::Recorder;
 use crate::report::console::write;
-use crate::report::{Events, Reporter, Timeline, to_json, to_table};
-use crate::session::{Session, UpError};
+use crate::report::{Events, Phase, Reporter, Timeline, to_json, to_table};
+use crate::session::{Session, Terms, UpError};
 use crate::setup;
 use crate::teardown::Undo;
 
@@ -25,9 +23,10 @@ impl Cli {
         let source = crate::images::decide(wanted).await.source;
         let (events, reporter) = Reporter::start(self.console());
         let agree = if yes { |_: &[setup::Finding]| true } else { ask };
+        let mut interrupts = Interrupts::listen();
         let host = tokio::select! {
             host = setup::ensure(&folders, source, agree, &events) => Some(host),
-            () = interrupted() => None,
+            () = interrupts.next() => None,
         };
         reporter.finish().await;
         match host {
@@ -52,32 +51,34 @@ impl Cli {
         let (events, reporter) = Reporter::start(self.console());
         let session = Session { record: Mutex::new(recorder), ..self.session(events, yes)? };
         let strategy = format!("{:?}", session.plan.suite().strategy).to_lowercase();
+        let mut interrupts = Interrupts::listen();
         let result = tokio::select! {
             result = session.up() => Some(result),
-            () = interrupted() => None,
+            () = interrupts.next() => None,
         };
         let outcome = match result {
-            Some(Ok(environment)) => {
-                session.undo.keep();
-                Ok(environment)
-            }
+            Some(Ok(environment)) => match session.keep() {
+                Ok(()) => Ok(environment),
+                Err(error) => Err(self.give_up(&session, false, Failure::new(Exit::Cluster, &error), interrupts).await),
+            },
             Some(Err(error)) => {
                 // Before anything is taken away.
                 let timeline = to_json(&reporter.so_far().await, &strategy);
                 let look = Aftermath::of_up(&session.plan, &session.folders, &session.events, &error, timeline);
                 let aftermath = tokio::select! {
                     aftermath = look => aftermath,
-                    () = interrupted() => Aftermath::default(),
+                    () = interrupts.next() => Aftermath::default(),
                 };
                 let failure = why::tell(&aftermath, error);
                 if self.output == Output::Json {
                     super::inspect::print(&format!("{:#}", why::to_json(&aftermath, &failure)));
                 }
-                Err(self.give_up(&session, keep, failure).await)
+                Err(self.give_up(&session, keep, failure, interrupts).await)
             }
             None => {
                 let failure = Failure::told(Exit::Interrupted, "interrupted");
-                Err(self.give_up(&session, false, failure).await)
+                session.events.note(Phase::Teardown, "interrupted; removing what was begun");
+                Err(self.give_up(&session, false, failure, interrupts).await)
             }
         };
         let timeline = reporter.finish().await;
@@ -117,25 +118,35 @@ impl Cli {
             folders: self.folders()?,
             events,
             undo: Undo::default(),
+            // What `up` brought up stays until `down`.
+            terms: Terms { runner: None, keep: Keep::Always, ttl: self.overrides.ttl },
             record: Mutex::default(),
             agree,
         })
     }
 
-    /// Undoes an unfinished run, unless it shall be looked at; a second interrupt leaves at once.
-    async fn give_up(&self, session: &Session, keep: bool, mut failure: Failure) -> Failure {
+    /// Undoes an unfinished run, unless it shall be looked at. A second interrupt is told what is being waited for; a third
+    /// leaves the rest to the reaper.
+    async fn give_up(
+        &self,
+        session: &Session,
+        keep: bool,
+        mut failure: Failure,
+        mut interrupts: Interrupts,
+    ) -> Failure {
         let name = session.plan.cluster_name();
         if keep {
-            session.undo.keep();
-            let more = "what was made is kept: look with `kind-harness status`, remove it with `kind-harness down`";
-            failure.text = format!("{}\n{more}", failure.text);
+            let kept = "what was made is kept: look with `kind-harness status`, remove it with `kind-harness down`";
+            let told = session.keep().map_or_else(|error| error.to_string(), |()| kept.into());
+            failure.text = format!("{}\n{told}", failure.text);
             return failure;
         }
         let undone = tokio::select! {
             undone = session.undo() => undone.map_err(|error| error.to_string()),
-            () = interrupted() => {
-                Err(format!("left before cluster {name} was removed; remove it with `kind-harness down --name {name}`"))
-            }
+            () = interrupts.third(&session.events) => Err(format!(
+                "left before cluster {name} was removed; its reaper goes on with it, and `kind-harness ps` tells whether it is gone. \
+                 `kind-harness down --name {name}` removes it too"
+            )),
         };
         match undone {
             Ok(()) if failure.exit == Exit::Interrupted => failure.text.push_str("; what was begun has been undone"),
@@ -181,12 +192,4 @@ impl Cli {
         let name = if self.overrides.name.is_some() { format!(" --name {}", record.name) } else { String::new() };
         write(&format!("  kind-harness down{name}    # removes it\n"));
     }
-}
-
-/// Returns when the process is asked to end.
-async fn interrupted() {
-    let kinds = [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()];
-    let mut signals: Vec<_> = kinds.into_iter().filter_map(|kind| signal(kind).ok()).collect();
-    let mut any: FuturesUnordered<_> = signals.iter_mut().map(|signal| signal.recv()).collect();
-    any.next().await;
 }

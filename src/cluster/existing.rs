@@ -55,6 +55,7 @@ impl Existing {
             ports,
             shape: String::new(),
             created: Timestamp::now(),
+            lease: None,
             deployment: None,
         })
     }

@@ -1,19 +1,21 @@
 //! Clusters made by kind.
 
-use std::path::Path;
+use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::{ClusterError, Node, Record, Wanted, kind_config, ports};
+use super::{ClusterError, Lease, Node, Record, Wanted, kind_config, labels, ports};
 use crate::config::ProviderKind;
 use crate::images::Nodes;
 use crate::plan::Plan;
-use crate::setup::{EngineKind, Host};
+use crate::setup::{Engine, EngineKind, Host};
 
 /// kind labels containers with the cluster's name under this key.
 const LABEL: &str = "io.x-k8s.kind.cluster";
 
+/// The configuration that kind is given, in the cluster's folder.
+pub(super) const CONFIG: &str = "kind-config.json";
 /// A network of our own, so that we can tell that it is ours to remove.
 const NETWORK: &str = "kind-harness";
 
@@ -65,7 +67,7 @@ impl Kind {
     /// When a port is taken, kind's configuration is wrong, or kind fails. What was made so far is for the caller to
     /// remove, with [`Kind::delete`].
     pub async fn create(&self, wanted: Wanted<'_>) -> Result<Record, ClusterError> {
-        let Wanted { name, plan, image, records, nodes_up, step } = wanted;
+        let Wanted { name, plan, image, records, lease, nodes_up, step } = wanted;
         let reserved = ports::reserve(plan.components())?;
         let mut record = Record {
             name: name.into(),
@@ -78,6 +80,7 @@ impl Kind {
             ports: reserved.ports.clone(),
             shape: super::shape(plan)?,
             created: Timestamp::now(),
+            lease: Some(lease.clone()),
             deployment: None,
         };
         // Before there is anything to remember: should we be killed, the nodes found under this name are ours.
@@ -85,14 +88,20 @@ impl Kind {
         let config = kind_config::complete(read_config(plan)?, plan.components(), &reserved.ports, image.is_some());
         let config = config.map_err(|why| ClusterError::KindConfig { path: config_path(plan), why })?;
         let (folder, failed) = (records.folder(), || ClusterError::file("preparing the cluster's folder"));
-        let config_file = folder.join("kind-config.json");
+        let config_file = folder.join(CONFIG);
         crate::folders::publish(&config_file, &config.to_string()).map_err(failed())?;
+        let labels = labels::of(name, lease);
+        let shim = labels::shim(&self.host.engine.kind.path(), &labels, folder).map_err(failed())?;
+        let path = std::env::var_os("PATH").unwrap_or_default();
+        let path = std::env::join_paths(std::iter::once(shim).chain(std::env::split_paths(&path)));
+        let path = path.map_err(std::io::Error::other).map_err(failed())?;
 
         let mut command = self.host.kind(["create", "cluster", "--name", name, "--config"]).arg(&config_file);
         command = command.arg("--kubeconfig").arg(records.kubeconfig());
         if let Some(image) = image {
             command = command.arg("--image").arg(image);
         }
+        command = command.env("PATH", path);
         command =
             command.env("KIND_EXPERIMENTAL_PODMAN_NETWORK", NETWORK).env("KIND_EXPERIMENTAL_DOCKER_NETWORK", NETWORK);
         // The engine takes the ports from here on.
@@ -159,6 +168,57 @@ impl Kind {
     }
 }
 
+/// A cluster whose node containers say that it is ours.
+#[derive(Debug, Clone)]
+pub struct Labelled {
+    /// Its name.
+    pub name: String,
+    /// Who it was made for; none when the label cannot be read.
+    pub lease: Option<Lease>,
+    /// Its node containers.
+    pub nodes: Vec<Node>,
+    /// Whether all of them run.
+    pub running: bool,
+}
+
+/// The clusters on `engine` whose containers bear our labels.
+///
+/// # Errors
+/// When the engine does not say.
+pub async fn labelled(engine: &Engine) -> Result<Vec<Labelled>, ClusterError> {
+    let list = engine.command(["ps", "-aq", "--no-trunc", "--filter", &format!("label={}", labels::CLUSTER)]);
+    let ids = list.output().await.map_err(ClusterError::command("listing our containers"))?;
+    if ids.is_empty() {
+        return Ok(Vec::new());
+    }
+    let format = "{{.Id}} {{.Name}} {{.State.Running}} {{json .Config.Labels}}";
+    let inspect = ids.lines().fold(engine.command(["inspect", "--format", format]), |inspect, id| inspect.arg(id));
+    let text = match inspect.output().await {
+        Ok(text) => text,
+        // One that was listed may be gone a moment later.
+        Err(error) if error.brief().to_lowercase().contains("no such") => return Ok(Vec::new()),
+        Err(error) => return Err(ClusterError::command("looking at our containers")(error)),
+    };
+    let mut clusters: BTreeMap<String, Labelled> = BTreeMap::new();
+    for line in text.lines() {
+        let mut words = line.splitn(4, ' ');
+        let (Some(id), Some(node), Some(running), Some(json)) =
+            (words.next(), words.next(), words.next(), words.next())
+        else {
+            continue;
+        };
+        let Some((name, lease)) = serde_json::from_str(json).ok().and_then(|found| labels::read(&found)) else {
+            continue;
+        };
+        let cluster = clusters.entry(name.clone());
+        let cluster = cluster.or_insert(Labelled { name, lease, nodes: Vec::new(), running: true });
+        // Docker writes a name as a path.
+        cluster.nodes.push(Node { id: id.into(), name: node.trim_start_matches('/').into() });
+        cluster.running &= running == "true";
+    }
+    Ok(clusters.into_values().collect())
+}
+
 /// Whether kind would give this name to a node of cluster `cluster`.
 fn is_node_of(cluster: &str, node: &str) -> bool {
     let role = node.strip_prefix(cluster).and_then(|rest| rest.strip_prefix('-')).unwrap_or_default();
@@ -176,35 +236,6 @@ pub(super) fn read_config(plan: &Plan) -> Result<Value, ClusterError> {
         fs_err::read_to_string(plan.resolve(path)).map_err(ClusterError::file("reading kind's configuration"))?;
     serde_saphyr::from_str(&text)
         .map_err(|error| ClusterError::KindConfig { path: path.clone(), why: error.to_string() })
-}
-
-/// The shell script by which a detached process removes cluster `$2` of engine `$1` and folder `$3`: the same acts as
-/// [`Kind::delete`], for when none of our code runs any more.
-pub(crate) fn reaper_script(folder: &Path, engine: EngineKind, name: &str) -> Vec<std::ffi::OsString> {
-    let script = format!(
-        r#"
-        trap '' INT TERM HUP
-        read -r word && [ "$word" = keep ] && exit 0
-        # A kind that we started may still be at it. With nothing but the shell and `tr`: not every host has pkill.
-        for process in /proc/[0-9]*; do
-            case $(tr '\0' ' ' < "$process/cmdline") in
-                *"create cluster --name $2 "*) kill -KILL "${{process#/proc/}}" ;;
-            esac
-        done
-        nodes=$("$1" ps -a --filter "label={LABEL}=$2" --format '{{{{.Names}}}}')
-        # kind itself removes the nodes of a cluster that it could not create, but not their volumes.
-        for node in ${{nodes:-$2-control-plane}}; do
-            "$1" rm -f -v "$node"
-            volumes=$("$1" volume ls -q --filter "label=$node")
-            [ -z "$volumes" ] || "$1" volume rm -f $volumes
-        done
-        "$1" network rm {NETWORK}
-        rm -rf "$3" "$(dirname "$3")/locks/$2"
-        "#
-    );
-    let mut argv: Vec<std::ffi::OsString> = vec!["-c".into(), script.into(), "kind-harness-reaper".into()];
-    argv.extend([engine.name().into(), name.into(), folder.into()]);
-    argv
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use tokio::sync::oneshot;
 
-use super::{ClusterError, Existing, Kind, Record, Records};
+use super::{ClusterError, Existing, Kind, Lease, Record, Records};
 use crate::config::ProviderKind;
 use crate::images::Nodes;
 use crate::plan::Plan;
@@ -31,6 +31,8 @@ pub struct Wanted<'a> {
     pub image: Option<&'a str>,
     /// Where it is written down.
     pub records: &'a Records,
+    /// Whose it is.
+    pub lease: &'a Lease,
     /// Told as soon as its nodes take images, which is long before its API server answers.
     pub nodes_up: oneshot::Sender<()>,
     /// Where progress goes.
@@ -76,6 +78,10 @@ impl Provider {
             Some(_) => return Ok(record),
         };
         events.note(Phase::Cluster, format!("cluster {name} is made anew: {why}"));
+        // Whoever made them may have been killed a moment ago, and kind may still be at it.
+        if let Some(lease) = record.and_then(|record| record.lease) {
+            lease.end_programs();
+        }
         kind.delete(name).await?;
         records.forget()?;
         Ok(None)

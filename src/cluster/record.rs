@@ -1,14 +1,14 @@
 //! What we remember of a cluster, in a folder of its own.
 
 use std::collections::BTreeMap;
-use std::fs::File;
+use std::fs::{File, TryLockError};
 use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{ClusterError, PortMap};
+use super::{ClusterError, Lease, PortMap};
 use crate::config::{ImageMap, ProviderKind};
 use crate::folders::{self, Folders};
 use crate::object::Applied;
@@ -39,6 +39,9 @@ pub struct Record {
     pub shape: String,
     /// When it was created.
     pub created: Timestamp,
+    /// Whose it is; none when it is not ours to remove.
+    #[serde(default)]
+    pub lease: Option<Lease>,
     /// What runs in it, once everything in it was ready.
     pub deployment: Option<Deployment>,
 }
@@ -80,17 +83,33 @@ impl Records {
     /// # Errors
     /// [`ClusterError::Busy`] when another run has it.
     pub fn lock(folders: &Folders, name: &str) -> Result<Records, ClusterError> {
-        let failed = |source| ClusterError::File { what: format!("locking cluster {name}"), source };
+        Records::take(folders, name, |file| match file.try_lock() {
+            Ok(()) => Ok(()),
+            Err(TryLockError::WouldBlock) => Err(ClusterError::Busy { name: name.into() }),
+            Err(TryLockError::Error(source)) => Err(locking(name)(source)),
+        })
+    }
+
+    /// The same, and waits while another run has it. It blocks its thread.
+    ///
+    /// # Errors
+    /// When the lock cannot be had at all.
+    pub fn wait(folders: &Folders, name: &str) -> Result<Records, ClusterError> {
+        Records::take(folders, name, |file| file.lock().map_err(locking(name)))
+    }
+
+    fn take(
+        folders: &Folders,
+        name: &str,
+        lock: impl Fn(&File) -> Result<(), ClusterError>,
+    ) -> Result<Records, ClusterError> {
+        let failed = locking(name);
         // Not in the cluster's folder: that one is deleted while the lock is held.
-        let path = folders.state.join("locks").join(name);
-        fs_err::create_dir_all(folders.state.join("locks")).map_err(failed)?;
+        let path = folders.locks().join(name);
+        fs_err::create_dir_all(folders.locks()).map_err(&failed)?;
         loop {
-            let file = File::create(&path).map_err(failed)?;
-            match file.try_lock() {
-                Ok(()) => {}
-                Err(std::fs::TryLockError::WouldBlock) => return Err(ClusterError::Busy { name: name.into() }),
-                Err(std::fs::TryLockError::Error(source)) => return Err(failed(source)),
-            }
+            let file = File::create(&path).map_err(&failed)?;
+            lock(&file)?;
             // Whoever had it may have removed the file meanwhile; a lock on a removed file keeps nobody out.
             if file.metadata().ok().map(|file| file.ino()) == fs_err::metadata(&path).ok().map(|file| file.ino()) {
                 return Ok(Records { folder: folders.cluster(name), lock: path, _file: file });
@@ -107,7 +126,7 @@ impl Records {
     /// The cluster's own kubeconfig.
     #[must_use]
     pub fn kubeconfig(&self) -> PathBuf {
-        self.folder.join("kubeconfig")
+        self.folder.join(KUBECONFIG)
     }
 
     /// What is remembered; none when there is no such cluster.
@@ -141,6 +160,25 @@ impl Records {
         }
     }
 
+    /// The names of all clusters that something is kept of, whatever it is worth.
+    ///
+    /// # Errors
+    /// When the state folder cannot be read.
+    pub fn names(folders: &Folders) -> Result<Vec<String>, ClusterError> {
+        let failed = || ClusterError::file("listing what is remembered of clusters");
+        if !folders.state.exists() {
+            return Ok(Vec::new());
+        }
+        let mut names = Vec::new();
+        for entry in fs_err::read_dir(&folders.state).map_err(failed())? {
+            let path = entry.map_err(failed())?.path();
+            let is_a_clusters = [FILE, KUBECONFIG, super::kind::CONFIG].iter().any(|file| path.join(file).exists());
+            names.extend(path.file_name().filter(|_| is_a_clusters).map(|name| name.to_string_lossy().into_owned()));
+        }
+        names.sort();
+        Ok(names)
+    }
+
     /// What is remembered of cluster `name`, by somebody who only looks.
     ///
     /// # Errors
@@ -148,6 +186,10 @@ impl Records {
     pub fn peek(folders: &Folders, name: &str) -> Result<Option<Record>, ClusterError> {
         read(&folders.cluster(name))
     }
+}
+
+fn locking(name: &str) -> impl Fn(std::io::Error) -> ClusterError {
+    move |source| ClusterError::File { what: format!("locking cluster {name}"), source }
 }
 
 impl Drop for Records {
@@ -160,6 +202,7 @@ impl Drop for Records {
 }
 
 const FILE: &str = "cluster.json";
+const KUBECONFIG: &str = "kubeconfig";
 
 fn read(folder: &std::path::Path) -> Result<Option<Record>, ClusterError> {
     match fs_err::read_to_string(folder.join(FILE)) {
@@ -201,6 +244,7 @@ mod tests {
             ports: PortMap::default(),
             shape: String::new(),
             created: Timestamp::UNIX_EPOCH,
+            lease: None,
             deployment: None,
         };
         records.write(&record).unwrap();

@@ -212,6 +212,9 @@ pub struct Overrides {
     /// Choose free host ports, whatever e2e.yaml says: lets two environments run side by side
     #[arg(long, env = "KIND_HARNESS_AUTO_PORTS", global = true)]
     pub auto_ports: bool,
+    /// How long a cluster lives that nobody owns any more, such as 8h; then its reaper, or the next `gc`, removes it
+    #[arg(long, env = "KIND_HARNESS_TTL", value_name = "TIME", value_parser = duration::parse, global = true)]
+    pub ttl: Option<Duration>,
 }
 
 impl Overrides {

@@ -2,9 +2,11 @@
 
 use k8s_openapi::api::core::v1::Namespace;
 use kube::api::{Api, PostParams};
+use thiserror::Error;
 use tokio::sync::mpsc;
 
-use super::Environment;
+use super::janitor::Leftover;
+use super::{Environment, Turn};
 use crate::manifests::{MANAGED_BY, MANAGED_BY_LABEL};
 use crate::report::{Outcome, Phase, Step};
 
@@ -17,16 +19,50 @@ pub struct TestNamespace {
     /// Its name, unique in the cluster.
     pub name: String,
     step: Option<Step>,
-    janitor: Option<mpsc::UnboundedSender<String>>,
+    janitor: Option<mpsc::WeakUnboundedSender<Leftover>>,
+    _turn: Turn,
+}
+
+/// Why a test has no namespace of its own.
+#[derive(Debug, Error)]
+pub enum NamespaceError {
+    /// The API server refused it.
+    #[error("the API server refused a namespace for the test")]
+    Api(#[from] kube::Error),
+    /// The files by which tests take turns cannot be used: mostly because the environment is gone.
+    #[error("cannot take turns with other tests")]
+    Turn(#[from] std::io::Error),
 }
 
 impl Environment {
     /// Makes a namespace for the test called `test`; its name begins with the test's. The test's time is reported from
-    /// now until the namespace is dropped.
+    /// now until the namespace is dropped, and so long no test runs that asked to be [alone](Environment::exclusive).
     ///
     /// # Errors
-    /// When the API server refuses.
-    pub async fn test_namespace(&self, test: &str) -> Result<TestNamespace, kube::Error> {
+    /// When the API server refuses, or the environment is gone.
+    pub async fn test_namespace(&self, test: &str) -> Result<TestNamespace, NamespaceError> {
+        self.namespace_for(test, Turn::shared(self.folder()).await?).await
+    }
+
+    /// The same for a test that disturbs what others use: it waits until no other test has a namespace, and none begins
+    /// until this one is dropped. It holds for all processes that share the environment.
+    ///
+    /// # Errors
+    /// When the API server refuses, or the environment is gone.
+    ///
+    /// ```no_run
+    /// # async fn test(environment: &kind_harness::Environment) -> anyhow::Result<()> {
+    /// let alone = environment.exclusive("the_api_survives_its_database").await?;
+    /// // Take the database down, look at the API, wait until all is well again.
+    /// drop(alone);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub async fn exclusive(&self, test: &str) -> Result<TestNamespace, NamespaceError> {
+        self.namespace_for(test, Turn::alone(self.folder()).await?).await
+    }
+
+    async fn namespace_for(&self, test: &str, turn: Turn) -> Result<TestNamespace, NamespaceError> {
         let label = label(test);
         let prefix: String = label.chars().take(40).collect();
         let namespace: Namespace = serde_json::from_value(serde_json::json!({
@@ -40,7 +76,7 @@ impl Environment {
         let api: Api<Namespace> = Api::all(self.client());
         let made = api.create(&PostParams::default(), &namespace).await?;
         let name = made.metadata.name.unwrap_or_default();
-        Ok(TestNamespace { name, step, janitor: self.janitor.clone() })
+        Ok(TestNamespace { name, step, janitor: self.janitor.clone(), _turn: turn })
     }
 }
 
@@ -50,9 +86,9 @@ impl Drop for TestNamespace {
         if let Some(step) = self.step.take() {
             step.finish(if failed { Outcome::Failed } else { Outcome::Done });
         }
-        if let Some(janitor) = &self.janitor {
-            // A janitor who went home has left the namespace to the end of the cluster.
-            let _ = janitor.send(std::mem::take(&mut self.name));
+        // A janitor who went home has left the namespace to the end of the cluster.
+        if let Some(janitor) = self.janitor.as_ref().and_then(mpsc::WeakUnboundedSender::upgrade) {
+            let _ = janitor.send(Leftover { namespace: std::mem::take(&mut self.name), failed });
         }
     }
 }

@@ -7,49 +7,25 @@
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, OnceLock, PoisonError};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
-use k8s_openapi::api::core::v1::Namespace;
-use kube::api::{Api, DeleteParams};
 use tokio::sync::{mpsc, oneshot};
 
 use super::Environment;
-use crate::cluster::Cluster;
+use super::janitor::clean;
+use super::runner::{Share, runner};
+use crate::cluster::{Cluster, Keep};
 use crate::config::{self, Overrides};
 use crate::diagnostics::Aftermath;
 use crate::folders::Folders;
 use crate::plan::Plan;
 use crate::report::console::Console;
 use crate::report::{Events, Outcome, Phase, Reporter, to_json, to_table};
-use crate::session::{Session, UpError};
+use crate::session::{Session, Terms, UpError};
 use crate::teardown::Undo;
 
-/// Whether an environment outlives the run that made it: `KIND_HARNESS_KEEP`.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum Keep {
-    /// It does not.
-    #[default]
-    Never,
-    /// It stays for a look when it did not come up.
-    OnFailure,
-    /// It stays, and the next run uses it again.
-    Always,
-}
-
-impl Keep {
-    /// What `KIND_HARNESS_KEEP` says.
-    ///
-    /// # Errors
-    /// The values that it may have.
-    pub fn from_env() -> Result<Keep, String> {
-        let value = std::env::var("KIND_HARNESS_KEEP").unwrap_or_default();
-        match value.as_str() {
-            "" | "0" | "never" => Ok(Keep::Never),
-            "on-failure" => Ok(Keep::OnFailure),
-            "1" | "always" => Ok(Keep::Always),
-            other => Err(format!("KIND_HARNESS_KEEP is {other:?}; it can be never, on-failure or always")),
-        }
-    }
-}
+/// How long the namespaces of failed tests may take to be looked at.
+const CLEANING: Duration = Duration::from_secs(10);
 
 struct Shared {
     environment: Result<Environment, String>,
@@ -106,36 +82,44 @@ fn start(path: PathBuf) -> Shared {
 /// The whole life of the environment.
 async fn live(path: PathBuf, up: std::sync::mpsc::Sender<Result<Environment, String>>, ending: oneshot::Receiver<()>) {
     let (events, reporter) = Reporter::start(Console::detect());
-    let (session, keep) = match session(&path, events) {
+    let session = match session(&path, events) {
         Ok(session) => session,
         Err(why) => return drop(up.send(Err(why))),
     };
     let strategy = format!("{:?}", session.plan.suite().strategy).to_lowercase();
-    let up_or_not = match session.up().await {
-        Ok(environment) => Ok(environment),
-        Err(error) => Err(told(&session, error, &reporter, &strategy).await),
-    };
-    let stays = match &up_or_not {
-        Ok(environment) => keep == Keep::Always || environment.was_unchanged(),
-        Err(_) => keep != Keep::Never,
-    };
-    if stays {
-        session.undo.keep();
-        tell_how_to_use(&session);
-    }
-    match up_or_not {
+    let mut stays = session.terms.keep == Keep::Always;
+    match session.up().await {
         Ok(mut environment) => {
+            stays |= environment.was_unchanged();
+            if session.terms.runner.is_some() {
+                // The runner's end is its end; other processes wait for their turn.
+                session.undo.keep();
+            }
+            if session.terms.keep == Keep::Always {
+                keep(&session);
+            }
             let (janitor, namespaces) = mpsc::unbounded_channel();
-            tokio::spawn(clean(environment.client(), namespaces));
-            environment.janitor = Some(janitor);
+            let cleaning = tokio::spawn(clean(environment.client(), environment.events.clone(), namespaces));
+            environment.janitor = Some(janitor.downgrade());
             let cluster = environment.cluster.clone();
             let _ = up.send(Ok(environment));
             // An error means that the other end is gone, which is an end too.
             let _ = ending.await;
-            look(&session, &cluster, &reporter, &strategy).await;
+            drop(janitor);
+            let _ = tokio::time::timeout(CLEANING, cleaning).await;
+            let failed = look(&session, &cluster, &reporter, &strategy).await;
+            if failed && session.terms.keep == Keep::OnFailure {
+                stays = true;
+                keep(&session);
+            }
             take_down(&session, stays).await;
         }
-        Err(why) => {
+        Err(error) => {
+            let why = told(&session, error, &reporter, &strategy).await;
+            stays = session.terms.keep != Keep::Never;
+            if stays {
+                keep(&session);
+            }
             take_down(&session, stays).await;
             let _ = up.send(Err(why));
         }
@@ -159,13 +143,13 @@ async fn told(session: &Session, error: UpError, reporter: &Reporter, strategy: 
     seen.bundle.map_or(text.clone(), |bundle| format!("{text}\nbundle: {}", bundle.display()))
 }
 
-/// When tests have failed, looks at what there is to see before it is taken away.
-async fn look(session: &Session, cluster: &Cluster, reporter: &Reporter, strategy: &str) {
+/// When tests have failed, looks at what there is to see before it is taken away. Returns whether any has.
+async fn look(session: &Session, cluster: &Cluster, reporter: &Reporter, strategy: &str) -> bool {
     let timeline = reporter.so_far().await;
     let failed = timeline.spans.iter().filter(|span| span.phase == Phase::Specs && span.outcome == Outcome::Failed);
     let failed: Vec<String> = failed.map(|span| span.step.clone()).collect();
     if failed.is_empty() {
-        return;
+        return false;
     }
     let (plan, events) = (&session.plan, &session.events);
     let timeline = to_json(&timeline, strategy);
@@ -173,34 +157,46 @@ async fn look(session: &Session, cluster: &Cluster, reporter: &Reporter, strateg
     if let Some(bundle) = seen.bundle {
         events.note(Phase::Specs, format!("{} failed; bundle: {}", failed.join(", "), bundle.display()));
     }
+    true
 }
 
-fn session(path: &Path, events: Events) -> Result<(Session, Keep), String> {
-    let keep = Keep::from_env()?;
+fn session(path: &Path, events: Events) -> Result<Session, String> {
     let mut overrides = Overrides::from_env().map_err(|error| error.to_string())?;
+    let mut terms = Terms { keep: Keep::from_env()?, ttl: overrides.ttl, runner: None };
     let folders = Folders::of_user().map_err(|error| error.to_string())?;
-    let private = keep != Keep::Always && overrides.name.is_none();
+    let private = terms.keep != Keep::Always && overrides.name.is_none();
     overrides.auto_ports |= private;
     let load = |overrides: &Overrides| {
         let loaded = config::load(path, overrides).map_err(|error| format!("\n{error}"))?;
         Plan::new(loaded).map_err(|error| error.to_string())
     };
     let mut plan = load(&overrides)?;
+    let mut whose = std::process::id().cast_signed();
+    if Share::from_env()? == Share::Runner {
+        let runner = runner()?;
+        whose = runner.pid;
+        terms.runner = Some(runner);
+    }
     if private {
-        overrides.name = Some(private_name(&plan.cluster_name(), std::process::id()));
+        overrides.name = Some(private_name(&plan.cluster_name(), whose));
         plan = load(&overrides)?;
     }
-    Ok((Session { plan, folders, events, undo: Undo::default(), record: Mutex::default(), agree: |_| true }, keep))
+    let (undo, record) = (Undo::default(), Mutex::default());
+    Ok(Session { plan, folders, events, undo, terms, record, agree: |_| true })
 }
 
 /// `name` and the process, within the length that kind permits.
-fn private_name(name: &str, pid: u32) -> String {
+fn private_name(name: &str, pid: i32) -> String {
     let suffix = format!("-{pid}");
     let stem: String = name.chars().take(50 - suffix.len()).collect();
     format!("{}{suffix}", stem.trim_end_matches('-'))
 }
 
-fn tell_how_to_use(session: &Session) {
+/// Lets the cluster stay, and tells how to use it.
+fn keep(session: &Session) {
+    if let Err(error) = session.keep() {
+        return session.events.warn(Phase::Specs, format!("the cluster will not stay: {error}"));
+    }
     let name = session.plan.cluster_name();
     let kubeconfig = session.folders.cluster(&name).join("kubeconfig");
     let text = format!(
@@ -213,15 +209,6 @@ fn tell_how_to_use(session: &Session) {
 async fn take_down(session: &Session, stays: bool) {
     if !stays && let Err(error) = session.undo().await {
         session.events.warn(Phase::Teardown, error.to_string());
-    }
-}
-
-/// Deletes the namespaces of tests that are over.
-async fn clean(client: kube::Client, mut namespaces: mpsc::UnboundedReceiver<String>) {
-    let api: Api<Namespace> = Api::all(client);
-    while let Some(name) = namespaces.recv().await {
-        // What remains goes with the cluster.
-        let _ = api.delete(&name, &DeleteParams::background()).await;
     }
 }
 

@@ -54,6 +54,18 @@ impl EngineKind {
             EngineKind::Nerdctl => "nerdctl",
         }
     }
+
+    /// Where its command is; its bare name when it is not in PATH.
+    #[must_use]
+    pub fn path(self) -> PathBuf {
+        in_path_or_itself(Path::new(self.name())).unwrap_or_else(|| self.name().into())
+    }
+}
+
+/// The engines that have proved to work here since the last boot: where clusters of ours may be.
+#[must_use]
+pub fn known_engines(folders: &Folders) -> Vec<Engine> {
+    EngineKind::ALL.into_iter().filter_map(|kind| recall(&memory(folders, kind), &stamp(kind))).collect()
 }
 
 /// A container engine that works on this host.
@@ -131,7 +143,7 @@ async fn try_engine(
     probe: Option<&Path>,
     afresh: bool,
 ) -> Result<Engine, String> {
-    let memory = folders.cache.join("host").join(format!("{}.json", engine.name()));
+    let memory = memory(folders, engine);
     let stamp = stamp(engine);
     if !afresh && let Some(engine) = recall(&memory, &stamp) {
         return Ok(engine);
@@ -181,6 +193,10 @@ fn has_own_configuration() -> bool {
 struct Remembered {
     stamp: String,
     engine: Engine,
+}
+
+fn memory(folders: &Folders, engine: EngineKind) -> PathBuf {
+    folders.cache.join("host").join(format!("{}.json", engine.name()))
 }
 
 fn recall(memory: &Path, stamp: &str) -> Option<Engine> {

@@ -1,32 +1,112 @@
 //! The detached process that removes a cluster when its owner is gone, SIGKILL included.
+//!
+//! A library has no program of its own to start. So the reaper is this same program once more, told by a variable to
+//! reap and end before its `main` begins.
 
-use std::io::{PipeWriter, Write};
-use std::path::Path;
+use std::time::Duration;
 
-use crate::cluster::reaper_script;
-use crate::exec::{Cmd, ExecError};
-use crate::setup::Engine;
+use backon::{ExponentialBuilder, Retryable};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
 
-/// Removes a cluster once this value, or the process that holds it, is gone. It waits on a pipe: nothing is polled.
-#[derive(Debug)]
+use crate::cluster::{Claim, ClusterError, Kind, Lease, Owner, Records};
+use crate::exec::{self, Cmd, ExecError};
+use crate::setup::Host;
+
+const TASK: &str = "KIND_HARNESS_REAPER";
+/// An engine that is being restarted is asked again, for a good half hour.
+const PATIENCE: ExponentialBuilder = ExponentialBuilder::new()
+    .with_min_delay(Duration::from_millis(500))
+    .with_max_delay(Duration::from_secs(30))
+    .with_max_times(64);
+
+/// What a reaper has to know. It waits for the owner's end, and is woken by it: nothing is polled.
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Reaper {
-    pipe: PipeWriter,
+    /// The host whose engine runs the cluster.
+    pub host: Host,
+    /// The cluster.
+    pub name: String,
+    /// Whose end it waits for.
+    pub owner: Owner,
+    /// The lease under which the cluster is its to remove. Under any other the cluster is somebody else's by now.
+    pub lease: Lease,
+}
+
+/// Why nobody watches over a cluster.
+#[derive(Debug, Error)]
+pub enum ReaperError {
+    /// The system does not let processes be watched.
+    #[error("cannot watch over the run: this system has no pidfd_open (Linux has since 5.3)")]
+    Watch(#[source] std::io::Error),
+    /// The task cannot be written down.
+    #[error("cannot tell the reaper its task")]
+    Task(#[source] serde_json::Error),
+    /// The process cannot be started.
+    #[error("cannot start the reaper")]
+    Start(#[source] ExecError),
 }
 
 impl Reaper {
-    /// Watches over cluster `name`, whose files are in `folder`.
+    /// Starts it. It ends by itself: with the owner, once the cluster is gone or turns out to be kept.
     ///
     /// # Errors
-    /// When the process cannot be started.
-    pub fn start(engine: &Engine, name: &str, folder: &Path) -> Result<Reaper, ExecError> {
-        let argv = reaper_script(folder, engine.kind, name);
-        let pipe = engine.environment(Cmd::new("sh", argv)).detach()?;
-        Ok(Reaper { pipe })
+    /// When there can be none on this system.
+    pub fn start(&self) -> Result<(), ReaperError> {
+        self.owner.watch().map_err(ReaperError::Watch)?;
+        let task = serde_json::to_string(self).map_err(ReaperError::Task)?;
+        // By this path the program is found even when it was built anew meanwhile.
+        let program = Cmd::new("/proc/self/exe", ["reaper-of", &self.name]).env(TASK, task).dir("/");
+        program.detach().map_err(ReaperError::Start)
     }
 
-    /// Sends it away: the cluster stays, or is gone already.
-    pub fn release(mut self) {
-        // If it is gone there is nothing to send away.
-        let _ = self.pipe.write_all(b"keep\n");
+    fn watch(&self) -> Result<(), ClusterError> {
+        // A terminal that closes takes its whole session along.
+        let _ = rustix::process::setsid();
+        if let Ok(Some(owner)) = self.owner.watch() {
+            exec::wait(&owner, None);
+        }
+        self.lease.end_programs();
+        let failed = |source| ClusterError::File { what: "starting the reaper".into(), source };
+        tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(failed)?.block_on(self.reap())
     }
+
+    async fn reap(&self) -> Result<(), ClusterError> {
+        loop {
+            // Whoever works on the cluster now may take it over.
+            let records = Records::wait(&self.host.folders, &self.name)?;
+            let lease = match records.read()? {
+                Some(record) => record.lease,
+                // No more than the configuration was written, or somebody has removed it all.
+                None if records.folder().exists() => Some(self.lease.clone()),
+                None => None,
+            };
+            match lease.filter(|lease| lease.run == self.lease.run).map(|lease| lease.claim(Timestamp::now())) {
+                Some(Claim::Over(_)) => return self.remove(&records).await,
+                Some(Claim::Kept(Some(until))) => {
+                    drop(records);
+                    let left = Timestamp::now().duration_until(until);
+                    let left = Duration::try_from(left).unwrap_or_default().min(Duration::from_secs(3600));
+                    let _ = tokio::time::timeout(left, std::future::pending::<()>()).await;
+                }
+                _ => return Ok(()),
+            }
+        }
+    }
+
+    async fn remove(&self, records: &Records) -> Result<(), ClusterError> {
+        let kind = Kind::new(self.host.clone());
+        (|| kind.delete(&self.name)).retry(PATIENCE).await?;
+        records.forget()
+    }
+}
+
+/// Runs before `main` in every program that this library is part of. It is `dtor` that puts it among the functions which
+/// the C library calls first: the macro of `ctor`, which is made for this, cannot be used where unsafe code is forbidden.
+#[dtor::dtor(unsafe, method = linker, link_section = ".init_array")]
+fn before_main() {
+    let Some(task) = std::env::var(TASK).ok() else { return };
+    let reaped = serde_json::from_str::<Reaper>(&task).is_ok_and(|reaper| reaper.watch().is_ok());
+    std::process::exit(i32::from(!reaped));
 }

@@ -7,15 +7,12 @@ use futures::FutureExt;
 use futures::future::BoxFuture;
 use thiserror::Error;
 
-use super::Reaper;
-
 type Act = BoxFuture<'static, Result<(), Box<dyn std::error::Error + Send + Sync>>>;
 
 /// What has to be undone should the run not come to a good end. Clones share one stack.
 #[derive(Clone, Default)]
 pub struct Undo {
     acts: Arc<Mutex<Vec<(String, Act)>>>,
-    reapers: Arc<Mutex<Vec<Reaper>>>,
 }
 
 /// Everything that could not be undone.
@@ -39,13 +36,7 @@ impl Undo {
         self.acts.lock().unwrap_or_else(PoisonError::into_inner).push((what.into(), act));
     }
 
-    /// Keeps `reaper`, which does the same should this process be killed, until everything is undone or shall stay.
-    pub fn guard(&self, reaper: Reaper) {
-        self.reapers.lock().unwrap_or_else(PoisonError::into_inner).push(reaper);
-    }
-
-    /// Undoes everything, last things first, and goes on when something fails. What could not be undone is left to the
-    /// reaper.
+    /// Undoes everything, last things first, and goes on when something fails.
     ///
     /// # Errors
     /// Every failure there was.
@@ -57,21 +48,12 @@ impl Undo {
                 errors.push((what, error));
             }
         }
-        if errors.is_empty() {
-            self.release();
-            return Ok(());
-        }
-        Err(UndoErrors(errors))
+        if errors.is_empty() { Ok(()) } else { Err(UndoErrors(errors)) }
     }
 
     /// Forgets everything: the run came to a good end, and what it made shall stay.
     pub fn keep(&self) {
         self.acts.lock().unwrap_or_else(PoisonError::into_inner).clear();
-        self.release();
-    }
-
-    fn release(&self) {
-        self.reapers.lock().unwrap_or_else(PoisonError::into_inner).drain(..).for_each(Reaper::release);
     }
 
     fn pop(&self) -> Option<(String, Act)> {

@@ -103,6 +103,7 @@ fn overrides_win_over_the_file() {
         deadline: Some(Duration::from_secs(5)),
         overlay: Some("prod".into()),
         auto_ports: true,
+        ttl: None,
     };
     let text = with("[manifests/db]", "[manifests/layered]");
     let suite = load_with(text, &overrides).1.unwrap().suite;

@@ -15,7 +15,6 @@ use std::ops::Deref;
 
 use kind_harness::environment::{Environment, TestNamespace, shared};
 use rstest::fixture;
-use tokio::sync::{RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 pub(crate) use analysis::{Fixture, analysis};
 pub(crate) use controller::Controller;
@@ -26,15 +25,6 @@ pub(crate) use healing::Alone;
 pub(crate) use trail::{CYCLE, Trail};
 pub(crate) use waiting::eventually;
 
-/// Specs that disturb what others use run while no other does.
-static PEACE: RwLock<()> = RwLock::const_new(());
-
-/// A spec's turn: with others, or by itself.
-enum Turn {
-    Shared(#[expect(dead_code, reason = "held, not read")] RwLockReadGuard<'static, ()>),
-    Alone(#[expect(dead_code, reason = "held, not read")] RwLockWriteGuard<'static, ()>),
-}
-
 /// A spec's view of the world: the shared environment, and a namespace of its own.
 pub(crate) struct Spec {
     environment: &'static Environment,
@@ -44,7 +34,6 @@ pub(crate) struct Spec {
     pub(crate) controller: Controller,
     pub(crate) hapi: Hapi,
     pub(crate) data_storage: DataStorage,
-    _turn: Turn,
 }
 
 impl Deref for Spec {
@@ -56,21 +45,22 @@ impl Deref for Spec {
 }
 
 impl Spec {
-    async fn new(turn: impl AsyncFnOnce() -> Turn) -> Spec {
+    async fn new(alone: bool) -> Spec {
         // Bringing it up blocks, and other specs' timers must not wait for it.
         let environment = tokio::task::spawn_blocking(|| shared("e2e.yaml")).await.expect("the environment is up");
-        let turn = turn().await;
         // libtest names a test's thread after the test.
         let name = std::thread::current().name().unwrap_or("spec").to_owned();
+        // Specs that disturb what others use run while no other does.
+        let namespace =
+            if alone { environment.exclusive(&name).await } else { environment.test_namespace(&name).await };
         let at = |component, port| environment.endpoint(component, port).expect("e2e.yaml maps this port");
         Spec {
             environment,
             client: environment.client(),
-            namespace: environment.test_namespace(&name).await.expect("a namespace for the spec"),
+            namespace: namespace.expect("a namespace for the spec"),
             controller: Controller::at(at("aianalysis", "health"), at("aianalysis", "metrics")),
             hapi: Hapi::at(at("holmesgpt-api", "http")),
             data_storage: DataStorage::at(at("data-storage", "http")),
-            _turn: turn,
         }
     }
 
@@ -83,11 +73,11 @@ impl Spec {
 /// For specs that disturb nobody: they run side by side.
 #[fixture]
 pub(crate) async fn spec() -> Spec {
-    Spec::new(async || Turn::Shared(PEACE.read().await)).await
+    Spec::new(false).await
 }
 
 /// For specs that disturb what others use.
 #[fixture]
 pub(crate) async fn alone() -> Alone {
-    Alone::new(Spec::new(async || Turn::Alone(PEACE.write().await)).await)
+    Alone::new(Spec::new(true).await)
 }

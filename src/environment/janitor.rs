@@ -1,0 +1,82 @@
+//! The end of tests' namespaces, in the background.
+
+use k8s_openapi::api::core::v1::{Namespace, Pod};
+use kube::ResourceExt;
+use kube::api::{Api, DeleteParams, ListParams};
+use tokio::sync::mpsc;
+
+use crate::cluster::Keep;
+use crate::report::{Events, Phase};
+
+/// A namespace that its test needs no more.
+#[derive(Debug)]
+pub(crate) struct Leftover {
+    /// Its name.
+    pub(super) namespace: String,
+    /// Whether the test failed.
+    pub(super) failed: bool,
+}
+
+/// Deletes them. Of tests that failed the pods are told first, and the namespace stays when it was asked for.
+pub(super) async fn clean(client: kube::Client, events: Events, mut leftovers: mpsc::UnboundedReceiver<Leftover>) {
+    let api: Api<Namespace> = Api::all(client.clone());
+    let keeps = Keep::from_env().unwrap_or_default() != Keep::Never;
+    while let Some(Leftover { namespace, failed }) = leftovers.recv().await {
+        if failed {
+            tell(&client, &events, &namespace).await;
+        }
+        if failed && keeps {
+            events.note(Phase::Specs, format!("namespace {namespace} stays for a look"));
+        } else {
+            // What remains goes with the cluster.
+            let _ = api.delete(&namespace, &DeleteParams::background()).await;
+        }
+    }
+}
+
+/// Tells the states of all pods in `namespace`.
+async fn tell(client: &kube::Client, events: &Events, namespace: &str) {
+    let pods = match Api::<Pod>::namespaced(client.clone(), namespace).list(&ListParams::default()).await {
+        Ok(pods) => pods.items,
+        Err(error) => return events.warn(Phase::Specs, format!("the pods in {namespace} cannot be listed: {error}")),
+    };
+    for pod in pods {
+        events.note(Phase::Specs, format!("{namespace}: {}", state(&pod)));
+    }
+}
+
+/// A pod in a line: its phase, and each container that does not run as it should.
+fn state(pod: &Pod) -> String {
+    let status = pod.status.as_ref();
+    let phase = status.and_then(|status| status.phase.as_deref()).unwrap_or("unknown");
+    let containers = status.and_then(|status| status.container_statuses.as_ref()).into_iter().flatten();
+    let containers = containers.map(|container| {
+        let state = container.state.as_ref();
+        let waiting = state.and_then(|state| state.waiting.as_ref()).and_then(|it| it.reason.clone());
+        let ended = state.and_then(|state| state.terminated.as_ref()).map(|it| format!("exit code {}", it.exit_code));
+        let ready = if container.ready { "ready" } else { "not ready" };
+        let what = waiting.or(ended).unwrap_or_else(|| ready.into());
+        format!("; {}: {what}, {} restarts", container.name, container.restart_count)
+    });
+    format!("pod {} is {phase}{}", pod.name_any(), containers.collect::<String>())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pod_is_told_in_a_line() {
+        let pod = serde_json::from_value(serde_json::json!({
+            "metadata": {"name": "web"},
+            "status": {"phase": "Running", "containerStatuses": [
+                {"name": "a", "ready": true, "restartCount": 0, "image": "", "imageID": "", "state": {"running": {}}},
+                {"name": "b", "ready": false, "restartCount": 3, "image": "", "imageID": "",
+                 "state": {"waiting": {"reason": "CrashLoopBackOff"}}},
+            ]},
+        }));
+        let told = "pod web is Running; a: ready, 0 restarts; b: CrashLoopBackOff, 3 restarts";
+        assert_eq!(state(&pod.unwrap()), told);
+        assert_eq!(state(&Pod::default()), "pod  is unknown");
+    }
+}

@@ -1,0 +1,68 @@
+//! Tests that disturb what others use take their turn alone, across threads and processes.
+
+use std::fs::{File, OpenOptions};
+use std::io;
+use std::path::Path;
+
+/// A test's turn. It ends when this is dropped, or when the process ends, however it ends.
+#[derive(Debug)]
+pub struct Turn {
+    _room: File,
+}
+
+impl Turn {
+    /// A turn beside others; waits for tests that take, or already wait for, a turn alone.
+    pub(super) async fn shared(folder: &Path) -> io::Result<Turn> {
+        take(folder, File::lock_shared).await
+    }
+
+    /// A turn alone; waits until all others are over, and lets no other begin meanwhile.
+    pub(super) async fn alone(folder: &Path) -> io::Result<Turn> {
+        take(folder, File::lock).await
+    }
+}
+
+/// Whoever wants the room passes the door first. One who waits for the room alone stands in the door, so that those who
+/// come later cannot keep them waiting for ever.
+async fn take(folder: &Path, enter: fn(&File) -> io::Result<()>) -> io::Result<Turn> {
+    let (door, room) = (open(&folder.join("door.lock"))?, open(&folder.join("room.lock"))?);
+    let entered = tokio::task::spawn_blocking(move || {
+        door.lock()?;
+        enter(&room)?;
+        Ok(Turn { _room: room })
+    });
+    entered.await.map_err(io::Error::other)?
+}
+
+fn open(path: &Path) -> io::Result<File> {
+    OpenOptions::new().create(true).truncate(false).write(true).open(path)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn one_alone_or_many_and_nobody_starves() {
+        let folder = tempfile::tempdir().unwrap();
+        let (a, b) = (Turn::shared(folder.path()).await.unwrap(), Turn::shared(folder.path()).await.unwrap());
+        let path = folder.path().to_owned();
+        let mut alone = tokio::spawn(async move { Turn::alone(&path).await });
+        // Until the one who wants it alone stands in the door.
+        let door = open(&folder.path().join("door.lock")).unwrap();
+        while door.try_lock().is_ok() {
+            door.unlock().unwrap();
+            tokio::task::yield_now().await;
+        }
+        let path = folder.path().to_owned();
+        let late = tokio::spawn(async move { Turn::shared(&path).await });
+        drop(a);
+        assert!(futures::poll!(&mut alone).is_pending(), "another is still there");
+        assert!(!late.is_finished(), "who came later waits");
+        drop(b);
+        let alone = alone.await.unwrap().unwrap();
+        assert!(!late.is_finished(), "alone is alone");
+        drop(alone);
+        late.await.unwrap().unwrap();
+    }
+}

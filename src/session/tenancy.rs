@@ -1,0 +1,104 @@
+//! Whose a session's cluster is: taken, shared, kept.
+
+use std::time::Duration;
+
+use tokio::sync::oneshot;
+
+use super::{Session, UpError};
+use crate::cluster::{Cluster, ClusterError, Keep, Lease, Owner, Records};
+use crate::report::Phase;
+use crate::setup::Host;
+use crate::teardown::{Reaper, gc};
+
+/// How long a run waits for another one on the same cluster, such as the reaper of a run that was killed.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// On which terms a run has its cluster.
+#[derive(Debug, Clone, Default)]
+pub struct Terms {
+    /// The test runner whose processes share the cluster; none when it belongs to this process alone.
+    pub runner: Option<Owner>,
+    /// What is told of keeping it.
+    pub keep: Keep,
+    /// How long it lives when it is kept.
+    pub ttl: Option<Duration>,
+}
+
+impl Session {
+    /// Lets stay what this session made: nothing is undone any more, and nobody's end is the cluster's end.
+    ///
+    /// # Errors
+    /// When that cannot be written down.
+    pub fn keep(&self) -> Result<(), ClusterError> {
+        self.undo.keep();
+        let records = Records::wait(&self.folders, &self.plan.cluster_name())?;
+        let Some(mut record) = records.read()? else { return Ok(()) };
+        record.lease = record.lease.map(Lease::released);
+        records.write(&record)
+    }
+
+    /// The cluster's folder. Another run that has it is waited for: for long where runs share a cluster, otherwise only
+    /// until what was killed is removed.
+    pub(super) async fn records(&self, name: &str) -> Result<Records, ClusterError> {
+        if let Ok(records) = Records::lock(&self.folders, name) {
+            return Ok(records);
+        }
+        let step = self.events.step(Phase::Cluster, name);
+        step.progress("waiting for another run that works on it");
+        let (folders, wanted) = (self.folders.clone(), name.to_owned());
+        let (done, is_done) = oneshot::channel();
+        // Not a thread of the runtime's, whose end would wait for it.
+        std::thread::spawn(move || done.send(Records::wait(&folders, &wanted)));
+        let busy = || ClusterError::Busy { name: name.into() };
+        let records = match self.terms.runner {
+            Some(_) => is_done.await.map_err(|_| busy())?,
+            None => tokio::time::timeout(PATIENCE, is_done).await.ok().and_then(Result::ok).ok_or_else(busy)?,
+        };
+        step.done();
+        records
+    }
+
+    /// The cluster that another process of the same test runner has brought up.
+    pub(super) async fn joined(&self, records: &Records) -> Result<Option<Cluster>, ClusterError> {
+        let Some(runner) = &self.terms.runner else { return Ok(None) };
+        let Some(record) = records.read()? else { return Ok(None) };
+        let is_shared = record.lease.as_ref().is_some_and(|lease| lease.owner.as_ref() == Some(runner));
+        if !is_shared || record.deployment.is_none() {
+            return Ok(None);
+        }
+        let cluster = Cluster::attach(record, records.kubeconfig()).await?;
+        // Somebody may have removed it meanwhile.
+        Ok(cluster.client.apiserver_version().await.is_ok().then_some(cluster))
+    }
+
+    /// Takes the cluster for this run, and sees that it goes should its owner be killed. What others left goes first.
+    pub(super) async fn lease(&self, name: &str, host: Option<&Host>) -> Result<Lease, UpError> {
+        let failed = |source| ClusterError::File { what: "looking at this process".into(), source };
+        let owner = self.terms.runner.clone().map_or_else(Owner::current, Ok).map_err(failed)?;
+        let lease = Lease::take(owner.clone(), self.terms.keep, self.terms.ttl);
+        if let Some(host) = host {
+            Reaper { host: host.clone(), name: name.into(), owner, lease: lease.clone() }.start()?;
+            self.collect(name).await;
+        }
+        Ok(lease)
+    }
+
+    /// Removes clusters whose owners are gone. What cannot be removed is told, and hinders nobody.
+    async fn collect(&self, own: &str) {
+        let found = match gc::list(&self.folders).await {
+            Ok(found) => found,
+            Err(error) => {
+                return self.events.warn(Phase::Cluster, format!("leaked clusters were not looked for: {error}"));
+            }
+        };
+        for cluster in found.iter().filter(|cluster| cluster.name != own) {
+            match gc::collect(&self.folders, cluster).await {
+                Ok(None) => {}
+                Ok(Some(why)) => {
+                    self.events.note(Phase::Cluster, format!("cluster {} was removed: {why}", cluster.name))
+                }
+                Err(error) => self.events.warn(Phase::Cluster, format!("cluster {} remains: {error}", cluster.name)),
+            }
+        }
+    }
+}
