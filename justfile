@@ -36,6 +36,14 @@ test *args:
 faults *args:
     cargo test --test faults -- --ignored --nocapture --test-threads 1 {{args}}
 
+# End runs in every way at random moments (about 100 clusters, 30 minutes), and look for what is left
+kill-matrix:
+    cargo test --test lifecycle -- --ignored --exact matrix::kill_matrix --nocapture
+
+# Bring the reference suite up and down 30 times, and look for what grows
+soak:
+    cargo test --test lifecycle -- --ignored --exact soak::soak --nocapture
+
 # Bench readiness: the lag after the last event, memory, and whether what is up answers at once (50 deployments)
 bench-ready:
     cargo bench --bench readiness_lag

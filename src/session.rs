@@ -135,13 +135,18 @@ impl Session {
     pub async fn down(&self) -> Result<bool, UpError> {
         let name = self.plan.cluster_name();
         let records = Arc::new(self.records(&name).await?);
-        let Some(record) = records.read()? else { return Ok(false) };
+        let Some(mut record) = self.remembered(&name, &records).await? else { return Ok(false) };
         let step = self.events.step(Phase::Teardown, "cluster");
         let host = record.engine.as_ref().map(|engine| Host {
             engine: engine.clone(),
             kind: "kind".into(),
             folders: self.folders.clone(),
         });
+        if let Some(host) = &host {
+            // From here on its end is sure, also should this process be killed.
+            record.lease = Some(self.watched(&name, host)?);
+            records.write(&record)?;
+        }
         let provider = Provider::of(&self.plan, host.as_ref());
         if let (Provider::Existing(_), Some(deployment)) = (&provider, &record.deployment) {
             let cluster = Cluster::attach(record.clone(), records.kubeconfig()).await?;

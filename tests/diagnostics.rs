@@ -102,6 +102,7 @@ fn cluster(client: kube::Client) -> Cluster {
         ports: PortMap::default(),
         shape: String::new(),
         created: jiff::Timestamp::UNIX_EPOCH,
+        lease: None,
         deployment: None,
     };
     let config = kube::Config::new(http::Uri::from_static("http://127.0.0.1:1"));

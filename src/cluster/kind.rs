@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::{ClusterError, Lease, Node, Record, Wanted, kind_config, labels, ports};
+use super::{Claim, ClusterError, Lease, Node, Record, Wanted, kind_config, labels, ports};
 use crate::config::ProviderKind;
 use crate::images::Nodes;
 use crate::plan::Plan;
@@ -50,6 +50,16 @@ impl Kind {
             Some(node)
         });
         Ok((nodes.collect(), running))
+    }
+
+    /// Whether the labels of cluster `name` say that it is ours, and that nobody uses it.
+    ///
+    /// # Errors
+    /// When the engine does not say.
+    pub async fn is_abandoned(&self, name: &str) -> Result<bool, ClusterError> {
+        let found = labelled(&self.host.engine).await?.into_iter().find(|cluster| cluster.name == name);
+        let lease = found.and_then(|cluster| cluster.lease);
+        Ok(lease.is_some_and(|lease| matches!(lease.claim(Timestamp::now()), Claim::Over(_) | Claim::Kept(_))))
     }
 
     /// The nodes of cluster `name`, to load images into.

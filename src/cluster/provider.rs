@@ -66,12 +66,13 @@ impl Provider {
         let (nodes, running) = kind.find(name).await?;
         let record = records.read()?;
         let ours = record.as_ref().is_some_and(|record| record.nodes.is_empty() || record.nodes == nodes);
-        if !nodes.is_empty() && !ours {
+        if !nodes.is_empty() && !ours && !kind.is_abandoned(name).await? {
             let nodes = nodes.into_iter().map(|node| node.name).collect::<Vec<_>>().join(", ");
             return Err(ClusterError::NotOurs { name: name.into(), nodes });
         }
         let why = match &record {
-            None => return Ok(None),
+            None if nodes.is_empty() => return Ok(None),
+            None => "what was remembered of it is lost",
             Some(record) if nodes.is_empty() || record.nodes.is_empty() => "only remains of it were found",
             Some(_) if !running => "it was stopped",
             Some(record) if record.shape != super::shape(plan)? => "its ports or kind's configuration changed",

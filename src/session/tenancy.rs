@@ -2,10 +2,12 @@
 
 use std::time::Duration;
 
+use jiff::Timestamp;
 use tokio::sync::oneshot;
 
 use super::{Session, UpError};
-use crate::cluster::{Cluster, ClusterError, Keep, Lease, Owner, Records};
+use crate::cluster::{Cluster, ClusterError, Keep, Lease, Owner, PortMap, Record, Records};
+use crate::config::ProviderKind;
 use crate::report::Phase;
 use crate::setup::Host;
 use crate::teardown::{Reaper, gc};
@@ -71,16 +73,47 @@ impl Session {
         Ok(cluster.client.apiserver_version().await.is_ok().then_some(cluster))
     }
 
-    /// Takes the cluster for this run, and sees that it goes should its owner be killed. What others left goes first.
+    /// Takes the cluster for this run. What others left goes first.
     pub(super) async fn lease(&self, name: &str, host: Option<&Host>) -> Result<Lease, UpError> {
-        let failed = |source| ClusterError::File { what: "looking at this process".into(), source };
-        let owner = self.terms.runner.clone().map_or_else(Owner::current, Ok).map_err(failed)?;
-        let lease = Lease::take(owner.clone(), self.terms.keep, self.terms.ttl);
-        if let Some(host) = host {
-            Reaper { host: host.clone(), name: name.into(), owner, lease: lease.clone() }.start()?;
-            self.collect(name).await;
-        }
+        let Some(host) = host else { return Ok(Lease::take(self.owner()?, self.terms.keep, self.terms.ttl)) };
+        let lease = self.watched(name, host)?;
+        self.collect(name).await;
         Ok(lease)
+    }
+
+    /// A lease whose cluster goes when its owner does.
+    pub(super) fn watched(&self, name: &str, host: &Host) -> Result<Lease, UpError> {
+        let owner = self.owner()?;
+        let lease = Lease::take(owner.clone(), self.terms.keep, self.terms.ttl);
+        Reaper { host: host.clone(), name: name.into(), owner, lease: lease.clone() }.start()?;
+        Ok(lease)
+    }
+
+    fn owner(&self) -> Result<Owner, ClusterError> {
+        let failed = |source| ClusterError::File { what: "looking at this process".into(), source };
+        self.terms.runner.clone().map_or_else(Owner::current, Ok).map_err(failed)
+    }
+
+    /// What is remembered of the cluster, or else what its containers' labels tell.
+    pub(super) async fn remembered(&self, name: &str, records: &Records) -> Result<Option<Record>, ClusterError> {
+        if let Some(record) = records.read()? {
+            return Ok(Some(record));
+        }
+        let found = gc::list(&self.folders).await?.into_iter().find(|cluster| cluster.name == name);
+        Ok(found.and_then(|cluster| cluster.containers).map(|(engine, cluster)| Record {
+            name: name.into(),
+            suite: self.plan.path().into(),
+            namespace: self.plan.suite().namespace.clone(),
+            provider: ProviderKind::Kind,
+            context: None,
+            engine: Some(engine),
+            nodes: cluster.nodes,
+            ports: PortMap::default(),
+            shape: String::new(),
+            created: Timestamp::now(),
+            lease: cluster.lease,
+            deployment: None,
+        }))
     }
 
     /// Removes clusters whose owners are gone. What cannot be removed is told, and hinders nobody.

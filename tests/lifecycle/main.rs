@@ -1,0 +1,35 @@
+//! What is left of a run, however it ends. `just kill-matrix` and `just soak` run these, on clusters of their own.
+
+mod ending;
+mod host;
+mod matrix;
+mod soak;
+
+use std::time::Duration;
+
+use kind_harness::environment::shared;
+
+/// The suite that is brought up and taken down here.
+const SUITE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/lifecycle/e2e.yaml");
+
+/// What the other tests start and kill: a test binary's only test, which ends as it is told.
+#[test]
+#[ignore = "started by the other tests"]
+fn specimen() {
+    let environment = shared(SUITE);
+    assert!(environment.kubeconfig().exists());
+    host::tell("up");
+    match std::env::var(ending::VARIABLE).as_deref() {
+        Ok("panic") => panic!("as told"),
+        Ok("exit") => std::process::exit(4),
+        Ok("hang") => loop {
+            std::thread::park();
+        },
+        other => assert_eq!(other, Ok("pass"), "a test that fails"),
+    }
+}
+
+/// Lets time pass: here it is what is being tested.
+async fn pause(duration: Duration) {
+    tokio::time::sleep_until(tokio::time::Instant::now() + duration).await;
+}
