@@ -4,6 +4,7 @@ mod janitor;
 mod namespace;
 mod runner;
 mod shared;
+mod specs;
 mod turn;
 
 use std::net::SocketAddr;
@@ -12,6 +13,7 @@ use std::path::Path;
 pub(crate) use janitor::Leftover;
 pub use namespace::{NamespaceError, TestNamespace};
 pub use shared::shared;
+pub use specs::Specs;
 pub use turn::Turn;
 
 use tokio::sync::mpsc;

@@ -87,15 +87,17 @@ async fn live(path: PathBuf, up: std::sync::mpsc::Sender<Result<Environment, Str
         Err(why) => return drop(up.send(Err(why))),
     };
     let strategy = format!("{:?}", session.plan.suite().strategy).to_lowercase();
-    let mut stays = session.terms.keep == Keep::Always;
+    let (mut stays, mut tells) = (session.terms.keep == Keep::Always, true);
     match session.up().await {
         Ok(mut environment) => {
-            stays |= environment.was_unchanged();
+            let joined = session.terms.runner.is_some() && environment.was_unchanged();
+            tells = !joined;
+            stays |= environment.was_unchanged() || session.terms.runner.is_some();
             if session.terms.runner.is_some() {
-                // The runner's end is its end; other processes wait for their turn.
+                // The runner's end is its end; other processes wait to join.
                 session.undo.keep();
             }
-            if session.terms.keep == Keep::Always {
+            if session.terms.keep == Keep::Always && !joined {
                 keep(&session);
             }
             let (janitor, namespaces) = mpsc::unbounded_channel();
@@ -126,7 +128,9 @@ async fn live(path: PathBuf, up: std::sync::mpsc::Sender<Result<Environment, Str
     }
     drop(session);
     let timeline = reporter.finish().await;
-    crate::report::console::write(&format!("\n{}", to_table(&timeline)));
+    if tells {
+        crate::report::console::write(&format!("\n{}", to_table(&timeline)));
+    }
     if let Some(path) = std::env::var_os("KIND_HARNESS_REPORT") {
         let report = to_json(&timeline, &strategy).to_string();
         if let Err(error) = crate::folders::publish(Path::new(&path), &report) {

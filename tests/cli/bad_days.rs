@@ -122,7 +122,7 @@ fn after_sigkill_the_reaper_removes_the_cluster() {
     host.eventually("everything is removed", || {
         host.calls().contains("podman network rm") && host.left_behind().is_empty()
     });
-    assert!(host.calls().contains("podman rm -f -v"), "{}", host.calls());
+    assert!(host.calls().contains("podman rm -f -t 0 -v 1f2e"), "{}", host.calls());
     // Of a process that ended and that nobody has asked about yet, the command line is empty.
     let kind = std::fs::read_to_string(host.path("calls.creating")).unwrap();
     let command = std::fs::read(format!("/proc/{}/cmdline", kind.trim())).unwrap_or_default();

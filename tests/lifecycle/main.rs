@@ -1,5 +1,7 @@
 //! What is left of a run, however it ends. `just kill-matrix` and `just soak` run these, on clusters of their own.
 
+#![allow(clippy::print_stdout, reason = "figures are what these are for")]
+
 mod ending;
 mod host;
 mod matrix;

@@ -1,0 +1,63 @@
+//! A `main` of its own for suites that want one, in the manner of Go's `TestMain`.
+
+use std::fmt::Display;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use libtest_mimic::{Arguments, Failed, Trial};
+
+use super::{Environment, shared};
+
+/// Tests that share an environment, for a test target with `harness = false`. They are listed, filtered, ignored and run
+/// as those of `cargo test` are, by nextest too.
+///
+/// ```no_run
+/// use kind_harness::environment::{Environment, Specs};
+///
+/// fn main() -> std::process::ExitCode {
+///     // What is to be done before the first test is done here, and what is to be done after the last one after `run`.
+///     Specs::of("e2e.yaml").test("the_api_is_healthy", the_api_is_healthy).run()
+/// }
+///
+/// async fn the_api_is_healthy(environment: &'static Environment) -> anyhow::Result<()> {
+///     let api = environment.endpoint("api", "http").expect("e2e.yaml maps this port");
+///     assert!(reqwest::get(format!("http://{api}/health")).await?.status().is_success());
+///     Ok(())
+/// }
+/// ```
+pub struct Specs {
+    suite: PathBuf,
+    trials: Vec<Trial>,
+}
+
+impl Specs {
+    /// Tests on the environment of the suite at `path`. It is brought up for the first test that runs; listing needs none.
+    #[must_use]
+    pub fn of(path: impl Into<PathBuf>) -> Specs {
+        Specs { suite: path.into(), trials: Vec::new() }
+    }
+
+    /// Adds a test, on an async runtime of its own. It fails when it returns an error or panics.
+    #[must_use]
+    pub fn test<F, R, E>(mut self, name: &str, test: F) -> Specs
+    where
+        F: FnOnce(&'static Environment) -> R + Send + 'static,
+        R: Future<Output = Result<(), E>>,
+        E: Display,
+    {
+        let suite = self.suite.clone();
+        self.trials.push(Trial::test(name, move || {
+            let environment = shared(suite);
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(Failed::from)?;
+            // With its causes, where the error has any.
+            runtime.block_on(test(environment)).map_err(|error| Failed::from(format!("{error:#}")))
+        }));
+        self
+    }
+
+    /// Runs those that the command line asks for; it is cargo's or nextest's.
+    #[must_use]
+    pub fn run(self) -> ExitCode {
+        libtest_mimic::run(&Arguments::from_args(), self.trials).exit_code()
+    }
+}
