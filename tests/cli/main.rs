@@ -6,6 +6,7 @@
 
 mod bad_days;
 mod failures;
+mod leases;
 mod registry;
 mod support;
 mod usage;

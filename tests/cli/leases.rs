@@ -1,0 +1,150 @@
+//! Whose clusters are: what `ps` tells, what `gc` removes, and what it leaves alone.
+
+use kind_harness::cluster::{Keep, Lease, Node, Owner, PortMap, Record};
+use kind_harness::config::ProviderKind;
+use kind_harness::setup::{Engine, EngineKind};
+
+use crate::support::Host;
+
+/// A cluster as a run of `owner` has left it.
+fn record(name: &str, owner: Option<Owner>) -> Record {
+    let lease = Lease::take(Owner::current().unwrap(), Keep::Never, None);
+    Record {
+        name: name.into(),
+        suite: "e2e.yaml".into(),
+        namespace: "tiny".into(),
+        provider: ProviderKind::Kind,
+        context: None,
+        engine: Some(Engine { kind: EngineKind::Podman, containers_conf: None }),
+        nodes: vec![Node { name: format!("{name}-control-plane"), id: "1f2e".into() }],
+        ports: PortMap::default(),
+        shape: String::new(),
+        created: "2026-01-01T00:00:00Z".parse().unwrap(),
+        lease: Some(Lease { run: "another".into(), owner, ..lease }),
+        deployment: None,
+    }
+}
+
+fn remember(host: &Host, record: &Record) {
+    let folder = host.path("home/.local/state/kind-harness").join(&record.name);
+    std::fs::create_dir_all(&folder).unwrap();
+    std::fs::write(folder.join("cluster.json"), serde_json::to_string(record).unwrap()).unwrap();
+}
+
+fn me() -> Owner {
+    Owner::current().unwrap()
+}
+
+/// A host on which somebody switched off the power, among others.
+fn host() -> Host {
+    let host = Host::ready();
+    remember(&host, &record("dead", Some(Owner { started: 1, ..me() })));
+    remember(&host, &record("rebooted", Some(Owner { boot: "another".into(), ..me() })));
+    remember(&host, &record("used", Some(me())));
+    remember(&host, &record("elsewhere", Some(Owner { host: "another".into(), ..me() })));
+    remember(&host, &record("kept", None));
+    let mut past = record("past", None);
+    let lease = past.lease.as_mut().unwrap();
+    (lease.taken, lease.until) =
+        ("2026-01-01T00:00:00Z".parse().unwrap(), Some("2026-01-01T08:00:00Z".parse().unwrap()));
+    remember(&host, &past);
+    remember(&host, &Record { lease: None, provider: ProviderKind::Existing, ..record("adopted", None) });
+    host
+}
+
+#[test]
+fn ps_tells_of_each_cluster_whose_it_is() {
+    let host = host();
+    let table = host.run(&["ps"]).stdout;
+    for (name, words) in [
+        ("dead", "no more: its owner is gone"),
+        ("rebooted", "no more: its owner is gone"),
+        ("used", "while its owner runs"),
+        ("elsewhere", "its owner cannot be seen from here"),
+        ("kept", "until `down`"),
+        ("past", "no more: its time to live is over"),
+        ("adopted", "until `down`"),
+    ] {
+        let line = table.lines().find(|line| line.trim_start().starts_with(name)).unwrap_or_default();
+        assert!(line.ends_with(words), "{name}: {words:?} is not in\n{table}");
+    }
+    let json: serde_json::Value = serde_json::from_str(&host.run(&["ps", "-o", "json"]).stdout).unwrap();
+    let removable = json["clusters"].as_array().unwrap().iter().filter(|cluster| cluster["removable"] == true);
+    let removable: Vec<_> = removable.map(|cluster| cluster["name"].as_str().unwrap()).collect();
+    assert_eq!(removable, ["dead", "past", "rebooted"]);
+}
+
+#[test]
+fn gc_removes_what_nobody_owns_and_nothing_else() {
+    let host = host();
+    let before = host.left_behind();
+    let would = host.run(&["gc", "--dry-run"]).stdout;
+    assert_eq!(would.lines().count(), 3, "{would}");
+    assert_eq!(host.left_behind(), before, "a dry run changes nothing");
+
+    host.write("nodes", "1f2e dead-control-plane Up 1 second");
+    let gone = host.run(&["gc"]);
+    assert_eq!((gone.code, gone.stdout.lines().count()), (Some(0), 3), "{}", gone.stdout);
+    assert!(host.calls().contains("podman rm -f -t 0 -v 1f2e"), "{}", host.calls());
+    let folders = ["adopted", "elsewhere", "kept", "used"];
+    let left: Vec<_> =
+        host.left_behind().iter().filter_map(|file| Some(file.parent()?.file_name()?.to_owned())).collect();
+    assert!(left.len() == 4 && folders.iter().all(|name| left.iter().any(|it| it == name)), "{left:?}");
+    assert!(host.run(&["gc"]).stdout.starts_with("nothing to remove"));
+}
+
+#[test]
+fn two_at_once_and_one_that_fails() {
+    let host = host();
+    let both = [host.command(&["gc"]).start().unwrap(), host.command(&["gc"]).start().unwrap()];
+    for gc in both {
+        let ended = gc.wait().unwrap();
+        assert!(ended.status.success(), "{}", String::from_utf8_lossy(&ended.stderr));
+    }
+    assert_eq!(host.left_behind().len(), 4);
+
+    remember(&host, &record("dead", Some(Owner { started: 1, ..me() })));
+    host.write("nodes", "1f2e dead-control-plane Up 1 second");
+    let refuses =
+        "#!/bin/sh\ncase $1 in ps) cat \"$NODES\" ;; rm) echo 'device or resource busy' >&2; exit 1 ;; esac\n";
+    host.program("podman", refuses);
+    host.run(&["gc"]).failed_with(9, &["cluster dead could not be removed", "device or resource busy"]);
+    assert!(host.run(&["ps"]).stdout.contains("dead"), "it is not forgotten");
+}
+
+#[test]
+fn files_that_tell_nothing_are_remains() {
+    let host = Host::ready();
+    for (name, text) in [("empty", ""), ("truncated", "{\"name\": \"trunc"), ("forged", "[1, 2]")] {
+        let folder = host.path("home/.local/state/kind-harness").join(name);
+        std::fs::create_dir_all(&folder).unwrap();
+        std::fs::write(folder.join("cluster.json"), text).unwrap();
+    }
+    // What belongs to somebody else, though it lies there.
+    std::fs::create_dir_all(host.path("home/.local/state/kind-harness/bundles/old")).unwrap();
+    std::fs::write(host.path("home/.local/state/kind-harness/bundles/old/summary.txt"), "").unwrap();
+    let gone = host.run(&["gc"]).stdout;
+    assert_eq!(gone.lines().filter(|line| line.ends_with("only remains of it were found")).count(), 3, "{gone}");
+    assert_eq!(host.left_behind().len(), 1, "{:?}", host.left_behind());
+}
+
+#[test]
+fn a_lost_record_is_made_up_for_by_labels() {
+    let host = Host::ready();
+    // The engine is known from here on.
+    host.run(&["doctor"]);
+    host.write("nodes", "1f2e lost-control-plane Up 1 second");
+    let lease = Lease { run: "another".into(), ..Lease::take(Owner { started: 1, ..me() }, Keep::Never, None) };
+    let lease = serde_json::to_string(&lease).unwrap();
+    let labels = serde_json::json!({"kind-harness.dev/cluster": "lost", "kind-harness.dev/lease": lease});
+    host.write("labels", &labels.to_string());
+    let engine = "#!/bin/sh\necho \"podman $*\" >> \"$CALLS\"\ncase $1 in\n ps) [ ! -f \"$NODES\" ] || cat \"$NODES\" ;;\n \
+                  import) cat > /dev/null ;;\n rm) rm \"$NODES\" ;;\n \
+                  inspect) echo \"1f2e /lost-control-plane true $(cat \"$CALLS/../labels\")\" ;;\nesac\n";
+    host.program("podman", &engine.replace("$CALLS/../labels", &host.path("labels").display().to_string()));
+    host.run(&["doctor"]);
+    let table = host.run(&["ps"]).stdout;
+    assert!(table.contains("lost") && table.contains("no more: its owner is gone"), "{table}");
+    assert!(host.run(&["gc"]).stdout.contains("cluster lost was removed: its owner is gone"));
+    assert!(host.calls().contains("podman rm -f -t 0 -v 1f2e"), "{}", host.calls());
+}
