@@ -62,9 +62,12 @@ impl PostgresServer {
             container.stop();
         }
         let Some(process) = self.process.take() else { return };
-        // `pg_ctl stop` does this, too, but fails when the server has not yet written down who it is.
-        send(&process, Signal::QUIT);
-        process.wait().unwrap();
+        // `pg_ctl stop` does this, too, but fails when the server has not yet written down who it is. Again and again,
+        // because a server that begins in a shell's background job ignores the signal until it has its own handlers.
+        while process.try_wait().unwrap().is_none() {
+            send(&process, Signal::QUIT);
+            std::thread::park_timeout(Duration::from_millis(10));
+        }
     }
 
     /// Starts with what it had, as a pod on a volume that stays.
