@@ -14,6 +14,7 @@ use std::path::PathBuf;
 
 use thiserror::Error;
 
+pub(crate) use engine::LOOK;
 pub use engine::{Engine, EngineKind};
 pub use finding::{Finding, State};
 pub use remedy::Remedy;
