@@ -2,20 +2,23 @@
 
 mod check;
 mod checks;
+pub mod duration;
 mod readiness;
+mod retry;
 mod schema;
 
 use std::path::{Path, PathBuf};
 
 pub use checks::{Check, ServicePort};
 pub use readiness::{FieldSpec, GraceSpec, KindSpec, ReadySpec};
+pub use retry::RetrySpec;
 pub use schema::*;
 
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::yaml::{self, Node, Source};
 
 /// A suite that was read and checked, and where it was read from.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Loaded {
     /// The suite, with the environment's and the command line's values over the file's. Paths are as written.
     pub suite: Suite,

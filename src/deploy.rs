@@ -112,7 +112,8 @@ impl Deployer {
         for (parcel, manifest) in ground {
             let mut manifest = manifest.clone();
             manifests::label(&mut manifest.object, &parcel.component.name);
-            let applied = self.applier.apply(&manifest, &self.events).await;
+            let applier = self.applier_of(&parcel.component.name);
+            let applied = applier.apply(&manifest, &self.events).await;
             done.insert(manifest.source.to_string(), applied.map_err(Arc::new));
         }
         for (place, applied) in &mut done {
@@ -126,6 +127,11 @@ impl Deployer {
         done
     }
 
+    /// Retries belong to the component's step, even before it has begun.
+    fn applier_of(&self, component: &str) -> Applier {
+        self.applier.of(self.events.handle(Phase::Deploy, component))
+    }
+
     async fn deploy_component(
         &self,
         parcel: Parcel,
@@ -136,7 +142,7 @@ impl Deployer {
         let step = self.events.step(Phase::Deploy, name);
         let namespace = self.applier.default_namespace();
         let probes = probes(&parcel.component, &parcel.manifests, &self.ports, namespace);
-        let mut objects = Vec::new();
+        let (applier, mut objects) = (self.applier_of(name), Vec::new());
         for mut manifest in parcel.manifests {
             if is_ground(&manifest) {
                 match groundwork.get(&manifest.source.to_string()) {
@@ -149,7 +155,7 @@ impl Deployer {
             manifests::images(&mut manifest.object, &images);
             manifests::label(&mut manifest.object, name);
             step.progress(manifest.source.to_string());
-            let applied = self.applier.apply(&manifest, &self.events).await;
+            let applied = applier.apply(&manifest, &self.events).await;
             objects.push(applied.map_err(|error| ComponentError::Apply(Arc::new(error)))?);
         }
         step.done();

@@ -1,5 +1,7 @@
-//! The one way to run another program: quoted, streamed, and killed with its children when nobody wants the result.
+//! The one way to run another program: quoted, streamed, and killed with its children when nobody wants the result or it
+//! takes longer than it may.
 
+mod error;
 mod orphans;
 
 use std::collections::VecDeque;
@@ -7,21 +9,23 @@ use std::ffi::OsString;
 use std::io::{BufRead, BufReader};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
 use std::time::Duration;
 
 use duct::{Expression, ReaderHandle};
-use jiff::Timestamp;
 use rustix::process::{Pid, Signal, kill_process_group};
-use thiserror::Error;
 
-pub(crate) use orphans::{end_programs, wait};
+pub use error::ExecError;
+pub(crate) use orphans::{RUN, end_programs, run_id, wait};
 
 /// Lines of output that an error quotes.
 const TAIL: usize = 20;
 
 /// How long a program that is no longer wanted may take to clean up before it is killed.
 const GRACE: Duration = Duration::from_secs(5);
+
+/// How long a program may take for which nobody says otherwise: none is waited for without end.
+const DEADLINE: Duration = Duration::from_mins(10);
 
 /// A program and its arguments, not yet started.
 #[derive(Debug, Clone)]
@@ -31,44 +35,7 @@ pub struct Cmd {
     without: Vec<OsString>,
     dir: Option<PathBuf>,
     foreground: bool,
-}
-
-/// A program that could not be run, or that failed.
-#[derive(Debug, Error)]
-pub enum ExecError {
-    /// It could not be started.
-    #[error("cannot run `{command}`")]
-    Start {
-        /// The command, as one would type it into a shell.
-        command: String,
-        /// Why.
-        #[source]
-        source: std::io::Error,
-    },
-    /// It ran and failed.
-    #[error("`{command}` failed ({status}){}", quote_tail(.tail))]
-    Failed {
-        /// The command, as one would type it into a shell.
-        command: String,
-        /// Exit status or signal.
-        status: std::process::ExitStatus,
-        /// The last lines of its output.
-        tail: String,
-    },
-}
-
-impl ExecError {
-    /// The one line that says most: the last of the program's output.
-    #[must_use]
-    pub fn brief(&self) -> String {
-        match self {
-            ExecError::Start { command, source } => format!("cannot run `{command}`: {source}"),
-            ExecError::Failed { command, status, tail } => match tail.lines().last() {
-                Some(line) => line.trim().to_owned(),
-                None => format!("`{command}` failed ({status})"),
-            },
-        }
-    }
+    deadline: Duration,
 }
 
 /// `word` as one would type it into a shell.
@@ -76,29 +43,11 @@ pub(crate) fn quote(word: &str) -> String {
     shlex::try_quote(word).map_or_else(|_| word.to_owned(), Into::into)
 }
 
-/// The variable by which every program that a run started, and all that those start, can be found again.
-pub(crate) const RUN: &str = "KIND_HARNESS_RUN";
-
-/// Names this process's run.
-pub(crate) fn run_id() -> &'static str {
-    static NAME: LazyLock<String> =
-        LazyLock::new(|| format!("{}-{}", Timestamp::now().strftime("%Y%m%dT%H%M%S%3f"), std::process::id()));
-    &NAME
-}
-
-fn quote_tail(tail: &str) -> String {
-    if tail.is_empty() { String::new() } else { format!("; its last output:\n{}", indent(tail)) }
-}
-
-fn indent(text: &str) -> String {
-    text.lines().map(|line| format!("  | {line}")).collect::<Vec<_>>().join("\n")
-}
-
 impl Cmd {
     /// `program` with `args`.
     pub fn new<A: Into<OsString>>(program: impl Into<OsString>, args: impl IntoIterator<Item = A>) -> Cmd {
         let argv = std::iter::once(program.into()).chain(args.into_iter().map(Into::into)).collect();
-        Cmd { argv, env: Vec::new(), without: Vec::new(), dir: None, foreground: false }
+        Cmd { argv, env: Vec::new(), without: Vec::new(), dir: None, foreground: false, deadline: DEADLINE }
     }
 
     /// Adds an argument.
@@ -129,46 +78,55 @@ impl Cmd {
         self
     }
 
-    /// Leaves it the terminal, so that it can ask for a password. Ctrl-C then reaches it directly.
+    /// Leaves it the terminal, so that it can ask for a password. Ctrl-C then reaches it directly; a deadline ends the
+    /// wait for it, not the program.
     #[must_use]
     pub fn foreground(mut self) -> Cmd {
         self.foreground = true;
         self
     }
 
+    /// Gives it this long to end, instead of ten minutes. Then it is ended, with everything it started.
+    #[must_use]
+    pub fn deadline(mut self, deadline: Duration) -> Cmd {
+        self.deadline = deadline;
+        self
+    }
+
     /// Runs it and returns what it wrote to standard output, without trailing white space.
     ///
     /// # Errors
-    /// When it cannot be started or fails. Dropping the future ends the program.
+    /// When it cannot be started, fails or hangs. Dropping the future ends the program.
     pub async fn output(&self) -> Result<String, ExecError> {
-        let (stdout, outcome) = run(self.tracked().stderr_capture(), self.to_string(), |_| ()).await?;
+        let (stdout, outcome) = self.run(self.tracked().stderr_capture(), |_| ()).await?;
         outcome.map(|()| stdout)
     }
 
     /// Whether it ends with success; its output is discarded.
     ///
     /// # Errors
-    /// When it cannot be started.
+    /// When it cannot be started, or hangs.
     pub async fn succeeds(&self) -> Result<bool, ExecError> {
-        Ok(run(self.tracked().stdin_null().stderr_capture(), self.to_string(), |_| ()).await?.1.is_ok())
+        Ok(self.run(self.tracked().stdin_null().stderr_capture(), |_| ()).await?.1.is_ok())
     }
 
     /// Runs it and hands every line of its output, standard error included, to `on_line` as it comes.
     ///
     /// # Errors
-    /// When it cannot be started or fails. Dropping the future ends the program.
+    /// When it cannot be started, fails or hangs. Dropping the future ends the program.
     pub async fn stream(&self, on_line: impl FnMut(&str) + Send + 'static) -> Result<(), ExecError> {
         let expression = if self.foreground { self.tracked() } else { self.tracked().stdin_null() };
-        run(expression.stderr_to_stdout(), self.to_string(), on_line).await?.1
+        self.run(expression.stderr_to_stdout(), on_line).await?.1
     }
 
-    /// Runs `self | reader`, with nothing stored between them.
+    /// Runs `self | reader`, with nothing stored between them. Both have the longer of their deadlines.
     ///
     /// # Errors
-    /// When either cannot be started or fails.
+    /// When either cannot be started, fails or hangs.
     pub async fn pipe(&self, reader: &Cmd) -> Result<(), ExecError> {
         let both = self.tracked().stdin_null().pipe(reader.tracked().stderr_to_stdout());
-        run(both.stderr_capture(), format!("{self} | {reader}"), |_| ()).await?.1
+        let deadline = self.deadline.max(reader.deadline);
+        run(both.stderr_capture(), format!("{self} | {reader}"), deadline, |_| ()).await?.1
     }
 
     /// Starts it, to live on when we end.
@@ -185,6 +143,10 @@ impl Cmd {
     fn tracked(&self) -> Expression {
         // Of several settings of one variable duct takes the innermost: a command's own wins.
         self.expression().env(RUN, run_id())
+    }
+
+    async fn run(&self, expression: Expression, on_line: impl FnMut(&str) + Send + 'static) -> Ran {
+        run(expression, self.to_string(), self.deadline, on_line).await
     }
 
     fn expression(&self) -> Expression {
@@ -219,11 +181,15 @@ impl std::fmt::Display for Cmd {
     }
 }
 
+/// Standard output, and how it ended; an error when it did not run to its end.
+type Ran = Result<(String, Result<(), ExecError>), ExecError>;
+
 async fn run(
     expression: Expression,
     command: String,
+    deadline: Duration,
     mut on_line: impl FnMut(&str) + Send + 'static,
-) -> Result<(String, Result<(), ExecError>), ExecError> {
+) -> Ran {
     let start = |source| ExecError::Start { command: command.clone(), source };
     let handle = Arc::new(expression.unchecked().reader().map_err(start)?);
     let guard = EndOnDrop(Some(handle.clone()));
@@ -239,9 +205,10 @@ async fn run(
         let output = handle.try_wait()?.map(|output| (output.status, output.stderr.clone()));
         Ok::<_, std::io::Error>((stdout, tail, output))
     });
-    let (stdout, mut tail, output) = match reading.await {
-        Ok(result) => result.map_err(start)?,
-        Err(panic) => return Err(start(std::io::Error::other(panic))),
+    let (stdout, mut tail, output) = match tokio::time::timeout(deadline, reading).await {
+        Ok(Ok(result)) => result.map_err(start)?,
+        Ok(Err(panic)) => return Err(start(std::io::Error::other(panic))),
+        Err(_) => return Err(ExecError::Hung { command, after: deadline }),
     };
     guard.disarm();
     let Some((status, stderr)) = output else {
@@ -295,59 +262,4 @@ fn signal(groups: &[Pid], signal: Signal) {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn sh(script: &str) -> Cmd {
-        Cmd::new("sh", ["-c", script])
-    }
-
-    #[tokio::test]
-    async fn returns_standard_output_only() {
-        assert_eq!(sh("echo out; echo err >&2").output().await.unwrap(), "out");
-    }
-
-    #[tokio::test]
-    async fn an_error_pastes_into_a_shell_and_quotes_the_last_output() {
-        let error = sh("echo 'no space left' >&2; exit 3").env("A", "b c").output().await.unwrap_err().to_string();
-        assert_eq!(
-            error,
-            "`'A=b c' sh -c \"echo 'no space left' >&2; exit 3\"` failed (exit status: 3); its last output:\n  | no space left"
-        );
-    }
-
-    #[tokio::test]
-    async fn a_program_that_does_not_exist_is_named() {
-        let error = Cmd::new("no-such-program", ["x"]).output().await.unwrap_err().to_string();
-        assert_eq!(error, "cannot run `no-such-program x`");
-    }
-
-    #[tokio::test]
-    async fn either_end_of_a_pipe_may_fail() {
-        sh("echo 1").pipe(&sh("read x; test $x = 1")).await.unwrap();
-        assert!(sh("exit 4").pipe(&sh("cat >/dev/null")).await.unwrap_err().to_string().contains("exit status: 4"));
-        assert!(sh("echo 1").pipe(&sh("cat >/dev/null; exit 5")).await.is_err());
-    }
-
-    #[tokio::test]
-    async fn dropping_the_future_ends_grandchildren_too() {
-        let folder = tempfile::tempdir().unwrap();
-        let marker = folder.path().join("ended");
-        let script = format!("trap 'touch {}; exit' TERM; sleep 60 & echo up; wait", marker.display());
-        let (up, is_up) = tokio::sync::oneshot::channel();
-        let mut up = Some(up);
-        let command = sh(&script);
-        let running = command.stream(move |_| {
-            up.take().map(|up| up.send(()));
-        });
-        tokio::select! {
-            result = running => panic!("it ended by itself: {result:?}"),
-            _ = is_up => {}
-        }
-        let deadline = std::time::Instant::now() + Duration::from_secs(4);
-        while !marker.exists() {
-            assert!(std::time::Instant::now() < deadline, "the trap never ran");
-            tokio::task::yield_now().await;
-        }
-    }
-}
+mod tests;

@@ -8,10 +8,13 @@ mod binaries;
 mod builds;
 mod cargo;
 mod content;
+mod engine;
 mod load;
 mod recipe;
 mod source;
 mod stale;
+
+use std::time::Duration;
 
 use thiserror::Error;
 
@@ -20,6 +23,9 @@ pub use load::{Loads, Nodes, NodesUp};
 pub use source::{Choice, decide};
 
 use crate::exec::ExecError;
+
+/// How long a build may take: Kubernetes compiles for 20 minutes on two cores, and hosts may have one, and be busy.
+const BUILD: Duration = Duration::from_hours(2);
 
 /// Why an image is not there.
 #[derive(Debug, Error)]

@@ -14,6 +14,8 @@
 //! 8. [`diagnostics`] finds the root of a failure, and bundles what there is to see of it.
 //! 9. [`teardown`] takes away what the run made, however it ended.
 //!
+//! What may fail for a passing reason on the way is retried by [`resilience`].
+//!
 //! [`session`] lists these stages in order. Every stage sends events to [`report`], from which the console, the table and
 //! the JSON report are made.
 //!
@@ -57,6 +59,8 @@ pub mod diagnostics;
 pub mod teardown;
 
 pub mod session;
+
+pub mod resilience;
 
 pub mod report;
 

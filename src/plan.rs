@@ -13,7 +13,7 @@ pub(crate) use name::MAX_CLUSTER_NAME;
 use crate::config::{Component, Loaded, Strategy, Suite};
 
 /// A checked suite and the order of its components.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Plan {
     loaded: Loaded,
     /// Components as numbers of the suite's list, each after what it needs.

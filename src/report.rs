@@ -13,7 +13,7 @@ mod timeline;
 pub use event::{Event, EventKind, Events, Outcome, Phase, Step, StepHandle};
 pub use json::to_json;
 pub use table::to_table;
-pub use timeline::{Span, Timeline};
+pub use timeline::{Retry, Span, Timeline};
 
 use std::time::Instant;
 

@@ -22,6 +22,7 @@ use crate::object::ObjectRef;
 use crate::plan::Plan;
 use crate::ready::{self, Expectation, NotReady, Readiness, Recorder, Settings};
 use crate::report::{Events, Phase};
+use crate::resilience::Resilience;
 use crate::setup::{self, Finding, Host, SetupError};
 use crate::teardown::{ReaperError, Undo, UndoErrors};
 
@@ -98,10 +99,11 @@ impl Session {
         }
         let parcels = self.parcels()?;
         let (host, source) = self.host().await?;
-        let provider = Provider::of(&self.plan, host.as_ref());
+        let resilience = self.resilience(Phase::Cluster, &name);
+        let provider = Provider::of(&self.plan, host.as_ref(), &resilience);
         let found = provider.find(&self.plan, &name, &records, &self.events).await?;
         let builds = Arc::new(match &host {
-            Some(host) => ImageBuilds::begin(host, &self.plan, source, found.is_none(), &self.events),
+            Some(host) => ImageBuilds::begin(host, &self.plan, source, found.is_none(), &self.events, &resilience),
             None => ImageBuilds::none(),
         });
         if let Some(record) = &found {
@@ -113,7 +115,7 @@ impl Session {
 
         let lease = self.lease(&name, host.as_ref()).await?;
         let (nodes_up, up) = oneshot::channel();
-        let loads = self.loads(&name, &provider, &builds, up);
+        let loads = self.loads(&name, &provider, &builds, up, &resilience);
         let mut cluster = match found {
             Some(record) => {
                 let _ = nodes_up.send(());
@@ -122,7 +124,7 @@ impl Session {
             None => self.cluster(&name, &provider, &builds, &records, &lease, nodes_up).await?,
         };
         let previous = cluster.record.deployment.take().unwrap_or_default();
-        let deployed = self.deploy(&cluster, loads, parcels, &previous).await?;
+        let deployed = self.deploy(&cluster, loads, parcels, &previous, &resilience).await?;
         cluster.record.deployment = Some(deployed);
         records.write(&cluster.record)?;
         Ok(self.environment(cluster, false))
@@ -147,10 +149,11 @@ impl Session {
             record.lease = Some(self.watched(&name, host)?);
             records.write(&record)?;
         }
-        let provider = Provider::of(&self.plan, host.as_ref());
+        let resilience = self.resilience(Phase::Teardown, "cluster");
+        let provider = Provider::of(&self.plan, host.as_ref(), &resilience);
         if let (Provider::Existing(_), Some(deployment)) = (&provider, &record.deployment) {
             let cluster = Cluster::attach(record.clone(), records.kubeconfig()).await?;
-            let applier = Applier::new(cluster.client.clone(), &record.namespace);
+            let applier = Applier::new(cluster.client.clone(), &record.namespace).with(resilience);
             self.delete_objects(&applier, deployment, &BTreeMap::new()).await?;
             let refused = |source| UpError::Api { what: "to delete the namespace".into(), source: Box::new(source) };
             applier.delete_namespace(&record.namespace).await.map_err(refused)?;
@@ -169,6 +172,10 @@ impl Session {
         self.undo.run().await?;
         step.done();
         Ok(())
+    }
+
+    fn resilience(&self, phase: Phase, step: &str) -> Resilience {
+        Resilience::new(&self.plan.suite().retry, self.events.handle(phase, step))
     }
 
     fn environment(&self, cluster: Cluster, unchanged: bool) -> Environment {
@@ -216,6 +223,7 @@ impl Session {
         provider: &Provider,
         builds: &Arc<ImageBuilds>,
         up: oneshot::Receiver<()>,
+        resilience: &Resilience,
     ) -> Arc<Loads> {
         let (provider, name) = (provider.clone(), name.to_owned());
         let nodes = async move {
@@ -224,7 +232,7 @@ impl Session {
             provider.nodes(&name).await.map_err(|error| Arc::new(ImageError::Nodes(Box::new(error))))
         };
         let components = self.plan.components().map(|component| component.name.as_str());
-        Arc::new(Loads::begin(components, builds, &nodes.boxed().shared(), &self.events))
+        Arc::new(Loads::begin(components, builds, &nodes.boxed().shared(), &self.events, resilience))
     }
 
     async fn cluster(
@@ -259,9 +267,11 @@ impl Session {
         loads: Arc<Loads>,
         parcels: Vec<Vec<Parcel>>,
         previous: &Deployment,
+        resilience: &Resilience,
     ) -> Result<Deployment, UpError> {
         let namespace = &self.plan.suite().namespace;
-        let applier = Applier::new(cluster.client.clone(), namespace);
+        let resilience = resilience.of(self.events.handle(Phase::Deploy, "cluster"));
+        let applier = Applier::new(cluster.client.clone(), namespace).with(resilience.clone());
         if cluster.nodes.is_none() && previous.objects.is_empty() {
             // This cluster outlives the run: what is put into it has to be taken out again.
             let objects: Vec<_> = parcels
@@ -270,7 +280,7 @@ impl Session {
                 .flat_map(|parcel| &parcel.manifests)
                 .map(|m| ObjectRef::of(&m.object))
                 .collect();
-            let (applier, namespace) = (applier.clone(), namespace.clone());
+            let (applier, namespace) = (applier.clone().with(resilience.afresh()), namespace.clone());
             self.undo.register("deployed objects", async move {
                 // One object that cannot be deleted keeps no other; an error is told.
                 let mut result = Ok(());

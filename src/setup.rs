@@ -15,6 +15,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+pub(crate) use engine::LOOK;
 pub use engine::{Engine, EngineKind, known_engines};
 pub use finding::{Finding, State};
 pub use remedy::Remedy;

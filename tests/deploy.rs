@@ -4,15 +4,23 @@
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
+use futures::FutureExt;
 use http::{Request, Response};
-use kind_harness::deploy::Applier;
-use kind_harness::manifests;
-use kind_harness::report::{EventKind, Events};
+use kind_harness::cluster::PortMap;
+use kind_harness::config::{Component, RetrySpec};
+use kind_harness::deploy::{Applier, Deployer, Parcel};
+use kind_harness::images::ComponentImages;
+use kind_harness::manifests::{self, Manifest};
+use kind_harness::ready::Readiness;
+use kind_harness::report::{EventKind, Events, Phase};
+use kind_harness::resilience::Resilience;
 use kube::Client;
 use kube::client::Body;
 use rstest::rstest;
 use serde_json::{Value, json};
+use tokio::time::{Instant, advance};
 
 /// Serves two kinds, ConfigMap and Service, and answers requests to apply with what the test has put in line.
 #[derive(Clone, Default)]
@@ -75,11 +83,17 @@ fn taken() -> Value {
     json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "app", "namespace": "shop", "uid": "u1", "generation": 3}})
 }
 
-/// Applies the one object of `yaml`, and tells how that ended and what was said meanwhile.
-async fn apply(server: &Server, yaml: &str) -> (Result<String, String>, Vec<String>) {
+/// The one object of `yaml`, and the folder of its file.
+fn manifest(yaml: &str) -> (tempfile::TempDir, Manifest) {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("app.yaml"), yaml).unwrap();
     let manifest = manifests::load(folder.path(), "dev", &["app.yaml".into()]).unwrap().remove(0);
+    (folder, manifest)
+}
+
+/// Applies the one object of `yaml`, and tells how that ended and what was said meanwhile.
+async fn apply(server: &Server, yaml: &str) -> (Result<String, String>, Vec<String>) {
+    let (_folder, manifest) = manifest(yaml);
     let (events, mut said) = Events::channel();
     let applied = Applier::new(server.client(), "shop").apply(&manifest, &events).await;
     drop(events);
@@ -122,11 +136,60 @@ async fn a_refusal_is_final_and_names_the_line(#[case] answer: Value, #[case] wo
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_goes_on_failing_is_given_up() {
-    let server = Server::answering(std::iter::repeat_n(failure(503, "apiserver not ready"), 7));
+async fn what_goes_on_failing_is_given_up_after_five_attempts() {
+    let server = Server::answering(std::iter::repeat_n(failure(503, "apiserver not ready"), 5));
+    let began = Instant::now();
     let (result, _) = apply(&server, CONFIG_MAP).await;
     assert_eq!(result.unwrap_err(), "app.yaml:2: configmap/app was refused: apiserver not ready");
-    assert_eq!(server.applies().len(), 7);
+    assert_eq!(server.applies().len(), 5);
+    let pauses = Duration::from_secs(1 + 2 + 4 + 8);
+    assert!((pauses..=pauses + 4 * Duration::from_secs(1)).contains(&began.elapsed()), "{:?}", began.elapsed());
+}
+
+/// Whoever is told of retries learns whose they are, and what the attempt before failed of.
+#[tokio::test(start_paused = true)]
+async fn a_retry_is_an_event_of_its_component() {
+    let server = Server::answering([failure(503, "apiserver not ready"), taken()]);
+    let (_folder, manifest) = manifest(CONFIG_MAP);
+    let (events, mut said) = Events::channel();
+    let applier = Applier::new(server.client(), "shop");
+    let deployer = Deployer {
+        applier: applier.with(Resilience::new(&RetrySpec::default(), events.handle(Phase::Deploy, "cluster"))),
+        readiness: Readiness::start(server.client(), "shop", events.clone()),
+        images: Arc::new(|_| async { Ok(ComponentImages::new()) }.boxed()),
+        ports: PortMap::default(),
+        events,
+    };
+    let component = Component { name: "web".into(), ..Component::default() };
+    let deployed = deployer.deploy(vec![Parcel { component, manifests: vec![manifest] }]).await.unwrap();
+    assert_eq!(deployed["web"].objects.len(), 1);
+    let mut retries = Vec::new();
+    while let Ok(event) = said.try_recv() {
+        if let EventKind::Retry { attempt, of, cause, .. } = event.kind {
+            retries.push((event.phase, event.step, attempt, of, cause));
+        }
+    }
+    let cause = "service unavailable (applying configmap/app)".to_owned();
+    assert_eq!(retries, [(Phase::Deploy, "web".to_owned(), 2, 5, cause)]);
+}
+
+/// Three objects were given up for the same cause: the fourth would only take as long to fail.
+#[tokio::test(start_paused = true)]
+async fn a_server_that_goes_on_failing_is_left_alone_for_a_minute() {
+    let server = Server::answering(std::iter::repeat_n(failure(503, "apiserver not ready"), 15).chain([taken()]));
+    let (_folder, manifest) = manifest(CONFIG_MAP);
+    let (applier, events) = (Applier::new(server.client(), "shop"), Events::discard());
+    for _ in 0..3 {
+        applier.apply(&manifest, &events).await.unwrap_err();
+    }
+    assert_eq!(
+        applier.clone().apply(&manifest, &events).await.unwrap_err().to_string(),
+        "app.yaml:2: configmap/app could not be applied: the API server is not asked, because 3 calls in a row came to \
+         nothing: service unavailable; the next try is possible in 1m"
+    );
+    assert_eq!(server.applies().len(), 15);
+    advance(Duration::from_mins(1)).await;
+    assert_eq!(applier.apply(&manifest, &events).await.unwrap().uid, "u1");
 }
 
 #[rstest]

@@ -35,6 +35,7 @@ fn loaded(strategy: Strategy, components: Vec<Component>) -> Loaded {
             overlay: "dev".into(),
             deadline: Duration::from_secs(90),
             ready: kind_harness::config::ReadySpec::default(),
+            retry: kind_harness::config::RetrySpec::default(),
             components,
         },
         root: PathBuf::from("/srv/shop"),
@@ -210,6 +211,7 @@ fn the_digest_changes_with_what_the_environment_is_made_of() {
     assert_eq!(digest(|_| ()).unwrap(), first);
     assert_eq!(digest(|suite| suite.strategy = Strategy::Sequential).unwrap(), first);
     assert_eq!(digest(|suite| suite.deadline = Duration::from_secs(1)).unwrap(), first);
+    assert_eq!(digest(|suite| suite.retry.attempts = 1).unwrap(), first);
     assert_ne!(digest(|suite| suite.namespace = "other".into()).unwrap(), first);
     assert!(digest(|suite| suite.components[0].manifests.push("nowhere".into())).is_err());
     write("manifests/a/.one.yaml.swp", "an editor's");

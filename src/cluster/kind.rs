@@ -9,7 +9,8 @@ use super::{Claim, ClusterError, Lease, Node, Record, Wanted, kind_config, label
 use crate::config::ProviderKind;
 use crate::images::Nodes;
 use crate::plan::Plan;
-use crate::setup::{Engine, EngineKind, Host};
+use crate::resilience::Resilience;
+use crate::setup::{Engine, EngineKind, Host, LOOK};
 
 /// kind labels containers with the cluster's name under this key.
 const LABEL: &str = "io.x-k8s.kind.cluster";
@@ -23,13 +24,14 @@ const NETWORK: &str = "kind-harness";
 #[derive(Debug, Clone)]
 pub struct Kind {
     host: Host,
+    resilience: Resilience,
 }
 
 impl Kind {
     /// kind on `host`.
     #[must_use]
-    pub fn new(host: Host) -> Kind {
-        Kind { host }
+    pub fn new(host: Host, resilience: Resilience) -> Kind {
+        Kind { host, resilience }
     }
 
     /// The node containers of cluster `name`, whoever made it, and whether all of them run.
@@ -39,7 +41,8 @@ impl Kind {
     pub async fn find(&self, name: &str) -> Result<(Vec<Node>, bool), ClusterError> {
         let filter = format!("label={LABEL}={name}");
         let list = ["ps", "-a", "--no-trunc", "--filter", &filter, "--format", "{{.ID}} {{.Names}} {{.Status}}"];
-        let text = self.host.engine.command(list).output().await;
+        let list = self.host.engine.command(list).deadline(LOOK);
+        let text = self.resilience.engine("listing node containers", || list.output()).await;
         let text = text.map_err(ClusterError::command("listing node containers"))?;
         let mut running = true;
         let nodes = text.lines().filter_map(|line| {
@@ -138,7 +141,7 @@ impl Kind {
     /// When the engine refuses; what could not be removed is named.
     pub async fn delete(&self, name: &str) -> Result<(), ClusterError> {
         let engine = &self.host.engine;
-        let (nodes, _) = self.find(name).await?;
+        let (nodes, _) = Kind { resilience: self.resilience.afresh(), ..self.clone() }.find(name).await?;
         if !nodes.is_empty() {
             // Nothing in a node is worth a graceful end, and kind's own delete takes four seconds for one.
             let remove = match engine.kind {

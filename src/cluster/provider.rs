@@ -9,6 +9,7 @@ use crate::config::ProviderKind;
 use crate::images::Nodes;
 use crate::plan::Plan;
 use crate::report::{Events, Phase, Step};
+use crate::resilience::Resilience;
 use crate::setup::Host;
 
 /// Who makes clusters.
@@ -42,10 +43,10 @@ pub struct Wanted<'a> {
 impl Provider {
     /// The provider that `plan` asks for. kind needs a `host`.
     #[must_use]
-    pub fn of(plan: &Plan, host: Option<&Host>) -> Provider {
+    pub fn of(plan: &Plan, host: Option<&Host>, resilience: &Resilience) -> Provider {
         let cluster = &plan.suite().cluster;
         match (cluster.provider, host) {
-            (ProviderKind::Kind, Some(host)) => Provider::Kind(Kind::new(host.clone())),
+            (ProviderKind::Kind, Some(host)) => Provider::Kind(Kind::new(host.clone(), resilience.clone())),
             _ => Provider::Existing(Existing { context: cluster.context.clone().unwrap_or_default() }),
         }
     }

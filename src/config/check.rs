@@ -7,6 +7,7 @@ mod needs;
 mod overlays;
 mod ports;
 mod ready;
+mod retry;
 
 use std::collections::HashMap;
 use std::fmt::Display;
@@ -34,6 +35,7 @@ pub(super) fn all(
     check.ports();
     check.checks();
     check.ready();
+    check.retry();
     check.files();
     check.overlays();
     check.problems

@@ -123,10 +123,8 @@ fn scalar<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error
 
 /// A grace: a duration that may be nothing.
 mod grace {
-    use std::fmt;
     use std::time::Duration;
 
-    use serde::de::{Error, Visitor};
     use serde::{Deserializer, Serializer};
 
     use crate::config::duration;
@@ -139,23 +137,6 @@ mod grace {
     }
 
     pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Duration>, D::Error> {
-        struct Text;
-
-        impl Visitor<'_> for Text {
-            type Value = Option<Duration>;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a duration such as `10s`, or `0s` for none")
-            }
-
-            fn visit_str<E: Error>(self, text: &str) -> Result<Option<Duration>, E> {
-                if text.trim() == "0s" {
-                    return Ok(Some(Duration::ZERO));
-                }
-                duration::parse(text).map(Some).map_err(E::custom)
-            }
-        }
-
-        deserializer.deserialize_str(Text)
+        duration::or_nothing::deserialize(deserializer).map(Some)
     }
 }

@@ -7,10 +7,10 @@ use std::time::Duration;
 use serde::de::{Error, Unexpected, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::{Check, ReadySpec};
+use super::{Check, ReadySpec, RetrySpec, duration};
 
 /// A test suite's environment as data: one cluster and the components that run in it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 #[serde(expecting = "a suite: a mapping with `suite`, `namespace` and `components`")]
 pub struct Suite {
@@ -37,6 +37,9 @@ pub struct Suite {
     /// What counts as ready, where the usual rules do not fit.
     #[serde(default)]
     pub ready: ReadySpec,
+    /// How often, and how soon, a call that failed for a passing reason is made again.
+    #[serde(default)]
+    pub retry: RetrySpec,
     /// The components, in the order in which `sequential` deploys them when `needs` leave a choice.
     pub components: Vec<Component>,
 }
@@ -238,50 +241,4 @@ fn default_overlay() -> String {
 
 fn default_deadline() -> Duration {
     Duration::from_secs(120)
-}
-
-/// Durations as people write them: `90s`, `2m`, `1m30s`.
-pub mod duration {
-    use std::fmt;
-    use std::time::Duration;
-
-    use jiff::{SignedDuration, fmt::friendly::SpanPrinter};
-    use serde::de::{Error, Visitor};
-    use serde::{Deserializer, Serializer};
-
-    /// Reads `90s`, `2m`, `1m 30s`.
-    ///
-    /// # Errors
-    /// What is wrong with the text: it is no duration, or not a positive one.
-    pub fn parse(text: &str) -> Result<Duration, String> {
-        let signed: SignedDuration =
-            text.parse().map_err(|_| format!("{text:?} is not a duration; write it like `90s` or `2m`"))?;
-        Duration::try_from(signed)
-            .ok()
-            .filter(|duration| !duration.is_zero())
-            .ok_or_else(|| format!("{text:?} is not a positive duration"))
-    }
-
-    pub(crate) fn serialize<S: Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
-        let signed = SignedDuration::try_from(*duration).map_err(serde::ser::Error::custom)?;
-        serializer.serialize_str(&SpanPrinter::new().duration_to_string(&signed))
-    }
-
-    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
-        struct Text;
-
-        impl Visitor<'_> for Text {
-            type Value = Duration;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a duration such as `90s` or `2m`")
-            }
-
-            fn visit_str<E: Error>(self, text: &str) -> Result<Duration, E> {
-                parse(text).map_err(E::custom)
-            }
-        }
-
-        deserializer.deserialize_str(Text)
-    }
 }

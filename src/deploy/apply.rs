@@ -1,7 +1,7 @@
-//! Server-side apply, with retries for what is worth one.
+//! Server-side apply; what fails for a passing reason is asked again.
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use backon::{ExponentialBuilder, Retryable};
@@ -11,13 +11,14 @@ use kube::api::{Api, DeleteParams, DynamicObject, ObjectMeta, Patch, PatchParams
 use kube::core::GroupVersionKind;
 use kube::discovery::{ApiCapabilities, ApiResource, Scope, pinned_kind};
 use kube::runtime::wait::{Condition, await_condition, conditions};
-use tokio::sync::Mutex;
+use tokio::sync::OnceCell;
 
 use super::ApplyError;
 use super::holder::{holders, is_port_taken};
 use crate::manifests::{MANAGED_BY, MANAGED_BY_LABEL, Manifest};
 use crate::object::{Applied, ObjectRef};
-use crate::report::{Events, Phase};
+use crate::report::{Events, Phase, StepHandle};
+use crate::resilience::{Hung, Open, Resilience, is_field_conflict};
 
 /// How long a definition may take to be served.
 const SERVED: Duration = Duration::from_secs(30);
@@ -27,7 +28,8 @@ const PATIENT: ExponentialBuilder = ExponentialBuilder::new()
     .with_max_delay(Duration::from_millis(500))
     .without_max_times();
 
-type Kinds = HashMap<GroupVersionKind, (ApiResource, ApiCapabilities)>;
+/// What is known of each kind. One that is just being discovered is awaited by those who need the same one, and no others.
+type Kinds = HashMap<GroupVersionKind, Arc<OnceCell<(ApiResource, ApiCapabilities)>>>;
 
 /// Applies objects, each as its manifest says. Clones share what they learned of the API.
 #[derive(Clone)]
@@ -35,13 +37,25 @@ pub struct Applier {
     client: kube::Client,
     namespace: String,
     kinds: Arc<Mutex<Kinds>>,
+    resilience: Resilience,
 }
 
 impl Applier {
-    /// Applies with `client`; objects that name no namespace go into `namespace`.
+    /// Applies with `client`; objects that name no namespace go into `namespace`. Nobody is told of retries.
     #[must_use]
     pub fn new(client: kube::Client, namespace: &str) -> Applier {
-        Applier { client, namespace: namespace.into(), kinds: Arc::default() }
+        Applier { client, namespace: namespace.into(), kinds: Arc::default(), resilience: Resilience::default() }
+    }
+
+    /// The same, with retries as `resilience` makes and tells them.
+    #[must_use]
+    pub fn with(self, resilience: Resilience) -> Applier {
+        Applier { resilience, ..self }
+    }
+
+    /// The same for what belongs to `step`.
+    pub(super) fn of(&self, step: StepHandle) -> Applier {
+        Applier { resilience: self.resilience.of(step), ..self.clone() }
     }
 
     /// Where objects go that name no namespace.
@@ -49,7 +63,7 @@ impl Applier {
         &self.namespace
     }
 
-    /// Applies `manifest`. Throttling, conflicts and failures of the server are retried; refusals are not.
+    /// Applies `manifest`. Throttling, conflicts and failures that pass are retried; refusals are not.
     ///
     /// # Errors
     /// What the API server said, with file and line.
@@ -64,15 +78,16 @@ impl Applier {
             let (name, patch) = (&object.name, Patch::Apply(&manifest.object));
             async move { api.patch(name, &params, &patch).await }
         };
-        let mut result = with_retries(|| attempt(false)).await;
-        if let Err(error) = &result
-            && is_field_conflict(error)
+        let what = format!("applying {object}");
+        let mut result = self.resilience.api(&what, || attempt(false)).await;
+        if let Err(error @ kube::Error::Api(status)) = &result
+            && is_field_conflict(status)
         {
             events.warn(Phase::Deploy, format!("{object}: {}; the manifest wins", short(error)));
-            result = with_retries(|| attempt(true)).await;
+            result = self.resilience.api(&what, || attempt(true)).await;
         }
         let holders = match &result {
-            Err(error) if is_port_taken(error) => holders(&self.client, &manifest.object).await,
+            Err(error) if is_port_taken(error) => holders(&self.client, &self.resilience, &manifest.object).await,
             _ => None,
         };
         let applied = result.map_err(|error| {
@@ -106,7 +121,7 @@ impl Applier {
                 result => result.map(drop),
             }
         };
-        with_retries(create).await
+        self.resilience.api(&format!("creating namespace {name}"), create).await
     }
 
     /// Deletes namespace `name` if it was made by [`Applier::namespace`].
@@ -115,12 +130,17 @@ impl Applier {
     /// What the API server said.
     pub async fn delete_namespace(&self, name: &str) -> Result<(), kube::Error> {
         let api: Api<Namespace> = Api::all(self.client.clone());
-        let Some(namespace) = api.get_opt(name).await? else { return Ok(()) };
+        let found = self.resilience.api(&format!("looking at namespace {name}"), || api.get_opt(name)).await?;
+        let Some(namespace) = found else { return Ok(()) };
         let label = namespace.metadata.labels.and_then(|labels| labels.get(MANAGED_BY_LABEL).cloned());
         if label.as_deref() != Some(MANAGED_BY) {
             return Ok(());
         }
-        api.delete(name, &DeleteParams::background()).await.map(drop)
+        let params = DeleteParams::background();
+        match self.resilience.api(&format!("deleting namespace {name}"), || api.delete(name, &params)).await {
+            Err(error) if status(&error) == Some(404) => Ok(()),
+            result => result.map(drop),
+        }
     }
 
     /// Waits until the kinds of the definition that stands at `place` are served.
@@ -145,7 +165,7 @@ impl Applier {
             let gvk = GroupVersionKind::gvk(&spec.group, &version.name, &spec.names.kind);
             let found = (|| pinned_kind(&self.client, &gvk)).retry(PATIENT.with_jitter()).await;
             let found = found.map_err(|error| format!("is not served: {error}"))?;
-            self.kinds.lock().await.insert(gvk, found);
+            self.kinds().insert(gvk, Arc::new(OnceCell::new_with(Some(found))));
         }
         Ok(())
     }
@@ -155,7 +175,11 @@ impl Applier {
     /// # Errors
     /// What the API server said.
     pub async fn delete(&self, object: &ObjectRef) -> Result<(), kube::Error> {
-        let deleted = async { self.api(object).await?.delete(&object.name, &DeleteParams::background()).await };
+        let params = DeleteParams::background();
+        let deleted = async {
+            let api = self.api(object).await?;
+            self.resilience.api(&format!("deleting {object}"), || api.delete(&object.name, &params)).await
+        };
         match deleted.await {
             Err(error) if status(&error) == Some(404) => Ok(()),
             // An object of a kind that is not served was never there.
@@ -164,21 +188,20 @@ impl Applier {
         }
     }
 
+    fn kinds(&self) -> MutexGuard<'_, Kinds> {
+        self.kinds.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     async fn api(&self, object: &ObjectRef) -> Result<Api<DynamicObject>, kube::Error> {
         let gvk = object.gvk();
-        let mut kinds = self.kinds.lock().await;
-        let (resource, capabilities) = match kinds.get(&gvk) {
-            Some(known) => known.clone(),
-            None => {
-                let found = with_retries(|| pinned_kind(&self.client, &gvk)).await?;
-                kinds.insert(gvk, found.clone());
-                found
-            }
-        };
+        let known = self.kinds().entry(gvk.clone()).or_default().clone();
+        let what = format!("discovering {} {}", object.api_version, object.kind);
+        let discover = || self.resilience.api(&what, || pinned_kind(&self.client, &gvk));
+        let (resource, capabilities) = known.get_or_try_init(discover).await?;
         let namespace = object.namespace.as_deref().unwrap_or(&self.namespace);
         Ok(match capabilities.scope {
-            Scope::Namespaced => Api::namespaced_with(self.client.clone(), namespace, &resource),
-            Scope::Cluster => Api::all_with(self.client.clone(), &resource),
+            Scope::Namespaced => Api::namespaced_with(self.client.clone(), namespace, resource),
+            Scope::Cluster => Api::all_with(self.client.clone(), resource),
         })
     }
 }
@@ -188,33 +211,6 @@ fn taken_names(definition: Option<&CustomResourceDefinition>) -> Option<String> 
     let conditions = definition?.status.as_ref()?.conditions.as_ref()?;
     let names = conditions.iter().find(|it| it.type_ == "NamesAccepted" && it.status == "False")?;
     names.message.clone().or_else(|| names.reason.clone())
-}
-
-async fn with_retries<T, F: Future<Output = Result<T, kube::Error>>>(act: impl FnMut() -> F) -> Result<T, kube::Error> {
-    let backoff = ExponentialBuilder::default()
-        .with_min_delay(Duration::from_millis(50))
-        .with_max_delay(Duration::from_secs(2))
-        .with_max_times(6)
-        .with_jitter();
-    act.retry(backoff).when(is_transient).await
-}
-
-/// Whether the same request may succeed a moment later.
-fn is_transient(error: &kube::Error) -> bool {
-    match error {
-        kube::Error::Api(status) => {
-            let webhook_is_away = status.code == 500 && status.message.contains("failed calling webhook");
-            let raced = status.code == 409 && !is_field_conflict(error);
-            matches!(status.code, 429 | 502 | 503 | 504) || webhook_is_away || raced
-        }
-        kube::Error::HyperError(_) | kube::Error::Service(_) | kube::Error::ReadEvents(_) => true,
-        _ => false,
-    }
-}
-
-/// Whether somebody else owns a field that the manifest sets.
-fn is_field_conflict(error: &kube::Error) -> bool {
-    matches!(error, kube::Error::Api(status) if status.code == 409 && status.message.contains("conflict with"))
 }
 
 fn status(error: &kube::Error) -> Option<u16> {
@@ -241,6 +237,10 @@ fn refusal(place: String, object: ObjectRef, error: kube::Error) -> ApplyError {
         }
         kube::Error::Api(status) => {
             ApplyError { place, object, what: format!("was refused: {}", status.message), source: None }
+        }
+        // These say everything by themselves; kube's words around them would only repeat it.
+        kube::Error::Service(source) if source.is::<Open>() || source.is::<Hung>() => {
+            ApplyError { place, object, what: format!("could not be applied: {source}"), source: None }
         }
         other => ApplyError { place, object, what: "could not be applied".into(), source: Some(Box::new(other)) },
     }

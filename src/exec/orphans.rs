@@ -2,13 +2,23 @@
 
 use std::ffi::OsStr;
 use std::os::fd::OwnedFd;
+use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 
+use jiff::Timestamp;
 use procfs::process::{Process, all_processes};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 
-use super::RUN;
+/// The variable by which every program that a run started, and all that those start, can be found again.
+pub(crate) const RUN: &str = "KIND_HARNESS_RUN";
+
+/// Names this process's run.
+pub(crate) fn run_id() -> &'static str {
+    static NAME: LazyLock<String> =
+        LazyLock::new(|| format!("{}-{}", Timestamp::now().strftime("%Y%m%dT%H%M%S%3f"), std::process::id()));
+    &NAME
+}
 
 /// How long they may take to clean up after themselves.
 const GRACE: Duration = Duration::from_secs(3);
@@ -60,7 +70,7 @@ fn programs(run: &str, session: i32) -> Vec<OwnedFd> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::exec::{Cmd, run_id};
+    use crate::exec::Cmd;
 
     #[tokio::test]
     async fn what_a_run_started_is_ended_and_nothing_else() {

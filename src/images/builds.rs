@@ -12,10 +12,11 @@ use tokio::sync::Semaphore;
 use tokio_util::task::AbortOnDropHandle;
 
 use super::recipe::Recipe;
-use super::{ImageError, binaries, stale};
+use super::{ImageError, binaries, engine, stale};
 use crate::config::{Component, ImageMap, ImageSource};
 use crate::plan::Plan;
 use crate::report::{Events, Outcome, Phase};
+use crate::resilience::Resilience;
 use crate::setup::Host;
 
 /// A result that many may await; the work goes on in the background and ends when nobody holds it.
@@ -33,9 +34,16 @@ pub struct ImageBuilds {
 impl ImageBuilds {
     /// Starts whatever has to be built or pulled, and returns at once. With `node`, the node image too.
     #[must_use]
-    pub fn begin(host: &Host, plan: &Plan, source: ImageSource, node: bool, events: &Events) -> ImageBuilds {
-        let shop = Arc::new(Workshop::new(host, source, events));
-        let present = task(list_images(host.clone()));
+    pub fn begin(
+        host: &Host,
+        plan: &Plan,
+        source: ImageSource,
+        node: bool,
+        events: &Events,
+        resilience: &Resilience,
+    ) -> ImageBuilds {
+        let shop = Arc::new(Workshop::new(host, source, events, resilience));
+        let present = task(shop.clone().list_images());
         let base = task(shop.clone().base(present.clone()));
         let packages: Vec<String> = packages(&plan.suite().components).into_iter().collect();
         let binaries = task(shop.clone().binaries(plan.root().into(), packages));
@@ -110,8 +118,8 @@ impl ImageBuilds {
 /// # Errors
 /// When the recipe cannot be read, or one of the two cannot be built.
 pub async fn build(host: &Host, folder: &Path, events: &Events) -> Result<String, Arc<ImageError>> {
-    let shop = Arc::new(Workshop::new(host, ImageSource::Packages, events));
-    let present = task(list_images(host.clone()));
+    let shop = Arc::new(Workshop::new(host, ImageSource::Packages, events, &Resilience::default()));
+    let present = task(shop.clone().list_images());
     let base = task(shop.clone().base(present.clone()));
     shop.make(Recipe::read(folder)?, Some(base), present, None).await
 }
@@ -127,12 +135,6 @@ pub(super) fn task<T: Clone + Send + Sync + 'static>(
     async move { running.await.unwrap_or_else(|_| Err(Arc::new(ImageError::Abandoned))) }.boxed().shared()
 }
 
-async fn list_images(host: Host) -> Result<Arc<BTreeSet<String>>, Arc<ImageError>> {
-    let list = host.engine.command(["images", "--format", "{{.Repository}}:{{.Tag}}"]);
-    let text = list.output().await.map_err(|source| Arc::new(ImageError::List(source)))?;
-    Ok(Arc::new(text.lines().map(str::to_owned).collect()))
-}
-
 type Present = Task<Arc<BTreeSet<String>>>;
 
 /// Where images are made: what every job needs.
@@ -140,14 +142,22 @@ struct Workshop {
     host: Host,
     source: ImageSource,
     events: Events,
+    resilience: Resilience,
     /// As many builds at once as there are cores: some wait for the network while others compile.
     benches: Semaphore,
 }
 
 impl Workshop {
-    fn new(host: &Host, source: ImageSource, events: &Events) -> Workshop {
+    fn new(host: &Host, source: ImageSource, events: &Events, resilience: &Resilience) -> Workshop {
         let benches = Semaphore::new(std::thread::available_parallelism().map_or(2, usize::from));
-        Workshop { host: host.clone(), source, events: events.clone(), benches }
+        let resilience = resilience.of(events.handle(Phase::Images, "engine"));
+        Workshop { host: host.clone(), source, events: events.clone(), resilience, benches }
+    }
+
+    /// What the engine has.
+    async fn list_images(self: Arc<Self>) -> Result<Arc<BTreeSet<String>>, Arc<ImageError>> {
+        let text = engine::list(&self.host.engine, &self.resilience).await.map_err(Arc::new)?;
+        Ok(Arc::new(text.lines().map(str::to_owned).collect()))
     }
 
     /// The image that recipes build on.
@@ -252,7 +262,7 @@ impl Workshop {
         };
         let folder = context.as_ref().map(tempfile::TempDir::path);
         recipe.build(&self.host, &image, base.as_deref(), folder, &step).await?;
-        stale::remove(&self.host.engine, &image).await?;
+        stale::remove(&self.host.engine, &image, &self.resilience).await?;
         step.done();
         Ok(image)
     }
@@ -263,9 +273,7 @@ impl Workshop {
             step.unchanged();
             return Ok(image.to_owned());
         }
-        let say = step.handle();
-        let pulled = self.host.engine.command(["pull", image]).stream(move |line| say.progress(line)).await;
-        pulled.map_err(|source| ImageError::Pull { image: image.into(), source })?;
+        engine::pull(&self.host.engine, image, &self.resilience, &step).await?;
         step.done();
         Ok(image.to_owned())
     }

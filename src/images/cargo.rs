@@ -24,6 +24,7 @@ pub(super) fn command(root: &Path, packages: &[String]) -> Cmd {
             ["CARGO_PKG_", "CARGO_MANIFEST_", "CARGO_BIN_", "OUT_DIR"].iter().any(|own| name.starts_with(own))
         })
         .env("RUSTFLAGS", "-C target-feature=+crt-static")
+        .deadline(super::BUILD)
         .dir(root);
     for package in packages {
         command = command.arg("-p").arg(package);

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures::future::{BoxFuture, Shared};
 use tokio::sync::Mutex;
@@ -10,7 +11,11 @@ use super::builds::{Task, task};
 use super::{ComponentImages, ImageBuilds, ImageError};
 use crate::exec::Cmd;
 use crate::report::{Events, Phase};
-use crate::setup::Engine;
+use crate::resilience::Resilience;
+use crate::setup::{Engine, LOOK};
+
+/// How long a node may take to unpack a component's images: gigabytes, on a disk that others write to as well.
+const UNPACK: Duration = Duration::from_mins(15);
 
 /// Resolves to the nodes once they take images; to none when images are not ours to load.
 pub type NodesUp = Shared<BoxFuture<'static, Result<Option<Nodes>, Arc<ImageError>>>>;
@@ -28,19 +33,20 @@ impl Loads {
         builds: &Arc<ImageBuilds>,
         nodes: &NodesUp,
         events: &Events,
+        resilience: &Resilience,
     ) -> Loads {
         // Unpacking is what takes the time, and a node does not unpack two images faster than one after the other.
         let door = Arc::new(Mutex::new(()));
         let components = components.into_iter().map(|name| {
             let (builds, nodes, events, door) = (builds.clone(), nodes.clone(), events.clone(), door.clone());
-            let component = name.to_owned();
+            let (component, resilience) = (name.to_owned(), resilience.of(events.handle(Phase::Load, name)));
             let load = async move {
                 let images = builds.component(&component).await?;
                 let Some(nodes) = nodes.await? else { return Ok(images) };
                 let _door = door.lock().await;
                 let step = events.step(Phase::Load, &component);
                 let references: Vec<String> = images.values().cloned().collect();
-                match nodes.load(&references).await? {
+                match nodes.load(&references, &resilience).await? {
                     true => step.done(),
                     false => step.unchanged(),
                 }
@@ -74,23 +80,25 @@ impl Nodes {
     ///
     /// # Errors
     /// When a node cannot be asked, or refuses the images.
-    pub async fn load(&self, images: &[String]) -> Result<bool, ImageError> {
+    pub async fn load(&self, images: &[String], resilience: &Resilience) -> Result<bool, ImageError> {
         let mut loaded = false;
         for node in &self.names {
             let failed = |source| ImageError::Load { images: images.join(", "), node: node.clone(), source };
-            let there = self.ctr(node, &["images", "ls", "-q"]).output().await.map_err(failed)?;
+            let list = self.ctr(node, &["images", "ls", "-q"]).deadline(LOOK);
+            let there = resilience.engine("listing the node's images", || list.output()).await.map_err(failed)?;
             let there: BTreeSet<&str> = there.lines().collect();
             let lacking: Vec<&str> =
                 images.iter().filter(|image| !there.contains(qualified(image).as_str())).map(String::as_str).collect();
             if lacking.is_empty() {
                 continue;
             }
-            let mut save = self.engine.command(["save"]);
+            let mut save = self.engine.command(["save"]).deadline(UNPACK);
             if lacking.len() > 1 && self.engine.kind == crate::setup::EngineKind::Podman {
                 save = save.arg("--multi-image-archive");
             }
             let import = self.ctr(node, &["images", "import", "-"]);
-            lacking.iter().fold(save, |save, image| save.arg(*image)).pipe(&import).await.map_err(failed)?;
+            let save = lacking.iter().fold(save, |save, image| save.arg(*image));
+            resilience.engine("loading", || save.pipe(&import)).await.map_err(failed)?;
             loaded = true;
         }
         Ok(loaded)

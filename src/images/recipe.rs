@@ -130,7 +130,7 @@ impl Recipe {
             command.arg(context.unwrap_or(&self.folder))
         };
         let say = step.handle();
-        let built = command.stream(move |line| say.progress(line)).await;
+        let built = command.deadline(super::BUILD).stream(move |line| say.progress(line)).await;
         built.map_err(|source| ImageError::Build { image: image.into(), source })
     }
 }

@@ -2,6 +2,8 @@
 //! the disk.
 
 use super::ImageError;
+use super::engine::list;
+use crate::resilience::Resilience;
 use crate::setup::Engine;
 
 /// Tags kept of each image, newest first.
@@ -11,9 +13,8 @@ const KEPT: usize = 5;
 ///
 /// # Errors
 /// When the engine does not list its images.
-pub(super) async fn remove(engine: &Engine, image: &str) -> Result<(), ImageError> {
-    let list = engine.command(["images", "--format", "{{.Repository}}:{{.Tag}}"]).output().await;
-    for stale in stale(&list.map_err(ImageError::List)?, image) {
+pub(super) async fn remove(engine: &Engine, image: &str, resilience: &Resilience) -> Result<(), ImageError> {
+    for stale in stale(&list(engine, resilience).await?, image) {
         // Refused while it is in use, or while another run removes it.
         let _ = engine.command(["rmi", &stale]).output().await;
     }

@@ -6,14 +6,15 @@ use std::io;
 use sha2::{Digest, Sha256};
 
 use super::Plan;
-use crate::config::{ReadySpec, Strategy, Suite};
+use crate::config::{ReadySpec, RetrySpec, Strategy, Suite};
 use crate::manifests;
 
 impl Plan {
     /// SHA-256, in hexadecimal, of the suite, its manifests and kind's configuration: the same as long as `up` would
     /// make the same environment. Images count by name only; their contents are not known to a plan.
     ///
-    /// How the environment comes about does not count: neither the strategy nor the deadline, nor what counts as ready.
+    /// How the environment comes about does not count: neither the strategy nor the deadline, nor what counts as ready
+    /// or how failed calls are repeated.
     ///
     /// # Errors
     /// A manifest or kind's configuration cannot be read.
@@ -22,6 +23,7 @@ impl Plan {
             strategy: Strategy::default(),
             deadline: std::time::Duration::ZERO,
             ready: ReadySpec::default(),
+            retry: RetrySpec::default(),
             ..self.suite().clone()
         };
         let mut hash = Sha256::new();

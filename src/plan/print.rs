@@ -2,11 +2,10 @@
 
 use std::fmt::Write;
 
-use jiff::{SignedDuration, fmt::friendly::SpanPrinter};
 use serde_json::{Value, json};
 
 use super::Plan;
-use crate::config::{Component, HostPort, ImageSpec, ProviderKind, Strategy};
+use crate::config::{Component, HostPort, ImageSpec, ProviderKind, Strategy, duration};
 
 impl Plan {
     /// The plan as a tree of waves and components.
@@ -19,8 +18,6 @@ impl Plan {
             Strategy::Waves => format!("waves, {stages} of them, each awaited"),
             Strategy::Sequential => format!("sequential, {stages} components one by one, each awaited"),
         };
-        let deadline = SignedDuration::try_from(suite.deadline).unwrap_or(SignedDuration::MAX);
-        let deadline = SpanPrinter::new().duration_to_string(&deadline);
         let mut out = String::new();
         for (key, value) in [
             ("suite", suite.suite.clone()),
@@ -29,7 +26,7 @@ impl Plan {
             ("images", value(&suite.images)),
             ("overlay", suite.overlay.clone()),
             ("strategy", order),
-            ("deadline", deadline),
+            ("deadline", duration::to_text(suite.deadline)),
         ] {
             // Writing to a String cannot fail, here and below.
             let _ = writeln!(out, "{key:<9}  {value}");

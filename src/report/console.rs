@@ -63,6 +63,10 @@ impl Console {
                     .insert(key, Running { began: event.at, changes: Changes::new(event.phase, event.at), bar });
             }
             EventKind::Progress(message) => self.progress(event, &key, message),
+            EventKind::Retry { attempt, of, cause, after } => {
+                let pause = after.as_secs_f64();
+                self.line(event, &mut format!("attempt {attempt} of {of} in {pause:.1} s: {cause}").lines());
+            }
             EventKind::Finished(outcome) => {
                 let Some(running) = self.running.remove(&key) else { return };
                 if let Some(bar) = running.bar {

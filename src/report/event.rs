@@ -78,6 +78,17 @@ pub enum EventKind {
     Started,
     /// A step says what it is doing.
     Progress(String),
+    /// A call of a step failed for a reason that passes, and is made again. Steps of components bear the component's name.
+    Retry {
+        /// The number of the attempt that follows; the first one was 1.
+        attempt: u32,
+        /// How many attempts there are for this cause.
+        of: u32,
+        /// What the last attempt failed of, and which call it is: `connection refused (applying configmap/app)`.
+        cause: String,
+        /// The pause until the attempt.
+        after: Duration,
+    },
     /// A step ended.
     Finished(Outcome),
     /// Worth knowing, not a problem.
@@ -135,6 +146,12 @@ impl Events {
         step
     }
 
+    /// Something that speaks for a step, be it under way or not.
+    #[must_use]
+    pub fn handle(&self, phase: Phase, name: impl Into<String>) -> StepHandle {
+        StepHandle { events: self.clone(), phase, name: name.into() }
+    }
+
     /// Says something worth knowing.
     pub fn note(&self, phase: Phase, text: impl Into<String>) {
         self.send(phase, "", EventKind::Note(text.into()));
@@ -172,7 +189,7 @@ impl Step {
     /// Something that can say what the step is doing from elsewhere, such as the thread that reads a program's output.
     #[must_use]
     pub fn handle(&self) -> StepHandle {
-        StepHandle { events: self.events.clone(), phase: self.phase, name: self.name.clone() }
+        self.events.handle(self.phase, &self.name)
     }
 
     /// The step did its work.
@@ -216,5 +233,10 @@ impl StepHandle {
     /// Says what the step is doing now.
     pub fn progress(&self, message: impl Into<String>) {
         self.events.send(self.phase, &self.name, EventKind::Progress(message.into()));
+    }
+
+    /// A call of the step is made again after a pause.
+    pub(crate) fn retry(&self, attempt: u32, of: u32, cause: String, after: Duration) {
+        self.events.send(self.phase, &self.name, EventKind::Retry { attempt, of, cause, after });
     }
 }

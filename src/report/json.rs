@@ -26,6 +26,7 @@ pub fn to_json(timeline: &Timeline, strategy: &str) -> Value {
         "wall": seconds(timeline.wall()),
         "phases": phases.collect::<Vec<_>>(),
         "steps": timeline.spans,
+        "retries": timeline.retries,
         "components": components.collect::<Vec<_>>(),
         "deployAndReady": timeline.start_up().map(|(start, end)| seconds(end - start)),
         "parallelEfficiency": timeline.parallel_efficiency().map(|ratio| (ratio * 1000.0).round() / 1000.0),
@@ -35,16 +36,33 @@ pub fn to_json(timeline: &Timeline, strategy: &str) -> Value {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
+    use crate::report::Retry;
 
     #[test]
     fn a_script_finds_what_it_wants() {
-        let report = to_json(&crate::report::timeline::tests::example(), "parallel");
+        let mut timeline = crate::report::timeline::tests::example();
+        timeline.retries.push(Retry {
+            phase: Phase::Deploy,
+            step: "db".into(),
+            at: Duration::from_secs(14),
+            attempt: 2,
+            of: 5,
+            cause: "timeout".into(),
+            after: Duration::from_millis(1250),
+        });
+        let report = to_json(&timeline, "parallel");
         assert_eq!(report["wall"], 24.0);
         assert_eq!(report["deployAndReady"], 10.0);
         assert_eq!(report["parallelEfficiency"], 1.6);
         assert_eq!(report["phases"][1], json!({"phase": "images", "start": 1.0, "end": 9.0, "duration": 8.0}));
         assert_eq!(report["components"][0], json!({"component": "db", "startUp": 6.0}));
+        let retry = json!({
+            "phase": "deploy", "step": "db", "at": 14.0, "attempt": 2, "of": 5, "cause": "timeout", "after": 1.25,
+        });
+        assert_eq!(report["retries"], json!([retry]));
         assert_eq!(report["criticalPath"][0]["step"], "host");
     }
 }

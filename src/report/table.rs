@@ -46,6 +46,10 @@ pub fn to_table(timeline: &Timeline) -> String {
     }
     let mut text: String = table.lines().map(|line| format!("{}\n", line.trim_end())).collect();
     text.push_str(&format!("\nwall time {}; * = on the critical path\n", time(wall)));
+    if !timeline.retries.is_empty() {
+        let pauses = timeline.retries.iter().map(|retry| retry.after).sum();
+        text.push_str(&format!("retries: {}, with pauses of {} in all\n", timeline.retries.len(), time(pauses)));
+    }
     if let (Some((start, end)), Some(efficiency)) = (timeline.start_up(), timeline.parallel_efficiency()) {
         let count = timeline.components().len();
         text.push_str(&format!(

@@ -32,6 +32,27 @@ impl Span {
     }
 }
 
+/// A call that failed for a reason that passes, and was made again.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Retry {
+    /// The phase that it belongs to.
+    pub phase: Phase,
+    /// The step of that phase.
+    pub step: String,
+    /// When the attempt before it had failed, from the beginning of the run.
+    #[serde(serialize_with = "seconds")]
+    pub at: Duration,
+    /// The number of the attempt; the first one was 1.
+    pub attempt: u32,
+    /// How many attempts there were for this cause.
+    pub of: u32,
+    /// What the attempt before it failed of.
+    pub cause: String,
+    /// The pause in between.
+    #[serde(serialize_with = "seconds")]
+    pub after: Duration,
+}
+
 pub(super) fn seconds<S: serde::Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
     // Milliseconds are what can be told apart.
     serializer.serialize_f64((duration.as_secs_f64() * 1000.0).round() / 1000.0)
@@ -44,6 +65,8 @@ pub struct Timeline {
     pub began: Option<Timestamp>,
     /// Finished steps, in the order in which they ended.
     pub spans: Vec<Span>,
+    /// Calls that were made again, in order.
+    pub retries: Vec<Retry>,
     open: Vec<(Phase, String, Duration)>,
 }
 
@@ -59,6 +82,15 @@ impl Timeline {
                 let (phase, step, start) = self.open.remove(index);
                 self.spans.push(Span { phase, step, start, end: event.at, outcome: outcome.clone() });
             }
+            EventKind::Retry { attempt, of, cause, after } => self.retries.push(Retry {
+                phase: event.phase,
+                step: event.step.clone(),
+                at: event.at,
+                attempt: *attempt,
+                of: *of,
+                cause: cause.clone(),
+                after: *after,
+            }),
             EventKind::Progress(_) | EventKind::Note(_) | EventKind::Warning(_) => {}
         }
     }
@@ -203,5 +235,18 @@ pub(super) mod tests {
         }
         let outcomes: Vec<_> = timeline.spans.iter().map(|span| (span.step.as_str(), &span.outcome)).collect();
         assert_eq!(outcomes, [("a", &Outcome::Done), ("b", &Outcome::Failed)]);
+    }
+
+    #[test]
+    fn a_retry_is_kept_with_its_step_and_cause() {
+        let (events, mut stream) = crate::report::Events::channel();
+        events.handle(Phase::Images, "redis:7").retry(2, 5, "timeout (pull)".into(), Duration::from_millis(1400));
+        drop(events);
+        let mut timeline = Timeline::default();
+        timeline.record(&stream.blocking_recv().unwrap());
+        let [retry] = timeline.retries.as_slice() else { panic!("{:?}", timeline.retries) };
+        assert_eq!((retry.phase, retry.step.as_str(), retry.attempt, retry.of), (Phase::Images, "redis:7", 2, 5));
+        assert_eq!((retry.cause.as_str(), retry.after), ("timeout (pull)", Duration::from_millis(1400)));
+        assert!(timeline.spans.is_empty());
     }
 }

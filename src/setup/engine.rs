@@ -1,6 +1,7 @@
 //! The container engine: one that can really start a privileged container.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -29,6 +30,17 @@ runtime = "runc"
 cgroup_manager = "cgroupfs"
 events_logger = "file"
 "#;
+
+/// How long a command of the engine may take that says nothing else: starting and removing containers, even many, and on a
+/// busy host.
+const DEADLINE: Duration = Duration::from_mins(2);
+
+/// How long the engine may take to list what it has. One that takes longer hangs, and is asked again.
+pub(crate) const LOOK: Duration = Duration::from_secs(30);
+
+/// How long a container may take that is started on trial: the engine has just been installed, perhaps, and prepares its
+/// storage.
+const TRIAL: Duration = Duration::from_mins(5);
 
 /// Which container engine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -78,9 +90,9 @@ pub struct Engine {
 }
 
 impl Engine {
-    /// A command of the engine.
+    /// A command of the engine. It has two minutes, unless told otherwise.
     pub fn command<A: Into<std::ffi::OsString>>(&self, args: impl IntoIterator<Item = A>) -> Cmd {
-        self.environment(Cmd::new(self.kind.name(), args))
+        self.environment(Cmd::new(self.kind.name(), args)).deadline(DEADLINE)
     }
 
     /// Gives `command` the environment that the engine needs.
@@ -176,7 +188,7 @@ async fn start_privileged(engine: &Engine, probe: &Path) -> Result<(), String> {
     let pack = Cmd::new("tar", ["-c", "-C"]).arg(folder).arg(file);
     pack.pipe(&engine.command(["import", "-", &image])).await.map_err(|error| error.brief())?;
     let run = engine.command(["run", "--rm", "--privileged", &image]).arg(Path::new("/").join(file)).arg("version");
-    let started = run.output().await.map(drop).map_err(|error| error.brief());
+    let started = run.deadline(TRIAL).output().await.map(drop).map_err(|error| error.brief());
     let _ = engine.command(["rmi", "-f", &image]).output().await;
     started
 }

@@ -2,11 +2,15 @@
 
 use std::fmt;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use super::{Finding, SetupError, State};
 use crate::exec::Cmd;
 use crate::folders::Folders;
 use crate::report::Step;
+
+/// How long an installation may take: packages or modules are downloaded, and compiled.
+const INSTALL: Duration = Duration::from_mins(45);
 
 /// What mends a missing prerequisite.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -55,7 +59,7 @@ pub(super) async fn apply(finding: &Finding, folders: &Folders, step: &Step) -> 
             as_root(["apt-get", "update", "-q"]).stream(say()).await.map_err(failed)?;
             let install = ["apt-get", "install", "-q", "-y", "--no-install-recommends"];
             let command = as_root(install.iter().chain(packages.iter()).copied());
-            command.env("DEBIAN_FRONTEND", "noninteractive").stream(say()).await.map_err(failed)
+            command.env("DEBIAN_FRONTEND", "noninteractive").deadline(INSTALL).stream(say()).await.map_err(failed)
         }
         Remedy::GoInstall { module, into } => {
             // Built aside and moved when whole: an interrupted build is never taken for a tool.
@@ -63,7 +67,7 @@ pub(super) async fn apply(finding: &Finding, folders: &Folders, step: &Step) -> 
             fs_err::create_dir_all(&folders.cache).map_err(file)?;
             let aside = tempfile::tempdir_in(&folders.cache).map_err(file)?;
             let build = Cmd::new("go", ["install", module]).env("GOBIN", aside.path()).env("CGO_ENABLED", "0");
-            build.stream(say()).await.map_err(failed)?;
+            build.deadline(INSTALL).stream(say()).await.map_err(failed)?;
             publish_folder(aside, into).map_err(file)
         }
         Remedy::Folder(path) => as_root(["mkdir", "-p", path]).stream(say()).await.map_err(failed),

@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use crate::cluster::{Claim, ClusterError, Kind, Labelled, Lease, Record, Records, labelled};
 use crate::config::ProviderKind;
 use crate::folders::Folders;
+use crate::resilience::Resilience;
 use crate::setup::{Engine, Host, known_engines};
 
 /// What is there of a cluster of ours.
@@ -103,5 +104,6 @@ async fn remove(folders: &Folders, cluster: &Found) -> Result<(), ClusterError> 
     let remembered = cluster.record.as_ref().and_then(|record| record.engine.clone());
     let engine = cluster.containers.as_ref().map(|(engine, _)| engine.clone()).or(remembered);
     let Some(engine) = engine else { return Ok(()) };
-    Kind::new(Host { engine, kind: "kind".into(), folders: folders.clone() }).delete(&cluster.name).await
+    let host = Host { engine, kind: "kind".into(), folders: folders.clone() };
+    Kind::new(host, Resilience::default()).delete(&cluster.name).await
 }

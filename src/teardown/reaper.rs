@@ -12,6 +12,7 @@ use thiserror::Error;
 
 use crate::cluster::{Claim, ClusterError, Kind, Lease, Owner, Records};
 use crate::exec::{self, Cmd, ExecError};
+use crate::resilience::Resilience;
 use crate::setup::Host;
 
 const TASK: &str = "KIND_HARNESS_REAPER";
@@ -96,7 +97,7 @@ impl Reaper {
     }
 
     async fn remove(&self, records: &Records) -> Result<(), ClusterError> {
-        let kind = Kind::new(self.host.clone());
+        let kind = Kind::new(self.host.clone(), Resilience::default());
         (|| kind.delete(&self.name)).retry(PATIENCE).await?;
         records.forget()
     }

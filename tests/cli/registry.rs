@@ -53,3 +53,50 @@ fn an_image_that_cannot_be_pulled_is_named_with_the_engines_words() {
         .failed_with(4, &["pulling registry.example/team/app:1.2 failed", "--images packages", "  | manifest unknown"]);
     assert!(host.left_behind().is_empty(), "{:?}", host.left_behind());
 }
+
+/// An engine whose registry is too busy for the first two pulls, and kind that waits for the third one and gives up.
+fn busy_registry(attempts: u32) -> Host {
+    let host = Host::ready();
+    let suite = std::fs::read_to_string(host.path("suite/e2e.yaml")).unwrap();
+    let retry = format!("retry: {{ base: 10ms, jitter: 0s, attempts: {attempts} }}\n");
+    let image = "    images: [{name: 'registry.example/team/app:1.2'}]\n";
+    host.write("suite/e2e.yaml", &format!("{retry}{suite}{image}"));
+    let podman = r#"#!/bin/sh
+    echo "podman $*" >> "$CALLS"
+    case $1 in
+        import) cat > /dev/null ;;
+        pull)
+            [ "$(grep -c 'podman pull' "$CALLS")" -gt 2 ] && exit
+            echo 'Error: initializing source: received unexpected HTTP status: 503 Service Unavailable' >&2
+            exit 125 ;;
+    esac
+    "#;
+    host.program("podman", podman);
+    host.program(
+        "kind",
+        &KIND.replace(r#"grep -q " images import -" "$CALLS""#, r#"[ "$(grep -c 'podman pull' "$CALLS")" -gt 2 ]"#),
+    );
+    host
+}
+
+#[test]
+fn a_registry_that_is_busy_is_asked_again_and_that_is_said() {
+    let host = busy_registry(3);
+    let report = host.path("report.json");
+    let ended = host.run(&["up", "--name", "t", "--report", report.to_str().unwrap()]);
+    let line = |attempt| {
+        format!("registry.example/team/app:1.2 attempt {attempt} of 3 in 0.0 s: service unavailable (pull)\n")
+    };
+    ended.failed_with(5, &["creating cluster t failed", &line(2), &line(3)]);
+    let report: serde_json::Value = serde_json::from_str(&std::fs::read_to_string(report).unwrap()).unwrap();
+    let retries: Vec<_> = report["retries"].as_array().unwrap().iter().map(|retry| &retry["step"]).collect();
+    assert_eq!(retries, ["registry.example/team/app:1.2"; 2]);
+}
+
+#[test]
+fn a_registry_that_stays_busy_is_given_up() {
+    let host = busy_registry(2);
+    host.run(&["up", "--name", "t"])
+        .failed_with(4, &["attempt 2 of 2", "pulling registry.example/team/app:1.2 failed", "503 Service Unavailable"]);
+    assert_eq!(host.calls().matches("podman pull").count(), 2);
+}

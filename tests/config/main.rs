@@ -8,7 +8,9 @@ mod mutations;
 
 use std::time::Duration;
 
-use kind_harness::config::{self, ConfigError, HostPort, ImageSource, Loaded, Overrides, ProviderKind, Strategy};
+use kind_harness::config::{
+    self, ConfigError, HostPort, ImageSource, Loaded, Overrides, ProviderKind, RetrySpec, Strategy,
+};
 use kind_harness::ready::{Field, Settings};
 
 const VALID: &str = include_str!("../fixtures/config/valid.yaml");
@@ -92,6 +94,21 @@ ready:
     assert_eq!((settings.grace.oom_kills, settings.grace.restarts), (4, 3));
     assert_eq!(settings.kinds[0].group, "example.com");
     assert_eq!(settings.kinds[0].ready, Some(Field::new(".status.workers", 3)));
+}
+
+#[test]
+fn retries_can_be_tuned() {
+    let suite =
+        load(with("deadline: 90s", "retry: { base: 200ms, factor: 1.5, jitter: 0s, attempts: 8 }")).unwrap().suite;
+    let tuned =
+        RetrySpec { base: Duration::from_millis(200), factor: 1.5, jitter: Duration::ZERO, attempts: 8, ..usual() };
+    assert_eq!(suite.retry, tuned);
+    assert_eq!(load(VALID).unwrap().suite.retry, usual());
+}
+
+fn usual() -> RetrySpec {
+    let second = Duration::from_secs(1);
+    RetrySpec { base: second, factor: 2.0, ceiling: 30 * second, jitter: second, attempts: 5 }
 }
 
 #[test]

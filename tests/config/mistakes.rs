@@ -51,6 +51,60 @@ use crate::{load, with};
     "expected a duration such as `90s` or `2m`, found the number `90`"
 )]
 #[case::deadline_negative("deadline: 90s", "deadline: -5s", "7:11", "\"-5s\" is not a positive duration")]
+#[case::retry_key("deadline: 90s", "retry: { attemps: 3 }", "7:10", "unknown key `attemps`")]
+#[case::retry_nothing(
+    "deadline: 90s",
+    "retry:",
+    "7:6",
+    "expected a mapping with `base`, `factor`, `ceiling`, `jitter` or `attempts`, found nothing"
+)]
+#[case::retry_never(
+    "deadline: 90s",
+    "retry: { attempts: 0 }",
+    "7:20",
+    "`0` is no number of attempts: they are 1 to 20"
+)]
+#[case::retry_for_ever(
+    "deadline: 90s",
+    "retry: { attempts: 21 }",
+    "7:20",
+    "`21` is no number of attempts: they are 1 to 20"
+)]
+#[case::retry_negative(
+    "deadline: 90s",
+    "retry: { attempts: -1 }",
+    "7:20",
+    "`-1` is out of range: expected a whole number of 0 or more"
+)]
+#[case::retry_fraction(
+    "deadline: 90s",
+    "retry: { attempts: 2.5 }",
+    "7:20",
+    "expected a whole number of 0 or more, found the number `2.5`"
+)]
+#[case::retry_shrinks("deadline: 90s", "retry: { factor: 0.5 }", "7:18", "`0.5` is not a factor that pauses grow by")]
+#[case::retry_explodes("deadline: 90s", "retry: { factor: 11 }", "7:18", "`11` is not a factor that pauses grow by")]
+#[case::retry_no_number("deadline: 90s", "retry: { factor: .nan }", "7:18", "`.nan` is not a finite number")]
+#[case::retry_word("deadline: 90s", "retry: { factor: two }", "7:18", "expected a number, found the text `two`")]
+#[case::retry_base("deadline: 90s", "retry: { base: 0s }", "7:16", "\"0s\" is not a positive duration")]
+#[case::retry_base_over_ceiling(
+    "deadline: 90s",
+    "retry: { base: 1m }",
+    "7:16",
+    "the first pause, 1m, is longer than the longest, 30s"
+)]
+#[case::retry_ceiling_under_base(
+    "deadline: 90s",
+    "retry: { ceiling: 500ms }",
+    "7:19",
+    "the first pause, 1s, is longer than the longest, 500ms"
+)]
+#[case::retry_jitter(
+    "deadline: 90s",
+    "retry: { jitter: 1 }",
+    "7:18",
+    "expected a duration such as `10s`, or `0s` for none, found the number `1`"
+)]
 #[case::no_components(
     "components:\n",
     "components: []\nx:\n",

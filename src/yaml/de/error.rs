@@ -56,6 +56,8 @@ fn one_of(words: &[&str]) -> String {
 fn words(expected: &dyn Expected) -> String {
     match expected.to_string().as_str() {
         "u16" => "a number from 0 to 65535".into(),
+        "u32" => "a whole number of 0 or more".into(),
+        "f32" => "a number".into(),
         other => other.replace("a sequence", "a list"),
     }
 }

@@ -1,0 +1,28 @@
+//! What the engine is asked for images: which it has, and to pull those that it has not.
+
+use std::time::Duration;
+
+use super::ImageError;
+use crate::report::Step;
+use crate::resilience::Resilience;
+use crate::setup::{Engine, LOOK};
+
+/// How long a pull may take: a gigabyte comes at a megabyte per second.
+const PULL: Duration = Duration::from_mins(20);
+
+/// The names and tags of the images that `engine` has, line by line, the newest first.
+pub(super) async fn list(engine: &Engine, resilience: &Resilience) -> Result<String, ImageError> {
+    let list = engine.command(["images", "--format", "{{.Repository}}:{{.Tag}}"]).deadline(LOOK);
+    resilience.engine("listing images", || list.output()).await.map_err(ImageError::List)
+}
+
+/// Pulls `image` from its registry.
+pub(super) async fn pull(engine: &Engine, image: &str, resilience: &Resilience, step: &Step) -> Result<(), ImageError> {
+    let pull = engine.command(["pull", image]).deadline(PULL);
+    let run = || {
+        let say = step.handle();
+        pull.stream(move |line| say.progress(line))
+    };
+    let pulled = resilience.of(step.handle()).registry("pull", run).await;
+    pulled.map_err(|source| ImageError::Pull { image: image.into(), source })
+}
