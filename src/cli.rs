@@ -18,7 +18,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand, ValueEnum};
 
-use crate::config::{self, Loaded, Overrides};
+use crate::config::{self, Loaded, Overrides, Switches};
 use crate::folders::Folders;
 use crate::plan::Plan;
 use crate::report::console::Console;
@@ -190,12 +190,18 @@ impl Cli {
 
     fn plan(&self) -> Result<Plan, Failure> {
         let color = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|no| no.is_empty());
-        let loaded: Loaded = config::load(&self.file, &self.overrides).map_err(|error| Failure {
+        let mut overrides = self.overrides.clone();
+        self.switches()?.complete(&mut overrides);
+        let loaded: Loaded = config::load(&self.file, &overrides).map_err(|error| Failure {
             exit: Exit::Usage,
             text: error.render(color),
             rendered: true,
         })?;
         Plan::new(loaded).map_err(|error| Failure::new(Exit::Usage, &error))
+    }
+
+    fn switches(&self) -> Result<Switches, Failure> {
+        Switches::from_env().map_err(|error| Failure::new(Exit::Usage, &error))
     }
 
     fn folders(&self) -> Result<Folders, Failure> {

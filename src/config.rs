@@ -6,6 +6,7 @@ pub mod duration;
 mod readiness;
 mod retry;
 mod schema;
+mod switches;
 
 use std::path::{Path, PathBuf};
 
@@ -13,6 +14,7 @@ pub use checks::{Check, ServicePort};
 pub use readiness::{FieldSpec, GraceSpec, KindSpec, ReadySpec};
 pub use retry::RetrySpec;
 pub use schema::*;
+pub use switches::{SWITCHES, Switch, Switches, WrongVariable};
 
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::yaml::{self, Node, Source};
@@ -107,6 +109,7 @@ impl Overrides {
         suite.strategy = self.strategy.unwrap_or(suite.strategy);
         suite.overlay = self.overlay.clone().unwrap_or(suite.overlay);
         suite.deadline = self.deadline.unwrap_or(suite.deadline);
+        suite.retry.attempts = self.attempts.unwrap_or(suite.retry.attempts);
         if self.auto_ports {
             let ports = suite.components.iter_mut().flat_map(|component| &mut component.ports);
             ports.for_each(|port| port.host = HostPort::Auto);

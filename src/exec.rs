@@ -9,11 +9,13 @@ use std::ffi::OsString;
 use std::io::{BufRead, BufReader};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use duct::{Expression, ReaderHandle};
 use rustix::process::{Pid, Signal, kill_process_group};
+
+use crate::config::Switches;
 
 pub use error::ExecError;
 pub(crate) use orphans::{RUN, end_programs, run_id, wait};
@@ -26,6 +28,9 @@ const GRACE: Duration = Duration::from_secs(5);
 
 /// How long a program may take for which nobody says otherwise: none is waited for without end.
 const DEADLINE: Duration = Duration::from_mins(10);
+
+/// Whether commands are printed; a value that cannot be is told by those who can tell it.
+static DEBUG: LazyLock<bool> = LazyLock::new(|| Switches::from_env().is_ok_and(|switches| switches.debug));
 
 /// A program and its arguments, not yet started.
 #[derive(Debug, Clone)]
@@ -191,6 +196,9 @@ async fn run(
     mut on_line: impl FnMut(&str) + Send + 'static,
 ) -> Ran {
     let start = |source| ExecError::Start { command: command.clone(), source };
+    if *DEBUG {
+        crate::report::console::write(&format!("+ {command}\n"));
+    }
     let handle = Arc::new(expression.unchecked().reader().map_err(start)?);
     let guard = EndOnDrop(Some(handle.clone()));
     let reading = tokio::task::spawn_blocking(move || {

@@ -24,22 +24,6 @@ pub enum Keep {
     Always,
 }
 
-impl Keep {
-    /// What `KIND_HARNESS_KEEP` says.
-    ///
-    /// # Errors
-    /// The values that it may have.
-    pub fn from_env() -> Result<Keep, String> {
-        let value = std::env::var("KIND_HARNESS_KEEP").unwrap_or_default();
-        match value.as_str() {
-            "" | "0" | "never" => Ok(Keep::Never),
-            "on-failure" => Ok(Keep::OnFailure),
-            "1" | "always" => Ok(Keep::Always),
-            other => Err(format!("KIND_HARNESS_KEEP is {other:?}; it can be never, on-failure or always")),
-        }
-    }
-}
-
 /// A process, told from every other: process ids are used again, and mean nothing on another host or after a reboot.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]

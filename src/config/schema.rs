@@ -218,6 +218,9 @@ pub struct Overrides {
     /// How long a cluster lives that nobody owns any more, such as 8h; then its reaper, or the next `gc`, removes it
     #[arg(long, env = "KIND_HARNESS_TTL", value_name = "TIME", value_parser = duration::parse, global = true)]
     pub ttl: Option<Duration>,
+    /// How often a call that fails for a passing cause is made in all; [`Switches`](super::Switches) say it
+    #[arg(skip)]
+    pub attempts: Option<u32>,
 }
 
 impl Overrides {

@@ -18,14 +18,18 @@ pub(crate) struct Leftover {
 }
 
 /// Deletes them. Of tests that failed the pods are told first, and the namespace stays when it was asked for.
-pub(super) async fn clean(client: kube::Client, events: Events, mut leftovers: mpsc::UnboundedReceiver<Leftover>) {
+pub(super) async fn clean(
+    client: kube::Client,
+    events: Events,
+    mut leftovers: mpsc::UnboundedReceiver<Leftover>,
+    keep: Keep,
+) {
     let api: Api<Namespace> = Api::all(client.clone());
-    let keeps = Keep::from_env().unwrap_or_default() != Keep::Never;
     while let Some(Leftover { namespace, failed }) = leftovers.recv().await {
         if failed {
             tell(&client, &events, &namespace).await;
         }
-        if failed && keeps {
+        if failed && keep != Keep::Never {
             events.note(Phase::Specs, format!("namespace {namespace} stays for a look"));
         } else {
             // What remains goes with the cluster.

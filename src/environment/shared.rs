@@ -15,7 +15,7 @@ use super::Environment;
 use super::janitor::clean;
 use super::runner::{Share, runner};
 use crate::cluster::{Cluster, Keep};
-use crate::config::{self, Overrides};
+use crate::config::{self, Overrides, Switches};
 use crate::diagnostics::Aftermath;
 use crate::folders::Folders;
 use crate::plan::Plan;
@@ -101,7 +101,8 @@ async fn live(path: PathBuf, up: std::sync::mpsc::Sender<Result<Environment, Str
                 keep(&session);
             }
             let (janitor, namespaces) = mpsc::unbounded_channel();
-            let cleaning = tokio::spawn(clean(environment.client(), environment.events.clone(), namespaces));
+            let cleaning =
+                tokio::spawn(clean(environment.client(), environment.events.clone(), namespaces, session.terms.keep));
             environment.janitor = Some(janitor.downgrade());
             let cluster = environment.cluster.clone();
             let _ = up.send(Ok(environment));
@@ -166,7 +167,9 @@ async fn look(session: &Session, cluster: &Cluster, reporter: &Reporter, strateg
 
 fn session(path: &Path, events: Events) -> Result<Session, String> {
     let mut overrides = Overrides::from_env().map_err(|error| error.to_string())?;
-    let mut terms = Terms { keep: Keep::from_env()?, ttl: overrides.ttl, runner: None };
+    let switches = Switches::from_env().map_err(|error| error.to_string())?;
+    switches.complete(&mut overrides);
+    let mut terms = Terms { keep: switches.keep, ttl: overrides.ttl, runner: None };
     let folders = Folders::of_user().map_err(|error| error.to_string())?;
     let private = terms.keep != Keep::Always && overrides.name.is_none();
     overrides.auto_ports |= private;

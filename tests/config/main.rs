@@ -121,6 +121,7 @@ fn overrides_win_over_the_file() {
         overlay: Some("prod".into()),
         auto_ports: true,
         ttl: None,
+        attempts: None,
     };
     let text = with("[manifests/db]", "[manifests/layered]");
     let suite = load_with(text, &overrides).1.unwrap().suite;
