@@ -7,6 +7,7 @@ mod interrupts;
 mod leases;
 mod lifecycle;
 mod logs;
+mod pool;
 mod render;
 mod replay;
 mod verdict;
@@ -139,6 +140,15 @@ enum Command {
         #[arg(long, value_name = "DIR")]
         to: Option<PathBuf>,
     },
+    /// Run the tests by nextest, shared out among several clusters
+    Test {
+        /// How many clusters; each runs a part of the tests
+        #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=16))]
+        clusters: u8,
+        /// What else nextest is told, such as `-- --test e2e`
+        #[arg(last = true)]
+        args: Vec<String>,
+    },
     /// List our clusters on this host: owner, age, state, and how long each stays
     Ps,
     /// Remove the clusters whose owners are gone, whatever ended them
@@ -182,6 +192,7 @@ impl Cli {
                 self.logs(component.as_deref(), &wanted).await
             }
             Command::Bundle { to } => self.bundle(to.as_deref()).await,
+            Command::Test { clusters, args } => self.test(usize::from(*clusters), args).await,
             Command::Ps => self.ps().await,
             Command::Gc { dry_run } => self.gc(*dry_run).await,
             Command::Kubeconfig => self.kubeconfig(),

@@ -19,6 +19,7 @@ Exit codes:
   7    not ready: a component failed
   8    deadline: a component was still not ready
   9    teardown: something could not be removed
+  10   tests: some have failed
   130  interrupted; what was begun has been undone";
 
 /// How a command ended.
@@ -44,6 +45,8 @@ pub enum Exit {
     Deadline = 8,
     /// Something could not be removed.
     Teardown = 9,
+    /// Tests have failed.
+    Tests = 10,
     /// A signal ended it.
     Interrupted = 130,
 }

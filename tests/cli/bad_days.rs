@@ -128,3 +128,48 @@ fn after_sigkill_the_reaper_removes_the_cluster() {
     let command = std::fs::read(format!("/proc/{}/cmdline", kind.trim())).unwrap_or_default();
     assert!(command.is_empty(), "kind still runs: {}", String::from_utf8_lossy(&command));
 }
+
+#[test]
+fn a_third_interrupt_leaves_the_rest_to_the_reaper() {
+    let host = Host::ready();
+    let kind = "#!/bin/sh\n[ $1 != version ] || { echo 'kind v0.33.0 x y'; exit; }\n\
+                echo '1f2e t-control-plane Up 1 second' > $NODES; touch $CALLS.creating; sleep 60\n";
+    host.program("kind", kind);
+    // An engine that takes its time to remove a container.
+    let engine = "#!/bin/sh\necho \"podman $*\" >> \"$CALLS\"\ncase $1 in\n ps) [ ! -f \"$NODES\" ] || cat \"$NODES\" ;;\n \
+                  import) cat > /dev/null ;;\n rm) while [ ! -f \"$CALLS.go\" ]; do sleep 0.05; done; rm -f \"$NODES\" ;;\nesac\n";
+    host.program("podman", engine);
+    let running = host.command(&["up", "--name", "t"]).start().unwrap();
+    host.eventually("kind is called", || host.path("calls.creating").exists());
+    let pid = i32::try_from(running.pids()[0]).ok().and_then(Pid::from_raw).unwrap();
+    kill_process(pid, Signal::INT).unwrap();
+    host.eventually("the nodes are being removed", || host.calls().contains("podman rm"));
+    // Of the same kind they would count as one while they wait.
+    kill_process(pid, Signal::HUP).unwrap();
+    assert!(running.try_wait().unwrap().is_none(), "the second only tells what the third does");
+    kill_process(pid, Signal::TERM).unwrap();
+    let ended = Ended::from(running.wait().unwrap());
+    ended.failed_with(130, &["left before cluster t was removed; its reaper goes on with it", "kind-harness ps"]);
+    assert!(!host.left_behind().is_empty());
+    host.write("calls.go", "");
+    host.eventually("the reaper has removed the rest", || host.left_behind().is_empty());
+}
+
+#[test]
+fn a_run_waits_for_another_that_works_on_its_cluster() {
+    let host = Host::ready();
+    let locks = host.path("home/.local/state/kind-harness/locks");
+    std::fs::create_dir_all(&locks).unwrap();
+    let other = std::fs::File::create(locks.join("t")).unwrap();
+    other.lock().unwrap();
+    let running = host.command(&["down", "--name", "t"]).start().unwrap();
+    host.eventually("it waits", || {
+        let waiting = std::fs::read_to_string("/proc/locks").unwrap_or_default();
+        let inode = std::os::unix::fs::MetadataExt::ino(&other.metadata().unwrap());
+        waiting.lines().any(|line| line.contains("->") && line.contains(&format!(":{inode} ")))
+    });
+    drop(other);
+    let ended = Ended::from(running.wait().unwrap());
+    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+    assert!(ended.stderr.contains("nothing to do"), "{}", ended.stderr);
+}
