@@ -22,7 +22,7 @@ use crate::images::{ComponentImages, ImageError};
 use crate::manifests::{self, Manifest};
 use crate::object::Applied;
 use crate::ready::{Probe, Readiness};
-use crate::report::{Events, Phase};
+use crate::report::{self, Events, Phase, Step, Trouble};
 
 /// Where a component's images come from: resolves once they are on the nodes.
 pub type ImagesOnNodes =
@@ -131,9 +131,33 @@ impl Deployer {
         parcel: Parcel,
         groundwork: &BTreeMap<String, Result<Applied, Arc<ApplyError>>>,
     ) -> Result<DeployedComponent, ComponentError> {
-        let name = &parcel.component.name;
-        let images = (self.images)(name.clone()).await.map_err(ComponentError::Images)?;
-        let step = self.events.step(Phase::Deploy, name);
+        let name = parcel.component.name.clone();
+        let images = (self.images)(name.clone()).await;
+        let step = self.events.step(Phase::Deploy, &name);
+        let deployed = match images {
+            Ok(images) => self.apply(parcel, images, groundwork, &step).await,
+            Err(error) => Err(ComponentError::Images(error)),
+        };
+        match deployed {
+            Ok(deployed) => {
+                step.done();
+                self.readiness.expect(&name, deployed.objects.clone(), deployed.probes.clone());
+                Ok(deployed)
+            }
+            Err(error) => {
+                step.fail(Trouble::Failed, report::chain(&error));
+                Err(error)
+            }
+        }
+    }
+
+    async fn apply(
+        &self,
+        parcel: Parcel,
+        images: ImageMap,
+        groundwork: &BTreeMap<String, Result<Applied, Arc<ApplyError>>>,
+        step: &Step,
+    ) -> Result<DeployedComponent, ComponentError> {
         let namespace = self.applier.default_namespace();
         let probes = probes(&parcel.component, &parcel.manifests, &self.ports, namespace);
         let mut objects = Vec::new();
@@ -147,13 +171,11 @@ impl Deployer {
                 continue;
             }
             manifests::images(&mut manifest.object, &images);
-            manifests::label(&mut manifest.object, name);
+            manifests::label(&mut manifest.object, &parcel.component.name);
             step.progress(manifest.source.to_string());
             let applied = self.applier.apply(&manifest, &self.events).await;
             objects.push(applied.map_err(|error| ComponentError::Apply(Arc::new(error)))?);
         }
-        step.done();
-        self.readiness.expect(name, objects.clone(), probes.clone());
         Ok(DeployedComponent { objects, images, probes })
     }
 }

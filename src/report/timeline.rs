@@ -5,7 +5,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::{Event, EventKind, Outcome, Phase};
+use super::{Event, EventKind, Lives, Outcome, Phase};
 
 /// One step, from its beginning to its end. Durations count from the beginning of the run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -44,6 +44,8 @@ pub struct Timeline {
     pub began: Option<Timestamp>,
     /// Finished steps, in the order in which they ended.
     pub spans: Vec<Span>,
+    /// What became of each component.
+    pub lives: Lives,
     open: Vec<(Phase, String, Duration)>,
 }
 
@@ -51,6 +53,8 @@ impl Timeline {
     /// Takes note of `event`.
     pub fn record(&mut self, event: &Event) {
         self.began.get_or_insert(event.wall);
+        // A change that cannot be is refused; the run that is told about goes on.
+        let _ = self.lives.record(event);
         match &event.kind {
             EventKind::Started => self.open.push((event.phase, event.step.clone(), event.at)),
             EventKind::Finished(outcome) => {
@@ -59,7 +63,11 @@ impl Timeline {
                 let (phase, step, start) = self.open.remove(index);
                 self.spans.push(Span { phase, step, start, end: event.at, outcome: outcome.clone() });
             }
-            EventKind::Progress(_) | EventKind::Note(_) | EventKind::Warning(_) => {}
+            EventKind::Pending
+            | EventKind::Progress(_)
+            | EventKind::Trouble { .. }
+            | EventKind::Note(_)
+            | EventKind::Warning(_) => {}
         }
     }
 
