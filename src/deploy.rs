@@ -20,9 +20,10 @@ use crate::cluster::PortMap;
 use crate::config::{Component, ImageMap};
 use crate::images::{ComponentImages, ImageError};
 use crate::manifests::{self, Manifest};
-use crate::object::Applied;
+use crate::object::{Applied, ObjectRef};
 use crate::ready::{Probe, Readiness};
 use crate::report::{self, Events, Phase, Step, Trouble};
+use crate::teardown::Doomed;
 
 /// Where a component's images come from: resolves once they are on the nodes.
 pub type ImagesOnNodes =
@@ -61,6 +62,15 @@ pub struct Parcel {
     pub component: Component,
     /// Its manifests.
     pub manifests: Vec<Manifest>,
+}
+
+impl Parcel {
+    /// What has to be taken away when it shall not stay.
+    #[must_use]
+    pub fn doomed(&self) -> Doomed {
+        let objects = self.manifests.iter().map(|manifest| ObjectRef::of(&manifest.object));
+        Doomed { component: self.component.name.clone(), objects: objects.collect() }
+    }
 }
 
 impl Deployer {

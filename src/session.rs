@@ -1,5 +1,7 @@
 //! The pipeline. This file lists the stages in order; no other file knows the order.
 
+mod components;
+
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -15,12 +17,11 @@ use crate::environment::Environment;
 use crate::folders::Folders;
 use crate::images::{self, ImageBuilds, ImageError, Loads};
 use crate::manifests::{self, ManifestError};
-use crate::object::ObjectRef;
 use crate::plan::Plan;
 use crate::ready::{self, Expectation, NotReady, Readiness, Recorder, Settings};
 use crate::report::{Events, Phase};
 use crate::setup::{self, Finding, Host, SetupError};
-use crate::teardown::{Reaper, Undo, UndoErrors};
+use crate::teardown::{self, Kill, KillErrors, Reaper, Undo, UndoErrors};
 
 /// One run over one plan.
 pub struct Session {
@@ -59,6 +60,9 @@ pub enum UpError {
     /// Components did not become ready.
     #[error(transparent)]
     NotReady(#[from] Box<NotReady>),
+    /// Something of a component is still there.
+    #[error(transparent)]
+    Kill(#[from] KillErrors),
     /// The API server did not do what every other stage needs.
     #[error("the API server refused {what}")]
     Api {
@@ -83,6 +87,7 @@ impl Session {
     ///
     /// In either case what was made is still there and still to be undone: [`Undo::keep`] lets it stay.
     pub async fn up(&self) -> Result<Environment, UpError> {
+        self.announce();
         let parcels = self.parcels()?;
         let name = self.plan.cluster_name();
         let (host, source) = self.host().await?;
@@ -116,11 +121,12 @@ impl Session {
         Ok(self.environment(cluster, false))
     }
 
-    /// Takes away cluster `name` and everything that was made with it.
+    /// Takes away the cluster and everything that was made with it. Components are taken away by themselves only where the
+    /// cluster is not ours, and stays.
     ///
     /// # Errors
     /// When something of it remains, or when a cluster of that name is not ours.
-    pub async fn down(&self) -> Result<bool, UpError> {
+    pub async fn down(&self, kill: &Kill) -> Result<bool, UpError> {
         let name = self.plan.cluster_name();
         let records = Arc::new(Records::lock(&self.folders, &name)?);
         let Some(record) = records.read()? else { return Ok(false) };
@@ -131,10 +137,10 @@ impl Session {
             folders: self.folders.clone(),
         });
         let provider = Provider::of(&self.plan, host.as_ref());
-        if let (Provider::Existing(_), Some(deployment)) = (&provider, &record.deployment) {
+        if let Provider::Existing(_) = &provider {
             let cluster = Cluster::attach(record.clone(), records.kubeconfig()).await?;
+            self.remove_all(&cluster, kill).await?;
             let applier = Applier::new(cluster.client.clone(), &record.namespace);
-            self.delete_objects(&applier, deployment, &BTreeMap::new()).await?;
             let refused = |source| UpError::Api { what: "to delete the namespace".into(), source: Box::new(source) };
             applier.delete_namespace(&record.namespace).await.map_err(refused)?;
         }
@@ -184,7 +190,8 @@ impl Session {
 
     async fn is_unchanged(&self, cluster: &Cluster, builds: &ImageBuilds) -> Result<bool, UpError> {
         let Some(deployment) = &cluster.record.deployment else { return Ok(false) };
-        if deployment.plan != self.plan.digest()? || deployment.images != builds.all().await? {
+        let all_there = self.plan.components().all(|it| deployment.objects.contains_key(&it.name));
+        if !all_there || deployment.plan != self.plan.digest()? || deployment.images != builds.all().await? {
             return Ok(false);
         }
         let expectations = expectations(&self.plan, deployment);
@@ -250,20 +257,16 @@ impl Session {
         let applier = Applier::new(cluster.client.clone(), namespace);
         if cluster.nodes.is_none() && previous.objects.is_empty() {
             // This cluster outlives the run: what is put into it has to be taken out again.
-            let objects: Vec<_> = parcels
-                .iter()
-                .flatten()
-                .flat_map(|parcel| &parcel.manifests)
-                .map(|m| ObjectRef::of(&m.object))
-                .collect();
+            let doomed: Vec<Vec<_>> = parcels.iter().map(|stage| stage.iter().map(Parcel::doomed).collect()).collect();
             let (applier, namespace) = (applier.clone(), namespace.clone());
+            let (client, events) = (cluster.client.clone(), self.events.clone());
             self.undo.register("deployed objects", async move {
-                // One object that cannot be deleted keeps no other; an error is told.
-                let mut result = Ok(());
-                for object in objects.iter().rev() {
-                    result = applier.delete(object).await.and(result);
-                }
-                applier.delete_namespace(&namespace).await.and(result)
+                let kill = Kill::from_env().unwrap_or_default();
+                let removed = teardown::remove(&client, &namespace, doomed, &kill, &events).await;
+                let refused = |source| UpError::Api { what: "to delete the namespace".into(), source: Box::new(source) };
+                // What cannot be removed keeps nothing else; an error is told.
+                let emptied = applier.delete_namespace(&namespace).await.map_err(refused);
+                removed.map_err(UpError::from).and(emptied)
             });
         }
         applier

@@ -115,6 +115,8 @@ async fn live(path: PathBuf, up: std::sync::mpsc::Sender<Result<Environment, Str
         Ok(environment) => Ok(environment),
         Err(error) => Err(told(&session, error, &reporter, &strategy).await),
     };
+    // For `status` of others; a status without it is a status all the same.
+    let _ = reporter.so_far().await.lives.keep(&session.folders.cluster(&session.plan.cluster_name()));
     let stays = match &up_or_not {
         Ok(environment) => keep == Keep::Always || environment.was_unchanged(),
         Err(_) => keep != Keep::Never,
