@@ -138,7 +138,7 @@ enum Command {
         #[arg(long)]
         force: bool,
     },
-    /// Print the components' logs, each line with its component's name
+    /// Print the components' logs, each line with its component, pod and container
     Logs {
         /// Only this component
         component: Option<String>,

@@ -1,17 +1,27 @@
 //! What tests get: a running environment.
 
+mod change;
+mod error;
+mod forward;
 mod namespace;
+mod pods;
 mod shared;
 
 use std::net::SocketAddr;
 use std::path::Path;
+use std::time::Duration;
 
+pub use error::EnvironmentError;
+pub use forward::Forward;
 pub use namespace::TestNamespace;
+pub use pods::Output;
 pub use shared::{Keep, shared};
 
 use tokio::sync::mpsc;
 
 use crate::cluster::Cluster;
+pub use crate::pods::{LogError, LogLine};
+use crate::ready::Settings;
 use crate::report::Events;
 
 /// A cluster in which every component of a suite is ready.
@@ -20,6 +30,10 @@ pub struct Environment {
     pub(crate) cluster: Cluster,
     pub(crate) unchanged: bool,
     pub(crate) events: Events,
+    /// What counts as ready.
+    pub(crate) settings: Settings,
+    /// How long a component may take to become ready.
+    pub(crate) deadline: Duration,
     /// Takes namespaces that nobody needs any more.
     pub(crate) janitor: Option<mpsc::UnboundedSender<String>>,
 }

@@ -161,7 +161,8 @@ impl Session {
     }
 
     fn environment(&self, cluster: Cluster, unchanged: bool) -> Environment {
-        Environment { cluster, unchanged, events: self.events.clone(), janitor: None }
+        let (settings, deadline) = (Settings::from(&self.plan.suite().ready), self.plan.suite().deadline);
+        Environment { cluster, unchanged, events: self.events.clone(), settings, deadline, janitor: None }
     }
 
     fn parcels(&self) -> Result<Vec<Vec<Parcel>>, UpError> {
@@ -263,7 +264,8 @@ impl Session {
             self.undo.register("deployed objects", async move {
                 let kill = Kill::from_env().unwrap_or_default();
                 let removed = teardown::remove(&client, &namespace, doomed, &kill, &events).await;
-                let refused = |source| UpError::Api { what: "to delete the namespace".into(), source: Box::new(source) };
+                let refused =
+                    |source| UpError::Api { what: "to delete the namespace".into(), source: Box::new(source) };
                 // What cannot be removed keeps nothing else; an error is told.
                 let emptied = applier.delete_namespace(&namespace).await.map_err(refused);
                 removed.map_err(UpError::from).and(emptied)

@@ -3,9 +3,9 @@
 use std::path::Path;
 
 use super::lifecycle::interrupted;
-use super::{Cli, Exit, Failure};
+use super::{Cli, Exit, Failure, Output};
 use crate::report::console::write;
-use crate::report::{Reporter, to_json};
+use crate::report::{Reporter, to_json, to_table};
 use crate::teardown::Kill;
 
 impl Cli {
@@ -26,7 +26,12 @@ impl Cli {
         }
         self.keep_states(&session, &timeline);
         let environment = result?;
-        self.tell(&environment, &timeline, &strategy);
+        if self.output == Output::Json {
+            self.tell(&environment, &timeline, &strategy);
+        } else {
+            let table = if self.quiet { String::new() } else { format!("\n{}\n", to_table(&timeline)) };
+            write(&format!("{table}{} ready again in cluster {}\n", only.join(", "), environment.name()));
+        }
         Ok(Exit::Done)
     }
 

@@ -88,7 +88,17 @@ fn text(record: &Record, components: &[Told<'_>]) -> String {
     let mut table = comfy_table::Table::new();
     table.load_style(comfy_table::presets::NOTHING);
     table.set_header([
-        "COMPONENT", "STATE", "SINCE", "ATTEMPTS", "PODS", "RESTARTS", "AGE", "WAVE", "NEEDS", "PORTS", "WHY",
+        "COMPONENT",
+        "STATE",
+        "SINCE",
+        "ATTEMPTS",
+        "PODS",
+        "RESTARTS",
+        "AGE",
+        "WAVE",
+        "NEEDS",
+        "PORTS",
+        "WHY",
     ]);
     for component in components {
         let number = |number: Option<usize>| number.map(|number| number.to_string()).unwrap_or_default();

@@ -28,15 +28,8 @@ pub enum State {
 
 impl State {
     /// Every state, in the order in which a component passes through them.
-    pub const ALL: [State; 7] = [
-        State::Pending,
-        State::Starting,
-        State::Ready,
-        State::Failed,
-        State::Timeout,
-        State::Killing,
-        State::Killed,
-    ];
+    pub const ALL: [State; 7] =
+        [State::Pending, State::Starting, State::Ready, State::Failed, State::Timeout, State::Killing, State::Killed];
 
     /// Whether `next` may follow.
     ///

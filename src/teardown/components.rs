@@ -224,7 +224,8 @@ impl Removal<'_> {
         // A namespace says itself what is left in it.
         let conditions = found.data.pointer("/status/conditions").and_then(|all| all.as_array()).into_iter().flatten();
         let remains = conditions.filter(|it| it["status"] == "True").filter_map(|it| it["message"].as_str());
-        let why: String = remains.filter(|_| object.kind == "Namespace").map(|message| format!(": {message}")).collect();
+        let why: String =
+            remains.filter(|_| object.kind == "Namespace").map(|message| format!(": {message}")).collect();
         Some(KillError::Left { object, why })
     }
 
@@ -233,7 +234,9 @@ impl Removal<'_> {
         let objects = doomed.objects.iter().map(|object| async move {
             match self.objects.exists(object).await {
                 Ok(false) => None,
-                Ok(true) => Some(KillError::Left { object: object.clone(), why: ": somebody has made it again".into() }),
+                Ok(true) => {
+                    Some(KillError::Left { object: object.clone(), why: ": somebody has made it again".into() })
+                }
                 Err(source) => Some(api(object)(source)),
             }
         });

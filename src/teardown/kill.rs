@@ -84,11 +84,8 @@ mod tests {
     fn variables_are_put_over_the_usual() {
         assert_eq!(read(&[]), Ok(Kill::default()));
         assert_eq!(read(&[("KIND_HARNESS_VERIFY", "")]), Ok(Kill::default()));
-        let all = [
-            ("KIND_HARNESS_PARALLEL_KILL", "false"),
-            ("KIND_HARNESS_KILL_TIMEOUT", "5"),
-            ("KIND_HARNESS_VERIFY", "0"),
-        ];
+        let all =
+            [("KIND_HARNESS_PARALLEL_KILL", "false"), ("KIND_HARNESS_KILL_TIMEOUT", "5"), ("KIND_HARNESS_VERIFY", "0")];
         let expected = Kill { parallel: false, deadline: Duration::from_secs(5), verify: false, force: false };
         assert_eq!(read(&all), Ok(expected));
     }

@@ -9,6 +9,7 @@ mod environment;
 mod errors;
 mod full_flow;
 mod health;
+mod helpers;
 mod manifests;
 mod metrics;
 mod recovery;
