@@ -5,12 +5,14 @@
 //! components away.
 
 mod components;
+mod error;
 mod kill;
 mod objects;
 mod reaper;
 mod undo;
 
-pub use components::{Doomed, KillError, KillErrors, remove};
+pub use components::{Doomed, remove};
+pub use error::{KillError, KillErrors};
 pub use kill::{Kill, WrongVariable};
 pub use reaper::Reaper;
 pub use undo::{Undo, UndoErrors};

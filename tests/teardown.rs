@@ -107,7 +107,7 @@ async fn a_pod_that_does_not_end_is_ended_without_grace_at_the_deadline() {
         EventKind::Warning(text) => Some(text.as_str()),
         _ => None,
     });
-    let expected = "db: deployment/db not gone after 30 s; pods are ended without grace";
+    let expected = "db: deployment/db not gone after 30s; ended without grace: pod/db-1-a";
     assert_eq!(warnings.collect::<Vec<_>>(), [expected]);
 }
 
@@ -163,6 +163,17 @@ async fn every_refusal_is_told_and_the_rest_is_gone() {
     for component in ["db", "cache", "api"] {
         assert!(text.contains(&format!("\n  {component}: configmap/{component} cannot be removed: ")), "{text}");
     }
+    assert_eq!(server.left(), ["configmaps/api", "configmaps/cache", "configmaps/db"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_server_that_does_not_answer_is_not_waited_for_for_ever() {
+    let server = Server::default();
+    let waves = shop(&server);
+    server.hang("configmaps");
+    let (result, _) = run(&server, waves, &Kill::default()).await;
+    let text = result.expect_err("nobody knows of configmaps");
+    assert!(text.contains("\n  db: the API server does not say whether configmap/db is gone"), "{text}");
     assert_eq!(server.left(), ["configmaps/api", "configmaps/cache", "configmaps/db"]);
 }
 

@@ -5,22 +5,22 @@
 //! them go may be one of the components.
 
 use std::collections::BTreeSet;
-use std::fmt;
 use std::time::Duration;
 
 use futures::future::join_all;
 use kube::ResourceExt;
-use thiserror::Error;
 use tokio::sync::Barrier;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 
-use super::Kill;
 use super::objects::{Asked, Going, Objects, is_custom};
+use super::{Kill, KillError, KillErrors};
 use crate::object::ObjectRef;
 use crate::report::{self, Events, Phase, Step, Trouble};
 
 /// How long a step of force may take to show.
 const FORCED: Duration = Duration::from_secs(5);
+/// How long the API server may take to answer.
+const ANSWER: Duration = Duration::from_secs(15);
 /// What the server itself puts on an object that is deleted in the foreground.
 const FOREGROUND: &str = "foregroundDeletion";
 
@@ -31,49 +31,6 @@ pub struct Doomed {
     pub component: String,
     /// Its objects. Pods, and what else these own, go with them.
     pub objects: Vec<ObjectRef>,
-}
-
-/// Why an object is still there.
-#[derive(Debug, Error)]
-pub enum KillError {
-    /// The API server does not do what it is asked to.
-    #[error("{object} cannot be removed")]
-    Api {
-        /// The object.
-        object: ObjectRef,
-        /// What it says.
-        #[source]
-        source: Box<kube::Error>,
-    },
-    /// Somebody has to let it go, and does not.
-    #[error("{object} is kept by finalizers: {}; whoever put them there should remove them; `--force` does", finalizers.join(", "))]
-    Kept {
-        /// The object.
-        object: ObjectRef,
-        /// The finalizers.
-        finalizers: Vec<String>,
-    },
-    /// It was deleted, and is there.
-    #[error("{object} is still there{why}")]
-    Left {
-        /// The object.
-        object: ObjectRef,
-        /// What is known of it, as `: reason`.
-        why: String,
-    },
-}
-
-/// Everything that could not be removed, with its component.
-#[derive(Debug)]
-pub struct KillErrors(pub Vec<(String, KillError)>);
-
-impl std::error::Error for KillErrors {}
-
-impl fmt::Display for KillErrors {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("not everything could be removed:")?;
-        self.0.iter().try_for_each(|(component, error)| write!(f, "\n  {component}: {}", report::chain(error)))
-    }
 }
 
 /// Takes away the components of `waves`, which are in the order in which they were deployed: all at once, or wave by
@@ -150,14 +107,14 @@ impl Removal<'_> {
         step: &Step,
         round: &mut Round,
     ) {
-        let asked = objects.map(|object| async move { (object, self.objects.delete(object).await) });
+        let asked = objects.map(|object| answer(object, self.objects.delete(object)));
         let mut going = Vec::new();
-        for (object, answer) in join_all(asked).await {
+        for answer in join_all(asked).await {
             match answer {
                 Ok(Asked::Absent) => {}
                 Ok(Asked::Gone) => round.there = true,
-                Ok(Asked::Going(object)) => going.push(object),
-                Err(source) => round.errors.push(api(object)(source)),
+                Ok(Asked::Going(object)) => going.push(*object),
+                Err(error) => round.errors.push(error),
             }
         }
         if going.is_empty() {
@@ -183,25 +140,28 @@ impl Removal<'_> {
         if left.is_empty() {
             return Vec::new();
         }
-        let waited = self.kill.deadline.as_secs();
-        let text = format!("{component}: {} not gone after {waited} s; pods are ended without grace", names(&left));
-        self.events.warn(Phase::Teardown, text);
         step.progress(format!("forces {}", names(&left)));
         let (mut errors, mut pods) = (Vec::new(), Vec::new());
         for owner in &left {
-            match self.objects.pods_of(owner).await {
+            match answer(&owner.object, self.objects.pods_of(owner)).await {
                 Ok(own) => pods.extend(own),
-                Err(source) => errors.push(api(&owner.object)(source)),
+                Err(error) => errors.push(error),
             }
         }
-        let ended = pods.iter().map(|pod| async move { self.objects.end(pod).await.map_err(api(&pod.object)) });
-        errors.extend(join_all(ended).await.into_iter().filter_map(Result::err));
-        // Pods first: while one of them is kept, its owner is.
-        let mut left = self.await_all(pods.into_iter().chain(left).collect(), Instant::now() + FORCED).await;
-        left.dedup_by(|a, b| a.uid == b.uid);
+        let mut text = format!("{component}: {} not gone after {:?}", names(&left), self.kill.deadline);
+        if !pods.is_empty() {
+            text.push_str(&format!("; ended without grace: {}", names(&pods)));
+        }
+        self.events.warn(Phase::Teardown, text);
+        let ended = join_all(pods.iter().map(|pod| answer(&pod.object, self.objects.end(pod)))).await;
+        errors.extend(ended.into_iter().filter_map(Result::err));
+        let owners = left.into_iter().filter(|owner| !pods.iter().any(|pod| pod.uid == owner.uid));
+        let owners: Vec<_> = owners.collect();
+        // Pods too: while one of them is kept, its owner is.
+        let mut left = self.await_all(pods.into_iter().chain(owners).collect(), Instant::now() + FORCED).await;
         if self.kill.force && !left.is_empty() {
-            let released = left.iter().map(|it| async move { self.objects.release(it).await.map_err(api(&it.object)) });
-            errors.extend(join_all(released).await.into_iter().filter_map(Result::err));
+            let released = join_all(left.iter().map(|it| answer(&it.object, self.objects.release(it)))).await;
+            errors.extend(released.into_iter().filter_map(Result::err));
             left = self.await_all(left, Instant::now() + FORCED).await;
         }
         for going in &left {
@@ -213,9 +173,9 @@ impl Removal<'_> {
     /// Why an object that was deleted is there; nothing when it is not.
     async fn why(&self, going: &Going) -> Option<KillError> {
         let object = going.object.clone();
-        let found = match self.objects.look(going).await {
+        let found = match answer(&object, self.objects.look(going)).await {
             Ok(found) => found?,
-            Err(source) => return Some(api(&object)(source)),
+            Err(error) => return Some(error),
         };
         let finalizers: Vec<String> = found.finalizers().iter().filter(|it| *it != FOREGROUND).cloned().collect();
         if !finalizers.is_empty() {
@@ -232,22 +192,22 @@ impl Removal<'_> {
     /// Looks again for everything that the component had.
     async fn verify(&self, doomed: &Doomed) -> Vec<KillError> {
         let objects = doomed.objects.iter().map(|object| async move {
-            match self.objects.exists(object).await {
+            match answer(object, self.objects.exists(object)).await {
                 Ok(false) => None,
                 Ok(true) => {
                     Some(KillError::Left { object: object.clone(), why: ": somebody has made it again".into() })
                 }
-                Err(source) => Some(api(object)(source)),
+                Err(error) => Some(error),
             }
         });
         let mut left: Vec<KillError> = join_all(objects).await.into_iter().flatten().collect();
         let namespaces: BTreeSet<&str> = doomed.objects.iter().map(|object| self.objects.namespace(object)).collect();
         for namespace in namespaces {
-            match self.objects.labelled(&doomed.component, namespace).await {
+            match answer(&pods_in(namespace), self.objects.labelled(&doomed.component, namespace)).await {
                 Ok(pods) => {
                     left.extend(pods.into_iter().map(|object| KillError::Left { object, why: String::new() }));
                 }
-                Err(source) => left.push(api(&pods_in(namespace))(source)),
+                Err(error) => left.push(error),
             }
         }
         left
@@ -263,9 +223,12 @@ struct Round {
     errors: Vec<KillError>,
 }
 
-fn api(object: &ObjectRef) -> impl FnOnce(kube::Error) -> KillError {
-    let object = object.clone();
-    move |source| KillError::Api { object, source: Box::new(source) }
+/// What the API server answers about an object, if it does.
+async fn answer<T>(object: &ObjectRef, asked: impl Future<Output = Result<T, kube::Error>>) -> Result<T, KillError> {
+    match timeout(ANSWER, asked).await {
+        Ok(answer) => answer.map_err(|source| KillError::Api { object: object.clone(), source: Box::new(source) }),
+        Err(_) => Err(KillError::Silent { object: object.clone() }),
+    }
 }
 
 fn names(going: &[Going]) -> String {

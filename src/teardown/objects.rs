@@ -45,7 +45,7 @@ pub(super) enum Asked {
     /// It was there, and is gone.
     Gone,
     /// It goes when whoever has to has let it go.
-    Going(Going),
+    Going(Box<Going>),
 }
 
 /// Objects of one cluster, as somebody meets them who takes them away.
@@ -74,7 +74,10 @@ impl Objects {
         match deleted {
             Err(error) if is_absent(&error) => Ok(Asked::Absent),
             result => Ok(match result?.left() {
-                Some(it) => Asked::Going(Going { object: object.clone(), uid: it.uid().unwrap_or_default(), api }),
+                Some(it) => {
+                    let uid = it.uid().unwrap_or_default();
+                    Asked::Going(Box::new(Going { object: object.clone(), uid, api }))
+                }
                 None => Asked::Gone,
             }),
         }

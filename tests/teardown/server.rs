@@ -44,6 +44,7 @@ struct State {
     /// Objects that somebody makes again at once.
     made_again: BTreeSet<String>,
     forbidden: BTreeSet<String>,
+    silent: BTreeSet<String>,
     requests: Vec<String>,
 }
 
@@ -56,7 +57,11 @@ impl Server {
                 let (head, body) = request.into_parts();
                 let body = body.collect().await?.to_bytes();
                 let body = serde_json::from_slice(&body).unwrap_or_default();
-                Ok::<_, kube::Error>(server.0.lock().expect("no test panics here").answer(&head, &body))
+                let is_silent = |plural: &String| head.uri.path().contains(&format!("/{plural}/"));
+                if server.lock().silent.iter().any(is_silent) {
+                    std::future::pending::<()>().await;
+                }
+                Ok::<_, kube::Error>(server.lock().answer(&head, &body))
             }
         });
         Client::new(service, "shop")
@@ -100,6 +105,11 @@ impl Server {
         self.lock().forbidden.insert(plural.to_owned());
     }
 
+    /// Requests about objects of this kind are never answered.
+    pub(crate) fn hang(&self, plural: &str) {
+        self.lock().silent.insert(plural.to_owned());
+    }
+
     /// What is there, as `plural/name`.
     pub(crate) fn left(&self) -> Vec<String> {
         self.lock().objects.keys().map(|(plural, name)| format!("{plural}/{name}")).collect()
@@ -135,7 +145,7 @@ impl State {
         }
         let segments: Vec<&str> = path.split('/').collect();
         let is_plural = |segment: &&str| KINDS.iter().any(|kind| kind.1 == *segment);
-        let Some(at) = segments.iter().rposition(|segment| is_plural(segment)) else {
+        let Some(at) = segments.iter().rposition(is_plural) else {
             return failure(404, "not served");
         };
         let (plural, name) = (segments[at].to_owned(), segments.get(at + 1).copied().unwrap_or_default().to_owned());
