@@ -23,37 +23,25 @@ impl Lives {
     /// that is named otherwise takes all of them away.
     ///
     /// # Errors
-    /// When the event tells of a change that cannot be; it changes nothing then.
+    /// When the event tells of a change that cannot be; the state stays as it was.
     pub fn record(&mut self, event: &Event) -> Result<(), Illegal> {
         let (name, at) = (&event.step, event.wall);
         match (event.phase, &event.kind) {
             (_, EventKind::Pending) => drop(self.0.entry(name.clone()).or_insert_with(|| Life::new(at))),
-            (Phase::Deploy | Phase::Ready, kind) => {
-                let starts = matches!(kind, EventKind::Started);
-                if let Some(life) = self.life(name, starts.then_some(at)) {
-                    return started(life, event);
-                }
+            (Phase::Deploy | Phase::Ready, EventKind::Started) => {
+                return start(self.0.entry(name.clone()).or_insert_with(|| Life::new(at)), event);
             }
-            (Phase::Teardown, _) if self.0.contains_key(name) => {
-                if let Some(life) = self.life(name, None) {
-                    return ending(life, event);
-                }
+            (Phase::Deploy | Phase::Ready, _) => {
+                return self.0.get_mut(name).map_or(Ok(()), |life| go_on(life, event));
             }
-            (Phase::Teardown, EventKind::Started | EventKind::Finished(_)) => {
+            (Phase::Teardown, EventKind::Started | EventKind::Finished(_)) if !self.0.contains_key(name) => {
                 let left = self.0.values_mut().filter(|life| life.state() != State::Killed);
-                return left.map(|life| ending(life, event)).fold(Ok(()), Result::and);
+                return left.map(|life| end(life, event)).fold(Ok(()), Result::and);
             }
+            (Phase::Teardown, _) => return self.0.get_mut(name).map_or(Ok(()), |life| end(life, event)),
             _ => {}
         }
         Ok(())
-    }
-
-    /// The life of a component; a new one, if it is not known but begins.
-    fn life(&mut self, name: &str, begins: Option<jiff::Timestamp>) -> Option<&mut Life> {
-        if let Some(at) = begins {
-            self.0.entry(name.to_owned()).or_insert_with(|| Life::new(at));
-        }
-        self.0.get_mut(name)
     }
 
     /// What became of a component.
@@ -100,12 +88,18 @@ impl Lives {
     }
 }
 
-/// An event of deploy or ready.
-fn started(life: &mut Life, event: &Event) -> Result<(), Illegal> {
+/// A step of deploy or ready begins.
+fn start(life: &mut Life, event: &Event) -> Result<(), Illegal> {
+    // One start has two steps: it is applied, then it becomes ready.
+    if event.phase == Phase::Ready && life.state() == State::Starting {
+        return Ok(());
+    }
+    life.advance(State::Starting, event.wall)
+}
+
+/// Any other event of deploy or ready.
+fn go_on(life: &mut Life, event: &Event) -> Result<(), Illegal> {
     match (event.phase, &event.kind) {
-        // One start has two steps: it is applied, then it becomes ready.
-        (Phase::Ready, EventKind::Started) if life.state() == State::Starting => Ok(()),
-        (_, EventKind::Started) => life.advance(State::Starting, event.wall),
         (Phase::Ready, EventKind::Finished(Outcome::Done)) => life.advance(State::Ready, event.wall),
         (_, EventKind::Trouble { how, why }) => {
             life.note(why);
@@ -120,7 +114,7 @@ fn started(life: &mut Life, event: &Event) -> Result<(), Illegal> {
 }
 
 /// An event of teardown.
-fn ending(life: &mut Life, event: &Event) -> Result<(), Illegal> {
+fn end(life: &mut Life, event: &Event) -> Result<(), Illegal> {
     match &event.kind {
         EventKind::Started => life.advance(State::Killing, event.wall),
         EventKind::Finished(Outcome::Done | Outcome::Unchanged) => life.advance(State::Killed, event.wall),

@@ -38,11 +38,12 @@ impl State {
     pub fn may_become(self, next: State) -> bool {
         use State::{Failed, Killed, Killing, Pending, Ready, Starting, Timeout};
         match self {
-            Pending | Killed => matches!(next, Starting) || (self == Pending && next == Killing),
+            Pending => matches!(next, Starting | Killing),
             Starting => matches!(next, Ready | Failed | Timeout | Killing),
             Ready => matches!(next, Starting | Failed | Timeout | Killing),
             Failed | Timeout => matches!(next, Starting | Killing),
             Killing => next == Killed,
+            Killed => next == Starting,
         }
     }
 }
@@ -155,7 +156,7 @@ mod tests {
 
     use super::*;
 
-    /// What the issue asks for, and beyond it: being started again, and being lost.
+    /// Written a second time, as a table.
     const LEGAL: [(State, &[State]); 7] = [
         (State::Pending, &[State::Starting, State::Killing]),
         (State::Starting, &[State::Ready, State::Failed, State::Timeout, State::Killing]),
