@@ -13,6 +13,7 @@ mod helpers;
 mod manifests;
 mod metrics;
 mod recovery;
+mod removal;
 mod resilience;
 mod shutdown;
 mod startup;
