@@ -18,7 +18,7 @@ use kind_harness::folders::Folders;
 use kind_harness::plan::Plan;
 use kind_harness::report::Events;
 use kind_harness::session::Terms;
-use kind_harness::teardown::Undo;
+use kind_harness::teardown::{Kill, Undo};
 use kind_harness::{Environment, Session};
 use kube::ResourceExt;
 use kube::api::{Api, DeleteParams};
@@ -33,7 +33,7 @@ async fn main() -> Result<ExitCode> {
     let rounds = std::env::args().skip(1).find_map(|argument| argument.parse().ok()).unwrap_or(50);
     let session = session()?;
     let asked = ask_in_rounds(&session, rounds).await;
-    session.down().await?;
+    session.down(&Kill::default()).await?;
     let asked = asked?;
     println!(
         "{} of {} first requests failed, n = {rounds} deployments of {} components",

@@ -1,6 +1,7 @@
 //! The command line: parse, run, exit code.
 
 mod bundle;
+mod component;
 mod exit;
 mod inspect;
 mod interrupts;
@@ -10,6 +11,7 @@ mod logs;
 mod pool;
 mod render;
 mod replay;
+mod status;
 mod verdict;
 mod why;
 
@@ -98,11 +100,20 @@ enum Command {
         /// Record what the watches bring into FILE, for `replay`; Secrets' contents are never in it
         #[arg(long, value_name = "FILE")]
         record: Option<PathBuf>,
+        /// Deploy only this component again, into the environment that is up; may be given more than once
+        #[arg(long, value_name = "COMPONENT", conflicts_with_all = ["keep", "record"])]
+        only: Vec<String>,
     },
     /// Show each component's state, restarts and age, and why it is not ready
+    ///
+    /// The state is what is true now, as far as that shows: a component that the last run left ready and that has failed
+    /// since is shown as failed. States are pending, starting, ready, failed, timeout, killing and killed.
     Status {
+        /// As JSON; the same as `-o json`
+        #[arg(long)]
+        json: bool,
         /// Say why: root causes, events, logs, and the next command; of all components, or of one
-        #[arg(long, value_name = "COMPONENT", num_args = 0..=1)]
+        #[arg(long, value_name = "COMPONENT", num_args = 0..=1, conflicts_with = "json")]
         why: Option<Option<String>>,
     },
     /// Judge saved objects (`-f FILE`, or `-f -` for standard input): YAML or JSON, documents or lists
@@ -119,8 +130,18 @@ enum Command {
         recording: PathBuf,
     },
     /// Take the environment down, and leave nothing behind
-    Down,
-    /// Print the components' logs, each line with its component's name
+    Down {
+        /// Take away only this component, and keep the cluster; may be given more than once
+        #[arg(long, value_name = "COMPONENT", conflicts_with = "keep_cluster")]
+        component: Vec<String>,
+        /// Take away every component, and keep the cluster
+        #[arg(long)]
+        keep_cluster: bool,
+        /// Remove finalizers that keep an object from being deleted
+        #[arg(long)]
+        force: bool,
+    },
+    /// Print the components' logs, each line with its component, pod and container
     Logs {
         /// Only this component
         component: Option<String>,
@@ -179,14 +200,20 @@ impl Cli {
             Command::Doctor => self.doctor().await,
             Command::Plan { dot, json } => self.plan_command(*dot, *json),
             Command::Render { component } => self.render(component.as_deref()),
-            Command::Up { yes, keep, report, record } => {
+            Command::Up { yes, report, only, .. } if !only.is_empty() => {
+                self.up_only(only, *yes, report.as_deref()).await
+            }
+            Command::Up { yes, keep, report, record, .. } => {
                 self.up(*yes, *keep, report.as_deref(), record.as_deref()).await
             }
-            Command::Status { why: None } => self.status().await,
-            Command::Status { why: Some(component) } => self.why(component.as_deref()).await,
+            Command::Status { why: None, json } => self.status(*json).await,
+            Command::Status { why: Some(component), .. } => self.why(component.as_deref()).await,
             Command::Verdict(wanted) => self.verdict(wanted),
             Command::Replay { recording } => self.replay(recording),
-            Command::Down => self.down().await,
+            Command::Down { component, keep_cluster, force } if *keep_cluster || !component.is_empty() => {
+                self.kill(component, *force).await
+            }
+            Command::Down { force, .. } => self.down(*force).await,
             Command::Logs { component, follow, previous, tail } => {
                 let wanted = logs::Wanted { follow: *follow, previous: *previous, tail: *tail };
                 self.logs(component.as_deref(), &wanted).await

@@ -66,6 +66,12 @@ pub enum ClusterError {
         /// The name.
         name: String,
     },
+    /// There is none to work on.
+    #[error("there is no cluster {name}; `kind-harness up` makes it")]
+    Missing {
+        /// The name.
+        name: String,
+    },
     /// A host port cannot be had.
     #[error(
         "host port {port} (component {component}, port {name}) is taken by {holder}; free it, or use `--auto-ports`"

@@ -20,9 +20,10 @@ use crate::cluster::PortMap;
 use crate::config::{Component, ImageMap};
 use crate::images::{ComponentImages, ImageError};
 use crate::manifests::{self, Manifest};
-use crate::object::Applied;
+use crate::object::{Applied, ObjectRef};
 use crate::ready::{Probe, Readiness};
-use crate::report::{Events, Phase};
+use crate::report::{self, Events, Phase, Step, Trouble};
+use crate::teardown::Doomed;
 
 /// Where a component's images come from: resolves once they are on the nodes.
 pub type ImagesOnNodes =
@@ -61,6 +62,15 @@ pub struct Parcel {
     pub component: Component,
     /// Its manifests.
     pub manifests: Vec<Manifest>,
+}
+
+impl Parcel {
+    /// What has to be taken away when it shall not stay.
+    #[must_use]
+    pub fn doomed(&self) -> Doomed {
+        let objects = self.manifests.iter().map(|manifest| ObjectRef::of(&manifest.object));
+        Doomed { component: self.component.name.clone(), objects: objects.collect() }
+    }
 }
 
 impl Deployer {
@@ -137,12 +147,36 @@ impl Deployer {
         parcel: Parcel,
         groundwork: &BTreeMap<String, Result<Applied, Arc<ApplyError>>>,
     ) -> Result<DeployedComponent, ComponentError> {
-        let name = &parcel.component.name;
-        let images = (self.images)(name.clone()).await.map_err(ComponentError::Images)?;
-        let step = self.events.step(Phase::Deploy, name);
+        let name = parcel.component.name.clone();
+        let images = (self.images)(name.clone()).await;
+        let step = self.events.step(Phase::Deploy, &name);
+        let deployed = match images {
+            Ok(images) => self.apply(parcel, images, groundwork, &step).await,
+            Err(error) => Err(ComponentError::Images(error)),
+        };
+        match deployed {
+            Ok(deployed) => {
+                step.done();
+                self.readiness.expect(&name, deployed.objects.clone(), deployed.probes.clone());
+                Ok(deployed)
+            }
+            Err(error) => {
+                step.fail(Trouble::Failed, report::chain(&error));
+                Err(error)
+            }
+        }
+    }
+
+    async fn apply(
+        &self,
+        parcel: Parcel,
+        images: ImageMap,
+        groundwork: &BTreeMap<String, Result<Applied, Arc<ApplyError>>>,
+        step: &Step,
+    ) -> Result<DeployedComponent, ComponentError> {
         let namespace = self.applier.default_namespace();
         let probes = probes(&parcel.component, &parcel.manifests, &self.ports, namespace);
-        let (applier, mut objects) = (self.applier_of(name), Vec::new());
+        let (applier, mut objects) = (self.applier_of(&parcel.component.name), Vec::new());
         for mut manifest in parcel.manifests {
             if is_ground(&manifest) {
                 match groundwork.get(&manifest.source.to_string()) {
@@ -153,13 +187,11 @@ impl Deployer {
                 continue;
             }
             manifests::images(&mut manifest.object, &images);
-            manifests::label(&mut manifest.object, name);
+            manifests::label(&mut manifest.object, &parcel.component.name);
             step.progress(manifest.source.to_string());
             let applied = applier.apply(&manifest, &self.events).await;
             objects.push(applied.map_err(|error| ComponentError::Apply(Arc::new(error)))?);
         }
-        step.done();
-        self.readiness.expect(name, objects.clone(), probes.clone());
         Ok(DeployedComponent { objects, images, probes })
     }
 }

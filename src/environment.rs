@@ -1,7 +1,11 @@
 //! What tests get: a running environment.
 
+mod change;
+mod error;
+mod forward;
 mod janitor;
 mod namespace;
+mod pods;
 mod runner;
 mod shared;
 mod specs;
@@ -9,9 +13,13 @@ mod turn;
 
 use std::net::SocketAddr;
 use std::path::Path;
+use std::time::Duration;
 
+pub use error::EnvironmentError;
+pub use forward::Forward;
 pub(crate) use janitor::Leftover;
 pub use namespace::{NamespaceError, TestNamespace};
+pub use pods::Output;
 pub use shared::shared;
 pub use specs::Specs;
 pub use turn::Turn;
@@ -19,6 +27,8 @@ pub use turn::Turn;
 use tokio::sync::mpsc;
 
 use crate::cluster::Cluster;
+pub use crate::pods::{LogError, LogLine};
+use crate::ready::Settings;
 use crate::report::Events;
 
 /// A cluster in which every component of a suite is ready.
@@ -27,6 +37,10 @@ pub struct Environment {
     pub(crate) cluster: Cluster,
     pub(crate) unchanged: bool,
     pub(crate) events: Events,
+    /// What counts as ready.
+    pub(crate) settings: Settings,
+    /// How long a component may take to become ready.
+    pub(crate) deadline: Duration,
     /// Takes namespaces that nobody needs any more.
     pub(crate) janitor: Option<mpsc::WeakUnboundedSender<Leftover>>,
 }

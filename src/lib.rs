@@ -70,6 +70,7 @@ pub mod diagnostic;
 pub mod exec;
 pub mod folders;
 pub mod object;
+mod pods;
 mod yaml;
 
 pub use environment::{Environment, shared};

@@ -3,6 +3,7 @@
 mod digest;
 mod graph;
 mod name;
+mod part;
 mod print;
 
 use std::path::{Path, PathBuf};

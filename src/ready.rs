@@ -45,7 +45,7 @@ pub use replay::{Replay, ReplayError, replay};
 pub use saved::{Judgement, judge_saved};
 pub(crate) use settings::is_path;
 pub use settings::{Field, KindRule, Settings};
-pub use survey::{ComponentStatus, Expectation, survey, survey_with};
+pub use survey::{ComponentStatus, Expectation, PodStatus, survey, survey_with};
 pub use verdict::Verdict;
 pub(crate) use view::Lenient;
 pub use wait_for::wait_for;

@@ -7,11 +7,15 @@ mod changes;
 pub mod console;
 mod event;
 mod json;
+mod lives;
+mod state;
 mod table;
 mod timeline;
 
-pub use event::{Event, EventKind, Events, Outcome, Phase, Step, StepHandle};
+pub use event::{Event, EventKind, Events, Outcome, Phase, Step, StepHandle, Trouble};
 pub use json::to_json;
+pub use lives::Lives;
+pub use state::{Illegal, Life, State};
 pub use table::to_table;
 pub use timeline::{Retry, Span, Timeline};
 

@@ -1,5 +1,6 @@
 //! The pipeline. This file lists the stages in order; no other file knows the order.
 
+mod components;
 mod tenancy;
 
 use std::collections::BTreeMap;
@@ -12,19 +13,18 @@ use tokio::sync::oneshot;
 use tokio::time::Instant;
 
 use crate::cluster::{Cluster, ClusterError, Deployment, Lease, Provider, Records, Wanted};
-use crate::config::{ImageSource, ProviderKind};
+use crate::config::{ImageSource, ProviderKind, Switches};
 use crate::deploy::{Applier, DeployError, Deployer, Parcel};
 use crate::environment::Environment;
 use crate::folders::Folders;
 use crate::images::{self, ImageBuilds, ImageError, Loads};
 use crate::manifests::{self, ManifestError};
-use crate::object::ObjectRef;
 use crate::plan::Plan;
 use crate::ready::{self, Expectation, NotReady, Readiness, Recorder, Settings};
 use crate::report::{Events, Phase};
 use crate::resilience::Resilience;
 use crate::setup::{self, Finding, Host, SetupError};
-use crate::teardown::{ReaperError, Undo, UndoErrors};
+use crate::teardown::{self, Kill, KillErrors, ReaperError, Undo, UndoErrors};
 
 /// One run over one plan.
 pub struct Session {
@@ -65,6 +65,9 @@ pub enum UpError {
     /// Components did not become ready.
     #[error(transparent)]
     NotReady(#[from] Box<NotReady>),
+    /// Something of a component is still there.
+    #[error(transparent)]
+    Kill(#[from] KillErrors),
     /// The API server did not do what every other stage needs.
     #[error("the API server refused {what}")]
     Api {
@@ -92,6 +95,7 @@ impl Session {
     ///
     /// In either case what was made is still there and still to be undone: [`Undo::keep`] lets it stay.
     pub async fn up(&self) -> Result<Environment, UpError> {
+        self.announce();
         let name = self.plan.cluster_name();
         let records = Arc::new(self.records(&name).await?);
         if let Some(cluster) = self.joined(&records).await? {
@@ -130,11 +134,12 @@ impl Session {
         Ok(self.environment(cluster, false))
     }
 
-    /// Takes away cluster `name` and everything that was made with it.
+    /// Takes away the cluster and everything that was made with it. Components are taken away by themselves only where the
+    /// cluster is not ours, and stays.
     ///
     /// # Errors
     /// When something of it remains, or when a cluster of that name is not ours.
-    pub async fn down(&self) -> Result<bool, UpError> {
+    pub async fn down(&self, kill: &Kill) -> Result<bool, UpError> {
         let name = self.plan.cluster_name();
         let records = Arc::new(self.records(&name).await?);
         let Some(mut record) = self.remembered(&name, &records).await? else { return Ok(false) };
@@ -151,10 +156,10 @@ impl Session {
         }
         let resilience = self.resilience(Phase::Teardown, "cluster");
         let provider = Provider::of(&self.plan, host.as_ref(), &resilience);
-        if let (Provider::Existing(_), Some(deployment)) = (&provider, &record.deployment) {
+        if let Provider::Existing(_) = &provider {
             let cluster = Cluster::attach(record.clone(), records.kubeconfig()).await?;
+            self.remove_all(&cluster, kill).await?;
             let applier = Applier::new(cluster.client.clone(), &record.namespace).with(resilience);
-            self.delete_objects(&applier, deployment, &BTreeMap::new()).await?;
             let refused = |source| UpError::Api { what: "to delete the namespace".into(), source: Box::new(source) };
             applier.delete_namespace(&record.namespace).await.map_err(refused)?;
         }
@@ -179,7 +184,8 @@ impl Session {
     }
 
     fn environment(&self, cluster: Cluster, unchanged: bool) -> Environment {
-        Environment { cluster, unchanged, events: self.events.clone(), janitor: None }
+        let (settings, deadline) = (Settings::from(&self.plan.suite().ready), self.plan.suite().deadline);
+        Environment { cluster, unchanged, events: self.events.clone(), settings, deadline, janitor: None }
     }
 
     fn parcels(&self) -> Result<Vec<Vec<Parcel>>, UpError> {
@@ -208,7 +214,8 @@ impl Session {
 
     async fn is_unchanged(&self, cluster: &Cluster, builds: &ImageBuilds) -> Result<bool, UpError> {
         let Some(deployment) = &cluster.record.deployment else { return Ok(false) };
-        if deployment.plan != self.plan.digest()? || deployment.images != builds.all().await? {
+        let all_there = self.plan.components().all(|it| deployment.objects.contains_key(&it.name));
+        if !all_there || deployment.plan != self.plan.digest()? || deployment.images != builds.all().await? {
             return Ok(false);
         }
         let expectations = expectations(&self.plan, deployment);
@@ -274,20 +281,17 @@ impl Session {
         let applier = Applier::new(cluster.client.clone(), namespace).with(resilience.clone());
         if cluster.nodes.is_none() && previous.objects.is_empty() {
             // This cluster outlives the run: what is put into it has to be taken out again.
-            let objects: Vec<_> = parcels
-                .iter()
-                .flatten()
-                .flat_map(|parcel| &parcel.manifests)
-                .map(|m| ObjectRef::of(&m.object))
-                .collect();
+            let doomed: Vec<Vec<_>> = parcels.iter().map(|stage| stage.iter().map(Parcel::doomed).collect()).collect();
             let (applier, namespace) = (applier.clone().with(resilience.afresh()), namespace.clone());
+            let (client, events) = (cluster.client.clone(), self.events.clone());
             self.undo.register("deployed objects", async move {
-                // One object that cannot be deleted keeps no other; an error is told.
-                let mut result = Ok(());
-                for object in objects.iter().rev() {
-                    result = applier.delete(object).await.and(result);
-                }
-                applier.delete_namespace(&namespace).await.and(result)
+                let kill = Switches::from_env().map(Kill::from).unwrap_or_default();
+                let removed = teardown::remove(&client, &namespace, doomed, &kill, &events).await;
+                let refused =
+                    |source| UpError::Api { what: "to delete the namespace".into(), source: Box::new(source) };
+                // What cannot be removed keeps nothing else; an error is told.
+                let emptied = applier.delete_namespace(&namespace).await.map_err(refused);
+                removed.map_err(UpError::from).and(emptied)
             });
         }
         applier

@@ -2,11 +2,19 @@
 //!
 //! Every act registers its undo before it acts. A run that fails or is interrupted undoes what it did, in reverse; one
 //! that is killed is undone by its [`Reaper`]; and what escaped the reaper too (the host was switched off) is found by
-//! [`gc`], by the lease that every cluster carries.
+//! [`gc`], by the lease that every cluster carries. A cluster of ours goes as a whole; from one that stays, [`remove`]
+//! takes components away.
 
+mod components;
+mod error;
 pub mod gc;
+mod kill;
+mod objects;
 mod reaper;
 mod undo;
 
+pub use components::{Doomed, remove};
+pub use error::{KillError, KillErrors};
+pub use kill::Kill;
 pub use reaper::{Reaper, ReaperError};
 pub use undo::{Undo, UndoErrors};

@@ -86,6 +86,23 @@ fn a_wave_is_as_late_as_the_latest_need() {
 }
 
 #[test]
+fn a_part_of_a_plan_has_its_own_order_and_knows_who_needs_it() {
+    let plan = plan(Strategy::Waves, diamond());
+    let some = ["app", "left"].map(String::from);
+    let part = plan.only(&some);
+    assert_eq!(names(&part.stages()), "left | app");
+    assert_eq!(part.cluster_name(), plan.cluster_name());
+    let dependants = |of: &[&str]| {
+        let of: Vec<String> = of.iter().map(|name| (*name).to_owned()).collect();
+        plan.dependants(&of).map(|component| component.name.clone()).collect::<Vec<_>>()
+    };
+    assert_eq!(dependants(&["db"]), ["right", "left"]);
+    assert_eq!(dependants(&["db", "left"]), ["right", "app"]);
+    assert_eq!(dependants(&[]), Vec::<String>::new());
+    assert_eq!(["db", "right", "app", "other"].map(|name| plan.wave(name)), [Some(1), Some(2), Some(3), None]);
+}
+
+#[test]
 fn a_suite_without_order_is_refused() {
     let cycle = vec![component("a", &["b"]), component("b", &["c"]), component("c", &["a"]), component("d", &["a"])];
     let error = Plan::new(loaded(Strategy::Parallel, cycle)).unwrap_err();

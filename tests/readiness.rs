@@ -12,6 +12,8 @@ mod probes;
 mod record;
 #[path = "readiness/server.rs"]
 mod server;
+#[path = "readiness/states.rs"]
+mod states;
 
 use std::time::Duration;
 

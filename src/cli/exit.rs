@@ -92,6 +92,7 @@ impl From<&UpError> for Exit {
             UpError::Setup(_) | UpError::Reaper(_) => Exit::Host,
             UpError::Images(_) => Exit::Images,
             UpError::Cluster(_) | UpError::Api { .. } => Exit::Cluster,
+            UpError::Kill(_) => Exit::Teardown,
             UpError::Deploy(error) if error.failed.iter().all(|(_, error)| error.is_about_images()) => Exit::Images,
             UpError::Deploy(_) => Exit::Deploy,
             UpError::NotReady(error) => match error.as_ref() {

@@ -1,11 +1,8 @@
-//! `doctor`, `plan`, `status`, `kubeconfig`: what only looks.
-
-use std::time::Duration;
+//! `doctor`, `plan`, `kubeconfig`: what only looks.
 
 use super::{Cli, Exit, Failure, Output};
 use crate::cluster::{Cluster, Record, Records};
 use crate::plan::Plan;
-use crate::ready::{self, ComponentStatus};
 use crate::session::UpError;
 use crate::setup::{self, Finding};
 
@@ -40,27 +37,6 @@ impl Cli {
         Ok(Exit::Done)
     }
 
-    pub(super) async fn status(&self) -> Result<Exit, Failure> {
-        let plan = self.plan()?;
-        let (record, cluster) = self.running(&plan).await?;
-        let expectations = crate::diagnostics::expected(&plan, &cluster);
-        let settings = ready::Settings::from(&plan.suite().ready);
-        let survey = ready::survey_with(&cluster.client, &record.namespace, &expectations, &settings).await;
-        let survey = survey.map_err(|error| {
-            let text = format!("the API server of cluster {} does not answer: {error}", record.name);
-            Failure::told(Exit::Cluster, text)
-        })?;
-        let ready = survey.iter().all(|component| component.verdict.is_ready());
-        match self.output {
-            Output::Json => print(&format!("{:#}", serde_json::json!({"cluster": record.name, "components": survey}))),
-            Output::Text => {
-                print(&format!("cluster {}, namespace {}", record.name, record.namespace));
-                print(&table(&survey));
-            }
-        }
-        Ok(if ready { Exit::Done } else { Exit::NotReady })
-    }
-
     pub(super) fn kubeconfig(&self) -> Result<Exit, Failure> {
         let (plan, folders) = (self.plan()?, self.folders()?);
         let name = plan.cluster_name();
@@ -88,30 +64,6 @@ impl Cli {
         record.ok_or_else(|| {
             Failure::told(Exit::Cluster, format!("there is no cluster {name}; `kind-harness up` makes it"))
         })
-    }
-}
-
-fn table(survey: &[ComponentStatus]) -> String {
-    let mut table = comfy_table::Table::new();
-    table.load_style(comfy_table::presets::NOTHING);
-    table.set_header(["COMPONENT", "STATE", "RESTARTS", "AGE", "WHY"]);
-    for component in survey {
-        let (state, why) = match &component.verdict {
-            ready::Verdict::Ready => ("ready", String::new()),
-            ready::Verdict::Waiting { reason } => ("waiting", reason.clone()),
-            ready::Verdict::Failed { reason, hint } => ("failed", format!("{reason} ({hint})")),
-        };
-        let age = component.age.map(age).unwrap_or_default();
-        table.add_row([&component.component, state, &component.restarts.to_string(), &age, &why]);
-    }
-    table.lines().map(|line| line.trim_end().to_owned()).collect::<Vec<_>>().join("\n")
-}
-
-fn age(age: Duration) -> String {
-    match age.as_secs() {
-        seconds @ 0..=119 => format!("{seconds}s"),
-        seconds @ 120..=7199 => format!("{}m", seconds / 60),
-        seconds => format!("{}h", seconds / 3600),
     }
 }
 

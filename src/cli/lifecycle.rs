@@ -86,6 +86,7 @@ impl Cli {
             let text = format!("{}\n", to_json(&timeline, &strategy));
             crate::folders::publish(path, &text).map_err(|error| Failure::new(Exit::Internal, &error))?;
         }
+        self.keep_states(&session, &timeline);
         let environment = outcome?;
         let kept = session.folders.cluster(&environment.record().name).join(super::REPORT);
         // A bundle without it is a bundle all the same.
@@ -94,10 +95,18 @@ impl Cli {
         Ok(Exit::Done)
     }
 
-    pub(super) async fn down(&self) -> Result<Exit, Failure> {
+    /// Keeps what became of the components beside the cluster, for `status`.
+    pub(super) fn keep_states(&self, session: &Session, timeline: &Timeline) {
+        let folder = session.folders.cluster(&session.plan.cluster_name());
+        // A status without it is a status all the same.
+        let _ = timeline.lives.clone().keep(&folder);
+    }
+
+    pub(super) async fn down(&self, force: bool) -> Result<Exit, Failure> {
+        let kill = self.how_to_kill(force)?;
         let (events, reporter) = Reporter::start(self.console());
         let session = self.session(events, true)?;
-        let removed = session.down().await;
+        let removed = session.down(&kill).await;
         reporter.finish().await;
         let name = session.plan.cluster_name();
         match removed {
@@ -111,7 +120,7 @@ impl Cli {
         Ok(Exit::Done)
     }
 
-    fn session(&self, events: Events, yes: bool) -> Result<Session, Failure> {
+    pub(super) fn session(&self, events: Events, yes: bool) -> Result<Session, Failure> {
         let agree = if yes { |_: &[setup::Finding]| true } else { ask };
         Ok(Session {
             plan: self.plan()?,
@@ -159,7 +168,7 @@ impl Cli {
         failure
     }
 
-    fn tell(&self, environment: &Environment, timeline: &Timeline, strategy: &str) {
+    pub(super) fn tell(&self, environment: &Environment, timeline: &Timeline, strategy: &str) {
         let record = environment.record();
         if self.output == Output::Json {
             let told = serde_json::json!({

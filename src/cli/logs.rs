@@ -1,12 +1,14 @@
-//! `logs`: the components' logs, each line with its component's name.
+//! `logs`: the components' logs, each line with its component, pod and container.
 
-use futures::{AsyncBufReadExt, StreamExt, TryStreamExt};
+use futures::StreamExt;
 use k8s_openapi::api::core::v1::Pod;
-use kube::api::{Api, ListParams, LogParams};
+use kube::api::{Api, LogParams};
 
 use super::inspect::print;
 use super::{Cli, Exit, Failure};
-use crate::manifests::COMPONENT_LABEL;
+use crate::pods;
+use crate::report::chain;
+use crate::report::console::write;
 
 /// Which lines are wanted.
 pub(super) struct Wanted {
@@ -21,50 +23,25 @@ impl Cli {
         self.known(&plan, component)?;
         let (record, cluster) = self.running(&plan).await?;
         let pods: Api<Pod> = Api::namespaced(cluster.client.clone(), &record.namespace);
-        let selector = match component {
-            Some(name) => format!("{COMPONENT_LABEL}={name}"),
-            None => COMPONENT_LABEL.to_owned(),
-        };
-        let listed = pods.list(&ListParams::default().labels(&selector)).await;
+        let listed = pods.list(&pods::of(component)).await;
         let listed = listed.map_err(|error| {
             Failure::told(Exit::Cluster, format!("cannot list the pods of cluster {}: {error}", record.name))
         })?;
-        let mut streams = Vec::new();
-        for pod in listed {
-            let labels = pod.metadata.labels.unwrap_or_default();
-            let (name, component) = (pod.metadata.name.unwrap_or_default(), labels.get(COMPONENT_LABEL).cloned());
-            for container in pod.spec.map(|spec| spec.containers).unwrap_or_default() {
-                streams.push(stream(
-                    &pods,
-                    name.clone(),
-                    container.name,
-                    component.clone().unwrap_or_default(),
-                    wanted,
-                ));
+        let params = LogParams {
+            follow: wanted.follow,
+            previous: wanted.previous,
+            tail_lines: wanted.tail,
+            ..LogParams::default()
+        };
+        let reading = pods::logs(&pods, listed, &params).for_each(|line| async {
+            match line {
+                Ok(line) => print(&line.to_string()),
+                Err(error) => write(&format!("{}\n", chain(&error))),
             }
-        }
-        let reading = futures::future::join_all(streams);
+        });
         tokio::select! {
-            _ = reading => Ok(Exit::Done),
+            () = reading => Ok(Exit::Done),
             _ = tokio::signal::ctrl_c() => Ok(Exit::Interrupted),
         }
-    }
-}
-
-async fn stream(pods: &Api<Pod>, pod: String, container: String, component: String, wanted: &Wanted) {
-    let params = LogParams {
-        container: Some(container),
-        follow: wanted.follow,
-        previous: wanted.previous,
-        tail_lines: wanted.tail,
-        ..LogParams::default()
-    };
-    let opened = pods.log_stream(&pod, &params).await;
-    let mut lines = match opened {
-        Ok(stream) => stream.lines().boxed_local(),
-        Err(error) => return crate::report::console::write(&format!("{component}: no logs of {pod}: {error}\n")),
-    };
-    while let Ok(Some(line)) = lines.try_next().await {
-        print(&format!("{component:<16} {line}"));
     }
 }

@@ -64,17 +64,19 @@ fn trouble(plan: &Plan, unready: Vec<Unready>, of: usize) -> Trouble {
     Trouble { unready, of, needs: needs.collect() }
 }
 
-/// What must be ready: what was deployed, or, where no deployment came to a good end, what the manifests say.
+/// What must be ready: what was deployed, or, of components that are not known to have been, what the manifests say.
 #[must_use]
 pub fn expected(plan: &Plan, cluster: &Cluster) -> Vec<Expectation> {
     let deployment = cluster.record.deployment.clone().unwrap_or_default();
     let mut expected = expectations(plan, &deployment);
-    if cluster.record.deployment.is_none()
+    let is_known = |expectation: &Expectation| deployment.objects.contains_key(&expectation.component);
+    if !expected.iter().all(is_known)
         && let Ok(all) = manifests::load_all(plan.root(), &plan.suite().overlay, plan.components())
     {
         let objects: Vec<&DynamicObject> = all.iter().flatten().map(|manifest| &manifest.object).collect();
         let (ports, namespace) = (&cluster.record.ports, &cluster.record.namespace);
-        for ((expectation, component), manifests) in expected.iter_mut().zip(plan.components()).zip(&all) {
+        let unknown = expected.iter_mut().zip(plan.components()).zip(&all).filter(|((it, _), _)| !is_known(it));
+        for ((expectation, component), manifests) in unknown {
             let named = manifests.iter().map(|manifest| placed(&manifest.object, &objects, &cluster.record));
             expectation.objects = named.collect();
             expectation.probes = probes(component, manifests, ports, namespace);

@@ -88,7 +88,10 @@ async fn live(path: PathBuf, up: std::sync::mpsc::Sender<Result<Environment, Str
     };
     let strategy = format!("{:?}", session.plan.suite().strategy).to_lowercase();
     let (mut stays, mut tells) = (session.terms.keep == Keep::Always, true);
-    match session.up().await {
+    let up_or_not = session.up().await;
+    // For `status` of others; a status without it is a status all the same.
+    let _ = reporter.so_far().await.lives.keep(&session.folders.cluster(&session.plan.cluster_name()));
+    match up_or_not {
         Ok(mut environment) => {
             let joined = session.terms.runner.is_some() && environment.was_unchanged();
             tells = !joined;

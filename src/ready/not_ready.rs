@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use super::{Verdict, tell};
 use crate::object::ObjectRef;
+use crate::report::Trouble;
 
 /// Why a wait ended without everything being ready. Its `Display` begins with one line that says what and why; a tree
 /// of component, object and reason follows.
@@ -47,6 +48,19 @@ pub enum NotReady {
         /// What the API server says.
         error: String,
     },
+}
+
+impl NotReady {
+    /// What the end of the wait means for a component that is not ready.
+    pub(super) fn trouble(&self, component: &str) -> Trouble {
+        match self {
+            NotReady::Failed { failed, .. } if failed.iter().any(|unready| unready.component == component) => {
+                Trouble::Failed
+            }
+            NotReady::Deadline { .. } => Trouble::Late,
+            NotReady::Failed { .. } | NotReady::Gone { .. } | NotReady::Forbidden { .. } => Trouble::Abandoned,
+        }
+    }
 }
 
 /// A component that is not ready.

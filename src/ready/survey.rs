@@ -41,11 +41,23 @@ pub struct ComponentStatus {
     /// The object that the verdict is about; none when all are ready or a probe does not answer.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub object: Option<ObjectRef>,
+    /// Its pods.
+    pub pods: Vec<PodStatus>,
     /// Restarts of all containers of its pods.
     pub restarts: u32,
     /// How long ago the newest of its pods, or else of its objects, was created; in JSON as `ageSeconds`.
     #[serde(rename = "ageSeconds", serialize_with = "seconds", skip_serializing_if = "Option::is_none")]
     pub age: Option<Duration>,
+}
+
+/// A pod of a component.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PodStatus {
+    /// Its name.
+    pub name: String,
+    /// Restarts of all its containers.
+    pub restarts: u32,
 }
 
 fn seconds<S: Serializer>(age: &Option<Duration>, serializer: S) -> Result<S::Ok, S::Error> {
@@ -172,14 +184,16 @@ async fn status(
             worst = Some((verdict, object));
         }
     }
-    let restarts = pods.iter().flat_map(|pod| restarts_of(pod)).sum();
+    let told = pods.iter().map(|pod| PodStatus { name: pod.object.name.clone(), restarts: restarts_of(pod).sum() });
+    let told: Vec<_> = told.collect();
+    let restarts = told.iter().map(|pod| pod.restarts).sum();
     let age = pods.iter().filter_map(|pod| age(pod)).min().or_else(|| ages.into_iter().min());
     let component = expectation.component.clone();
     if let Some((verdict, object)) = worst.filter(|(verdict, _)| !verdict.is_ready()) {
-        return ComponentStatus { component, verdict, object: Some(object.clone()), restarts, age };
+        return ComponentStatus { component, verdict, object: Some(object.clone()), pods: told, restarts, age };
     }
     let verdict = ask(client, &expectation.probes).await;
-    ComponentStatus { component, verdict, object: None, restarts, age }
+    ComponentStatus { component, verdict, object: None, pods: told, restarts, age }
 }
 
 fn judge(view: &View, world: &World, settings: &Settings) -> Verdict {

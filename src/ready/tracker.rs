@@ -7,7 +7,7 @@ mod asker;
 mod component;
 mod wait;
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, sleep_until};
@@ -223,13 +223,14 @@ impl Tracker {
             now,
         };
         let mut wake = self.components.iter().filter_map(|component| component.wake(self.expected, now)).min();
-        let (mut failed, mut answered) = (HashSet::new(), Vec::new());
+        let (mut missed, mut answered) = (BTreeMap::new(), Vec::new());
         let waits = std::mem::take(&mut self.waits);
         for mut wait in waits.into_iter().filter(Wait::is_open) {
             match wait.answer(&state) {
                 Some(Err(why)) => {
                     self.journal.ended(wait.names(), Err(&why), now);
-                    failed.extend(wait.members(&self.components).map(|component| component.name.clone()));
+                    let members = wait.members(&self.components).map(|component| component.name.clone());
+                    missed.extend(members.map(|name| (name.clone(), why.trouble(&name))));
                     answered.push((wait, Err(why)));
                 }
                 Some(Ok(all)) => {
@@ -242,8 +243,10 @@ impl Tracker {
                 }
             }
         }
-        for component in self.components.iter_mut().filter(|component| failed.contains(&component.name)) {
-            component.abandon();
+        for component in &mut self.components {
+            if let Some(how) = missed.get(&component.name) {
+                component.miss(*how, &self.events, self.expected, now);
+            }
         }
         self.journal.judged(now);
         // Whoever gets an answer finds the recording of how it came about.

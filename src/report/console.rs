@@ -76,6 +76,8 @@ impl Console {
             }
             EventKind::Note(text) => self.line(event, &mut text.lines()),
             EventKind::Warning(text) => self.line(event, &mut format!("warning: {text}").lines()),
+            // What went wrong is told once, when everything of it is known.
+            EventKind::Pending | EventKind::Trouble { .. } => {}
         }
     }
 

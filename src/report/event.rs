@@ -71,9 +71,22 @@ pub enum Outcome {
     Failed,
 }
 
+/// How a component's step misses its aim.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Trouble {
+    /// It will not come right by itself.
+    Failed,
+    /// The deadline came first.
+    Late,
+    /// Nobody waits for it any more, because something else went wrong.
+    Abandoned,
+}
+
 /// Something that happened.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum EventKind {
+    /// A component, named like the step, is in the plan.
+    Pending,
     /// A step of a phase began. Steps are components, images, or the parts of a stage.
     Started,
     /// A step says what it is doing.
@@ -88,6 +101,13 @@ pub enum EventKind {
         cause: String,
         /// The pause until the attempt.
         after: Duration,
+    },
+    /// A component misses its aim. If a step of it is under way, it ends now.
+    Trouble {
+        /// How.
+        how: Trouble,
+        /// The reason, in one line.
+        why: String,
     },
     /// A step ended.
     Finished(Outcome),
@@ -152,6 +172,16 @@ impl Events {
         StepHandle { events: self.clone(), phase, name: name.into() }
     }
 
+    /// Says that `component` is in the plan.
+    pub fn pending(&self, component: &str) {
+        self.send(Phase::Deploy, component, EventKind::Pending);
+    }
+
+    /// Says that `component`, no step of which is under way, misses its aim.
+    pub fn trouble(&self, phase: Phase, component: &str, how: Trouble, why: impl Into<String>) {
+        self.send(phase, component, EventKind::Trouble { how, why: why.into() });
+    }
+
     /// Says something worth knowing.
     pub fn note(&self, phase: Phase, text: impl Into<String>) {
         self.send(phase, "", EventKind::Note(text.into()));
@@ -200,6 +230,12 @@ impl Step {
     /// The step found nothing to do.
     pub fn unchanged(self) {
         self.finish(Outcome::Unchanged);
+    }
+
+    /// The step misses its aim, and says why.
+    pub fn fail(self, how: Trouble, why: impl Into<String>) {
+        self.send(EventKind::Trouble { how, why: why.into() });
+        self.finish(Outcome::Failed);
     }
 
     /// Ends the step.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::{Event, EventKind, Outcome, Phase};
+use super::{Event, EventKind, Lives, Outcome, Phase};
 
 /// One step, from its beginning to its end. Durations count from the beginning of the run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -67,6 +67,8 @@ pub struct Timeline {
     pub spans: Vec<Span>,
     /// Calls that were made again, in order.
     pub retries: Vec<Retry>,
+    /// What became of each component.
+    pub lives: Lives,
     open: Vec<(Phase, String, Duration)>,
 }
 
@@ -74,6 +76,8 @@ impl Timeline {
     /// Takes note of `event`.
     pub fn record(&mut self, event: &Event) {
         self.began.get_or_insert(event.wall);
+        // A change that cannot be is refused; the run that is told about goes on.
+        let _ = self.lives.record(event);
         match &event.kind {
             EventKind::Started => self.open.push((event.phase, event.step.clone(), event.at)),
             EventKind::Finished(outcome) => {
@@ -91,7 +95,11 @@ impl Timeline {
                 cause: cause.clone(),
                 after: *after,
             }),
-            EventKind::Progress(_) | EventKind::Note(_) | EventKind::Warning(_) => {}
+            EventKind::Pending
+            | EventKind::Progress(_)
+            | EventKind::Trouble { .. }
+            | EventKind::Note(_)
+            | EventKind::Warning(_) => {}
         }
     }
 

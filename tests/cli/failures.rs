@@ -56,10 +56,15 @@ fn serve() -> (std::net::SocketAddr, Asked) {
                 head.iter().find_map(|line| line.to_lowercase().strip_prefix("content-length: ")?.parse().ok());
             let _ = reader.read_exact(&mut vec![0; length.unwrap_or(0)]);
             let asked: Vec<_> = head.first().into_iter().flat_map(|line| line.split([' ', '?'])).take(2).collect();
+            let deleted = log.lock().unwrap().iter().any(|line| line.starts_with("DELETE "));
             log.lock().unwrap().push(asked.join(" "));
-            let body = answer(asked.first().unwrap_or(&""), asked.last().unwrap_or(&""));
+            let (code, body) = match asked[..] {
+                [_, path] if deleted && path.ends_with("/web") => (404, json!({"code": 404}).to_string()),
+                [_, path] if deleted && path.ends_with("/pods") => (200, list(&json!([]))),
+                _ => (200, answer(asked.first().unwrap_or(&""), asked.last().unwrap_or(&""))),
+            };
             let length = body.len();
-            let head = format!("HTTP/1.1 200 OK\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n");
+            let head = format!("HTTP/1.1 {code} X\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n");
             let _ = stream.write_all((head + &body).as_bytes());
         }
     });
@@ -86,7 +91,55 @@ fn answer(verb: &str, path: &str) -> String {
         "secrets" => json!([{"metadata": {"name": "s", "namespace": "tiny"}, "data": {"p": "aHVudGVyMjIyMg=="}}]),
         _ => json!([]),
     };
+    list(&items)
+}
+
+fn list(items: &Value) -> String {
     json!({"kind": "List", "apiVersion": "v1", "metadata": {"resourceVersion": "1"}, "items": items}).to_string()
+}
+
+/// What the last run left is told beside what is true now.
+#[test]
+fn status_tells_the_record_and_what_is_true_now() {
+    let host = host();
+    let at = "2026-01-01T00:00:00Z";
+    let life = json!({"state": "ready", "since": at, "attempts": 2, "lastError": "it was refused",
+        "history": [["pending", at], ["starting", at], ["failed", at], ["starting", at], ["ready", at]]});
+    let folder = "home/.local/state/kind-harness/t";
+    host.write(&format!("{folder}/states.json"), &json!({"app": life}).to_string());
+    let json = host.run(&["status", "--json", "--name", "t"]);
+    assert_eq!(json.code, Some(7), "{}", json.stderr);
+    let told: Value = serde_json::from_str(&json.stdout).unwrap();
+    let component = &told["components"][0];
+    let expected = json!({
+        "name": "app", "state": "failed", "since": null, "attempts": 2, "lastError": "it was refused", "recorded": "ready",
+        "wave": 1, "needs": [], "ports": {}, "pods": [{"name": "web", "restarts": 4}], "restarts": 4,
+    });
+    for (key, value) in expected.as_object().unwrap() {
+        assert_eq!(&component[key], value, "{key} of {component:#}");
+    }
+    assert_eq!(component["reason"], "container app keeps crashing: exit code 3, 4 restarts");
+    let text = host.run(&["status", "--name", "t"]).stdout;
+    assert!(text.contains("the last run left it ready"), "{text}");
+    // A record that cannot be read is none.
+    host.write(&format!("{folder}/states.json"), "{");
+    let told: Value = serde_json::from_str(&host.run(&["status", "--json", "--name", "t"]).stdout).unwrap();
+    assert_eq!(told["components"][0]["recorded"], Value::Null);
+    assert_eq!(told["components"][0]["state"], "failed");
+}
+
+#[test]
+fn a_component_is_taken_away_and_the_cluster_stays() {
+    let host = host();
+    let down = host.run(&["down", "--component", "app", "--name", "t"]);
+    assert_eq!(down.code, Some(0), "{}", down.stderr);
+    assert!(down.stderr.contains("app gone from cluster t in "), "{}", down.stderr);
+    assert!(host.path("home/.local/state/kind-harness/t/cluster.json").exists());
+    let told = host.run(&["status", "--json", "--name", "t"]);
+    let told: Value = serde_json::from_str(&told.stdout).unwrap();
+    assert_eq!(told["components"][0]["state"], "killed");
+    assert_eq!(told["components"][0]["reason"], "it does not exist");
+    host.run(&["down", "--component", "ap", "--name", "t"]).failed_with(2, &["no component ap", "app"]);
 }
 
 #[test]

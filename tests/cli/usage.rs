@@ -133,6 +133,13 @@ fn bad_values_on_the_command_line_say_what_would_be_good() {
     let host = Host::bare();
     host.run(&["up", "--strategy", "wave"]).failed_with(2, &["waves", "sequential"]);
     host.run(&["up", "--deadline", "soon"]).failed_with(2, &["90s"]);
+    let down = host.command(&["down"]).env("KIND_HARNESS_KILL_TIMEOUT", "soon").run().unwrap();
+    let ended = crate::support::Ended::from(&down);
+    ended.failed_with(
+        2,
+        &["KIND_HARNESS_KILL_TIMEOUT is \"soon\"; it can be a whole number of seconds, from 0 to 3600"],
+    );
+    host.run(&["up", "--only", "ap"]).failed_with(2, &["no component ap", "app"]);
     host.run(&["logs", "ap"]).failed_with(2, &["no component ap", "app"]);
     host.run(&["status", "--why", "ap"]).failed_with(2, &["no component ap", "app"]);
 }
@@ -142,6 +149,9 @@ fn without_a_cluster_there_is_nothing_to_look_at_and_nothing_to_remove() {
     let host = Host::bare();
     for command in ["status", "logs", "kubeconfig"] {
         host.run(&[command]).failed_with(5, &["there is no cluster tiny-", "kind-harness up"]);
+    }
+    for args in [["down", "--keep-cluster"], ["down", "--component=app"], ["up", "--only=app"]] {
+        host.run(&args).failed_with(5, &["there is no cluster tiny-", "kind-harness up"]);
     }
     let down = host.run(&["down"]);
     assert_eq!(down.code, Some(0));

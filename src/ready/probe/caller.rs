@@ -5,17 +5,14 @@ use std::time::Duration;
 use http_body_util::BodyExt;
 use k8s_openapi::api::core::v1::{Pod, Service};
 use k8s_openapi::api::discovery::v1::{Endpoint, EndpointSlice};
-use kube::ResourceExt;
-use kube::api::{Api, AttachParams, ListParams};
+use kube::api::{Api, ListParams};
 use kube::client::Body;
-use kube::runtime::wait::Condition;
 use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 use super::{Place, Probe};
-use crate::manifests::COMPONENT_LABEL;
-use crate::ready::conditions::is_ready;
+use crate::pods::{self, Ran};
 
 /// How long a connection must stay open to count: a port forwarder accepts, and closes when nobody is behind it.
 const STAYS_OPEN: Duration = Duration::from_millis(50);
@@ -114,18 +111,9 @@ impl Caller {
     async fn exec(&self, namespace: &str, component: &str, command: &[String]) -> Result<String, String> {
         let unknown = |error: kube::Error| format!("cannot be run: {error}");
         let pods: Api<Pod> = Api::namespaced(self.api()?, namespace);
-        let theirs = ListParams::default().labels(&format!("{COMPONENT_LABEL}={component}"));
-        let there = pods.list(&theirs).await.map_err(unknown)?;
-        let ready = there.into_iter().find(|pod| is_ready().matches_object(Some(pod)));
-        let pod = ready.ok_or("cannot be run: no pod is ready")?.name_any();
-        let params = AttachParams::default().stdin(false);
-        let mut process = pods.exec(&pod, command, &params).await.map_err(unknown)?;
-        let (status, stdout, stderr) = (process.take_status(), process.stdout(), process.stderr());
-        let (stdout, stderr) = tokio::join!(text(stdout), text(stderr));
-        let status = match status {
-            Some(status) => status.await,
-            None => None,
-        };
+        let ready = pods::ready(&pods, component).await.map_err(unknown)?;
+        let pod = ready.ok_or("cannot be run: no pod is ready")?;
+        let Ran { stdout, stderr, status } = pods::run(&pods, &pod, command).await.map_err(unknown)?;
         match status {
             Some(status) if status.status.as_deref() == Some("Success") => Ok(stdout),
             Some(status) => {
@@ -155,15 +143,6 @@ async fn stays_open(mut stream: impl AsyncRead + Unpin, time: Duration) -> Resul
         Ok(Ok(0)) => Err("closes the connection at once".into()),
         Ok(Err(error)) => Err(format!("breaks the connection: {error}")),
     }
-}
-
-async fn text(stream: Option<impl AsyncRead + Unpin>) -> String {
-    let mut bytes = Vec::new();
-    if let Some(mut stream) = stream {
-        // What was read before it broke is all there is to quote.
-        let _ = stream.read_to_end(&mut bytes).await;
-    }
-    String::from_utf8_lossy(&bytes).into_owned()
 }
 
 fn has(text: &str, wanted: Option<&str>) -> Result<(), String> {

@@ -13,7 +13,7 @@ use crate::ready::view::{Key, View};
 use crate::ready::watches::Watches;
 use crate::ready::world::World;
 use crate::ready::{Judgement, Probe, Settings, Unready, UnreadyObject, Verdict};
-use crate::report::{Events, Outcome, Phase, Step};
+use crate::report::{Events, Phase, Step, Trouble};
 
 /// What judging needs to know.
 pub(super) struct Judging<'a> {
@@ -286,10 +286,15 @@ impl Component {
         changes
     }
 
-    /// Ends its step: the wait for it ended without it being ready.
-    pub(super) fn abandon(&mut self) {
-        if let Some(step) = self.step.take() {
-            step.finish(Outcome::Failed);
+    /// The wait for it ended without it being ready: says why, and ends its step.
+    pub(super) fn miss(&mut self, how: Trouble, events: &Events, expected: Instant, now: Instant) {
+        if self.ready.is_some() {
+            return;
+        }
+        let why = self.unready(expected, now).objects.first().map(ToString::to_string).unwrap_or_default();
+        match self.step.take() {
+            Some(step) => step.fail(how, why),
+            None => events.trouble(Phase::Ready, &self.name, how, why),
         }
     }
 }

@@ -1,0 +1,143 @@
+//! Changes that tests make to a component, each awaited until the component is ready again.
+
+use std::collections::HashSet;
+use std::pin::pin;
+
+use futures::StreamExt;
+use jiff::Timestamp;
+use kube::ResourceExt;
+use kube::api::{Api, ApiResource, DynamicObject, Patch, PatchParams};
+use kube::runtime::{WatchStreamExt, watcher};
+use serde_json::{Value, json};
+use tokio::time::{Instant, timeout_at};
+
+use super::{Environment, EnvironmentError};
+use crate::manifests::{COMPONENT_LABEL, MANAGED_BY};
+use crate::object::Applied;
+use crate::ready::Readiness;
+use crate::report::Events;
+
+impl Environment {
+    /// Wants so many replicas of every Deployment and StatefulSet of a component, and waits until there are as many: the
+    /// component is ready and answers, and pods that are too many are gone. With 0 replicas nothing answers any more.
+    ///
+    /// ```no_run
+    /// # async fn example(environment: &kind_harness::Environment) -> anyhow::Result<()> {
+    /// environment.scale("cache", 0).await?;
+    /// // What does the API say now?
+    /// environment.scale("cache", 1).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// When there is no such component, it has no such workloads, or it is not ready in the suite's deadline.
+    pub async fn scale(&self, component: &str, replicas: u32) -> Result<(), EnvironmentError> {
+        let kinds = ["Deployment", "StatefulSet"];
+        let change = json!({"spec": {"replicas": replicas}});
+        let patched = self.patch(component, &kinds, "Deployment or StatefulSet", &change).await?;
+        self.settle(component, patched, replicas > 0).await
+    }
+
+    /// Restarts every Deployment, StatefulSet and DaemonSet of a component, pod by pod as their strategies say, and waits
+    /// until it is ready and answers, and the pods of before are gone. As `kubectl rollout restart`.
+    ///
+    /// ```no_run
+    /// # async fn example(environment: &kind_harness::Environment) -> anyhow::Result<()> {
+    /// environment.restart("api").await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// When there is no such component, it has no such workloads, or it is not ready in the suite's deadline.
+    pub async fn restart(&self, component: &str) -> Result<(), EnvironmentError> {
+        let annotations = json!({"kubectl.kubernetes.io/restartedAt": Timestamp::now()});
+        let change = json!({"spec": {"template": {"metadata": {"annotations": annotations}}}});
+        let kinds = ["Deployment", "StatefulSet", "DaemonSet"];
+        let patched = self.patch(component, &kinds, "Deployment, StatefulSet or DaemonSet", &change).await?;
+        self.settle(component, patched, true).await
+    }
+
+    /// Changes the workloads of a component.
+    async fn patch(
+        &self,
+        component: &str,
+        kinds: &[&str],
+        told: &'static str,
+        change: &Value,
+    ) -> Result<Vec<Applied>, EnvironmentError> {
+        self.known(component)?;
+        let objects = self.deployed(component);
+        let workloads = objects.iter().map(|applied| &applied.object);
+        let workloads = workloads.filter(|it| it.gvk().group == "apps" && kinds.contains(&it.kind.as_str()));
+        let (client, mut patched) = (self.client(), Vec::new());
+        for object in workloads {
+            let resource = ApiResource::from_gvk(&object.gvk());
+            let namespace = object.namespace.as_deref().unwrap_or_else(|| self.namespace());
+            let api: Api<DynamicObject> = Api::namespaced_with(client.clone(), namespace, &resource);
+            let params = PatchParams { field_manager: Some(MANAGED_BY.into()), ..PatchParams::default() };
+            let changed = api.patch(&object.name, &params, &Patch::Merge(change)).await;
+            let changed = changed.map_err(EnvironmentError::api(format!("change {object}")))?;
+            let (uid, generation) =
+                (changed.uid().unwrap_or_default(), changed.metadata.generation.unwrap_or_default());
+            patched.push(Applied { object: object.clone(), uid, generation });
+        }
+        if patched.is_empty() {
+            return Err(EnvironmentError::NoWorkload { component: component.to_owned(), kinds: told });
+        }
+        Ok(patched)
+    }
+
+    /// Waits until what was changed is as it was wanted. `serves` says whether the whole component shall be ready, and
+    /// answer, or only what was changed.
+    async fn settle(&self, component: &str, patched: Vec<Applied>, serves: bool) -> Result<(), EnvironmentError> {
+        let deadline = Instant::now() + self.deadline;
+        let (mut objects, mut probes) = (patched, Vec::new());
+        if serves {
+            let others = self.deployed(component).into_iter();
+            let others = others.filter(|it| !objects.iter().any(|changed| changed.object == it.object));
+            // Somebody may have made them anew since the environment came up.
+            let others: Vec<_> = others.map(|it| Applied { uid: String::new(), generation: 0, ..it }).collect();
+            objects.extend(others);
+            let deployment = self.record().deployment.as_ref();
+            probes = deployment.and_then(|it| it.probes.get(component)).cloned().unwrap_or_default();
+        }
+        let (settings, namespace) = (self.settings.clone(), self.namespace());
+        let readiness = Readiness::start_with(self.client(), namespace, Events::discard(), settings);
+        readiness.expect(component, objects, probes);
+        readiness.wait_for_all_ready(None, deadline).await.map_err(Box::new)?;
+        let gone = timeout_at(deadline, self.nobody_goes(component)).await;
+        gone.map_err(|_| EnvironmentError::StillGoing { component: component.to_owned() })
+    }
+
+    /// Returns when no pod of a component is on its way out.
+    async fn nobody_goes(&self, component: &str) {
+        let theirs = watcher::Config::default().labels(&format!("{COMPONENT_LABEL}={component}"));
+        let mut events = pin!(watcher(self.pods(), theirs).default_backoff());
+        let (mut going, mut listed) = (HashSet::new(), false);
+        while let Some(event) = events.next().await {
+            match event {
+                Ok(watcher::Event::Init) => (going, listed) = (HashSet::new(), false),
+                Ok(watcher::Event::InitApply(pod) | watcher::Event::Apply(pod)) => {
+                    if pod.metadata.deletion_timestamp.is_some() {
+                        going.insert(pod.uid());
+                    }
+                }
+                Ok(watcher::Event::Delete(pod)) => drop(going.remove(&pod.uid())),
+                Ok(watcher::Event::InitDone) => listed = true,
+                // It is watched again; whoever waits has a deadline.
+                Err(_) => {}
+            }
+            if listed && going.is_empty() {
+                return;
+            }
+        }
+    }
+
+    /// A component's objects, as they were applied.
+    fn deployed(&self, component: &str) -> Vec<Applied> {
+        let deployment = self.record().deployment.as_ref();
+        deployment.and_then(|it| it.objects.get(component)).cloned().unwrap_or_default()
+    }
+}

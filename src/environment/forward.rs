@@ -1,0 +1,83 @@
+//! A port of a component's pods, on this host.
+
+use std::net::{Ipv4Addr, SocketAddr};
+
+use k8s_openapi::api::core::v1::Pod;
+use kube::api::Api;
+use tokio::io::copy_bidirectional;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::JoinSet;
+use tokio_util::task::AbortOnDropHandle;
+
+use super::{Environment, EnvironmentError};
+use crate::pods;
+
+/// A port of this host that leads to a component's pods. It ends, with all its connections, when this value is dropped.
+#[derive(Debug)]
+#[must_use = "the port is closed when this is dropped"]
+pub struct Forward {
+    address: SocketAddr,
+    _task: AbortOnDropHandle<()>,
+}
+
+impl Forward {
+    /// Where it listens: a free port of 127.0.0.1.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+}
+
+impl Environment {
+    /// Opens a port of this host that leads to `port` of a component's pods, through the API server. Any number of
+    /// connections may be open; each goes to a pod that is ready when it is opened, so that it outlives restarts.
+    ///
+    /// ```no_run
+    /// # async fn example(environment: &kind_harness::Environment) -> anyhow::Result<()> {
+    /// let metrics = environment.port_forward("api", 9090).await?;
+    /// let text = reqwest::get(format!("http://{}/metrics", metrics.address())).await?.text().await?;
+    /// assert!(text.contains("requests_total"));
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// When there is no such component, or none of its pods is ready. A connection to a port that nobody listens on is
+    /// closed at once.
+    pub async fn port_forward(&self, component: &str, port: u16) -> Result<Forward, EnvironmentError> {
+        self.ready_pod(component).await?;
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.map_err(EnvironmentError::Port)?;
+        let address = listener.local_addr().map_err(EnvironmentError::Port)?;
+        let task = tokio::spawn(serve(listener, self.pods(), component.to_owned(), port));
+        Ok(Forward { address, _task: AbortOnDropHandle::new(task) })
+    }
+}
+
+/// Takes connections for as long as it is let.
+async fn serve(listener: TcpListener, pods: Api<Pod>, component: String, port: u16) {
+    let mut connections = JoinSet::new();
+    loop {
+        tokio::select! {
+            Ok((local, _)) = listener.accept() => {
+                let (pods, component) = (pods.clone(), component.clone());
+                // A connection that breaks is seen by whoever opened it.
+                connections.spawn(async move { drop(connect(local, &pods, &component, port).await) });
+            }
+            Some(_) = connections.join_next() => {}
+            else => return,
+        }
+    }
+}
+
+async fn connect(
+    mut local: TcpStream,
+    pods: &Api<Pod>,
+    component: &str,
+    port: u16,
+) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+    let pod = pods::ready(pods, component).await?.ok_or("no pod is ready")?;
+    let mut forwarder = pods.portforward(&pod, &[port]).await?;
+    let mut remote = forwarder.take_stream(port).ok_or("no stream")?;
+    copy_bidirectional(&mut local, &mut remote).await?;
+    Ok(())
+}

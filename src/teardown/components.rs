@@ -1,0 +1,240 @@
+//! Takes components away, and leaves the cluster.
+//!
+//! The server keeps track of what belongs to whom: workloads are deleted in the foreground, so that each goes after its
+//! last pod, and is awaited by watch. Custom objects go before everything else, because the controller that must let
+//! them go may be one of the components.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use futures::future::join_all;
+use kube::ResourceExt;
+use tokio::sync::Barrier;
+use tokio::time::{Instant, timeout};
+
+use super::objects::{Asked, Going, Objects, is_custom};
+use super::{Kill, KillError, KillErrors};
+use crate::object::ObjectRef;
+use crate::report::{self, Events, Phase, Step, Trouble};
+
+/// How long a step of force may take to show.
+const FORCED: Duration = Duration::from_secs(5);
+/// How long the API server may take to answer.
+const ANSWER: Duration = Duration::from_secs(15);
+/// What the server itself puts on an object that is deleted in the foreground.
+const FOREGROUND: &str = "foregroundDeletion";
+
+/// A component that is to go.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Doomed {
+    /// Its name.
+    pub component: String,
+    /// Its objects. Pods, and what else these own, go with them.
+    pub objects: Vec<ObjectRef>,
+}
+
+/// Takes away the components of `waves`, which are in the order in which they were deployed: all at once, or wave by
+/// wave from the last. What names no namespace is in `namespace`. Each component has a step in the teardown phase.
+///
+/// # Errors
+/// Everything that is still there at the end; the rest is gone all the same.
+pub async fn remove(
+    client: &kube::Client,
+    namespace: &str,
+    waves: Vec<Vec<Doomed>>,
+    kill: &Kill,
+    events: &Events,
+) -> Result<(), KillErrors> {
+    let objects = Objects::new(client.clone(), namespace);
+    let groups: Vec<Vec<Doomed>> =
+        if kill.parallel { vec![waves.into_iter().flatten().collect()] } else { waves.into_iter().rev().collect() };
+    let mut errors = Vec::new();
+    for group in groups {
+        let turn = Barrier::new(group.len().max(1));
+        let removal = Removal { objects: &objects, kill, events, began: Instant::now(), turn: &turn };
+        for (component, failed) in join_all(group.into_iter().map(|doomed| removal.component(doomed))).await {
+            errors.extend(failed.into_iter().map(|error| (component.clone(), error)));
+        }
+    }
+    if errors.is_empty() { Ok(()) } else { Err(KillErrors(errors)) }
+}
+
+/// The removal of components that go together.
+struct Removal<'a> {
+    objects: &'a Objects,
+    kill: &'a Kill,
+    events: &'a Events,
+    began: Instant,
+    /// Passed by each component when its custom objects are gone.
+    turn: &'a Barrier,
+}
+
+impl Removal<'_> {
+    async fn component(&self, doomed: Doomed) -> (String, Vec<KillError>) {
+        let step = self.events.step(Phase::Teardown, &doomed.component);
+        let mut round = Round::default();
+        let is_definition = |object: &&ObjectRef| object.kind == "CustomResourceDefinition";
+        let is_namespace = |object: &&ObjectRef| object.kind == "Namespace";
+        let all = || doomed.objects.iter();
+        // Half of the time for those who may have to wait for a controller that is not there.
+        let soon = self.began + self.kill.deadline / 2;
+        let until = self.began + self.kill.deadline;
+        self.delete(all().filter(|object| is_custom(object)), soon, &step, &mut round).await;
+        self.delete(all().filter(is_definition), soon, &step, &mut round).await;
+        self.turn.wait().await;
+        let others = all().filter(|it| !is_custom(it) && !is_definition(it) && !is_namespace(it));
+        self.delete(others, until, &step, &mut round).await;
+        self.delete(all().filter(is_namespace), until, &step, &mut round).await;
+        let left = self.await_all(std::mem::take(&mut round.left), until).await;
+        let mut errors = round.errors;
+        errors.extend(self.force(&doomed.component, left, &step).await);
+        if self.kill.verify && errors.is_empty() {
+            errors.extend(self.verify(&doomed).await);
+        }
+        match errors.first() {
+            Some(error) => step.fail(Trouble::Failed, report::chain(error)),
+            None if round.there => step.done(),
+            None => step.unchanged(),
+        }
+        (doomed.component, errors)
+    }
+
+    /// Asks objects to go, and waits for them.
+    async fn delete<'a>(
+        &self,
+        objects: impl Iterator<Item = &'a ObjectRef>,
+        until: Instant,
+        step: &Step,
+        round: &mut Round,
+    ) {
+        let asked = objects.map(|object| answer(object, self.objects.delete(object)));
+        let mut going = Vec::new();
+        for answer in join_all(asked).await {
+            match answer {
+                Ok(Asked::Absent) => {}
+                Ok(Asked::Gone) => round.there = true,
+                Ok(Asked::Going(object)) => going.push(*object),
+                Err(error) => round.errors.push(error),
+            }
+        }
+        if going.is_empty() {
+            return;
+        }
+        round.there = true;
+        step.progress(format!("waits for {}", names(&going)));
+        round.left.extend(self.await_all(going, until).await);
+    }
+
+    /// Those that are not gone in time.
+    async fn await_all(&self, going: Vec<Going>, until: Instant) -> Vec<Going> {
+        let waits = going.into_iter().map(|going| async {
+            let gone = self.objects.gone(&going, until).await;
+            (!gone).then_some(going)
+        });
+        join_all(waits).await.into_iter().flatten().collect()
+    }
+
+    /// What can still be done: end pods without grace, remove finalizers if that is wanted. Returns why what is still
+    /// there then is.
+    async fn force(&self, component: &str, left: Vec<Going>, step: &Step) -> Vec<KillError> {
+        if left.is_empty() {
+            return Vec::new();
+        }
+        step.progress(format!("forces {}", names(&left)));
+        let (mut errors, mut pods) = (Vec::new(), Vec::new());
+        for owner in &left {
+            match answer(&owner.object, self.objects.pods_of(owner)).await {
+                Ok(own) => pods.extend(own),
+                Err(error) => errors.push(error),
+            }
+        }
+        let mut text = format!("{component}: {} not gone after {:?}", names(&left), self.kill.deadline);
+        if !pods.is_empty() {
+            text.push_str(&format!("; ended without grace: {}", names(&pods)));
+        }
+        self.events.warn(Phase::Teardown, text);
+        let ended = join_all(pods.iter().map(|pod| answer(&pod.object, self.objects.end(pod)))).await;
+        errors.extend(ended.into_iter().filter_map(Result::err));
+        let owners = left.into_iter().filter(|owner| !pods.iter().any(|pod| pod.uid == owner.uid));
+        let owners: Vec<_> = owners.collect();
+        // Pods too: while one of them is kept, its owner is.
+        let mut left = self.await_all(pods.into_iter().chain(owners).collect(), Instant::now() + FORCED).await;
+        if self.kill.force && !left.is_empty() {
+            let released = join_all(left.iter().map(|it| answer(&it.object, self.objects.release(it)))).await;
+            errors.extend(released.into_iter().filter_map(Result::err));
+            left = self.await_all(left, Instant::now() + FORCED).await;
+        }
+        for going in &left {
+            errors.extend(self.why(going).await);
+        }
+        errors
+    }
+
+    /// Why an object that was deleted is there; nothing when it is not.
+    async fn why(&self, going: &Going) -> Option<KillError> {
+        let object = going.object.clone();
+        let found = match answer(&object, self.objects.look(going)).await {
+            Ok(found) => found?,
+            Err(error) => return Some(error),
+        };
+        let finalizers: Vec<String> = found.finalizers().iter().filter(|it| *it != FOREGROUND).cloned().collect();
+        if !finalizers.is_empty() {
+            return Some(KillError::Kept { object, finalizers });
+        }
+        // A namespace says itself what is left in it.
+        let conditions = found.data.pointer("/status/conditions").and_then(|all| all.as_array()).into_iter().flatten();
+        let remains = conditions.filter(|it| it["status"] == "True").filter_map(|it| it["message"].as_str());
+        let why: String =
+            remains.filter(|_| object.kind == "Namespace").map(|message| format!(": {message}")).collect();
+        Some(KillError::Left { object, why })
+    }
+
+    /// Looks again for everything that the component had.
+    async fn verify(&self, doomed: &Doomed) -> Vec<KillError> {
+        let objects = doomed.objects.iter().map(|object| async move {
+            match answer(object, self.objects.exists(object)).await {
+                Ok(false) => None,
+                Ok(true) => {
+                    Some(KillError::Left { object: object.clone(), why: ": somebody has made it again".into() })
+                }
+                Err(error) => Some(error),
+            }
+        });
+        let mut left: Vec<KillError> = join_all(objects).await.into_iter().flatten().collect();
+        let namespaces: BTreeSet<&str> = doomed.objects.iter().map(|object| self.objects.namespace(object)).collect();
+        for namespace in namespaces {
+            match answer(&pods_in(namespace), self.objects.labelled(&doomed.component, namespace)).await {
+                Ok(pods) => {
+                    left.extend(pods.into_iter().map(|object| KillError::Left { object, why: String::new() }));
+                }
+                Err(error) => left.push(error),
+            }
+        }
+        left
+    }
+}
+
+/// What became of a component's objects so far.
+#[derive(Default)]
+struct Round {
+    /// Whether anything of it was there.
+    there: bool,
+    left: Vec<Going>,
+    errors: Vec<KillError>,
+}
+
+/// What the API server answers about an object, if it does.
+async fn answer<T>(object: &ObjectRef, asked: impl Future<Output = Result<T, kube::Error>>) -> Result<T, KillError> {
+    match timeout(ANSWER, asked).await {
+        Ok(answer) => answer.map_err(|source| KillError::Api { object: object.clone(), source: Box::new(source) }),
+        Err(_) => Err(KillError::Silent { object: object.clone() }),
+    }
+}
+
+fn names(going: &[Going]) -> String {
+    going.iter().map(|going| going.object.to_string()).collect::<Vec<_>>().join(", ")
+}
+
+fn pods_in(namespace: &str) -> ObjectRef {
+    ObjectRef { api_version: "v1".into(), kind: "Pods".into(), namespace: Some(namespace.into()), name: "all".into() }
+}

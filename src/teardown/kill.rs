@@ -1,0 +1,31 @@
+//! How components are taken away.
+
+use std::time::Duration;
+
+use crate::config::Switches;
+
+/// How components are taken away.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Kill {
+    /// All at once; else wave by wave, those first that nobody needs.
+    pub parallel: bool,
+    /// How long they, or each wave of them, may take by themselves. Then their pods are ended without grace.
+    pub deadline: Duration,
+    /// Whether to look, at the end, that nothing is left.
+    pub verify: bool,
+    /// Whether finalizers are removed that keep an object when even that has not helped.
+    pub force: bool,
+}
+
+impl Default for Kill {
+    fn default() -> Kill {
+        Kill { parallel: true, deadline: Duration::from_secs(30), verify: true, force: false }
+    }
+}
+
+impl From<Switches> for Kill {
+    fn from(switches: Switches) -> Kill {
+        let Switches { parallel_kill: parallel, kill_timeout: deadline, verify, .. } = switches;
+        Kill { parallel, deadline, verify, force: false }
+    }
+}

@@ -1,0 +1,222 @@
+//! Objects on their way out: asked to go, awaited by watch, and looked at when they do not.
+
+use std::collections::{BTreeSet, HashMap};
+use std::time::Duration;
+
+use backon::{ExponentialBuilder, Retryable};
+use k8s_openapi::api::apps::v1::ReplicaSet;
+use k8s_openapi::api::batch::v1::Job;
+use k8s_openapi::api::core::v1::Pod;
+use kube::api::{Api, DeleteParams, DynamicObject, ListParams, ObjectMeta, Patch, PatchParams};
+use kube::core::{GroupVersionKind, NamespaceResourceScope};
+use kube::discovery::{ApiCapabilities, ApiResource, Scope, pinned_kind};
+use kube::runtime::wait::{await_condition, conditions};
+use kube::{Resource, ResourceExt};
+use serde_json::json;
+use tokio::sync::Mutex;
+use tokio::time::{Instant, timeout_at};
+
+use crate::manifests::COMPONENT_LABEL;
+use crate::object::ObjectRef;
+
+/// How a request is made again that may succeed a moment later.
+const RETRY: ExponentialBuilder = ExponentialBuilder::new()
+    .with_min_delay(Duration::from_millis(50))
+    .with_max_delay(Duration::from_secs(1))
+    .with_max_times(5);
+/// How a watch is begun again, until whoever waits gives up.
+const PATIENT: ExponentialBuilder = ExponentialBuilder::new()
+    .with_min_delay(Duration::from_millis(50))
+    .with_max_delay(Duration::from_secs(1))
+    .without_max_times();
+
+/// An object that was asked to go, and is still there.
+#[derive(Debug, Clone)]
+pub(super) struct Going {
+    pub(super) object: ObjectRef,
+    pub(super) uid: String,
+    api: Api<DynamicObject>,
+}
+
+/// What became of an object that was asked to go.
+pub(super) enum Asked {
+    /// It was not there.
+    Absent,
+    /// It was there, and is gone.
+    Gone,
+    /// It goes when whoever has to has let it go.
+    Going(Box<Going>),
+}
+
+/// Objects of one cluster, as somebody meets them who takes them away.
+pub(super) struct Objects {
+    client: kube::Client,
+    namespace: String,
+    kinds: Mutex<HashMap<GroupVersionKind, (ApiResource, ApiCapabilities)>>,
+}
+
+impl Objects {
+    /// Those that name no namespace are in `namespace`.
+    pub(super) fn new(client: kube::Client, namespace: &str) -> Objects {
+        Objects { client, namespace: namespace.to_owned(), kinds: Mutex::default() }
+    }
+
+    /// The namespace that an object is in, if it is in one.
+    pub(super) fn namespace<'a>(&'a self, object: &'a ObjectRef) -> &'a str {
+        object.namespace.as_deref().unwrap_or(&self.namespace)
+    }
+
+    /// Asks an object to go.
+    pub(super) async fn delete(&self, object: &ObjectRef) -> Result<Asked, kube::Error> {
+        let Some(api) = self.api(object).await? else { return Ok(Asked::Absent) };
+        let params = if owns_pods(object) { DeleteParams::foreground() } else { DeleteParams::background() };
+        let deleted = (|| api.delete(&object.name, &params)).retry(RETRY.with_jitter()).when(is_transient).await;
+        match deleted {
+            Err(error) if is_absent(&error) => Ok(Asked::Absent),
+            result => Ok(match result?.left() {
+                Some(it) => {
+                    let uid = it.uid().unwrap_or_default();
+                    Asked::Going(Box::new(Going { object: object.clone(), uid, api }))
+                }
+                None => Asked::Gone,
+            }),
+        }
+    }
+
+    /// Waits until an object is gone, or another one has its name. Whether that was so in time.
+    pub(super) async fn gone(&self, going: &Going, until: Instant) -> bool {
+        let Going { object, uid, api } = going;
+        let watch = || await_condition(api.clone(), &object.name, conditions::is_deleted(uid));
+        matches!(timeout_at(until, watch.retry(PATIENT.with_jitter())).await, Ok(Ok(_)))
+    }
+
+    /// An object that was asked to go, as it is now; nothing when it is gone.
+    pub(super) async fn look(&self, going: &Going) -> Result<Option<DynamicObject>, kube::Error> {
+        let found = going.api.get_opt(&going.object.name).await?;
+        Ok(found.filter(|it| it.uid().is_none_or(|uid| uid == going.uid)))
+    }
+
+    /// Whether an object of that name is there.
+    pub(super) async fn exists(&self, object: &ObjectRef) -> Result<bool, kube::Error> {
+        let Some(api) = self.api(object).await? else { return Ok(false) };
+        match api.get_metadata_opt(&object.name).await {
+            Err(error) if is_absent(&error) => Ok(false),
+            result => Ok(result?.is_some()),
+        }
+    }
+
+    /// Removes what keeps an object from going.
+    pub(super) async fn release(&self, going: &Going) -> Result<(), kube::Error> {
+        let patch = Patch::Merge(json!({"metadata": {"finalizers": null}}));
+        match going.api.patch_metadata(&going.object.name, &PatchParams::default(), &patch).await {
+            Err(error) if is_absent(&error) => Ok(()),
+            result => result.map(drop),
+        }
+    }
+
+    /// Ends a pod without grace.
+    pub(super) async fn end(&self, pod: &Going) -> Result<(), kube::Error> {
+        let params = DeleteParams::background().grace_period(0);
+        match pod.api.delete(&pod.object.name, &params).await {
+            Err(error) if is_absent(&error) => Ok(()),
+            result => result.map(drop),
+        }
+    }
+
+    /// The pods that an object is, or owns, be it by way of ReplicaSets or Jobs.
+    pub(super) async fn pods_of(&self, owner: &Going) -> Result<Vec<Going>, kube::Error> {
+        let namespace = self.namespace(&owner.object);
+        let mut kin = BTreeSet::from([owner.uid.clone()]);
+        let (sets, jobs) = (self.metadata::<ReplicaSet>(namespace, ""), self.metadata::<Job>(namespace, ""));
+        let (sets, jobs) = futures::try_join!(sets, jobs)?;
+        let between = sets.into_iter().chain(jobs).filter(|it| is_of(it, &kin)).filter_map(|it| it.uid);
+        let between: Vec<_> = between.collect();
+        kin.extend(between);
+        let pods = self.metadata::<Pod>(namespace, "").await?.into_iter();
+        let own = pods.filter(|pod| is_of(pod, &kin) || pod.uid.as_ref().is_some_and(|uid| kin.contains(uid)));
+        Ok(own.map(|pod| self.pod(namespace, pod)).collect())
+    }
+
+    /// The pods that bear a component's label.
+    pub(super) async fn labelled(&self, component: &str, namespace: &str) -> Result<Vec<ObjectRef>, kube::Error> {
+        let pods = self.metadata::<Pod>(namespace, &format!("{COMPONENT_LABEL}={component}")).await?;
+        Ok(pods.into_iter().map(|pod| self.pod(namespace, pod).object).collect())
+    }
+
+    fn pod(&self, namespace: &str, metadata: ObjectMeta) -> Going {
+        let object = ObjectRef {
+            api_version: "v1".into(),
+            kind: "Pod".into(),
+            namespace: Some(namespace.to_owned()),
+            name: metadata.name.unwrap_or_default(),
+        };
+        let api = Api::namespaced_with(self.client.clone(), namespace, &ApiResource::erase::<Pod>(&()));
+        Going { object, uid: metadata.uid.unwrap_or_default(), api }
+    }
+
+    async fn metadata<K>(&self, namespace: &str, labels: &str) -> Result<Vec<ObjectMeta>, kube::Error>
+    where
+        K: Resource<Scope = NamespaceResourceScope, DynamicType = ()>,
+    {
+        let api: Api<DynamicObject> =
+            Api::namespaced_with(self.client.clone(), namespace, &ApiResource::erase::<K>(&()));
+        let params = ListParams::default().labels(labels);
+        let list = (|| api.list_metadata(&params)).retry(RETRY.with_jitter()).when(is_transient).await?;
+        Ok(list.items.into_iter().map(|it| it.metadata).collect())
+    }
+
+    /// Where requests about an object go; nothing when its kind is not served, so that it cannot be there.
+    async fn api(&self, object: &ObjectRef) -> Result<Option<Api<DynamicObject>>, kube::Error> {
+        let gvk = object.gvk();
+        let known = self.kinds.lock().await.get(&gvk).cloned();
+        let (resource, capabilities) = match known {
+            Some(known) => known,
+            None => match (|| pinned_kind(&self.client, &gvk)).retry(RETRY.with_jitter()).when(is_transient).await {
+                Err(error) if is_absent(&error) => return Ok(None),
+                found => {
+                    let found = found?;
+                    self.kinds.lock().await.insert(gvk, found.clone());
+                    found
+                }
+            },
+        };
+        Ok(Some(match capabilities.scope {
+            Scope::Namespaced => Api::namespaced_with(self.client.clone(), self.namespace(object), &resource),
+            Scope::Cluster => Api::all_with(self.client.clone(), &resource),
+        }))
+    }
+}
+
+/// Whether the object may have pods of its own. It then goes after them, so that they need not be looked for.
+fn owns_pods(object: &ObjectRef) -> bool {
+    let group = object.gvk().group;
+    matches!(group.as_str(), "apps" | "batch") || object.kind == "ReplicationController" || is_custom(object)
+}
+
+/// Whether its kind is none of Kubernetes' own.
+pub(super) fn is_custom(object: &ObjectRef) -> bool {
+    let group = object.gvk().group;
+    group.contains('.') && !group.ends_with(".k8s.io")
+}
+
+fn is_of(metadata: &ObjectMeta, kin: &BTreeSet<String>) -> bool {
+    metadata.owner_references.iter().flatten().any(|owner| kin.contains(&owner.uid))
+}
+
+/// Whether the same request may succeed a moment later.
+fn is_transient(error: &kube::Error) -> bool {
+    match error {
+        kube::Error::Api(status) => matches!(status.code, 409 | 429 | 500 | 502 | 503 | 504),
+        kube::Error::HyperError(_) | kube::Error::Service(_) | kube::Error::ReadEvents(_) => true,
+        _ => false,
+    }
+}
+
+/// Whether there is no such object, or not even such a kind.
+fn is_absent(error: &kube::Error) -> bool {
+    match error {
+        kube::Error::Api(status) => status.code == 404,
+        kube::Error::Discovery(_) => true,
+        _ => false,
+    }
+}

@@ -1,0 +1,203 @@
+//! Components are taken away, and the cluster stays; against an API server in memory. Time stands still while work is done.
+
+#[path = "teardown/server.rs"]
+mod server;
+
+use std::time::Duration;
+
+use kind_harness::object::ObjectRef;
+use kind_harness::report::{Event, EventKind, Events, Outcome, Phase};
+use kind_harness::teardown::{Doomed, Kill, remove};
+use rstest::rstest;
+use tokio::time::Instant;
+
+use server::Server;
+
+/// `deployment/web` and the like, in namespace shop where they are in one.
+fn object(name: &str) -> ObjectRef {
+    let (kind, name) = name.split_once('/').expect("kind/name");
+    let (api_version, kind, namespaced) = match kind {
+        "deployment" => ("apps/v1", "Deployment", true),
+        "configmap" => ("v1", "ConfigMap", true),
+        "pod" => ("v1", "Pod", true),
+        "widget" => ("example.com/v1", "Widget", true),
+        "gadget" => ("example.org/v1", "Gadget", true),
+        "definition" => ("apiextensions.k8s.io/v1", "CustomResourceDefinition", false),
+        other => panic!("no kind {other}"),
+    };
+    let namespace = namespaced.then(|| "shop".to_owned());
+    ObjectRef { api_version: api_version.into(), kind: kind.into(), namespace, name: name.into() }
+}
+
+fn doomed(component: &str, objects: &[&str]) -> Doomed {
+    Doomed { component: component.into(), objects: objects.iter().map(|name| object(name)).collect() }
+}
+
+/// Three components in two waves: `db` and `cache`, then `api`.
+fn shop(server: &Server) -> Vec<Vec<Doomed>> {
+    for name in ["db", "cache", "api"] {
+        server.deployment(name, name);
+        server.put("configmaps", name);
+    }
+    let [db, cache, api] =
+        ["db", "cache", "api"].map(|name| doomed(name, &[&format!("configmap/{name}"), &format!("deployment/{name}")]));
+    vec![vec![db, cache], vec![api]]
+}
+
+/// Removes them; tells what went wrong, and the events.
+async fn run(server: &Server, waves: Vec<Vec<Doomed>>, kill: &Kill) -> (Result<(), String>, Vec<Event>) {
+    let (events, mut stream) = Events::channel();
+    let result = remove(&server.client(), "shop", waves, kill, &events).await;
+    drop(events);
+    let mut seen = Vec::new();
+    while let Some(event) = stream.recv().await {
+        seen.push(event);
+    }
+    (result.map_err(|error| error.to_string()), seen)
+}
+
+fn steps(events: &[Event]) -> Vec<(&str, &EventKind)> {
+    let is_step = |event: &&Event| matches!(event.kind, EventKind::Started | EventKind::Finished(_));
+    events.iter().filter(is_step).map(|event| (event.step.as_str(), &event.kind)).collect()
+}
+
+fn position(changes: &[String], change: &str) -> usize {
+    changes.iter().position(|it| it == change).unwrap_or_else(|| panic!("{change} is not in {changes:?}"))
+}
+
+#[tokio::test(start_paused = true)]
+async fn all_at_once_and_each_has_a_step_of_its_own() {
+    let server = Server::default();
+    let waves = shop(&server);
+    let (result, events) = run(&server, waves, &Kill::default()).await;
+    assert_eq!(result, Ok(()));
+    assert_eq!(server.left(), Vec::<String>::new());
+    assert!(events.iter().all(|event| event.phase == Phase::Teardown));
+    let steps = steps(&events);
+    assert!(steps[..3].iter().all(|(_, kind)| **kind == EventKind::Started), "{steps:?}");
+    assert!(steps[3..].iter().all(|(_, kind)| **kind == EventKind::Finished(Outcome::Done)), "{steps:?}");
+    assert_eq!(steps.len(), 6);
+}
+
+#[tokio::test(start_paused = true)]
+async fn wave_by_wave_those_first_that_nobody_needs() {
+    let server = Server::default();
+    let waves = shop(&server);
+    let (result, events) = run(&server, waves, &Kill { parallel: false, ..Kill::default() }).await;
+    assert_eq!(result, Ok(()));
+    let steps = steps(&events);
+    assert_eq!(steps[..2], [("api", &EventKind::Started), ("api", &EventKind::Finished(Outcome::Done))]);
+    assert_eq!(server.left(), Vec::<String>::new());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_pod_that_does_not_end_is_ended_without_grace_at_the_deadline() {
+    let server = Server::default();
+    let waves = shop(&server);
+    server.is_stubborn("db-1-a");
+    let began = Instant::now();
+    let (result, events) = run(&server, waves, &Kill::default()).await;
+    assert_eq!(result, Ok(()));
+    assert_eq!(server.left(), Vec::<String>::new());
+    let took = began.elapsed();
+    assert!((Duration::from_secs(30)..Duration::from_secs(31)).contains(&took), "{took:?}");
+    let forced: Vec<_> = server.changes().into_iter().filter(|change| change.contains(" pods/")).collect();
+    assert_eq!(forced, ["DELETE pods/db-1-a"], "nobody else's");
+    let warnings = events.iter().filter_map(|event| match &event.kind {
+        EventKind::Warning(text) => Some(text.as_str()),
+        _ => None,
+    });
+    let expected = "db: deployment/db not gone after 30s; ended without grace: pod/db-1-a";
+    assert_eq!(warnings.collect::<Vec<_>>(), [expected]);
+}
+
+#[rstest]
+#[case::it_is_told(false)]
+#[case::it_is_forced(true)]
+#[tokio::test(start_paused = true)]
+async fn a_finalizer_that_nobody_removes(#[case] force: bool) {
+    let server = Server::default();
+    let mut waves = shop(&server);
+    server.put_with_finalizer("widgets", "w", "example.com/guard");
+    waves[1][0].objects.push(object("widget/w"));
+    let (result, events) = run(&server, waves, &Kill { force, ..Kill::default() }).await;
+    if force {
+        assert_eq!(result, Ok(()));
+        assert_eq!(server.left(), Vec::<String>::new());
+        return;
+    }
+    let text = result.expect_err("it is kept");
+    let expected = "not everything could be removed:\n  api: widget/w is kept by finalizers: example.com/guard; \
+                    whoever put them there should remove them; `--force` does";
+    assert_eq!(text, expected);
+    assert_eq!(server.left(), ["widgets/w"], "everything else is gone");
+    let failed = ("api", &EventKind::Finished(Outcome::Failed));
+    assert!(steps(&events).contains(&failed));
+    assert!(steps(&events).contains(&("db", &EventKind::Finished(Outcome::Done))));
+}
+
+#[tokio::test(start_paused = true)]
+async fn custom_objects_go_while_every_controller_is_still_there() {
+    let server = Server::default();
+    let mut waves = shop(&server);
+    server.put("widgets", "w");
+    server.put("customresourcedefinitions", "widgets.example.com");
+    waves[1][0].objects.extend([object("definition/widgets.example.com"), object("widget/w")]);
+    let (result, _) = run(&server, waves, &Kill::default()).await;
+    assert_eq!(result, Ok(()));
+    let changes = server.changes();
+    let definition = position(&changes, "DELETE customresourcedefinitions/widgets.example.com");
+    assert!(position(&changes, "DELETE widgets/w") < definition);
+    for controller in ["db", "cache", "api"] {
+        assert!(definition < position(&changes, &format!("DELETE deployments/{controller}")), "{changes:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn every_refusal_is_told_and_the_rest_is_gone() {
+    let server = Server::default();
+    let waves = shop(&server);
+    server.forbid("configmaps");
+    let (result, _) = run(&server, waves, &Kill::default()).await;
+    let text = result.expect_err("configmaps may not be deleted");
+    for component in ["db", "cache", "api"] {
+        assert!(text.contains(&format!("\n  {component}: configmap/{component} cannot be removed: ")), "{text}");
+    }
+    assert_eq!(server.left(), ["configmaps/api", "configmaps/cache", "configmaps/db"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_server_that_does_not_answer_is_not_waited_for_for_ever() {
+    let server = Server::default();
+    let waves = shop(&server);
+    server.hang("configmaps");
+    let (result, _) = run(&server, waves, &Kill::default()).await;
+    let text = result.expect_err("nobody knows of configmaps");
+    assert!(text.contains("\n  db: the API server does not say whether configmap/db is gone"), "{text}");
+    assert_eq!(server.left(), ["configmaps/api", "configmaps/cache", "configmaps/db"]);
+}
+
+#[rstest]
+#[case::looked_at(true)]
+#[case::not_looked_at(false)]
+#[tokio::test(start_paused = true)]
+async fn what_somebody_makes_again_is_found_at_the_end(#[case] verify: bool) {
+    let server = Server::default();
+    let waves = shop(&server);
+    server.is_made_again("cache");
+    let (result, _) = run(&server, waves, &Kill { verify, ..Kill::default() }).await;
+    let expected =
+        "not everything could be removed:\n  cache: configmap/cache is still there: somebody has made it again";
+    assert_eq!(result, if verify { Err(expected.to_owned()) } else { Ok(()) });
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_never_there_is_no_error_and_takes_no_time() {
+    let server = Server::default();
+    let began = Instant::now();
+    let waves = vec![vec![doomed("api", &["deployment/api", "gadget/of-a-kind-that-is-not-served"])]];
+    let (result, events) = run(&server, waves, &Kill::default()).await;
+    assert_eq!(result, Ok(()));
+    assert_eq!(steps(&events).last(), Some(&("api", &EventKind::Finished(Outcome::Unchanged))));
+    assert!(began.elapsed() < Duration::from_secs(1));
+}
