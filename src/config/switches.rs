@@ -88,9 +88,9 @@ impl Switches {
         Ok(Switches {
             parallel_start: set("KIND_HARNESS_PARALLEL_START").flag()?.or(parallel),
             parallel_kill: set("KIND_HARNESS_PARALLEL_KILL").flag()?.or(parallel).unwrap_or(true),
-            start_timeout: set("KIND_HARNESS_START_TIMEOUT").seconds(1)?,
+            start_timeout: set("KIND_HARNESS_START_TIMEOUT").seconds()?,
             max_retries: set("KIND_HARNESS_MAX_RETRIES").number(0..=19, "a whole number from 0 to 19")?,
-            kill_timeout: set("KIND_HARNESS_KILL_TIMEOUT").seconds(0)?.unwrap_or(Duration::from_secs(30)),
+            kill_timeout: set("KIND_HARNESS_KILL_TIMEOUT").seconds()?.unwrap_or(Duration::from_secs(30)),
             verify: set("KIND_HARNESS_VERIFY").flag()?.unwrap_or(true),
             keep: set("KIND_HARNESS_KEEP").keep()?,
             debug: set("KIND_HARNESS_DEBUG").flag()?.unwrap_or(false),
@@ -140,8 +140,8 @@ impl Set {
         self.read(permitted, |value| value.parse().ok().filter(|number| range.contains(number)))
     }
 
-    fn seconds(self, least: u32) -> Result<Option<Duration>, WrongVariable> {
-        let seconds = self.number(least..=3600, "a whole number of seconds, an hour at most")?;
+    fn seconds(self) -> Result<Option<Duration>, WrongVariable> {
+        let seconds = self.number(0..=3600, "a whole number of seconds, from 0 to 3600")?;
         Ok(seconds.map(|seconds| Duration::from_secs(seconds.into())))
     }
 
@@ -211,9 +211,9 @@ mod tests {
     #[rstest]
     #[case("KIND_HARNESS_PARALLEL", "yes", "true or false, also written as 1 or 0")]
     #[case("KIND_HARNESS_VERIFY", "TRUE ", "true or false, also written as 1 or 0")]
-    #[case("KIND_HARNESS_KILL_TIMEOUT", "30s", "a whole number of seconds, an hour at most")]
-    #[case("KIND_HARNESS_KILL_TIMEOUT", "-1", "a whole number of seconds, an hour at most")]
-    #[case("KIND_HARNESS_START_TIMEOUT", "0", "a whole number of seconds, an hour at most")]
+    #[case("KIND_HARNESS_KILL_TIMEOUT", "30s", "a whole number of seconds, from 0 to 3600")]
+    #[case("KIND_HARNESS_KILL_TIMEOUT", "-1", "a whole number of seconds, from 0 to 3600")]
+    #[case("KIND_HARNESS_START_TIMEOUT", "3601", "a whole number of seconds, from 0 to 3600")]
     #[case("KIND_HARNESS_MAX_RETRIES", "99999999999999999999", "a whole number from 0 to 19")]
     #[case("KIND_HARNESS_KEEP", "maybe", "never, on-failure or always")]
     fn a_wrong_value_names_the_variable_and_what_it_can_be(
