@@ -17,6 +17,8 @@ pub(crate) struct Case {
     pub(crate) before: Vec<Manifest>,
     /// What makes it.
     pub(crate) manifests: Vec<Manifest>,
+    /// What comes between.
+    pub(crate) meanwhile: Vec<Manifest>,
     folder: PathBuf,
 }
 
@@ -30,8 +32,8 @@ impl Case {
             let there = folder.join(file).exists().then(|| manifests::load(&folder, "dev", &[file.into()]));
             there.transpose().unwrap_or_else(|error| panic!("{at}: {error}")).unwrap_or_default()
         };
-        let (before, manifests) = (load("before.yaml"), load("manifest.yaml"));
-        Case { name, expect, before, manifests, folder }
+        let [before, manifests, meanwhile] = ["before.yaml", "manifest.yaml", "meanwhile.yaml"].map(load);
+        Case { name, expect, before, manifests, meanwhile, folder }
     }
 
     /// What the watches of a real cluster brought.

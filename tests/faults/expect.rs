@@ -29,6 +29,8 @@ pub(crate) enum Meanwhile {
     Delete,
     /// Evicts the pods.
     Evict,
+    /// Applies what is more important, as soon as the first pod runs.
+    Preempt,
     /// Declares the node not ready; its kubelet knows better, some seconds later.
     NodeNotReady,
 }
@@ -57,6 +59,9 @@ pub(crate) struct Expect {
     /// Whether it needs a second node, named and tainted `tainted`.
     #[serde(default)]
     pub(crate) node: bool,
+    /// Whether nodes have one slot each, which pods can ask for.
+    #[serde(default)]
+    pub(crate) slot: bool,
     /// What somebody does meanwhile.
     #[serde(default)]
     pub(crate) meanwhile: Option<Meanwhile>,

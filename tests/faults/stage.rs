@@ -11,12 +11,13 @@ use k8s_openapi::api::core::v1::{Namespace, Node, Pod};
 use kind_harness::config::{Component, ImageMap};
 use kind_harness::deploy::{Applier, Deployer, Parcel};
 use kind_harness::environment::{Environment, shared};
+use kind_harness::manifests;
 use kind_harness::object::ObjectRef;
 use kind_harness::ready::{Readiness, Recorder, Settings, replay};
 use kind_harness::report::Events;
 use kube::ResourceExt;
 use kube::api::{Api, DeleteParams, EvictParams, ListParams, Patch, PatchParams, PostParams};
-use kube::runtime::wait::await_condition;
+use kube::runtime::wait::{await_condition, conditions};
 use serde_json::json;
 use tokio::time::{Instant, sleep_until};
 
@@ -72,6 +73,9 @@ impl Stage {
             .await?;
         if expect.node {
             self.add_tainted_node().await?;
+        }
+        if expect.slot {
+            self.add_slots().await?;
         }
         for manifest in &case.before {
             applier.apply(manifest, &events).await?;
@@ -138,12 +142,33 @@ impl Stage {
                     pods.evict(&pod.name_any(), &EvictParams::default()).await?;
                 }
             }
+            Meanwhile::Preempt => {
+                let pods: Api<Pod> = Api::namespaced(self.client.clone(), namespace);
+                let name = pods.list(&ListParams::default()).await?.items.first().map(ResourceExt::name_any);
+                await_condition(pods, &name.context("a pod")?, conditions::is_pod_running()).await?;
+                let applier = Applier::new(self.client.clone(), namespace);
+                for mut manifest in case.meanwhile.clone() {
+                    manifests::images(&mut manifest.object, &self.images);
+                    applier.apply(&manifest, &Events::discard()).await?;
+                }
+            }
             Meanwhile::NodeNotReady => {
                 let nodes: Api<Node> = Api::all(self.client.clone());
                 for node in nodes.list(&ListParams::default()).await? {
                     self.declare(&node.name_any(), false).await?;
                 }
             }
+        }
+        Ok(())
+    }
+
+    /// Something that a node has one of.
+    async fn add_slots(&self) -> anyhow::Result<()> {
+        let nodes: Api<Node> = Api::all(self.client.clone());
+        let slot = json!({"kind-harness.test/slot": "1"});
+        let patch = Patch::Merge(json!({"status": {"capacity": slot, "allocatable": slot}}));
+        for node in nodes.list(&ListParams::default()).await? {
+            nodes.patch_status(&node.name_any(), &PatchParams::default(), &patch).await?;
         }
         Ok(())
     }
