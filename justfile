@@ -44,6 +44,10 @@ kill-matrix:
 soak:
     cargo test --test lifecycle -- --ignored --exact soak::soak --nocapture
 
+# Bench how long a test process takes to have the environment that another has brought up
+bench-attach:
+    cargo test --test lifecycle -- --ignored --exact attach::attach --nocapture
+
 # Bench readiness: the lag after the last event, memory, and whether what is up answers at once (50 deployments)
 bench-ready:
     cargo bench --bench readiness_lag

@@ -177,6 +177,7 @@ impl Cluster {
             (Some(engine), ProviderKind::Kind) => Some(Nodes {
                 engine: engine.clone(),
                 names: record.nodes.iter().map(|node| node.name.clone()).collect(),
+                folder: kubeconfig.parent().map(PathBuf::from).unwrap_or_default(),
             }),
             _ => None,
         };

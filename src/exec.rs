@@ -13,12 +13,12 @@ use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use duct::{Expression, ReaderHandle};
-use rustix::process::{Pid, Signal, kill_process_group};
+use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 
 use crate::config::Switches;
 
 pub use error::ExecError;
-pub(crate) use orphans::{RUN, end_programs, run_id, wait};
+pub(crate) use orphans::{RUN, end_programs, run_id, settle, wait};
 
 /// Lines of output that an error quotes.
 const TAIL: usize = 20;
@@ -40,6 +40,7 @@ pub struct Cmd {
     without: Vec<OsString>,
     dir: Option<PathBuf>,
     foreground: bool,
+    spares_children: bool,
     deadline: Duration,
 }
 
@@ -52,7 +53,15 @@ impl Cmd {
     /// `program` with `args`.
     pub fn new<A: Into<OsString>>(program: impl Into<OsString>, args: impl IntoIterator<Item = A>) -> Cmd {
         let argv = std::iter::once(program.into()).chain(args.into_iter().map(Into::into)).collect();
-        Cmd { argv, env: Vec::new(), without: Vec::new(), dir: None, foreground: false, deadline: DEADLINE }
+        Cmd {
+            argv,
+            env: Vec::new(),
+            without: Vec::new(),
+            dir: None,
+            foreground: false,
+            spares_children: false,
+            deadline: DEADLINE,
+        }
     }
 
     /// Adds an argument.
@@ -88,6 +97,13 @@ impl Cmd {
     #[must_use]
     pub fn foreground(mut self) -> Cmd {
         self.foreground = true;
+        self
+    }
+
+    /// Lets the engine calls that it has started come to their end, when it is no longer wanted, before they are ended too.
+    #[must_use]
+    pub(crate) fn sparing_children(mut self) -> Cmd {
+        self.spares_children = true;
         self
     }
 
@@ -131,7 +147,7 @@ impl Cmd {
     pub async fn pipe(&self, reader: &Cmd) -> Result<(), ExecError> {
         let both = self.tracked().stdin_null().pipe(reader.tracked().stderr_to_stdout());
         let deadline = self.deadline.max(reader.deadline);
-        run(both.stderr_capture(), format!("{self} | {reader}"), deadline, |_| ()).await?.1
+        run(both.stderr_capture(), format!("{self} | {reader}"), deadline, false, |_| ()).await?.1
     }
 
     /// Starts it, to live on when we end.
@@ -151,7 +167,7 @@ impl Cmd {
     }
 
     async fn run(&self, expression: Expression, on_line: impl FnMut(&str) + Send + 'static) -> Ran {
-        run(expression, self.to_string(), self.deadline, on_line).await
+        run(expression, self.to_string(), self.deadline, self.spares_children, on_line).await
     }
 
     fn expression(&self) -> Expression {
@@ -193,6 +209,7 @@ async fn run(
     expression: Expression,
     command: String,
     deadline: Duration,
+    spares_children: bool,
     mut on_line: impl FnMut(&str) + Send + 'static,
 ) -> Ran {
     let start = |source| ExecError::Start { command: command.clone(), source };
@@ -200,7 +217,7 @@ async fn run(
         crate::report::console::write(&format!("+ {command}\n"));
     }
     let handle = Arc::new(expression.unchecked().reader().map_err(start)?);
-    let guard = EndOnDrop(Some(handle.clone()));
+    let guard = EndOnDrop { handle: Some(handle.clone()), spares_children };
     let reading = tokio::task::spawn_blocking(move || {
         let (mut stdout, mut tail) = (String::new(), VecDeque::with_capacity(TAIL));
         for line in BufReader::new(&*handle).split(b'\n') {
@@ -239,33 +256,45 @@ fn push_tail(tail: &mut VecDeque<String>, line: String) {
     tail.push_back(line);
 }
 
-/// Ends a program and everything it started when its result is no longer awaited: politely, then by force.
-struct EndOnDrop(Option<Arc<ReaderHandle>>);
+/// Ends a program, and everything it started, when its result is no longer awaited: politely, then by force.
+struct EndOnDrop {
+    handle: Option<Arc<ReaderHandle>>,
+    spares_children: bool,
+}
 
 impl EndOnDrop {
     fn disarm(mut self) {
-        self.0 = None;
+        self.handle = None;
     }
 }
 
 impl Drop for EndOnDrop {
     fn drop(&mut self) {
-        let Some(handle) = self.0.take() else { return };
-        let groups: Vec<Pid> =
+        let Some(handle) = self.handle.take() else { return };
+        let spares_children = self.spares_children;
+        let pids: Vec<Pid> =
             handle.pids().into_iter().filter_map(|pid| i32::try_from(pid).ok().and_then(Pid::from_raw)).collect();
-        signal(&groups, Signal::TERM);
+        if spares_children {
+            signal(&pids, Signal::TERM, kill_process);
+        } else {
+            signal(&pids, Signal::TERM, kill_process_group);
+        }
         // The thread that reads its output sees the end; this one only makes sure that there is one.
         std::thread::spawn(move || {
+            if spares_children {
+                settle();
+                signal(&pids, Signal::TERM, kill_process_group);
+            }
             std::thread::park_timeout(GRACE);
-            signal(&groups, Signal::KILL);
+            signal(&pids, Signal::KILL, kill_process_group);
         });
     }
 }
 
-fn signal(groups: &[Pid], signal: Signal) {
-    for group in groups {
+fn signal(pids: &[Pid], signal: Signal, send: fn(Pid, Signal) -> rustix::io::Result<()>) {
+    for pid in pids {
         // It may have ended by itself: that is what we want.
-        let _ = kill_process_group(*group, signal);
+        let _ = send(*pid, signal);
     }
 }
 

@@ -1,30 +1,32 @@
 //! The pipeline. This file lists the stages in order; no other file knows the order.
 
 mod components;
+mod error;
 mod tenancy;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use futures::FutureExt;
-pub use tenancy::Terms;
-use thiserror::Error;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
-use crate::cluster::{Cluster, ClusterError, Deployment, Lease, Provider, Records, Wanted};
+pub use error::UpError;
+pub use tenancy::Terms;
+
+use crate::cluster::{Cluster, Deployment, Lease, Provider, Records, Wanted};
 use crate::config::{ImageSource, ProviderKind, Switches};
-use crate::deploy::{Applier, DeployError, Deployer, Parcel};
+use crate::deploy::{Applier, Deployer, Parcel};
 use crate::environment::Environment;
 use crate::folders::Folders;
 use crate::images::{self, ImageBuilds, ImageError, Loads};
-use crate::manifests::{self, ManifestError};
+use crate::manifests;
 use crate::plan::Plan;
-use crate::ready::{self, Expectation, NotReady, Readiness, Recorder, Settings};
+use crate::ready::{self, Expectation, Readiness, Recorder, Settings};
 use crate::report::{Events, Phase};
 use crate::resilience::Resilience;
-use crate::setup::{self, Finding, Host, SetupError};
-use crate::teardown::{self, Kill, KillErrors, ReaperError, Undo, UndoErrors};
+use crate::setup::{self, Finding, Host};
+use crate::teardown::{self, Kill, Undo, UndoErrors};
 
 /// One run over one plan.
 pub struct Session {
@@ -42,47 +44,6 @@ pub struct Session {
     pub record: Mutex<Option<Recorder>>,
     /// Asked before anything is installed on the host.
     pub agree: fn(&[Finding]) -> bool,
-}
-
-/// Why there is no environment.
-#[derive(Debug, Error)]
-pub enum UpError {
-    /// A manifest is wrong.
-    #[error(transparent)]
-    Manifests(#[from] ManifestError),
-    /// The host is not ready.
-    #[error(transparent)]
-    Setup(#[from] SetupError),
-    /// An image is not there.
-    #[error(transparent)]
-    Images(#[from] Arc<ImageError>),
-    /// There is no cluster.
-    #[error(transparent)]
-    Cluster(#[from] ClusterError),
-    /// Components could not be applied.
-    #[error(transparent)]
-    Deploy(#[from] DeployError),
-    /// Components did not become ready.
-    #[error(transparent)]
-    NotReady(#[from] Box<NotReady>),
-    /// Something of a component is still there.
-    #[error(transparent)]
-    Kill(#[from] KillErrors),
-    /// The API server did not do what every other stage needs.
-    #[error("the API server refused {what}")]
-    Api {
-        /// What was asked of it.
-        what: String,
-        /// Why.
-        #[source]
-        source: Box<kube::Error>,
-    },
-    /// Nobody would remove the cluster if this process were killed.
-    #[error(transparent)]
-    Reaper(#[from] ReaperError),
-    /// The plan's files cannot be read any more.
-    #[error("reading the suite's files failed")]
-    Files(#[from] std::io::Error),
 }
 
 impl Session {

@@ -1,15 +1,17 @@
 //! Clusters made by kind.
 
 use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::{Claim, ClusterError, Lease, Node, Record, Wanted, kind_config, labels, ports};
 use crate::config::ProviderKind;
+use crate::exec::{self, ExecError};
 use crate::images::Nodes;
 use crate::plan::Plan;
-use crate::resilience::Resilience;
+use crate::resilience::{Cause, Dependency, Resilience};
 use crate::setup::{Engine, EngineKind, Host, LOOK};
 
 /// kind labels containers with the cluster's name under this key.
@@ -71,7 +73,8 @@ impl Kind {
     /// When the engine does not list them.
     pub async fn nodes(&self, name: &str) -> Result<Nodes, ClusterError> {
         let (nodes, _) = self.find(name).await?;
-        Ok(Nodes { engine: self.host.engine.clone(), names: nodes.into_iter().map(|node| node.name).collect() })
+        let names = nodes.into_iter().map(|node| node.name).collect();
+        Ok(Nodes { engine: self.host.engine.clone(), names, folder: self.host.folders.cluster(name) })
     }
 
     /// Creates the cluster that is wanted.
@@ -114,21 +117,38 @@ impl Kind {
         if let Some(image) = image {
             command = command.arg("--image").arg(image);
         }
-        command = command.env("PATH", path);
+        // A node that is half made is made, and then removed: what an engine was torn away from is hard to find.
+        command = command.env("PATH", path).sparing_children();
         command =
             command.env("KIND_EXPERIMENTAL_PODMAN_NETWORK", NETWORK).env("KIND_EXPERIMENTAL_DOCKER_NETWORK", NETWORK);
         // The engine takes the ports from here on.
         drop(reserved);
-        let (say, mut nodes_up) = (step.handle(), Some(nodes_up));
-        let created = command.stream(move |line| {
-            say.progress(line.trim().trim_start_matches(['•', '✓']).trim());
-            if line.contains('✓')
-                && line.contains("Preparing nodes")
-                && let Some(nodes_up) = nodes_up.take()
-            {
-                let _ = nodes_up.send(());
+        let nodes_up = Arc::new(Mutex::new(Some(nodes_up)));
+        let attempt = || async {
+            let (say, nodes_up) = (step.handle(), nodes_up.clone());
+            let created = command.stream(move |line| {
+                say.progress(line.trim().trim_start_matches(['•', '✓']).trim());
+                if line.contains('✓')
+                    && line.contains("Preparing nodes")
+                    && let Some(nodes_up) = nodes_up.lock().unwrap_or_else(PoisonError::into_inner).take()
+                {
+                    let _ = nodes_up.send(());
+                }
+            });
+            if let Err(error) = created.await {
+                // Whoever tries again begins with nothing; what cannot be removed now is removed with the rest.
+                let _ = self.delete(name).await;
+                return Err(error);
             }
-        });
+            Ok(())
+        };
+        let classify = |error: &ExecError| {
+            let cause = Cause::of_program(error, Dependency::Engine);
+            // Once there were nodes, images are on their way to them, and would not come a second time.
+            let again = nodes_up.lock().unwrap_or_else(PoisonError::into_inner).is_some();
+            Cause { transient: cause.transient && again, ..cause }
+        };
+        let created = self.resilience.call(Dependency::Engine, "kind create cluster", classify, attempt);
         created.await.map_err(ClusterError::command(format!("creating cluster {name}")))?;
         record.nodes = self.find(name).await?.0;
         Ok(record)
@@ -141,6 +161,8 @@ impl Kind {
     /// When the engine refuses; what could not be removed is named.
     pub async fn delete(&self, name: &str) -> Result<(), ClusterError> {
         let engine = &self.host.engine;
+        // A kind that was ended a moment ago may have an engine at work still.
+        let _ = tokio::task::spawn_blocking(exec::settle).await;
         let (nodes, _) = Kind { resilience: self.resilience.afresh(), ..self.clone() }.find(name).await?;
         if !nodes.is_empty() {
             // Nothing in a node is worth a graceful end, and kind's own delete takes four seconds for one.

@@ -2,6 +2,7 @@
 
 use std::ffi::OsStr;
 use std::os::fd::OwnedFd;
+use std::path::Path;
 use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 
@@ -9,6 +10,8 @@ use jiff::Timestamp;
 use procfs::process::{Process, all_processes};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
+
+use crate::setup::EngineKind;
 
 /// The variable by which every program that a run started, and all that those start, can be found again.
 pub(crate) const RUN: &str = "KIND_HARNESS_RUN";
@@ -23,23 +26,49 @@ pub(crate) fn run_id() -> &'static str {
 /// How long they may take to clean up after themselves.
 const GRACE: Duration = Duration::from_secs(3);
 
+/// What an engine is doing that nobody needs finished. Everything else it does in a moment, and is better not torn away
+/// from: a container that is half made or half removed leaves traces that nobody finds.
+const LASTING: [&str; 8] = ["attach", "build", "exec", "import", "load", "logs", "pull", "save"];
+
 /// Ends what run `run` started in `session`: politely, and by force what has not ended [`GRACE`] later. What made itself a
 /// session of its own (a container's monitor, a name server) was meant to stay, and goes with its container.
 pub(crate) fn end_programs(run: &str, session: i32) {
-    for signal in [Signal::TERM, Signal::KILL] {
-        let programs = programs(run, session);
-        if programs.is_empty() {
-            return;
+    let ours = |program: &Process| program.stat().is_ok_and(|stat| stat.session == session);
+    for (signal, spares_engine) in [(Signal::TERM, true), (Signal::KILL, false)] {
+        let programs = programs(run, ours);
+        for (program, watched) in &programs {
+            if !(spares_engine && is_brief_engine_call(program)) {
+                // It may have ended by itself: that is what we want.
+                let _ = pidfd_send_signal(watched, signal);
+            }
         }
-        for program in &programs {
-            // It may have ended by itself: that is what we want.
-            let _ = pidfd_send_signal(program, signal);
-        }
-        let deadline = Instant::now() + GRACE;
-        for program in &programs {
-            wait(program, deadline.saturating_duration_since(Instant::now()));
-        }
+        wait_for_all(&programs, GRACE);
     }
+}
+
+/// Waits until no engine makes or removes anything for this process any more: what a program was doing for us that was
+/// ended itself.
+pub(crate) fn settle() {
+    wait_for_all(&programs(run_id(), is_brief_engine_call), GRACE);
+}
+
+fn wait_for_all(programs: &[(Process, OwnedFd)], patience: Duration) {
+    let deadline = Instant::now() + patience;
+    for (_, watched) in programs {
+        wait(watched, deadline.saturating_duration_since(Instant::now()));
+    }
+}
+
+/// Whether it is an engine (perhaps still the script that starts it) that will soon have done what it was told.
+fn is_brief_engine_call(program: &Process) -> bool {
+    let words = program.cmdline().unwrap_or_default();
+    let is_engine = |word: &String| {
+        let name = Path::new(word).file_name().unwrap_or_default();
+        EngineKind::ALL.iter().any(|engine| name == engine.name())
+    };
+    let engine = words.iter().take(3).position(is_engine);
+    let verb = engine.and_then(|at| words.get(at + 1));
+    verb.is_some_and(|verb| !LASTING.contains(&verb.as_str()))
 }
 
 /// Waits until `process` has ended, at most for `patience`; for as long as it takes without one. Returns whether it has.
@@ -53,16 +82,17 @@ pub(crate) fn wait(process: &OwnedFd, patience: impl Into<Option<Duration>>) -> 
     }
 }
 
-fn programs(run: &str, session: i32) -> Vec<OwnedFd> {
+fn programs(run: &str, wanted: impl Fn(&Process) -> bool) -> Vec<(Process, OwnedFd)> {
     let is_ours = |process: &Process| {
-        process.stat().is_ok_and(|stat| stat.session == session && stat.state != 'Z')
+        process.stat().is_ok_and(|stat| stat.state != 'Z')
             && process.environ().is_ok_and(|variables| variables.get(OsStr::new(RUN)).is_some_and(|it| it == run))
+            && wanted(process)
     };
     let Ok(processes) = all_processes() else { return Vec::new() };
     let open = |process: Process| {
         let watched = pidfd_open(Pid::from_raw(process.pid)?, PidfdFlags::empty()).ok()?;
         // Looked at after it was opened: from here on the number cannot be another's.
-        is_ours(&process).then_some(watched)
+        is_ours(&process).then_some((process, watched))
     };
     processes.flatten().filter_map(open).collect()
 }
@@ -93,7 +123,37 @@ mod tests {
         tokio::task::spawn_blocking(move || end_programs("one-run", session)).await.unwrap();
         assert!(ours.await.unwrap().is_err());
         assert!(!others.is_finished(), "another run's program was ended");
-        assert_eq!(programs(run_id(), session + 1).len(), 0, "another session");
+        assert_eq!(
+            programs(run_id(), |it| it.stat().is_ok_and(|it| it.session == session + 1)).len(),
+            0,
+            "another session"
+        );
         others.abort();
+    }
+
+    #[tokio::test]
+    async fn a_container_that_is_being_made_is_made_first() {
+        let folder = tempfile::tempdir().unwrap();
+        let engine = folder.path().join("podman");
+        let script = "#!/bin/sh\necho up\n[ $1 = save ] && exec sleep 60\nsleep 0.3; touch \"$2\"\n";
+        fs_err::write(&engine, script).unwrap();
+        fs_err::set_permissions(&engine, std::os::unix::fs::PermissionsExt::from_mode(0o700)).unwrap();
+        let session = rustix::process::getsid(None).unwrap().as_raw_nonzero().get();
+        let (started, mut is_started) = tokio::sync::mpsc::unbounded_channel();
+        let start = |verb: &str| {
+            let started = started.clone();
+            let command = Cmd::new(&engine, [verb.to_owned(), format!("{}.{verb}", engine.display())]);
+            let command = command.env(RUN, "a-run-that-was-killed");
+            let said_up = move |_: &str| {
+                let _ = started.send(());
+            };
+            tokio::spawn(async move { command.stream(said_up).await })
+        };
+        let (making, saving) = (start("run"), start("save"));
+        is_started.recv().await;
+        is_started.recv().await;
+        tokio::task::spawn_blocking(move || end_programs("a-run-that-was-killed", session)).await.unwrap();
+        assert!(making.await.unwrap().is_ok() && folder.path().join("podman.run").exists());
+        assert!(saving.await.unwrap().is_err());
     }
 }

@@ -1,6 +1,7 @@
 //! Nodes get the images that they lack, streamed from the engine with no archive in between.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -73,6 +74,9 @@ pub struct Nodes {
     pub engine: Engine,
     /// Their names.
     pub names: Vec<String>,
+    /// The cluster's folder. What an engine writes on the way is below it, and goes with it: one that is ended does not
+    /// clean up.
+    pub folder: PathBuf,
 }
 
 impl Nodes {
@@ -92,7 +96,10 @@ impl Nodes {
             if lacking.is_empty() {
                 continue;
             }
-            let mut save = self.engine.command(["save"]).deadline(UNPACK);
+            let scratch = self.folder.join("tmp");
+            let unwritable = |source| ImageError::File { image: images.join(", "), source };
+            fs_err::create_dir_all(&scratch).map_err(unwritable)?;
+            let mut save = self.engine.command(["save"]).env("TMPDIR", scratch).deadline(UNPACK);
             if lacking.len() > 1 && self.engine.kind == crate::setup::EngineKind::Podman {
                 save = save.arg("--multi-image-archive");
             }

@@ -55,7 +55,8 @@ pub enum EngineKind {
 }
 
 impl EngineKind {
-    const ALL: [EngineKind; 3] = [EngineKind::Docker, EngineKind::Podman, EngineKind::Nerdctl];
+    /// Every engine, in the order in which they are tried.
+    pub(crate) const ALL: [EngineKind; 3] = [EngineKind::Docker, EngineKind::Podman, EngineKind::Nerdctl];
 
     /// Its command, which is also what kind calls it.
     #[must_use]

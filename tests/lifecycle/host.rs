@@ -15,7 +15,7 @@ use kind_harness::setup::{Engine, known_engines};
 use procfs::process::all_processes;
 use tempfile::TempDir;
 
-use crate::ending::{Ending, VARIABLE};
+use crate::ending::VARIABLE;
 use crate::{SUITE, pause};
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_kind-harness");
@@ -76,10 +76,10 @@ impl Host {
     }
 
     /// A test that uses the environment and ends as it is told.
-    pub(crate) fn specimen(&self, ending: Ending) -> Result<Expression> {
+    pub(crate) fn specimen(&self, ending: &str) -> Result<Expression> {
         let own = std::env::current_exe()?;
         let specimen = self.at_home(cmd!(own, "--exact", "specimen", "--ignored", "--nocapture"));
-        Ok(specimen.env(VARIABLE, ending.told()))
+        Ok(specimen.env(VARIABLE, ending))
     }
 
     /// The same, for a shell.

@@ -2,6 +2,7 @@
 
 #![allow(clippy::print_stdout, reason = "figures are what these are for")]
 
+mod attach;
 mod ending;
 mod host;
 mod matrix;

@@ -111,7 +111,7 @@ async fn run(host: &Host, case: &Case) -> Result<String> {
     let begin = match case.stage {
         Stage::Up => host.cli("up"),
         Stage::Down => host.cli("down"),
-        Stage::Specs => host.specimen(case.ending)?,
+        Stage::Specs => host.specimen(case.ending.told())?,
     };
     let handle = if case.ending == Ending::Terminal { on_a_terminal(host, case)?.start()? } else { begin.start()? };
     if case.stage == Stage::Specs {

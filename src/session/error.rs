@@ -1,0 +1,54 @@
+//! Why there is no environment: an error for each stage.
+
+use std::sync::Arc;
+
+use thiserror::Error;
+
+use crate::cluster::ClusterError;
+use crate::deploy::DeployError;
+use crate::images::ImageError;
+use crate::manifests::ManifestError;
+use crate::ready::NotReady;
+use crate::setup::SetupError;
+use crate::teardown::{KillErrors, ReaperError};
+
+/// Why there is no environment.
+#[derive(Debug, Error)]
+pub enum UpError {
+    /// A manifest is wrong.
+    #[error(transparent)]
+    Manifests(#[from] ManifestError),
+    /// The host is not ready.
+    #[error(transparent)]
+    Setup(#[from] SetupError),
+    /// An image is not there.
+    #[error(transparent)]
+    Images(#[from] Arc<ImageError>),
+    /// There is no cluster.
+    #[error(transparent)]
+    Cluster(#[from] ClusterError),
+    /// Components could not be applied.
+    #[error(transparent)]
+    Deploy(#[from] DeployError),
+    /// Components did not become ready.
+    #[error(transparent)]
+    NotReady(#[from] Box<NotReady>),
+    /// Something of a component is still there.
+    #[error(transparent)]
+    Kill(#[from] KillErrors),
+    /// The API server did not do what every other stage needs.
+    #[error("the API server refused {what}")]
+    Api {
+        /// What was asked of it.
+        what: String,
+        /// Why.
+        #[source]
+        source: Box<kube::Error>,
+    },
+    /// Nobody would remove the cluster if this process were killed.
+    #[error(transparent)]
+    Reaper(#[from] ReaperError),
+    /// The plan's files cannot be read any more.
+    #[error("reading the suite's files failed")]
+    Files(#[from] std::io::Error),
+}
