@@ -10,7 +10,8 @@ use crate::ending::{Ending, VARIABLE};
 use crate::host::Host;
 use crate::pause;
 
-/// How often each way is tried that comes from outside; the others, which have but one moment, half as often.
+/// How often each way is tried that comes from outside, unless `TIMES` says otherwise; the others, which have but one
+/// moment, half as often.
 const TIMES: usize = 17;
 
 /// Where in its life a run is ended.
@@ -87,7 +88,8 @@ fn cases(up: Duration, down: Duration) -> Vec<Case> {
     println!("SEED={seed}");
     let mut random = fastrand::Rng::with_seed(seed);
     let mut cases = Vec::new();
-    for turn in 0..TIMES {
+    let times = std::env::var("TIMES").ok().and_then(|times| times.parse().ok()).unwrap_or(TIMES);
+    for turn in 0..times {
         for ending in Ending::ALL {
             let (stage, length) = match turn % 6 {
                 turn if !ending.is_from_outside() && turn % 2 == 1 => continue,
