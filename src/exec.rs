@@ -114,12 +114,13 @@ impl Cmd {
         self
     }
 
-    /// Runs it and returns what it wrote to standard output, without trailing white space.
+    /// Runs it and returns what it wrote to standard output, without trailing white space. It has nothing to read: from a
+    /// terminal it would be stopped, because it is not in the terminal's foreground.
     ///
     /// # Errors
     /// When it cannot be started, fails or hangs. Dropping the future ends the program.
     pub async fn output(&self) -> Result<String, ExecError> {
-        let (stdout, outcome) = self.run(self.tracked().stderr_capture(), |_| ()).await?;
+        let (stdout, outcome) = self.run(self.tracked().stdin_null().stderr_capture(), |_| ()).await?;
         outcome.map(|()| stdout)
     }
 
