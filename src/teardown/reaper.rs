@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use crate::cluster::{Claim, ClusterError, Kind, Lease, Owner, Records};
+use crate::cluster::{Claim, ClusterError, Kind, Lease, Owner, Records, labelled};
 use crate::exec::{self, Cmd, ExecError};
 use crate::resilience::Resilience;
 use crate::setup::Host;
@@ -81,7 +81,8 @@ impl Reaper {
                 Some(record) => record.lease,
                 // No more than the configuration was written, or somebody has removed it all.
                 None if records.folder().exists() => Some(self.lease.clone()),
-                None => None,
+                // The folder may have been removed by somebody who did not think of the cluster.
+                None => self.labelled().await?,
             };
             match lease.filter(|lease| lease.run == self.lease.run).map(|lease| lease.claim(Timestamp::now())) {
                 Some(Claim::Over(_)) => return self.remove(&records).await,
@@ -94,6 +95,12 @@ impl Reaper {
                 _ => return Ok(()),
             }
         }
+    }
+
+    /// The lease that the cluster's containers bear, if there are any.
+    async fn labelled(&self) -> Result<Option<Lease>, ClusterError> {
+        let clusters = labelled(&self.host.engine).await?;
+        Ok(clusters.into_iter().find(|cluster| cluster.name == self.name).and_then(|cluster| cluster.lease))
     }
 
     async fn remove(&self, records: &Records) -> Result<(), ClusterError> {
