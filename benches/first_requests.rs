@@ -77,7 +77,7 @@ async fn ask_in_rounds(session: &Session, rounds: usize) -> Result<Asked> {
         let begun = Instant::now();
         let environment = session.up().await?;
         let up = begun.elapsed();
-        session.keep()?;
+        session.undo.keep();
         ask(session, &environment, round, &mut asked).await;
         println!("round {round}: up in {:.1} s", up.as_secs_f64());
         if round < rounds {

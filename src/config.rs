@@ -14,7 +14,7 @@ pub use checks::{Check, ServicePort};
 pub use readiness::{FieldSpec, GraceSpec, KindSpec, ReadySpec};
 pub use retry::RetrySpec;
 pub use schema::*;
-pub use switches::{SWITCHES, Switch, Switches, WrongVariable};
+pub use switches::{SWITCHES, Share, Switch, Switches, WrongVariable};
 
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::yaml::{self, Node, Source};

@@ -14,7 +14,7 @@ use tokio::time::Instant;
 pub use error::UpError;
 pub use tenancy::Terms;
 
-use crate::cluster::{Cluster, Deployment, Lease, Provider, Records, Wanted};
+use crate::cluster::{Cluster, Deployment, Keep, Lease, Provider, Records, Wanted};
 use crate::config::{ImageSource, ProviderKind, Switches};
 use crate::deploy::{Applier, Deployer, Parcel};
 use crate::environment::Environment;
@@ -91,6 +91,9 @@ impl Session {
         let previous = cluster.record.deployment.take().unwrap_or_default();
         let deployed = self.deploy(&cluster, loads, parcels, &previous, &resilience).await?;
         cluster.record.deployment = Some(deployed);
+        if self.terms.keep == Keep::Always {
+            cluster.record.lease = cluster.record.lease.map(Lease::released);
+        }
         records.write(&cluster.record)?;
         Ok(self.environment(cluster, false))
     }

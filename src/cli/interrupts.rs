@@ -32,13 +32,12 @@ impl Interrupts {
         }
     }
 
-    /// Returns with the third one, and tells on the way how to get there.
+    /// Returns with the third one; the second is told what it takes to leave.
     pub(super) async fn third(&mut self, events: &Events) {
         while self.count < 3 {
             self.next().await;
             if self.count == 2 {
-                events
-                    .note(Phase::Teardown, "removing without waiting for anything; once more leaves it to the reaper");
+                events.note(Phase::Teardown, "still removing; once more leaves the rest to the reaper");
             }
         }
     }

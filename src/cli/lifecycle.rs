@@ -57,10 +57,10 @@ impl Cli {
             () = interrupts.next() => None,
         };
         let outcome = match result {
-            Some(Ok(environment)) => match session.keep() {
-                Ok(()) => Ok(environment),
-                Err(error) => Err(self.give_up(&session, false, Failure::new(Exit::Cluster, &error), interrupts).await),
-            },
+            Some(Ok(environment)) => {
+                session.undo.keep();
+                Ok(environment)
+            }
             Some(Err(error)) => {
                 // Before anything is taken away.
                 let timeline = to_json(&reporter.so_far().await, &strategy);
@@ -134,8 +134,8 @@ impl Cli {
         })
     }
 
-    /// Undoes an unfinished run, unless it shall be looked at. A second interrupt is told what is being waited for; a third
-    /// leaves the rest to the reaper.
+    /// Undoes an unfinished run, unless it shall be looked at. A second interrupt is told what it takes to leave; the
+    /// third leaves the rest to the reaper.
     async fn give_up(
         &self,
         session: &Session,
@@ -146,7 +146,7 @@ impl Cli {
         let name = session.plan.cluster_name();
         if keep {
             let kept = "what was made is kept: look with `kind-harness status`, remove it with `kind-harness down`";
-            let told = session.keep().map_or_else(|error| error.to_string(), |()| kept.into());
+            let told = session.keep().await.map_or_else(|error| error.to_string(), |()| kept.into());
             failure.text = format!("{}\n{told}", failure.text);
             return failure;
         }

@@ -1,6 +1,7 @@
 //! Clusters made by kind.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use jiff::Timestamp;
@@ -124,7 +125,12 @@ impl Kind {
         // The engine takes the ports from here on.
         drop(reserved);
         let nodes_up = Arc::new(Mutex::new(Some(nodes_up)));
+        let again = AtomicBool::new(false);
         let attempt = || async {
+            if again.swap(true, Ordering::Relaxed) {
+                // What cannot be removed now is in kind's way, which says so.
+                let _ = self.delete(name).await;
+            }
             let (say, nodes_up) = (step.handle(), nodes_up.clone());
             let created = command.stream(move |line| {
                 say.progress(line.trim().trim_start_matches(['•', '✓']).trim());
@@ -135,12 +141,7 @@ impl Kind {
                     let _ = nodes_up.send(());
                 }
             });
-            if let Err(error) = created.await {
-                // Whoever tries again begins with nothing; what cannot be removed now is removed with the rest.
-                let _ = self.delete(name).await;
-                return Err(error);
-            }
-            Ok(())
+            created.await
         };
         let classify = |error: &ExecError| {
             let cause = Cause::of_program(error, Dependency::Engine);

@@ -173,6 +173,14 @@ impl Lease {
         Lease { owner: None, ..self }
     }
 
+    /// Something that becomes readable when its owner ends; none when there is no owner any more.
+    ///
+    /// # Errors
+    /// When the system cannot watch processes.
+    pub fn watch(&self) -> io::Result<Option<OwnedFd>> {
+        self.owner.as_ref().map_or(Ok(None), Owner::watch)
+    }
+
     /// Ends the programs that the run started and that outlived it, kind above all: politely, then by force.
     pub fn end_programs(&self) {
         exec::end_programs(&self.run, self.session);

@@ -19,7 +19,7 @@ pub struct Switch {
 }
 
 /// Every switch.
-pub const SWITCHES: [Switch; 9] = [
+pub const SWITCHES: [Switch; 10] = [
     switch("KIND_HARNESS_PARALLEL", "true", "`false` starts and ends components one by one"),
     switch("KIND_HARNESS_PARALLEL_START", "as above", "the same for their start alone; `--strategy` wins"),
     switch("KIND_HARNESS_PARALLEL_KILL", "as above", "the same for their end alone"),
@@ -36,6 +36,7 @@ pub const SWITCHES: [Switch; 9] = [
     switch("KIND_HARNESS_KILL_TIMEOUT", "30", "seconds after which components that do not go are forced"),
     switch("KIND_HARNESS_VERIFY", "true", "look, after components were deleted, that nothing of them is left"),
     switch("KIND_HARNESS_KEEP", "never", "in tests: `never`, `on-failure` or `always` keep the environment"),
+    switch("KIND_HARNESS_SHARE", "by runner", "in tests: `process` or `runner` share an environment"),
     switch("KIND_HARNESS_DEBUG", "false", "print every command before it is run"),
 ];
 
@@ -60,8 +61,20 @@ pub struct Switches {
     pub verify: bool,
     /// Whether an environment of tests stays.
     pub keep: Keep,
+    /// Who shares an environment of tests; it depends on the test runner where nothing is said.
+    pub share: Option<Share>,
     /// Whether every command is printed.
     pub debug: bool,
+}
+
+/// Whose processes share one environment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Share {
+    /// The threads of one test binary. Cargo runs binaries one after the other and tells none that it is the last, so
+    /// this way the end can be waited for, and reported.
+    Process,
+    /// All test processes that one cargo or nextest starts. Its end is the environment's.
+    Runner,
 }
 
 /// A variable has a value that it cannot have.
@@ -88,11 +101,20 @@ impl Switches {
         Ok(Switches {
             parallel_start: set("KIND_HARNESS_PARALLEL_START").flag()?.or(parallel),
             parallel_kill: set("KIND_HARNESS_PARALLEL_KILL").flag()?.or(parallel).unwrap_or(true),
-            start_timeout: set("KIND_HARNESS_START_TIMEOUT").seconds()?,
+            start_timeout: set("KIND_HARNESS_START_TIMEOUT")
+                .number(1..=3600, "a whole number of seconds, from 1 to 3600")?
+                .map(seconds),
             max_retries: set("KIND_HARNESS_MAX_RETRIES").number(0..=19, "a whole number from 0 to 19")?,
-            kill_timeout: set("KIND_HARNESS_KILL_TIMEOUT").seconds()?.unwrap_or(Duration::from_secs(30)),
+            kill_timeout: set("KIND_HARNESS_KILL_TIMEOUT")
+                .number(0..=3600, "a whole number of seconds, from 0 to 3600")?
+                .map_or(Duration::from_secs(30), seconds),
             verify: set("KIND_HARNESS_VERIFY").flag()?.unwrap_or(true),
             keep: set("KIND_HARNESS_KEEP").keep()?,
+            share: set("KIND_HARNESS_SHARE").read("process or runner", |value| match value {
+                "process" => Some(Share::Process),
+                "runner" => Some(Share::Runner),
+                _ => None,
+            })?,
             debug: set("KIND_HARNESS_DEBUG").flag()?.unwrap_or(false),
         })
     }
@@ -105,6 +127,10 @@ impl Switches {
         overrides.deadline = overrides.deadline.or(self.start_timeout);
         overrides.attempts = self.max_retries.map(|retries| retries + 1);
     }
+}
+
+fn seconds(number: u32) -> Duration {
+    Duration::from_secs(number.into())
 }
 
 /// A variable, and what it is set to.
@@ -140,11 +166,6 @@ impl Set {
         self.read(permitted, |value| value.parse().ok().filter(|number| range.contains(number)))
     }
 
-    fn seconds(self) -> Result<Option<Duration>, WrongVariable> {
-        let seconds = self.number(0..=3600, "a whole number of seconds, from 0 to 3600")?;
-        Ok(seconds.map(|seconds| Duration::from_secs(seconds.into())))
-    }
-
     fn keep(self) -> Result<Keep, WrongVariable> {
         let keep = self.read("never, on-failure or always", |value| match value {
             "0" | "never" => Some(Keep::Never),
@@ -177,6 +198,7 @@ mod tests {
             kill_timeout: Duration::from_secs(30),
             verify: true,
             keep: Keep::Never,
+            share: None,
             debug: false,
         };
         assert_eq!(read(&[]), Ok(usual));
@@ -213,7 +235,9 @@ mod tests {
     #[case("KIND_HARNESS_VERIFY", "TRUE ", "true or false, also written as 1 or 0")]
     #[case("KIND_HARNESS_KILL_TIMEOUT", "30s", "a whole number of seconds, from 0 to 3600")]
     #[case("KIND_HARNESS_KILL_TIMEOUT", "-1", "a whole number of seconds, from 0 to 3600")]
-    #[case("KIND_HARNESS_START_TIMEOUT", "3601", "a whole number of seconds, from 0 to 3600")]
+    #[case("KIND_HARNESS_START_TIMEOUT", "0", "a whole number of seconds, from 1 to 3600")]
+    #[case("KIND_HARNESS_START_TIMEOUT", "3601", "a whole number of seconds, from 1 to 3600")]
+    #[case("KIND_HARNESS_SHARE", "all", "process or runner")]
     #[case("KIND_HARNESS_MAX_RETRIES", "99999999999999999999", "a whole number from 0 to 19")]
     #[case("KIND_HARNESS_KEEP", "maybe", "never, on-failure or always")]
     fn a_wrong_value_names_the_variable_and_what_it_can_be(

@@ -3,29 +3,11 @@
 use procfs::process::Process;
 
 use crate::cluster::Owner;
+use crate::config::Share;
 
-/// Whose processes share one environment: `KIND_HARNESS_SHARE`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Share {
-    /// The threads of one test binary. Cargo runs binaries one after the other and tells none that it is the last, so
-    /// this way the end can be waited for, and reported.
-    Process,
-    /// All test processes that one cargo or nextest starts. Its end is the environment's.
-    Runner,
-}
-
-impl Share {
-    /// What `KIND_HARNESS_SHARE` says; otherwise nextest's processes share, since each of them runs a single test.
-    pub(super) fn from_env() -> Result<Share, String> {
-        let value = std::env::var("KIND_HARNESS_SHARE").unwrap_or_default();
-        match value.as_str() {
-            "process" => Ok(Share::Process),
-            "runner" => Ok(Share::Runner),
-            "" if std::env::var_os("NEXTEST").is_some() => Ok(Share::Runner),
-            "" => Ok(Share::Process),
-            other => Err(format!("KIND_HARNESS_SHARE is {other:?}; it can be process or runner")),
-        }
-    }
+/// Who shares an environment where nobody has said: nextest's processes do, since each of them runs a single test.
+pub(super) fn usual() -> Share {
+    if std::env::var_os("NEXTEST").is_some() { Share::Runner } else { Share::Process }
 }
 
 /// The test runner that started this process: the nearest ancestor that is cargo or nextest.

@@ -13,9 +13,9 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::Environment;
 use super::janitor::clean;
-use super::runner::{Share, runner};
+use super::runner::{runner, usual};
 use crate::cluster::{Cluster, Keep};
-use crate::config::{self, Overrides, Switches};
+use crate::config::{self, Overrides, Share, Switches};
 use crate::diagnostics::Aftermath;
 use crate::folders::Folders;
 use crate::plan::Plan;
@@ -96,12 +96,12 @@ async fn live(path: PathBuf, up: std::sync::mpsc::Sender<Result<Environment, Str
             let joined = session.terms.runner.is_some() && environment.was_unchanged();
             tells = !joined;
             stays |= environment.was_unchanged() || session.terms.runner.is_some();
-            if session.terms.runner.is_some() {
-                // The runner's end is its end; other processes wait to join.
+            if stays {
+                // It is somebody else's to end: the runner's, or that of whoever takes it down.
                 session.undo.keep();
             }
             if session.terms.keep == Keep::Always && !joined {
-                keep(&session);
+                tell_how_to_use(&session);
             }
             let (janitor, namespaces) = mpsc::unbounded_channel();
             let cleaning =
@@ -116,7 +116,7 @@ async fn live(path: PathBuf, up: std::sync::mpsc::Sender<Result<Environment, Str
             let failed = look(&session, &cluster, &reporter, &strategy).await;
             if failed && session.terms.keep == Keep::OnFailure {
                 stays = true;
-                keep(&session);
+                keep(&session).await;
             }
             take_down(&session, stays).await;
         }
@@ -124,7 +124,7 @@ async fn live(path: PathBuf, up: std::sync::mpsc::Sender<Result<Environment, Str
             let why = told(&session, error, &reporter, &strategy).await;
             stays = session.terms.keep != Keep::Never;
             if stays {
-                keep(&session);
+                keep(&session).await;
             }
             take_down(&session, stays).await;
             let _ = up.send(Err(why));
@@ -182,7 +182,7 @@ fn session(path: &Path, events: Events) -> Result<Session, String> {
     };
     let mut plan = load(&overrides)?;
     let mut whose = std::process::id().cast_signed();
-    if Share::from_env()? == Share::Runner {
+    if switches.share.unwrap_or_else(usual) == Share::Runner {
         let runner = runner()?;
         whose = runner.pid;
         terms.runner = Some(runner);
@@ -203,10 +203,14 @@ fn private_name(name: &str, pid: i32) -> String {
 }
 
 /// Lets the cluster stay, and tells how to use it.
-fn keep(session: &Session) {
-    if let Err(error) = session.keep() {
-        return session.events.warn(Phase::Specs, format!("the cluster will not stay: {error}"));
+async fn keep(session: &Session) {
+    match session.keep().await {
+        Ok(()) => tell_how_to_use(session),
+        Err(error) => session.events.warn(Phase::Specs, format!("the cluster will not stay: {error}")),
     }
+}
+
+fn tell_how_to_use(session: &Session) {
     let name = session.plan.cluster_name();
     let kubeconfig = session.folders.cluster(&name).join("kubeconfig");
     let text = format!(

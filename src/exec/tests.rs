@@ -89,9 +89,3 @@ async fn a_pipe_has_the_longer_of_two_deadlines_and_names_both_ends() {
 async fn one_that_ends_in_time_is_not_disturbed() {
     assert_eq!(sh("echo 1").deadline(Duration::from_mins(1)).output().await.unwrap(), "1");
 }
-
-#[tokio::test]
-async fn nothing_is_read_from_the_terminal() {
-    assert_eq!(sh("readlink /proc/$$/fd/0").output().await.unwrap(), "/dev/null");
-    assert!(sh("test /dev/null = $(readlink /proc/$$/fd/0)").succeeds().await.unwrap());
-}

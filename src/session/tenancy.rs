@@ -27,13 +27,14 @@ pub struct Terms {
 }
 
 impl Session {
-    /// Lets stay what this session made: nothing is undone any more, and nobody's end is the cluster's end.
+    /// Lets stay what this session made, though it has not come to the end that it was to stay for: nothing is undone any
+    /// more, and nobody's end is the cluster's end.
     ///
     /// # Errors
     /// When that cannot be written down.
-    pub fn keep(&self) -> Result<(), ClusterError> {
+    pub async fn keep(&self) -> Result<(), ClusterError> {
         self.undo.keep();
-        let records = Records::wait(&self.folders, &self.plan.cluster_name())?;
+        let records = self.records(&self.plan.cluster_name()).await?;
         let Some(mut record) = records.read()? else { return Ok(()) };
         record.lease = record.lease.map(Lease::released);
         records.write(&record)
@@ -42,8 +43,9 @@ impl Session {
     /// The cluster's folder. Another run that has it is waited for: for long where runs share a cluster, otherwise only
     /// until what was killed is removed.
     pub(super) async fn records(&self, name: &str) -> Result<Records, ClusterError> {
-        if let Ok(records) = Records::lock(&self.folders, name) {
-            return Ok(records);
+        match Records::lock(&self.folders, name) {
+            Err(ClusterError::Busy { .. }) => {}
+            records => return records,
         }
         let step = self.events.step(Phase::Cluster, name);
         step.progress("waiting for another run that works on it");
@@ -83,9 +85,8 @@ impl Session {
 
     /// A lease whose cluster goes when its owner does.
     pub(super) fn watched(&self, name: &str, host: &Host) -> Result<Lease, UpError> {
-        let owner = self.owner()?;
-        let lease = Lease::take(owner.clone(), self.terms.keep, self.terms.ttl);
-        Reaper { host: host.clone(), name: name.into(), owner, lease: lease.clone() }.start()?;
+        let lease = Lease::take(self.owner()?, self.terms.keep, self.terms.ttl);
+        Reaper { host: host.clone(), name: name.into(), lease: lease.clone() }.start()?;
         Ok(lease)
     }
 

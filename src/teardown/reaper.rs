@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use crate::cluster::{Claim, ClusterError, Kind, Lease, Owner, Records, labelled};
+use crate::cluster::{Claim, ClusterError, Kind, Lease, Records, labelled};
 use crate::exec::{self, Cmd, ExecError};
 use crate::resilience::Resilience;
 use crate::setup::Host;
@@ -29,9 +29,8 @@ pub struct Reaper {
     pub host: Host,
     /// The cluster.
     pub name: String,
-    /// Whose end it waits for.
-    pub owner: Owner,
-    /// The lease under which the cluster is its to remove. Under any other the cluster is somebody else's by now.
+    /// The lease under which the cluster is its to remove, when the lease's owner ends. Under any other the cluster is
+    /// somebody else's by now.
     pub lease: Lease,
 }
 
@@ -55,7 +54,7 @@ impl Reaper {
     /// # Errors
     /// When there can be none on this system.
     pub fn start(&self) -> Result<(), ReaperError> {
-        self.owner.watch().map_err(ReaperError::Watch)?;
+        self.lease.watch().map_err(ReaperError::Watch)?;
         let task = serde_json::to_string(self).map_err(ReaperError::Task)?;
         // By this path the program is found even when it was built anew meanwhile.
         let program = Cmd::new("/proc/self/exe", ["reaper-of", &self.name]).env(TASK, task).dir("/");
@@ -65,7 +64,7 @@ impl Reaper {
     fn watch(&self) -> Result<(), ClusterError> {
         // A terminal that closes takes its whole session along.
         let _ = rustix::process::setsid();
-        if let Ok(Some(owner)) = self.owner.watch() {
+        if let Ok(Some(owner)) = self.lease.watch() {
             exec::wait(&owner, None);
         }
         self.lease.end_programs();
@@ -82,7 +81,7 @@ impl Reaper {
                 // No more than the configuration was written, or somebody has removed it all.
                 None if records.folder().exists() => Some(self.lease.clone()),
                 // The folder may have been removed by somebody who did not think of the cluster.
-                None => self.labelled().await?,
+                None => (|| self.labelled()).retry(PATIENCE).await?,
             };
             match lease.filter(|lease| lease.run == self.lease.run).map(|lease| lease.claim(Timestamp::now())) {
                 Some(Claim::Over(_)) => return self.remove(&records).await,

@@ -173,3 +173,17 @@ fn a_run_waits_for_another_that_works_on_its_cluster() {
     assert_eq!(ended.code, Some(0), "{}", ended.stderr);
     assert!(ended.stderr.contains("nothing to do"), "{}", ended.stderr);
 }
+
+/// On a terminal, a program in its background that reads is stopped, and keeps what it has locked.
+#[test]
+fn programs_do_not_read_what_is_typed() {
+    let host = Host::ready();
+    let told = "echo \"$(basename \"$0\") $1 reads $(readlink /proc/$$/fd/0)\" >> \"$CALLS\"\n";
+    host.program("podman", &format!("#!/bin/sh\n{told}[ $1 != import ] || cat > /dev/null\n"));
+    host.program("kind", &format!("#!/bin/sh\n{told}echo 'kind v0.33.0 x y'\n"));
+    let ended = host.command_that_reads(&["doctor"]).stdin_bytes("y\n").run().unwrap();
+    assert!(!host.calls().is_empty(), "{ended:?}");
+    // What is packed for it comes through a pipe.
+    let others = host.calls().lines().filter(|line| !line.ends_with("/dev/null")).collect::<Vec<_>>().join("\n");
+    assert!(others.lines().all(|line| line.starts_with("podman import reads pipe:")), "{others}");
+}

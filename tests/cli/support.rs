@@ -54,9 +54,10 @@ impl Host {
         for folder in ["bin", "home", "suite"] {
             std::fs::create_dir(host.path(folder)).unwrap();
         }
-        for tool in
-            ["sh", "bash", "cat", "basename", "dirname", "sleep", "tar", "rm", "mktemp", "mkdir", "touch", "tr", "grep"]
-        {
+        for tool in [
+            "sh", "bash", "cat", "basename", "dirname", "sleep", "tar", "rm", "mktemp", "mkdir", "touch", "tr", "grep",
+            "readlink",
+        ] {
             let found =
                 ["/bin", "/usr/bin"].iter().map(|folder| Path::new(folder).join(tool)).find(|path| path.exists());
             std::os::unix::fs::symlink(found.unwrap(), host.path("bin").join(tool)).unwrap();
@@ -93,8 +94,13 @@ impl Host {
         std::fs::read_to_string(self.path("calls")).unwrap_or_default()
     }
 
-    /// The command, about to run in the suite's folder.
+    /// The command, about to run in the suite's folder, with nothing to read.
     pub(crate) fn command(&self, args: &[&str]) -> duct::Expression {
+        self.command_that_reads(args).stdin_null()
+    }
+
+    /// The same, reading what the test reads or gives it.
+    pub(crate) fn command_that_reads(&self, args: &[&str]) -> duct::Expression {
         let command = duct::cmd(env!("CARGO_BIN_EXE_kind-harness"), args).dir(self.path("suite"));
         let command = std::env::vars()
             .filter(|(name, _)| {
@@ -108,7 +114,6 @@ impl Host {
             .env("NODES", self.path("nodes"))
             .env("IMAGES", self.path("images"))
             .env("NO_COLOR", "1")
-            .stdin_null()
             .stdout_capture()
             .stderr_capture()
             .unchecked()

@@ -157,16 +157,23 @@ impl Host {
     }
 
     /// Figures that must not grow from run to run.
-    pub(crate) async fn figures(&self) -> Result<[(&'static str, u64); 4]> {
+    pub(crate) async fn figures(&self) -> Result<Vec<(&'static str, u64)>> {
         let images = self.engine.command(["images", "-q"]).output().await?.lines().count();
-        let rules = Cmd::new("iptables-save", [] as [&str; 0]).output().await.map_or(0, |text| text.lines().count());
-        let handles = fs_err::read_to_string("/proc/sys/fs/file-nr")?;
-        let handles = handles.split_whitespace().next().and_then(|text| text.parse().ok()).unwrap_or_default();
-        let folders = Folders::of_user()?;
-        let disk = Cmd::new("du", ["-sm"]).arg(folders.cache).output().await?;
-        let disk = disk.split_whitespace().next().and_then(|text| text.parse().ok()).unwrap_or_default();
-        Ok([("images", images as u64), ("iptables rules", rules as u64), ("open files", handles), ("cache, MB", disk)])
+        let rules = Cmd::new("iptables-save", [] as [&str; 0]).output().await?.lines().count();
+        let handles = first_number(&fs_err::read_to_string("/proc/sys/fs/file-nr")?)?;
+        let disk = first_number(&Cmd::new("du", ["-sm"]).arg(Folders::of_user()?.cache).output().await?)?;
+        Ok(vec![
+            ("images", images as u64),
+            ("iptables rules", rules as u64),
+            ("open files", handles),
+            ("cache, MB", disk),
+        ])
     }
+}
+
+fn first_number(text: &str) -> Result<u64> {
+    let word = text.split_whitespace().next().context("nothing is told")?;
+    word.parse().with_context(|| format!("{word} is no number"))
 }
 
 /// Entries of `folder` that a run may not leave behind.

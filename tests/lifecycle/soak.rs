@@ -14,7 +14,7 @@ const ROUNDS: usize = 30;
 async fn soak() -> Result<()> {
     let host = Host::look().await?;
     let (mut ups, mut downs) = (Vec::new(), Vec::new());
-    let mut first = None;
+    let mut first: Option<Vec<_>> = None;
     for round in 1..=ROUNDS {
         for (command, times) in [("up", &mut ups), ("down", &mut downs)] {
             let began = Instant::now();
@@ -29,7 +29,7 @@ async fn soak() -> Result<()> {
         ensure!(left.is_empty(), "round {round} left {left}");
         let figures = host.figures().await?;
         // The first round may still fill caches.
-        first.get_or_insert(figures);
+        first.get_or_insert(figures.clone());
         println!("round {round}: up {:.1} s, down {:.1} s, {figures:?}", ups[round - 1], downs[round - 1]);
     }
     for (what, mut times) in [("up", ups), ("down", downs)] {
