@@ -18,7 +18,7 @@ use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 use crate::config::Switches;
 
 pub use error::ExecError;
-pub(crate) use orphans::{RUN, end_programs, run_id, settle, wait};
+pub(crate) use orphans::{RUN, end_programs, run_id, session, settle, wait};
 
 /// Lines of output that an error quotes.
 const TAIL: usize = 20;

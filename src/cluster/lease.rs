@@ -163,8 +163,7 @@ impl Lease {
     pub fn take(owner: Owner, keep: Keep, ttl: Option<Duration>) -> Lease {
         let taken = Timestamp::now();
         let until = ttl.and_then(|ttl| taken.checked_add(SignedDuration::try_from(ttl).ok()?).ok());
-        let session = rustix::process::getsid(None).map_or(0, |session| session.as_raw_nonzero().get());
-        Lease { run: exec::run_id().into(), session, owner: Some(owner), keep, taken, until }
+        Lease { run: exec::run_id().into(), session: exec::session(), owner: Some(owner), keep, taken, until }
     }
 
     /// The same cluster, kept: its owner may end.

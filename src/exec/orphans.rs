@@ -23,6 +23,12 @@ pub(crate) fn run_id() -> &'static str {
     &NAME
 }
 
+/// The session that this process belongs to: 0 when whoever began it is outside this container, as for a command that was
+/// run in one. (The system call's answer is no valid process id then.)
+pub(crate) fn session() -> i32 {
+    Process::myself().and_then(|this| this.stat()).map_or(0, |stat| stat.session)
+}
+
 /// How long they may take to clean up after themselves.
 const GRACE: Duration = Duration::from_secs(3);
 
@@ -104,11 +110,10 @@ mod tests {
 
     #[tokio::test]
     async fn what_a_run_started_is_ended_and_nothing_else() {
-        let session = rustix::process::getsid(None).unwrap().as_raw_nonzero().get();
         let (started, mut is_started) = tokio::sync::mpsc::unbounded_channel();
-        let start = |name: &'static str, run: &str| {
+        let start = |script: &str, run: &str| {
             let started = started.clone();
-            let command = Cmd::new("sh", ["-c", "echo up; sleep 60"]).env("NAME", name).env(RUN, run);
+            let command = Cmd::new("sh", ["-c", script]).env(RUN, run);
             tokio::spawn(async move {
                 command
                     .stream(move |_| {
@@ -117,17 +122,21 @@ mod tests {
                     .await
             })
         };
-        let (ours, others) = (start("ours", "one-run"), start("others", "another-run"));
-        is_started.recv().await;
-        is_started.recv().await;
-        tokio::task::spawn_blocking(move || end_programs("one-run", session)).await.unwrap();
+        let script = "echo up; sleep 60";
+        let (ours, others) = (start(script, "one-run"), start(script, "another-run"));
+        let monitor = start("setsid --wait sh -c 'echo up; exec sleep 60 >&- 2>&-'", "one-run");
+        for _ in 0..3 {
+            is_started.recv().await;
+        }
+        tokio::task::spawn_blocking(move || end_programs("one-run", session())).await.unwrap();
         assert!(ours.await.unwrap().is_err());
         assert!(!others.is_finished(), "another run's program was ended");
-        assert_eq!(
-            programs(run_id(), |it| it.stat().is_ok_and(|it| it.session == session + 1)).len(),
-            0,
-            "another session"
-        );
+        assert!(monitor.await.unwrap().is_err(), "what waited for it was of this session");
+        let in_sessions_of_their_own = programs("one-run", |_| true);
+        assert!(!in_sessions_of_their_own.is_empty(), "what was meant to stay was ended");
+        for (_, program) in in_sessions_of_their_own {
+            pidfd_send_signal(program, Signal::KILL).unwrap();
+        }
         others.abort();
     }
 
@@ -138,7 +147,6 @@ mod tests {
         let script = "#!/bin/sh\necho up\n[ $1 = save ] && exec sleep 60\nsleep 0.3; touch \"$2\"\n";
         fs_err::write(&engine, script).unwrap();
         fs_err::set_permissions(&engine, std::os::unix::fs::PermissionsExt::from_mode(0o700)).unwrap();
-        let session = rustix::process::getsid(None).unwrap().as_raw_nonzero().get();
         let (started, mut is_started) = tokio::sync::mpsc::unbounded_channel();
         let start = |verb: &str| {
             let started = started.clone();
@@ -152,7 +160,7 @@ mod tests {
         let (making, saving) = (start("run"), start("save"));
         is_started.recv().await;
         is_started.recv().await;
-        tokio::task::spawn_blocking(move || end_programs("a-run-that-was-killed", session)).await.unwrap();
+        tokio::task::spawn_blocking(move || end_programs("a-run-that-was-killed", session())).await.unwrap();
         assert!(making.await.unwrap().is_ok() && folder.path().join("podman.run").exists());
         assert!(saving.await.unwrap().is_err());
     }
