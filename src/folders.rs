@@ -1,6 +1,12 @@
 //! Where the harness keeps things: heavy ones in the user's cache, a cluster's own in the user's state folder.
 
+mod aside;
+mod lock;
+
 use std::path::{Path, PathBuf};
+
+pub(crate) use aside::Aside;
+pub(crate) use lock::Lock;
 
 use serde::{Deserialize, Serialize};
 use thiserror::Error;

@@ -69,6 +69,7 @@ pub mod cli;
 pub mod diagnostic;
 pub mod exec;
 pub mod folders;
+mod kinds;
 pub mod object;
 mod pods;
 mod yaml;

@@ -6,6 +6,7 @@ mod tenancy;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use futures::FutureExt;
 use tokio::sync::oneshot;
@@ -67,6 +68,7 @@ impl Session {
         let resilience = self.resilience(Phase::Cluster, &name);
         let provider = Provider::of(&self.plan, host.as_ref(), &resilience);
         let found = provider.find(&self.plan, &name, &records, &self.events).await?;
+        let lease = self.lease(&name, host.as_ref())?;
         let builds = Arc::new(match &host {
             Some(host) => ImageBuilds::begin(host, &self.plan, source, found.is_none(), &self.events, &resilience),
             None => ImageBuilds::none(),
@@ -78,7 +80,9 @@ impl Session {
             }
         }
 
-        let lease = self.lease(&name, host.as_ref()).await?;
+        if host.is_some() {
+            self.collect(&name).await;
+        }
         let (nodes_up, up) = oneshot::channel();
         let loads = self.loads(&name, &provider, &builds, up, &resilience);
         let mut cluster = match found {
@@ -115,7 +119,7 @@ impl Session {
         });
         if let Some(host) = &host {
             // From here on its end is sure, also should this process be killed.
-            record.lease = Some(self.watched(&name, host)?);
+            record.lease = Some(self.lease(&name, Some(host))?);
             records.write(&record)?;
         }
         let resilience = self.resilience(Phase::Teardown, "cluster");
@@ -246,11 +250,19 @@ impl Session {
         if cluster.nodes.is_none() && previous.objects.is_empty() {
             // This cluster outlives the run: what is put into it has to be taken out again.
             let doomed: Vec<Vec<_>> = parcels.iter().map(|stage| stage.iter().map(Parcel::doomed).collect()).collect();
-            let (applier, namespace) = (applier.clone().with(resilience.afresh()), namespace.clone());
+            let resilience = resilience.afresh();
+            let (applier, namespace) = (applier.clone().with(resilience.clone()), namespace.clone());
             let (client, events) = (cluster.client.clone(), self.events.clone());
+            let hurried = self.undo.hurried();
             self.undo.register("deployed objects", async move {
                 let kill = Switches::from_env().map(Kill::from).unwrap_or_default();
-                let removed = teardown::remove(&client, &namespace, doomed, &kill, &events).await;
+                let remove = async |kill| {
+                    teardown::remove(&client, &namespace, doomed.clone(), &kill, &events, &resilience).await
+                };
+                let removed = tokio::select! {
+                    removed = remove(kill) => removed,
+                    () = hurried.cancelled() => remove(Kill { deadline: Duration::ZERO, ..kill }).await,
+                };
                 let refused =
                     |source| UpError::Api { what: "to delete the namespace".into(), source: Box::new(source) };
                 // What cannot be removed keeps nothing else; an error is told.

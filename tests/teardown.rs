@@ -5,8 +5,10 @@ mod server;
 
 use std::time::Duration;
 
+use kind_harness::config::RetrySpec;
 use kind_harness::object::ObjectRef;
 use kind_harness::report::{Event, EventKind, Events, Outcome, Phase};
+use kind_harness::resilience::Resilience;
 use kind_harness::teardown::{Doomed, Kill, remove};
 use rstest::rstest;
 use tokio::time::Instant;
@@ -47,8 +49,9 @@ fn shop(server: &Server) -> Vec<Vec<Doomed>> {
 /// Removes them; tells what went wrong, and the events.
 async fn run(server: &Server, waves: Vec<Vec<Doomed>>, kill: &Kill) -> (Result<(), String>, Vec<Event>) {
     let (events, mut stream) = Events::channel();
-    let result = remove(&server.client(), "shop", waves, kill, &events).await;
-    drop(events);
+    let resilience = Resilience::new(&RetrySpec::default(), events.handle(Phase::Teardown, "cluster"));
+    let result = remove(&server.client(), "shop", waves, kill, &events, &resilience).await;
+    drop((events, resilience));
     let mut seen = Vec::new();
     while let Some(event) = stream.recv().await {
         seen.push(event);
@@ -109,6 +112,32 @@ async fn a_pod_that_does_not_end_is_ended_without_grace_at_the_deadline() {
     });
     let expected = "db: deployment/db not gone after 30s; ended without grace: pod/db-1-a";
     assert_eq!(warnings.collect::<Vec<_>>(), [expected]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_has_no_time_does_not_wait_for_a_graceful_end() {
+    let server = Server::default();
+    let waves = shop(&server);
+    server.is_stubborn("db-1-a");
+    let began = Instant::now();
+    let (result, _) = run(&server, waves, &Kill { deadline: Duration::ZERO, ..Kill::default() }).await;
+    assert_eq!(result, Ok(()));
+    assert_eq!(server.left(), Vec::<String>::new());
+    assert!(began.elapsed() < Duration::from_secs(1), "{:?}", began.elapsed());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_server_that_has_too_much_to_do_is_asked_again_and_that_is_told() {
+    let server = Server::default();
+    let waves = shop(&server);
+    server.is_busy("deployments");
+    let (result, events) = run(&server, waves, &Kill::default()).await;
+    assert_eq!(result, Ok(()));
+    assert_eq!(server.left(), Vec::<String>::new());
+    let retries = events.iter().filter(|event| matches!(event.kind, EventKind::Retry { .. }));
+    let told: Vec<_> = retries.map(|event| (event.phase, format!("{:?}", event.kind))).collect();
+    let [(Phase::Teardown, retry)] = &told[..] else { panic!("{told:?}") };
+    assert!(retry.contains("too many requests (deleting deployment/"), "{retry}");
 }
 
 #[rstest]

@@ -54,6 +54,8 @@ compile() {
   compiled=$CACHE/$name-$key/$name
   [ ! -x "$compiled" ] || return 0
   mkdir -p "$CACHE"
+  # What a power failure interrupted; a compilation that still goes on is younger.
+  find "$CACHE" -maxdepth 1 -name ".$name.*" -mmin +240 -exec rm -rf {} +
   local fresh
   fresh=$(mktemp -d "$CACHE/.$name.XXXXXX")
   unpublished+=("$fresh")

@@ -4,6 +4,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
 
 use crate::report::{Events, Phase};
+use crate::teardown::Undo;
 
 /// Requests to end this process: none is lost while nobody waits for one.
 pub(super) struct Interrupts {
@@ -32,12 +33,16 @@ impl Interrupts {
         }
     }
 
-    /// Returns with the third one; the second is told what it takes to leave.
-    pub(super) async fn third(&mut self, events: &Events) {
+    /// Returns with the third one; the second hurries what is being undone.
+    pub(super) async fn third(&mut self, undo: &Undo, events: &Events) {
         while self.count < 3 {
             self.next().await;
             if self.count == 2 {
-                events.note(Phase::Teardown, "still removing; once more leaves the rest to the reaper");
+                undo.hurry();
+                events.note(
+                    Phase::Teardown,
+                    "nothing is given time for a graceful end any more; once more leaves the rest",
+                );
             }
         }
     }

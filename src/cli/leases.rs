@@ -4,17 +4,18 @@ use jiff::{SignedDurationRound, Timestamp, Unit};
 
 use super::inspect::print;
 use super::{Cli, Exit, Failure, Output};
-use crate::cluster::{Claim, Owner};
+use crate::cluster::{Claim, ClusterError, Owner};
 use crate::report::chain;
-use crate::teardown::gc::{self, Found};
+use crate::teardown::gc::{self, Found, Inventory};
 
 impl Cli {
     pub(super) async fn ps(&self) -> Result<Exit, Failure> {
-        let (found, now) = (self.clusters().await?, Timestamp::now());
+        let (Inventory { clusters: found, silent }, now) = (self.clusters().await?, Timestamp::now());
         if self.output == Output::Json {
             let clusters: Vec<_> = found.iter().map(|cluster| to_json(cluster, now)).collect();
-            print(&format!("{:#}", serde_json::json!({"clusters": clusters})));
-        } else if found.is_empty() {
+            let errors: Vec<_> = silent.iter().map(|error| chain(error)).collect();
+            print(&format!("{:#}", serde_json::json!({"clusters": clusters, "errors": errors})));
+        } else if found.is_empty() && silent.is_empty() {
             print("there are no clusters of ours on this host");
         } else {
             let mut table = comfy_table::Table::new();
@@ -26,12 +27,13 @@ impl Cli {
             }
             print(&table.lines().map(|line| line.trim_end().to_owned()).collect::<Vec<_>>().join("\n"));
         }
-        Ok(Exit::Done)
+        done_unless(Exit::Cluster, &not_seen(&silent))
     }
 
     pub(super) async fn gc(&self, dry_run: bool) -> Result<Exit, Failure> {
-        let (folders, mut told, mut remains) = (self.folders()?, Vec::new(), Vec::new());
-        for cluster in self.clusters().await? {
+        let (folders, Inventory { clusters, silent }) = (self.folders()?, self.clusters().await?);
+        let (mut told, mut remains) = (Vec::new(), not_seen(&silent));
+        for cluster in clusters {
             let removed = match (cluster.claim(Timestamp::now()), dry_run) {
                 (Claim::Over(why), true) => Ok(Some(why)),
                 (Claim::Over(_), false) => gc::collect(&folders, &cluster).await,
@@ -53,12 +55,20 @@ impl Cli {
                 print("nothing to remove: every cluster of ours is in use or kept; `kind-harness ps` lists them");
             }
         }
-        if remains.is_empty() { Ok(Exit::Done) } else { Err(Failure::told(Exit::Teardown, remains.join("\n"))) }
+        done_unless(Exit::Teardown, &remains)
     }
 
-    async fn clusters(&self) -> Result<Vec<Found>, Failure> {
+    async fn clusters(&self) -> Result<Inventory, Failure> {
         gc::list(&self.folders()?).await.map_err(|error| Failure::new(Exit::Cluster, &error))
     }
+}
+
+fn not_seen(silent: &[ClusterError]) -> Vec<String> {
+    silent.iter().map(|error| format!("there may be more clusters: {}", chain(error))).collect()
+}
+
+fn done_unless(exit: Exit, errors: &[String]) -> Result<Exit, Failure> {
+    if errors.is_empty() { Ok(Exit::Done) } else { Err(Failure::told(exit, errors.join("\n"))) }
 }
 
 fn stays(claim: &Claim) -> String {

@@ -6,6 +6,7 @@ use std::sync::Mutex;
 use super::interrupts::Interrupts;
 use super::{Cli, Exit, Failure, Output, ask, why};
 use crate::cluster::Keep;
+use crate::config::ProviderKind;
 use crate::diagnostics::Aftermath;
 use crate::environment::Environment;
 use crate::ready::Recorder;
@@ -152,10 +153,7 @@ impl Cli {
         }
         let undone = tokio::select! {
             undone = session.undo() => undone.map_err(|error| error.to_string()),
-            () = interrupts.third(&session.events) => Err(format!(
-                "left before cluster {name} was removed; its reaper goes on with it, and `kind-harness ps` tells whether it is gone. \
-                 `kind-harness down --name {name}` removes it too"
-            )),
+            () = interrupts.third(&session.undo, &session.events) => Err(left(session, &name)),
         };
         match undone {
             Ok(()) if failure.exit == Exit::Interrupted => failure.text.push_str("; what was begun has been undone"),
@@ -200,5 +198,20 @@ impl Cli {
         write(&format!("  export KUBECONFIG={}\n", environment.kubeconfig().display()));
         let name = if self.overrides.name.is_some() { format!(" --name {}", record.name) } else { String::new() };
         write(&format!("  kind-harness down{name}    # removes it\n"));
+    }
+}
+
+/// What remains when nobody waits for the end of the undoing.
+fn left(session: &Session, name: &str) -> String {
+    let removes = format!("`kind-harness down --name {name}` removes");
+    match session.plan.suite().cluster.provider {
+        ProviderKind::Kind => format!(
+            "left before cluster {name} was removed; its reaper goes on with it, and `kind-harness ps` tells whether it is \
+             gone. {removes} it too"
+        ),
+        ProviderKind::Existing => {
+            let namespace = &session.plan.suite().namespace;
+            format!("left before everything was taken out of namespace {namespace}. {removes} the rest")
+        }
     }
 }

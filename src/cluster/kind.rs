@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
+use backon::{ExponentialBuilder, Retryable};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
@@ -12,6 +14,7 @@ use crate::config::ProviderKind;
 use crate::exec::{self, ExecError};
 use crate::images::Nodes;
 use crate::plan::Plan;
+use crate::report;
 use crate::resilience::{Cause, Dependency, Resilience};
 use crate::setup::{Engine, EngineKind, Host, LOOK};
 
@@ -222,19 +225,10 @@ pub struct Labelled {
 /// # Errors
 /// When the engine does not say.
 pub async fn labelled(engine: &Engine) -> Result<Vec<Labelled>, ClusterError> {
-    let list = engine.command(["ps", "-aq", "--no-trunc", "--filter", &format!("label={}", labels::CLUSTER)]);
-    let ids = list.output().await.map_err(ClusterError::command("listing our containers"))?;
-    if ids.is_empty() {
-        return Ok(Vec::new());
-    }
-    let format = "{{.Id}} {{.Name}} {{.State.Running}} {{json .Config.Labels}}";
-    let inspect = ids.lines().fold(engine.command(["inspect", "--format", format]), |inspect, id| inspect.arg(id));
-    let text = match inspect.output().await {
-        Ok(text) => text,
-        // One that was listed may be gone a moment later.
-        Err(error) if error.brief().to_lowercase().contains("no such") => return Ok(Vec::new()),
-        Err(error) => return Err(ClusterError::command("looking at our containers")(error)),
-    };
+    // One that was listed may be gone a moment later.
+    let vanished = |error: &ClusterError| report::chain(error).to_lowercase().contains("no such");
+    let soon = ExponentialBuilder::new().with_min_delay(Duration::from_millis(100));
+    let text = (|| labelled_containers(engine)).retry(soon).when(vanished).await?;
     let mut clusters: BTreeMap<String, Labelled> = BTreeMap::new();
     for line in text.lines() {
         let mut words = line.splitn(4, ' ');
@@ -253,6 +247,18 @@ pub async fn labelled(engine: &Engine) -> Result<Vec<Labelled>, ClusterError> {
         cluster.running &= running == "true";
     }
     Ok(clusters.into_values().collect())
+}
+
+/// A line for each container of ours: id, name, whether it runs, labels.
+async fn labelled_containers(engine: &Engine) -> Result<String, ClusterError> {
+    let list = engine.command(["ps", "-aq", "--no-trunc", "--filter", &format!("label={}", labels::CLUSTER)]);
+    let ids = list.output().await.map_err(ClusterError::command("listing our containers"))?;
+    if ids.is_empty() {
+        return Ok(String::new());
+    }
+    let format = "{{.Id}} {{.Name}} {{.State.Running}} {{json .Config.Labels}}";
+    let inspect = ids.lines().fold(engine.command(["inspect", "--format", format]), |inspect, id| inspect.arg(id));
+    inspect.output().await.map_err(ClusterError::command("looking at our containers"))
 }
 
 /// Whether kind would give this name to a node of cluster `cluster`.

@@ -1,8 +1,6 @@
 //! What we remember of a cluster, in a folder of its own.
 
 use std::collections::BTreeMap;
-use std::fs::{File, TryLockError};
-use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 
 use jiff::Timestamp;
@@ -10,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{ClusterError, Lease, PortMap};
 use crate::config::{ImageMap, ProviderKind};
-use crate::folders::{self, Folders};
+use crate::folders::{self, Folders, Lock};
 use crate::object::Applied;
 use crate::ready::Probe;
 use crate::setup::Engine;
@@ -73,8 +71,7 @@ pub struct Deployment {
 #[derive(Debug)]
 pub struct Records {
     folder: PathBuf,
-    lock: PathBuf,
-    _file: File,
+    lock: Lock,
 }
 
 impl Records {
@@ -83,38 +80,19 @@ impl Records {
     /// # Errors
     /// [`ClusterError::Busy`] when another run has it.
     pub fn lock(folders: &Folders, name: &str) -> Result<Records, ClusterError> {
-        Records::take(folders, name, |file| match file.try_lock() {
-            Ok(()) => Ok(()),
-            Err(TryLockError::WouldBlock) => Err(ClusterError::Busy { name: name.into() }),
-            Err(TryLockError::Error(source)) => Err(locking(name)(source)),
-        })
+        // Not in the cluster's folder: that one is deleted while the lock is held.
+        let lock = Lock::try_take(&folders.locks().join(name)).map_err(locking(name))?;
+        let lock = lock.ok_or_else(|| ClusterError::Busy { name: name.into() })?;
+        Ok(Records { folder: folders.cluster(name), lock })
     }
 
-    /// The same, and waits while another run has it. It blocks its thread.
+    /// The same, and waits while another run has it.
     ///
     /// # Errors
     /// When the lock cannot be had at all.
-    pub fn wait(folders: &Folders, name: &str) -> Result<Records, ClusterError> {
-        Records::take(folders, name, |file| file.lock().map_err(locking(name)))
-    }
-
-    fn take(
-        folders: &Folders,
-        name: &str,
-        lock: impl Fn(&File) -> Result<(), ClusterError>,
-    ) -> Result<Records, ClusterError> {
-        let failed = locking(name);
-        // Not in the cluster's folder: that one is deleted while the lock is held.
-        let path = folders.locks().join(name);
-        fs_err::create_dir_all(folders.locks()).map_err(&failed)?;
-        loop {
-            let file = File::create(&path).map_err(&failed)?;
-            lock(&file)?;
-            // Whoever had it may have removed the file meanwhile; a lock on a removed file keeps nobody out.
-            if file.metadata().ok().map(|file| file.ino()) == fs_err::metadata(&path).ok().map(|file| file.ino()) {
-                return Ok(Records { folder: folders.cluster(name), lock: path, _file: file });
-            }
-        }
+    pub async fn wait(folders: &Folders, name: &str) -> Result<Records, ClusterError> {
+        let lock = Lock::take(folders.locks().join(name)).await.map_err(locking(name))?;
+        Ok(Records { folder: folders.cluster(name), lock })
     }
 
     /// The cluster's own folder.
@@ -194,9 +172,8 @@ fn locking(name: &str) -> impl Fn(std::io::Error) -> ClusterError {
 
 impl Drop for Records {
     fn drop(&mut self) {
-        // While the lock is still held, so that nobody else's file is removed.
         if !self.folder.exists() {
-            let _ = fs_err::remove_file(&self.lock);
+            self.lock.remove();
         }
     }
 }

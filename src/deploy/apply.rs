@@ -1,20 +1,17 @@
 //! Server-side apply; what fails for a passing reason is asked again.
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use backon::{ExponentialBuilder, Retryable};
 use k8s_openapi::api::core::v1::Namespace;
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
-use kube::api::{Api, DeleteParams, DynamicObject, ObjectMeta, Patch, PatchParams, PostParams, ValidationDirective};
+use kube::api::{Api, DeleteParams, ObjectMeta, Patch, PatchParams, PostParams, ValidationDirective};
 use kube::core::GroupVersionKind;
-use kube::discovery::{ApiCapabilities, ApiResource, Scope, pinned_kind};
 use kube::runtime::wait::{Condition, await_condition, conditions};
-use tokio::sync::OnceCell;
 
 use super::ApplyError;
 use super::holder::{holders, is_port_taken};
+use crate::kinds::Kinds;
 use crate::manifests::{MANAGED_BY, MANAGED_BY_LABEL, Manifest};
 use crate::object::{Applied, ObjectRef};
 use crate::report::{Events, Phase, StepHandle};
@@ -28,15 +25,10 @@ const PATIENT: ExponentialBuilder = ExponentialBuilder::new()
     .with_max_delay(Duration::from_millis(500))
     .without_max_times();
 
-/// What is known of each kind. One that is just being discovered is awaited by those who need the same one, and no others.
-type Kinds = HashMap<GroupVersionKind, Arc<OnceCell<(ApiResource, ApiCapabilities)>>>;
-
 /// Applies objects, each as its manifest says. Clones share what they learned of the API.
 #[derive(Clone)]
 pub struct Applier {
-    client: kube::Client,
-    namespace: String,
-    kinds: Arc<Mutex<Kinds>>,
+    kinds: Kinds,
     resilience: Resilience,
 }
 
@@ -44,7 +36,7 @@ impl Applier {
     /// Applies with `client`; objects that name no namespace go into `namespace`. Nobody is told of retries.
     #[must_use]
     pub fn new(client: kube::Client, namespace: &str) -> Applier {
-        Applier { client, namespace: namespace.into(), kinds: Arc::default(), resilience: Resilience::default() }
+        Applier { kinds: Kinds::new(client, namespace), resilience: Resilience::default() }
     }
 
     /// The same, with retries as `resilience` makes and tells them.
@@ -60,7 +52,7 @@ impl Applier {
 
     /// Where objects go that name no namespace.
     pub(super) fn default_namespace(&self) -> &str {
-        &self.namespace
+        self.kinds.namespace()
     }
 
     /// Applies `manifest`. Throttling, conflicts and failures that pass are retried; refusals are not.
@@ -70,7 +62,7 @@ impl Applier {
     pub async fn apply(&self, manifest: &Manifest, events: &Events) -> Result<Applied, ApplyError> {
         let object = ObjectRef::of(&manifest.object);
         let refused = |error| refusal(manifest.source.to_string(), object.clone(), error);
-        let api = self.api(&object).await.map_err(refused)?;
+        let api = self.kinds.api(&object, &self.resilience).await.map_err(refused)?;
         let attempt = |force: bool| {
             let mut params = PatchParams::apply(MANAGED_BY).validation(ValidationDirective::Strict);
             params.force = force;
@@ -87,7 +79,9 @@ impl Applier {
             result = self.resilience.api(&what, || attempt(true)).await;
         }
         let holders = match &result {
-            Err(error) if is_port_taken(error) => holders(&self.client, &self.resilience, &manifest.object).await,
+            Err(error) if is_port_taken(error) => {
+                holders(self.kinds.client(), &self.resilience, &manifest.object).await
+            }
             _ => None,
         };
         let applied = result.map_err(|error| {
@@ -113,7 +107,7 @@ impl Applier {
             ..ObjectMeta::default()
         };
         let namespace = Namespace { metadata, ..Namespace::default() };
-        let api: Api<Namespace> = Api::all(self.client.clone());
+        let api: Api<Namespace> = Api::all(self.kinds.client().clone());
         let params = PostParams::default();
         let create = || async {
             match api.create(&params, &namespace).await {
@@ -129,7 +123,7 @@ impl Applier {
     /// # Errors
     /// What the API server said.
     pub async fn delete_namespace(&self, name: &str) -> Result<(), kube::Error> {
-        let api: Api<Namespace> = Api::all(self.client.clone());
+        let api: Api<Namespace> = Api::all(self.kinds.client().clone());
         let found = self.resilience.api(&format!("looking at namespace {name}"), || api.get_opt(name)).await?;
         let Some(namespace) = found else { return Ok(()) };
         let label = namespace.metadata.labels.and_then(|labels| labels.get(MANAGED_BY_LABEL).cloned());
@@ -152,7 +146,7 @@ impl Applier {
     }
 
     async fn until_served(&self, definition: &ObjectRef) -> Result<(), String> {
-        let api: Api<CustomResourceDefinition> = Api::all(self.client.clone());
+        let api: Api<CustomResourceDefinition> = Api::all(self.kinds.client().clone());
         let settled = conditions::is_crd_established().or(|it: Option<&_>| taken_names(it).is_some());
         let settled = await_condition(api, &definition.name, settled).await;
         let settled = settled.map_err(|error| format!("cannot be watched: {error}"))?;
@@ -163,9 +157,8 @@ impl Applier {
         // Discovery shows a kind some time after its definition is established, and cannot be watched.
         for version in spec.versions.iter().filter(|version| version.served) {
             let gvk = GroupVersionKind::gvk(&spec.group, &version.name, &spec.names.kind);
-            let found = (|| pinned_kind(&self.client, &gvk)).retry(PATIENT.with_jitter()).await;
-            let found = found.map_err(|error| format!("is not served: {error}"))?;
-            self.kinds().insert(gvk, Arc::new(OnceCell::new_with(Some(found))));
+            let found = (|| self.kinds.discover(gvk.clone())).retry(PATIENT.with_jitter()).await;
+            found.map_err(|error| format!("is not served: {error}"))?;
         }
         Ok(())
     }
@@ -177,7 +170,7 @@ impl Applier {
     pub async fn delete(&self, object: &ObjectRef) -> Result<(), kube::Error> {
         let params = DeleteParams::background();
         let deleted = async {
-            let api = self.api(object).await?;
+            let api = self.kinds.api(object, &self.resilience).await?;
             self.resilience.api(&format!("deleting {object}"), || api.delete(&object.name, &params)).await
         };
         match deleted.await {
@@ -186,23 +179,6 @@ impl Applier {
             Err(kube::Error::Discovery(_)) => Ok(()),
             result => result.map(drop),
         }
-    }
-
-    fn kinds(&self) -> MutexGuard<'_, Kinds> {
-        self.kinds.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    async fn api(&self, object: &ObjectRef) -> Result<Api<DynamicObject>, kube::Error> {
-        let gvk = object.gvk();
-        let known = self.kinds().entry(gvk.clone()).or_default().clone();
-        let what = format!("discovering {} {}", object.api_version, object.kind);
-        let discover = || self.resilience.api(&what, || pinned_kind(&self.client, &gvk));
-        let (resource, capabilities) = known.get_or_try_init(discover).await?;
-        let namespace = object.namespace.as_deref().unwrap_or(&self.namespace);
-        Ok(match capabilities.scope {
-            Scope::Namespaced => Api::namespaced_with(self.client.clone(), namespace, resource),
-            Scope::Cluster => Api::all_with(self.client.clone(), resource),
-        })
     }
 }
 

@@ -14,6 +14,7 @@ use tokio_util::task::AbortOnDropHandle;
 use super::recipe::Recipe;
 use super::{ImageError, binaries, engine, stale};
 use crate::config::{Component, ImageMap, ImageSource};
+use crate::folders::Aside;
 use crate::plan::Plan;
 use crate::report::{Events, Outcome, Phase};
 use crate::resilience::Resilience;
@@ -251,16 +252,19 @@ impl Workshop {
         }
         step.progress("waiting for another build to end");
         let _bench = self.benches.acquire().await;
+        let thing = image.rsplit('/').next().unwrap_or_default().replace(':', "-");
+        let waits = || step.progress("waiting for another run that builds it");
+        let aside = Aside::take(&self.host.folders, &thing, waits).await.map_err(file)?;
+        // Another run may have built it since this one looked.
+        if self.clone().list_images().await?.contains(&image) {
+            step.unchanged();
+            return Ok(image);
+        }
         // What a Containerfile of a binary may copy from: the binary, and nothing else.
-        let context = match &binary {
-            Some(path) => {
-                let folder = tempfile::tempdir().map_err(file)?;
-                fs_err::copy(path, folder.path().join("service")).map_err(file)?;
-                Some(folder)
-            }
-            None => None,
-        };
-        let folder = context.as_ref().map(tempfile::TempDir::path);
+        if let Some(path) = &binary {
+            fs_err::copy(path, aside.path().join("service")).map_err(file)?;
+        }
+        let folder = binary.is_some().then(|| aside.path());
         recipe.build(&self.host, &image, base.as_deref(), folder, &step).await?;
         stale::remove(&self.host.engine, &image, &self.resilience).await?;
         step.done();

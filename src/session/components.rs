@@ -78,6 +78,8 @@ impl Session {
         part.announce();
         self.tell_dependants(Phase::Deploy, components, "is deployed again");
         let (host, source) = part.host().await?;
+        // The cluster stays whose it is; but what is being built for it ends with this process.
+        self.lease(&name, host.as_ref())?;
         let resilience = self.resilience(Phase::Deploy, &name);
         let provider = Provider::of(&self.plan, host.as_ref(), &resilience);
         let mut cluster = Cluster::attach(record, records.kubeconfig()).await?;
@@ -141,7 +143,8 @@ impl Session {
             waves.map(|wave| wave.iter().filter_map(|component| doomed(&component.name)).collect()).collect();
         let unplanned = objects.into_iter().map(|(component, objects)| Doomed { component, objects });
         waves.push(unplanned.collect());
-        teardown::remove(&cluster.client, &cluster.record.namespace, waves, kill, &self.events).await
+        let resilience = self.resilience(Phase::Teardown, &cluster.record.name);
+        teardown::remove(&cluster.client, &cluster.record.namespace, waves, kill, &self.events, &resilience).await
     }
 }
 

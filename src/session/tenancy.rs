@@ -3,14 +3,14 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
-use tokio::sync::oneshot;
 
 use super::{Session, UpError};
 use crate::cluster::{Cluster, ClusterError, Keep, Lease, Owner, PortMap, Record, Records};
 use crate::config::ProviderKind;
-use crate::report::Phase;
+use crate::report::{self, Phase};
 use crate::setup::Host;
-use crate::teardown::{Reaper, gc};
+use crate::teardown::Reaper;
+use crate::teardown::gc::{self, Inventory};
 
 /// How long a run waits for another one on the same cluster, such as the reaper of a run that was killed.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -49,14 +49,13 @@ impl Session {
         }
         let step = self.events.step(Phase::Cluster, name);
         step.progress("waiting for another run that works on it");
-        let (folders, wanted) = (self.folders.clone(), name.to_owned());
-        let (done, is_done) = oneshot::channel();
-        // Not a thread of the runtime's, whose end would wait for it.
-        std::thread::spawn(move || done.send(Records::wait(&folders, &wanted)));
-        let busy = || ClusterError::Busy { name: name.into() };
+        let freed = Records::wait(&self.folders, name);
         let records = match self.terms.runner {
-            Some(_) => is_done.await.map_err(|_| busy())?,
-            None => tokio::time::timeout(PATIENCE, is_done).await.ok().and_then(Result::ok).ok_or_else(busy)?,
+            Some(_) => freed.await,
+            None => {
+                let busy = |_| Err(ClusterError::Busy { name: name.into() });
+                tokio::time::timeout(PATIENCE, freed).await.unwrap_or_else(busy)
+            }
         };
         step.done();
         records
@@ -75,18 +74,13 @@ impl Session {
         Ok(cluster.client.apiserver_version().await.is_ok().then_some(cluster))
     }
 
-    /// Takes the cluster for this run. What others left goes first.
-    pub(super) async fn lease(&self, name: &str, host: Option<&Host>) -> Result<Lease, UpError> {
-        let Some(host) = host else { return Ok(Lease::take(self.owner()?, self.terms.keep, self.terms.ttl)) };
-        let lease = self.watched(name, host)?;
-        self.collect(name).await;
-        Ok(lease)
-    }
-
-    /// A lease whose cluster goes when its owner does.
-    pub(super) fn watched(&self, name: &str, host: &Host) -> Result<Lease, UpError> {
+    /// Takes the cluster for this run. On a host of ours, a reaper ends the run's programs, and the cluster, when the owner
+    /// ends.
+    pub(super) fn lease(&self, name: &str, host: Option<&Host>) -> Result<Lease, UpError> {
         let lease = Lease::take(self.owner()?, self.terms.keep, self.terms.ttl);
-        Reaper { host: host.clone(), name: name.into(), lease: lease.clone() }.start()?;
+        if let Some(host) = host {
+            Reaper { host: host.clone(), name: name.into(), lease: lease.clone() }.start()?;
+        }
         Ok(lease)
     }
 
@@ -100,7 +94,11 @@ impl Session {
         if let Some(record) = records.read()? {
             return Ok(Some(record));
         }
-        let found = gc::list(&self.folders).await?.into_iter().find(|cluster| cluster.name == name);
+        let Inventory { clusters, silent } = gc::list(&self.folders).await?;
+        let found = clusters.into_iter().find(|cluster| cluster.name == name);
+        if let (None, Some(error)) = (&found, silent.into_iter().next()) {
+            return Err(error);
+        }
         Ok(found.and_then(|cluster| cluster.containers).map(|(engine, cluster)| Record {
             name: name.into(),
             suite: self.plan.path().into(),
@@ -118,14 +116,16 @@ impl Session {
     }
 
     /// Removes clusters whose owners are gone. What cannot be removed is told, and hinders nobody.
-    async fn collect(&self, own: &str) {
+    pub(super) async fn collect(&self, own: &str) {
+        let not_looked_for = |error: &ClusterError| {
+            self.events.warn(Phase::Cluster, format!("not all leaked clusters were found: {}", report::chain(error)));
+        };
         let found = match gc::list(&self.folders).await {
             Ok(found) => found,
-            Err(error) => {
-                return self.events.warn(Phase::Cluster, format!("leaked clusters were not looked for: {error}"));
-            }
+            Err(error) => return not_looked_for(&error),
         };
-        for cluster in found.iter().filter(|cluster| cluster.name != own) {
+        found.silent.iter().for_each(not_looked_for);
+        for cluster in found.clusters.iter().filter(|cluster| cluster.name != own) {
             match gc::collect(&self.folders, cluster).await {
                 Ok(None) => {}
                 Ok(Some(why)) => {

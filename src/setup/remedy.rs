@@ -1,12 +1,12 @@
 //! What mends a missing prerequisite.
 
 use std::fmt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use super::{Finding, SetupError, State};
 use crate::exec::Cmd;
-use crate::folders::Folders;
+use crate::folders::{Aside, Folders};
 use crate::report::Step;
 
 /// How long an installation may take: packages or modules are downloaded, and compiled.
@@ -56,37 +56,27 @@ pub(super) async fn apply(finding: &Finding, folders: &Folders, step: &Step) -> 
     };
     match remedy {
         Remedy::Packages(packages) => {
-            as_root(["apt-get", "update", "-q"]).stream(say()).await.map_err(failed)?;
-            let install = ["apt-get", "install", "-q", "-y", "--no-install-recommends"];
+            // Another run, or the system itself, may be installing something just now.
+            let wait = "DPkg::Lock::Timeout=600";
+            as_root(["apt-get", "update", "-q", "-o", wait]).stream(say()).await.map_err(failed)?;
+            let install = ["apt-get", "install", "-q", "-y", "--no-install-recommends", "-o", wait];
             let command = as_root(install.iter().chain(packages.iter()).copied());
             command.env("DEBIAN_FRONTEND", "noninteractive").deadline(INSTALL).stream(say()).await.map_err(failed)
         }
         Remedy::GoInstall { module, into } => {
-            // Built aside and moved when whole: an interrupted build is never taken for a tool.
             let file = |source| SetupError::File { name: finding.name, source };
-            fs_err::create_dir_all(&folders.cache).map_err(file)?;
-            let aside = tempfile::tempdir_in(&folders.cache).map_err(file)?;
+            let tool = into.file_name().unwrap_or_default().to_string_lossy();
+            let waits = || step.progress("waiting for another run that installs it");
+            let aside = Aside::take(folders, &tool, waits).await.map_err(file)?;
+            if into.exists() {
+                return Ok(());
+            }
             let build = Cmd::new("go", ["install", module]).env("GOBIN", aside.path()).env("CGO_ENABLED", "0");
             build.deadline(INSTALL).stream(say()).await.map_err(failed)?;
-            publish_folder(aside, into).map_err(file)
+            aside.publish(into).map_err(file)
         }
         Remedy::Folder(path) => as_root(["mkdir", "-p", path]).stream(say()).await.map_err(failed),
         Remedy::AfterOthers | Remedy::ByHand(_) => Ok(()),
-    }
-}
-
-fn publish_folder(aside: tempfile::TempDir, into: &Path) -> std::io::Result<()> {
-    if let Some(parent) = into.parent() {
-        fs_err::create_dir_all(parent)?;
-    }
-    match fs_err::rename(aside.path(), into) {
-        // Somebody else was faster: theirs is as good.
-        Err(_) if into.exists() => Ok(()),
-        Ok(()) => {
-            let _ = aside.keep();
-            Ok(())
-        }
-        Err(error) => Err(error),
     }
 }
 

@@ -16,6 +16,7 @@ use super::objects::{Asked, Going, Objects, is_custom};
 use super::{Kill, KillError, KillErrors};
 use crate::object::ObjectRef;
 use crate::report::{self, Events, Phase, Step, Trouble};
+use crate::resilience::Resilience;
 
 /// How long a step of force may take to show.
 const FORCED: Duration = Duration::from_secs(5);
@@ -34,7 +35,8 @@ pub struct Doomed {
 }
 
 /// Takes away the components of `waves`, which are in the order in which they were deployed: all at once, or wave by
-/// wave from the last. What names no namespace is in `namespace`. Each component has a step in the teardown phase.
+/// wave from the last. What names no namespace is in `namespace`. Each component has a step in the teardown phase, which
+/// tells of every request that `resilience` makes again.
 ///
 /// # Errors
 /// Everything that is still there at the end; the rest is gone all the same.
@@ -44,24 +46,29 @@ pub async fn remove(
     waves: Vec<Vec<Doomed>>,
     kill: &Kill,
     events: &Events,
+    resilience: &Resilience,
 ) -> Result<(), KillErrors> {
-    let objects = Objects::new(client.clone(), namespace);
+    let objects = Objects::new(client.clone(), namespace, resilience.clone());
     let groups: Vec<Vec<Doomed>> =
         if kill.parallel { vec![waves.into_iter().flatten().collect()] } else { waves.into_iter().rev().collect() };
     let mut errors = Vec::new();
     for group in groups {
         let turn = Barrier::new(group.len().max(1));
-        let removal = Removal { objects: &objects, kill, events, began: Instant::now(), turn: &turn };
-        for (component, failed) in join_all(group.into_iter().map(|doomed| removal.component(doomed))).await {
+        let began = Instant::now();
+        let removals = group.into_iter().map(|doomed| {
+            let objects = objects.of(events.handle(Phase::Teardown, &doomed.component));
+            Removal { objects, kill, events, began, turn: &turn }.component(doomed)
+        });
+        for (component, failed) in join_all(removals).await {
             errors.extend(failed.into_iter().map(|error| (component.clone(), error)));
         }
     }
     if errors.is_empty() { Ok(()) } else { Err(KillErrors(errors)) }
 }
 
-/// The removal of components that go together.
+/// The removal of a component among those that go together.
 struct Removal<'a> {
-    objects: &'a Objects,
+    objects: Objects,
     kill: &'a Kill,
     events: &'a Events,
     began: Instant,
@@ -70,7 +77,7 @@ struct Removal<'a> {
 }
 
 impl Removal<'_> {
-    async fn component(&self, doomed: Doomed) -> (String, Vec<KillError>) {
+    async fn component(self, doomed: Doomed) -> (String, Vec<KillError>) {
         let step = self.events.step(Phase::Teardown, &doomed.component);
         let mut round = Round::default();
         let is_definition = |object: &&ObjectRef| object.kind == "CustomResourceDefinition";
@@ -148,7 +155,10 @@ impl Removal<'_> {
                 Err(error) => errors.push(error),
             }
         }
-        let mut text = format!("{component}: {} not gone after {:?}", names(&left), self.kill.deadline);
+        let mut text = match self.kill.deadline {
+            Duration::ZERO => format!("{component}: {} not waited for", names(&left)),
+            deadline => format!("{component}: {} not gone after {deadline:?}", names(&left)),
+        };
         if !pods.is_empty() {
             text.push_str(&format!("; ended without grace: {}", names(&pods)));
         }

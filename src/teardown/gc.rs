@@ -19,6 +19,17 @@ pub struct Found {
     pub record: Option<Record>,
     /// Its containers, and the engine that has them.
     pub containers: Option<(Engine, Labelled)>,
+    /// Whether it may have containers all the same, because their engine did not answer.
+    pub unseen: bool,
+}
+
+/// The clusters of ours on this host.
+#[derive(Debug)]
+pub struct Inventory {
+    /// By name: those that are remembered, and those whose containers say so.
+    pub clusters: Vec<Found>,
+    /// Why engines did not answer. Of clusters on them only what is remembered is known.
+    pub silent: Vec<ClusterError>,
 }
 
 impl Found {
@@ -34,7 +45,7 @@ impl Found {
     pub fn claim(&self, now: Timestamp) -> Claim {
         match (&self.record, self.lease()) {
             // Nothing but files that say nothing.
-            (None, None) if self.containers.is_none() => Claim::Over("only remains of it were found"),
+            (None, None) if self.containers.is_none() && !self.unseen => Claim::Over("only remains of it were found"),
             (_, Some(lease)) => lease.claim(now),
             (_, None) => Claim::Kept(None),
         }
@@ -45,6 +56,7 @@ impl Found {
     pub fn state(&self) -> &'static str {
         match (&self.record, &self.containers) {
             (Some(record), _) if record.provider == ProviderKind::Existing => "adopted",
+            (_, None) if self.unseen => "unknown",
             (_, None) => "remains",
             (_, Some((_, cluster))) if !cluster.running => "stopped",
             (Some(record), Some(_)) if record.deployment.is_some() => "ready",
@@ -54,26 +66,38 @@ impl Found {
     }
 }
 
-/// Every cluster of ours, by name: those that are remembered, and those whose containers say so.
+/// Looks for every cluster of ours. An engine that does not answer hides only its own.
 ///
 /// # Errors
-/// When the state folder cannot be read, or an engine does not answer.
-pub async fn list(folders: &Folders) -> Result<Vec<Found>, ClusterError> {
+/// When the state folder cannot be read.
+pub async fn list(folders: &Folders) -> Result<Inventory, ClusterError> {
     let mut found = BTreeMap::new();
     let mut engines = known_engines(folders);
+    let unknown = |name: String, record| Found { name, record, containers: None, unseen: false };
     for name in Records::names(folders)? {
         let record = Records::peek(folders, &name)?;
         engines.extend(record.as_ref().and_then(|record| record.engine.clone()).filter(|it| !engines.contains(it)));
-        found.insert(name.clone(), Found { name, record, containers: None });
+        found.insert(name.clone(), unknown(name, record));
     }
+    let mut silent = Vec::new();
     for engine in engines {
-        for cluster in labelled(&engine).await? {
+        let clusters = match labelled(&engine).await {
+            Ok(clusters) => clusters,
+            Err(error) => {
+                silent.push(error);
+                let may_have = |record: &Record| record.engine.as_ref().is_some_and(|other| *other == engine);
+                let hidden = found.values_mut().filter(|it: &&mut Found| it.record.as_ref().is_none_or(may_have));
+                hidden.for_each(|cluster| cluster.unseen = true);
+                continue;
+            }
+        };
+        for cluster in clusters {
             let name = cluster.name.clone();
-            let entry = found.entry(name.clone()).or_insert(Found { name, record: None, containers: None });
+            let entry = found.entry(name.clone()).or_insert_with(|| unknown(name, None));
             entry.containers = Some((engine.clone(), cluster));
         }
     }
-    Ok(found.into_values().collect())
+    Ok(Inventory { clusters: found.into_values().collect(), silent })
 }
 
 /// Removes `cluster` if nobody needs it any more, and returns why; none when somebody does, or works on it just now.

@@ -1,6 +1,6 @@
 //! Objects on their way out: asked to go, awaited by watch, and looked at when they do not.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use backon::{ExponentialBuilder, Retryable};
@@ -8,22 +8,19 @@ use k8s_openapi::api::apps::v1::ReplicaSet;
 use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::api::core::v1::Pod;
 use kube::api::{Api, DeleteParams, DynamicObject, ListParams, ObjectMeta, Patch, PatchParams};
-use kube::core::{GroupVersionKind, NamespaceResourceScope};
-use kube::discovery::{ApiCapabilities, ApiResource, Scope, pinned_kind};
+use kube::core::NamespaceResourceScope;
+use kube::discovery::ApiResource;
 use kube::runtime::wait::{await_condition, conditions};
 use kube::{Resource, ResourceExt};
 use serde_json::json;
-use tokio::sync::Mutex;
 use tokio::time::{Instant, timeout_at};
 
+use crate::kinds::Kinds;
 use crate::manifests::COMPONENT_LABEL;
 use crate::object::ObjectRef;
+use crate::report::StepHandle;
+use crate::resilience::Resilience;
 
-/// How a request is made again that may succeed a moment later.
-const RETRY: ExponentialBuilder = ExponentialBuilder::new()
-    .with_min_delay(Duration::from_millis(50))
-    .with_max_delay(Duration::from_secs(1))
-    .with_max_times(5);
 /// How a watch is begun again, until whoever waits gives up.
 const PATIENT: ExponentialBuilder = ExponentialBuilder::new()
     .with_min_delay(Duration::from_millis(50))
@@ -50,28 +47,32 @@ pub(super) enum Asked {
 
 /// Objects of one cluster, as somebody meets them who takes them away.
 pub(super) struct Objects {
-    client: kube::Client,
-    namespace: String,
-    kinds: Mutex<HashMap<GroupVersionKind, (ApiResource, ApiCapabilities)>>,
+    kinds: Kinds,
+    resilience: Resilience,
 }
 
 impl Objects {
     /// Those that name no namespace are in `namespace`.
-    pub(super) fn new(client: kube::Client, namespace: &str) -> Objects {
-        Objects { client, namespace: namespace.to_owned(), kinds: Mutex::default() }
+    pub(super) fn new(client: kube::Client, namespace: &str, resilience: Resilience) -> Objects {
+        Objects { kinds: Kinds::new(client, namespace), resilience }
+    }
+
+    /// The same for what belongs to `step`.
+    pub(super) fn of(&self, step: StepHandle) -> Objects {
+        Objects { kinds: self.kinds.clone(), resilience: self.resilience.of(step) }
     }
 
     /// The namespace that an object is in, if it is in one.
     pub(super) fn namespace<'a>(&'a self, object: &'a ObjectRef) -> &'a str {
-        object.namespace.as_deref().unwrap_or(&self.namespace)
+        object.namespace.as_deref().unwrap_or(self.kinds.namespace())
     }
 
     /// Asks an object to go.
     pub(super) async fn delete(&self, object: &ObjectRef) -> Result<Asked, kube::Error> {
         let Some(api) = self.api(object).await? else { return Ok(Asked::Absent) };
         let params = if owns_pods(object) { DeleteParams::foreground() } else { DeleteParams::background() };
-        let deleted = (|| api.delete(&object.name, &params)).retry(RETRY.with_jitter()).when(is_transient).await;
-        match deleted {
+        let delete = || api.delete(&object.name, &params);
+        match self.resilience.api(&format!("deleting {object}"), delete).await {
             Err(error) if is_absent(&error) => Ok(Asked::Absent),
             result => Ok(match result?.left() {
                 Some(it) => {
@@ -92,14 +93,16 @@ impl Objects {
 
     /// An object that was asked to go, as it is now; nothing when it is gone.
     pub(super) async fn look(&self, going: &Going) -> Result<Option<DynamicObject>, kube::Error> {
-        let found = going.api.get_opt(&going.object.name).await?;
-        Ok(found.filter(|it| it.uid().is_none_or(|uid| uid == going.uid)))
+        let Going { object, uid, api } = going;
+        let found = self.resilience.api(&format!("looking at {object}"), || api.get_opt(&object.name)).await?;
+        Ok(found.filter(|it| it.uid().is_none_or(|it| it == *uid)))
     }
 
     /// Whether an object of that name is there.
     pub(super) async fn exists(&self, object: &ObjectRef) -> Result<bool, kube::Error> {
         let Some(api) = self.api(object).await? else { return Ok(false) };
-        match api.get_metadata_opt(&object.name).await {
+        let look = || api.get_metadata_opt(&object.name);
+        match self.resilience.api(&format!("looking at {object}"), look).await {
             Err(error) if is_absent(&error) => Ok(false),
             result => Ok(result?.is_some()),
         }
@@ -107,8 +110,10 @@ impl Objects {
 
     /// Removes what keeps an object from going.
     pub(super) async fn release(&self, going: &Going) -> Result<(), kube::Error> {
-        let patch = Patch::Merge(json!({"metadata": {"finalizers": null}}));
-        match going.api.patch_metadata(&going.object.name, &PatchParams::default(), &patch).await {
+        let (params, patch) = (PatchParams::default(), Patch::Merge(json!({"metadata": {"finalizers": null}})));
+        let Going { object, api, .. } = going;
+        let release = || api.patch_metadata(&object.name, &params, &patch);
+        match self.resilience.api(&format!("removing finalizers of {object}"), release).await {
             Err(error) if is_absent(&error) => Ok(()),
             result => result.map(drop),
         }
@@ -117,7 +122,8 @@ impl Objects {
     /// Ends a pod without grace.
     pub(super) async fn end(&self, pod: &Going) -> Result<(), kube::Error> {
         let params = DeleteParams::background().grace_period(0);
-        match pod.api.delete(&pod.object.name, &params).await {
+        let Going { object, api, .. } = pod;
+        match self.resilience.api(&format!("ending {object}"), || api.delete(&object.name, &params)).await {
             Err(error) if is_absent(&error) => Ok(()),
             result => result.map(drop),
         }
@@ -150,7 +156,7 @@ impl Objects {
             namespace: Some(namespace.to_owned()),
             name: metadata.name.unwrap_or_default(),
         };
-        let api = Api::namespaced_with(self.client.clone(), namespace, &ApiResource::erase::<Pod>(&()));
+        let api = Api::namespaced_with(self.kinds.client().clone(), namespace, &ApiResource::erase::<Pod>(&()));
         Going { object, uid: metadata.uid.unwrap_or_default(), api }
     }
 
@@ -158,32 +164,20 @@ impl Objects {
     where
         K: Resource<Scope = NamespaceResourceScope, DynamicType = ()>,
     {
-        let api: Api<DynamicObject> =
-            Api::namespaced_with(self.client.clone(), namespace, &ApiResource::erase::<K>(&()));
+        let resource = ApiResource::erase::<K>(&());
+        let api: Api<DynamicObject> = Api::namespaced_with(self.kinds.client().clone(), namespace, &resource);
         let params = ListParams::default().labels(labels);
-        let list = (|| api.list_metadata(&params)).retry(RETRY.with_jitter()).when(is_transient).await?;
+        let what = format!("listing {} of {namespace}", resource.plural);
+        let list = self.resilience.api(&what, || api.list_metadata(&params)).await?;
         Ok(list.items.into_iter().map(|it| it.metadata).collect())
     }
 
     /// Where requests about an object go; nothing when its kind is not served, so that it cannot be there.
     async fn api(&self, object: &ObjectRef) -> Result<Option<Api<DynamicObject>>, kube::Error> {
-        let gvk = object.gvk();
-        let known = self.kinds.lock().await.get(&gvk).cloned();
-        let (resource, capabilities) = match known {
-            Some(known) => known,
-            None => match (|| pinned_kind(&self.client, &gvk)).retry(RETRY.with_jitter()).when(is_transient).await {
-                Err(error) if is_absent(&error) => return Ok(None),
-                found => {
-                    let found = found?;
-                    self.kinds.lock().await.insert(gvk, found.clone());
-                    found
-                }
-            },
-        };
-        Ok(Some(match capabilities.scope {
-            Scope::Namespaced => Api::namespaced_with(self.client.clone(), self.namespace(object), &resource),
-            Scope::Cluster => Api::all_with(self.client.clone(), &resource),
-        }))
+        match self.kinds.api(object, &self.resilience).await {
+            Err(error) if is_absent(&error) => Ok(None),
+            found => found.map(Some),
+        }
     }
 }
 
@@ -201,15 +195,6 @@ pub(super) fn is_custom(object: &ObjectRef) -> bool {
 
 fn is_of(metadata: &ObjectMeta, kin: &BTreeSet<String>) -> bool {
     metadata.owner_references.iter().flatten().any(|owner| kin.contains(&owner.uid))
-}
-
-/// Whether the same request may succeed a moment later.
-fn is_transient(error: &kube::Error) -> bool {
-    match error {
-        kube::Error::Api(status) => matches!(status.code, 409 | 429 | 500 | 502 | 503 | 504),
-        kube::Error::HyperError(_) | kube::Error::Service(_) | kube::Error::ReadEvents(_) => true,
-        _ => false,
-    }
 }
 
 /// Whether there is no such object, or not even such a kind.

@@ -75,7 +75,7 @@ impl Reaper {
     async fn reap(&self) -> Result<(), ClusterError> {
         loop {
             // Whoever works on the cluster now may take it over.
-            let records = Records::wait(&self.host.folders, &self.name)?;
+            let records = Records::wait(&self.host.folders, &self.name).await?;
             let lease = match records.read()? {
                 Some(record) => record.lease,
                 // No more than the configuration was written, or somebody has removed it all.

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use thiserror::Error;
+use tokio_util::sync::CancellationToken;
 
 type Act = BoxFuture<'static, Result<(), Box<dyn std::error::Error + Send + Sync>>>;
 
@@ -13,6 +14,7 @@ type Act = BoxFuture<'static, Result<(), Box<dyn std::error::Error + Send + Sync
 #[derive(Clone, Default)]
 pub struct Undo {
     acts: Arc<Mutex<Vec<(String, Act)>>>,
+    hurry: CancellationToken,
 }
 
 /// Everything that could not be undone.
@@ -51,6 +53,17 @@ impl Undo {
         if errors.is_empty() { Ok(()) } else { Err(UndoErrors(errors)) }
     }
 
+    /// Tells acts to leave out what only makes for a graceful end: those that run, and those to come.
+    pub fn hurry(&self) {
+        self.hurry.cancel();
+    }
+
+    /// Resolves when somebody is in a hurry, for acts that can do something about it.
+    #[must_use]
+    pub fn hurried(&self) -> CancellationToken {
+        self.hurry.clone()
+    }
+
     /// Forgets everything: the run came to a good end, and what it made shall stay.
     pub fn keep(&self) {
         self.acts.lock().unwrap_or_else(PoisonError::into_inner).clear();
@@ -79,6 +92,20 @@ mod tests {
         assert_eq!(error, "not everything could be removed:\n  third: stuck\n  first: stuck");
         assert_eq!(*done.lock().unwrap(), ["third", "second", "first"]);
         undo.run().await.expect("nothing is undone twice");
+    }
+
+    #[tokio::test]
+    async fn who_is_in_a_hurry_need_not_wait_for_a_graceful_end() {
+        let undo = Undo::default();
+        let hurried = undo.hurried();
+        undo.register("a", async move {
+            hurried.cancelled().await;
+            Ok::<_, std::io::Error>(())
+        });
+        let mut running = std::pin::pin!(undo.run());
+        assert!((&mut running).now_or_never().is_none());
+        undo.clone().hurry();
+        running.await.unwrap();
     }
 
     #[tokio::test]

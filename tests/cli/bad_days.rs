@@ -163,11 +163,7 @@ fn a_run_waits_for_another_that_works_on_its_cluster() {
     let other = std::fs::File::create(locks.join("t")).unwrap();
     other.lock().unwrap();
     let running = host.command(&["down", "--name", "t"]).start().unwrap();
-    host.eventually("it waits", || {
-        let waiting = std::fs::read_to_string("/proc/locks").unwrap_or_default();
-        let inode = std::os::unix::fs::MetadataExt::ino(&other.metadata().unwrap());
-        waiting.lines().any(|line| line.contains("->") && line.contains(&format!(":{inode} ")))
-    });
+    host.eventually("it waits", || host.is_waited_for(&locks.join("t")));
     drop(other);
     let ended = Ended::from(running.wait().unwrap());
     assert_eq!(ended.code, Some(0), "{}", ended.stderr);

@@ -113,6 +113,29 @@ fn two_at_once_and_one_that_fails() {
 }
 
 #[test]
+fn an_engine_that_does_not_answer_hides_only_its_own() {
+    let host = Host::ready();
+    remember(&host, &record("hidden", None));
+    remember(&host, &Record { engine: None, provider: ProviderKind::Existing, ..record("adopted", None) });
+    host.write("home/.local/state/kind-harness/forged/cluster.json", "[1, 2]");
+    host.program("podman", "#!/bin/sh\necho 'cannot connect to Podman' >&2; exit 125\n");
+    let told = host.run(&["ps"]);
+    let state = |name: &str| {
+        let line = told.stdout.lines().find(|line| line.trim_start().starts_with(name)).unwrap_or_default();
+        line.split_whitespace().nth(1).unwrap_or_default().to_owned()
+    };
+    assert_eq!(
+        [state("hidden"), state("adopted"), state("forged")],
+        ["unknown", "adopted", "unknown"],
+        "{}",
+        told.stdout
+    );
+    told.failed_with(5, &["there may be more clusters", "cannot connect to Podman"]);
+    host.run(&["gc"]).failed_with(9, &["there may be more clusters"]);
+    assert!(host.path("home/.local/state/kind-harness/forged/cluster.json").exists(), "who knows what is there");
+}
+
+#[test]
 fn files_that_tell_nothing_are_remains() {
     let host = Host::ready();
     for (name, text) in [("empty", ""), ("truncated", "{\"name\": \"trunc"), ("forged", "[1, 2]")] {

@@ -5,6 +5,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot prepare its host has failed")]
 
 mod bad_days;
+mod builds;
 mod failures;
 mod leases;
 mod registry;

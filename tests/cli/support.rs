@@ -1,6 +1,6 @@
 //! A suite in a folder of its own, a home of its own, and stand-ins for the programs that the harness calls.
 
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -51,12 +51,12 @@ impl Host {
     /// A host with a suite, and with a shell and its usual tools, but without engine and kind.
     pub(crate) fn bare() -> Host {
         let host = Host { folder: tempfile::tempdir().unwrap() };
-        for folder in ["bin", "home", "suite"] {
+        for folder in ["bin", "home", "suite", "tmp"] {
             std::fs::create_dir(host.path(folder)).unwrap();
         }
         for tool in [
-            "sh", "bash", "cat", "basename", "dirname", "sleep", "tar", "rm", "mktemp", "mkdir", "touch", "tr", "grep",
-            "readlink",
+            "awk", "basename", "bash", "cat", "chmod", "chown", "cut", "dirname", "du", "find", "grep", "id", "mkdir",
+            "mktemp", "readlink", "rm", "setsid", "sh", "sleep", "sort", "tail", "tar", "tee", "touch", "tr", "umount",
         ] {
             let found =
                 ["/bin", "/usr/bin"].iter().map(|folder| Path::new(folder).join(tool)).find(|path| path.exists());
@@ -82,7 +82,9 @@ impl Host {
     }
 
     pub(crate) fn write(&self, path: &str, text: &str) {
-        std::fs::write(self.path(path), text).unwrap();
+        let path = self.path(path);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, text).unwrap();
     }
 
     pub(crate) fn path(&self, path: &str) -> PathBuf {
@@ -110,6 +112,7 @@ impl Host {
         command
             .env("PATH", self.path("bin"))
             .env("HOME", self.path("home"))
+            .env("TMPDIR", self.path("tmp"))
             .env("CALLS", self.path("calls"))
             .env("NODES", self.path("nodes"))
             .env("IMAGES", self.path("images"))
@@ -132,6 +135,13 @@ impl Host {
             assert!(Instant::now() < deadline, "not so: {what}; calls:\n{calls}\nleft behind: {left:?}");
             std::thread::park_timeout(Duration::from_millis(10));
         }
+    }
+
+    /// Whether somebody waits for a lock on the file.
+    pub(crate) fn is_waited_for(&self, path: &Path) -> bool {
+        let Ok(file) = std::fs::metadata(path) else { return false };
+        let waiting = std::fs::read_to_string("/proc/locks").unwrap_or_default();
+        waiting.lines().any(|line| line.contains("->") && line.contains(&format!(":{} ", file.ino())))
     }
 
     /// Files that the harness left in the user's state folder.

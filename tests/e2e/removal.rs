@@ -8,6 +8,7 @@ use k8s_openapi::api::core::v1::{ConfigMap, Pod};
 use kind_harness::object::ObjectRef;
 use kind_harness::ready;
 use kind_harness::report::Events;
+use kind_harness::resilience::Resilience;
 use kind_harness::teardown::{Doomed, Kill, remove};
 use kube::api::{Api, ListParams, PostParams};
 use rstest::rstest;
@@ -54,7 +55,8 @@ impl Spec {
 
     async fn remove(&self, doomed: &[Doomed], kill: &Kill) -> Result<()> {
         let waves = vec![doomed.to_vec()];
-        Ok(remove(&self.client(), &self.namespace.name, waves, kill, &Events::discard()).await?)
+        Ok(remove(&self.client(), &self.namespace.name, waves, kill, &Events::discard(), &Resilience::default())
+            .await?)
     }
 
     /// How many workloads there are, ReplicaSets included, and how many pods.

@@ -45,6 +45,8 @@ struct State {
     made_again: BTreeSet<String>,
     forbidden: BTreeSet<String>,
     silent: BTreeSet<String>,
+    /// Kinds about which the next request that changes something is one too many.
+    busy: BTreeSet<String>,
     requests: Vec<String>,
 }
 
@@ -105,6 +107,11 @@ impl Server {
         self.lock().forbidden.insert(plural.to_owned());
     }
 
+    /// The next request that changes an object of this kind is one too many.
+    pub(crate) fn is_busy(&self, plural: &str) {
+        self.lock().busy.insert(plural.to_owned());
+    }
+
     /// Requests about objects of this kind are never answered.
     pub(crate) fn hang(&self, plural: &str) {
         self.lock().silent.insert(plural.to_owned());
@@ -153,6 +160,9 @@ impl State {
             self.requests.push(format!("{} {plural}/{name}", head.method));
             if self.forbidden.contains(&plural) {
                 return failure(403, "not allowed");
+            }
+            if self.busy.remove(&plural) {
+                return failure(429, "too many requests");
             }
         }
         let query = head.uri.query().unwrap_or_default().replace("%3D", "=").replace("%2F", "/");

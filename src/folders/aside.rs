@@ -1,0 +1,85 @@
+//! Work that may be interrupted.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use super::{Folders, Lock};
+
+/// A folder in which one thing is made that is published once it is whole. Nobody makes the same thing meanwhile, and
+/// what an interrupted attempt has left there is gone.
+#[derive(Debug)]
+pub(crate) struct Aside {
+    lock: Lock,
+    folder: PathBuf,
+}
+
+impl Aside {
+    /// The folder for `thing`; waits while somebody else makes it, and says so. Whoever had to wait should look whether
+    /// the thing is there now.
+    pub(crate) async fn take(folders: &Folders, thing: &str, is_waiting: impl FnOnce()) -> io::Result<Aside> {
+        let aside = folders.cache.join("aside");
+        let path = aside.join(format!("{thing}.lock"));
+        let lock = match Lock::try_take(&path)? {
+            Some(lock) => lock,
+            None => {
+                is_waiting();
+                Lock::take(path).await?
+            }
+        };
+        let folder = aside.join(thing);
+        match fs_err::remove_dir_all(&folder) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => fs_err::create_dir_all(&folder)?,
+        }
+        Ok(Aside { lock, folder })
+    }
+
+    /// Where to work.
+    pub(crate) fn path(&self) -> &Path {
+        &self.folder
+    }
+
+    /// Moves all of it to `place`, unless that is there already.
+    pub(crate) fn publish(self, place: &Path) -> io::Result<()> {
+        if place.exists() {
+            return Ok(());
+        }
+        fs_err::create_dir_all(place.parent().unwrap_or(Path::new(".")))?;
+        fs_err::rename(&self.folder, place)
+    }
+}
+
+impl Drop for Aside {
+    fn drop(&mut self) {
+        // What stays is removed by whoever comes next.
+        let _ = fs_err::remove_dir_all(&self.folder);
+        self.lock.remove();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn what_was_interrupted_is_begun_anew_and_what_is_whole_appears_at_once() {
+        let home = tempfile::tempdir().unwrap();
+        let folders = Folders { cache: home.path().into(), state: home.path().into() };
+        // As SIGKILL leaves it.
+        fs_err::create_dir_all(home.path().join("aside/tool")).unwrap();
+        fs_err::write(home.path().join("aside/tool/half"), "").unwrap();
+
+        let waits = || panic!("nobody else is there");
+        let aside = Aside::take(&folders, "tool", waits).await.unwrap();
+        assert_eq!(fs_err::read_dir(aside.path()).unwrap().count(), 0);
+        fs_err::write(aside.path().join("tool"), "whole").unwrap();
+        let place = home.path().join("tools/tool-1");
+        aside.publish(&place).unwrap();
+        assert_eq!(fs_err::read_to_string(place.join("tool")).unwrap(), "whole");
+        assert_eq!(fs_err::read_dir(home.path().join("aside")).unwrap().count(), 0, "nothing is left");
+
+        let second = Aside::take(&folders, "tool", waits).await.unwrap();
+        second.publish(&place).unwrap();
+        assert_eq!(fs_err::read_to_string(place.join("tool")).unwrap(), "whole", "the first stays");
+    }
+}

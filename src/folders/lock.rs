@@ -1,0 +1,89 @@
+//! Locks between processes.
+
+use std::fs::{File, TryLockError};
+use std::io;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+use tokio::sync::oneshot;
+
+/// A lock on a file. The system releases it when its holder ends, however that ends.
+#[derive(Debug)]
+pub(crate) struct Lock {
+    path: PathBuf,
+    _file: File,
+}
+
+impl Lock {
+    /// The lock at `path`; none while somebody else has it.
+    pub(crate) fn try_take(path: &Path) -> io::Result<Option<Lock>> {
+        take(path, |file| match file.try_lock() {
+            Ok(()) => Ok(true),
+            Err(TryLockError::WouldBlock) => Ok(false),
+            Err(TryLockError::Error(error)) => Err(error),
+        })
+    }
+
+    /// The lock at `path`, once nobody else has it.
+    pub(crate) async fn take(path: PathBuf) -> io::Result<Lock> {
+        let (done, taken) = oneshot::channel();
+        // Not a thread of the runtime's, whose end would wait for it. One that nobody waits for any more lets go again.
+        std::thread::spawn(move || done.send(take(&path, |file| file.lock().map(|()| true))));
+        let taken = taken.await.map_err(io::Error::other)??;
+        taken.ok_or_else(|| io::ErrorKind::WouldBlock.into())
+    }
+
+    /// Leaves no file behind. It is still locked, so that nobody else's is removed.
+    pub(crate) fn remove(&self) {
+        // One that stays is in nobody's way.
+        let _ = fs_err::remove_file(&self.path);
+    }
+}
+
+fn take(path: &Path, lock: impl Fn(&File) -> io::Result<bool>) -> io::Result<Option<Lock>> {
+    fs_err::create_dir_all(path.parent().unwrap_or(Path::new(".")))?;
+    loop {
+        let (file, _) = fs_err::File::create(path)?.into_parts();
+        if !lock(&file)? {
+            return Ok(None);
+        }
+        // Whoever had it may have removed the file meanwhile; a lock on a removed file keeps nobody out.
+        if file.metadata().ok().map(|file| file.ino()) == fs_err::metadata(path).ok().map(|file| file.ino()) {
+            return Ok(Some(Lock { path: path.into(), _file: file }));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures::FutureExt;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn one_has_it_until_that_one_lets_go() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("locks/a");
+        let first = Lock::try_take(&path).unwrap().unwrap();
+        assert!(Lock::try_take(&path).unwrap().is_none());
+        let mut second = std::pin::pin!(Lock::take(path.clone()));
+        assert!((&mut second).now_or_never().is_none());
+        first.remove();
+        drop(first);
+        let second = second.await.unwrap();
+        assert!(Lock::try_take(&path).unwrap().is_none(), "what it locked was removed, and it holds nothing");
+        drop(second);
+        assert!(Lock::try_take(&path).unwrap().is_some());
+    }
+
+    #[tokio::test]
+    async fn who_gave_up_waiting_does_not_have_it_later() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a");
+        let first = Lock::try_take(&path).unwrap();
+        assert!(Lock::take(path.clone()).now_or_never().is_none());
+        drop(first);
+        let taken = tokio::time::timeout(std::time::Duration::from_secs(10), Lock::take(path)).await;
+        assert!(taken.unwrap().is_ok());
+    }
+}
