@@ -54,6 +54,11 @@ impl Folders {
         self.state.join("locks")
     }
 
+    /// Locked by who makes nodes: what these take of the host, ports and a network, is taken by one run at a time.
+    pub(crate) fn nodes_lock(&self) -> PathBuf {
+        self.state.join("nodes.lock")
+    }
+
     /// The folder of cluster `name`.
     #[must_use]
     pub fn cluster(&self, name: &str) -> PathBuf {

@@ -9,9 +9,10 @@ use backon::{ExponentialBuilder, Retryable};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::{Claim, ClusterError, Lease, Node, Record, Wanted, kind_config, labels, ports};
+use super::{Claim, ClusterError, Lease, Node, Record, Records, Wanted, kind_config, labels, ports};
 use crate::config::ProviderKind;
 use crate::exec::{self, ExecError};
+use crate::folders::{Folders, Lock};
 use crate::images::Nodes;
 use crate::plan::Plan;
 use crate::report;
@@ -88,7 +89,15 @@ impl Kind {
     /// remove, with [`Kind::delete`].
     pub async fn create(&self, wanted: Wanted<'_>) -> Result<Record, ClusterError> {
         let Wanted { name, plan, image, records, lease, nodes_up, step } = wanted;
-        let reserved = ports::reserve(plan.components())?;
+        let folders = &self.host.folders;
+        let turn = match Lock::try_take(&folders.nodes_lock()).map_err(ClusterError::file("locking nodes"))? {
+            Some(turn) => turn,
+            None => {
+                step.progress("waiting for another run that makes nodes");
+                Lock::take(folders.nodes_lock()).await.map_err(ClusterError::file("locking nodes"))?
+            }
+        };
+        let reserved = ports::reserve(plan.components()).map_err(|error| name_cluster(error, folders))?;
         let mut record = Record {
             name: name.into(),
             suite: plan.path().into(),
@@ -127,7 +136,7 @@ impl Kind {
             command.env("KIND_EXPERIMENTAL_PODMAN_NETWORK", NETWORK).env("KIND_EXPERIMENTAL_DOCKER_NETWORK", NETWORK);
         // The engine takes the ports from here on.
         drop(reserved);
-        let nodes_up = Arc::new(Mutex::new(Some(nodes_up)));
+        let nodes_up = Arc::new(Mutex::new(Some((nodes_up, turn))));
         let again = AtomicBool::new(false);
         let attempt = || async {
             if again.swap(true, Ordering::Relaxed) {
@@ -139,7 +148,7 @@ impl Kind {
                 say.progress(line.trim().trim_start_matches(['•', '✓']).trim());
                 if line.contains('✓')
                     && line.contains("Preparing nodes")
-                    && let Some(nodes_up) = nodes_up.lock().unwrap_or_else(PoisonError::into_inner).take()
+                    && let Some((nodes_up, _turn)) = nodes_up.lock().unwrap_or_else(PoisonError::into_inner).take()
                 {
                     let _ = nodes_up.send(());
                 }
@@ -178,8 +187,10 @@ impl Kind {
             remove.output().await.map_err(ClusterError::command(format!("removing the nodes of cluster {name}")))?;
         }
         self.delete_volumes(name).await?;
-        // Refused while another cluster uses it, and that one will remove it.
-        let _ = engine.command(["network", "rm", NETWORK]).output().await;
+        if let Ok(Some(_turn)) = Lock::try_take(&self.host.folders.nodes_lock()) {
+            // Refused while another cluster uses it; that one, or one that is just being made, will remove it.
+            let _ = engine.command(["network", "rm", NETWORK]).output().await;
+        }
         Ok(())
     }
 
@@ -259,6 +270,16 @@ async fn labelled_containers(engine: &Engine) -> Result<String, ClusterError> {
     let format = "{{.Id}} {{.Name}} {{.State.Running}} {{json .Config.Labels}}";
     let inspect = ids.lines().fold(engine.command(["inspect", "--format", format]), |inspect, id| inspect.arg(id));
     inspect.output().await.map_err(ClusterError::command("looking at our containers"))
+}
+
+/// Says which cluster of ours has a port, where its engine's process is all that the system tells.
+fn name_cluster(error: ClusterError, folders: &Folders) -> ClusterError {
+    let ClusterError::PortTaken { port, component, name, holder } = error else { return error };
+    let has_it = |record: &Record| record.ports.0.values().flat_map(BTreeMap::values).any(|it| it.port() == port);
+    let others = Records::names(folders).unwrap_or_default().into_iter();
+    let mut others = others.filter(|name| Records::peek(folders, name).ok().flatten().as_ref().is_some_and(has_it));
+    let holder = others.next().map_or(holder, |cluster| format!("cluster {cluster} of ours"));
+    ClusterError::PortTaken { port, component, name, holder }
 }
 
 /// Whether kind would give this name to a node of cluster `cluster`.

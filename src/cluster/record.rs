@@ -71,7 +71,7 @@ pub struct Deployment {
 #[derive(Debug)]
 pub struct Records {
     folder: PathBuf,
-    lock: Lock,
+    _lock: Lock,
 }
 
 impl Records {
@@ -83,7 +83,7 @@ impl Records {
         // Not in the cluster's folder: that one is deleted while the lock is held.
         let lock = Lock::try_take(&folders.locks().join(name)).map_err(locking(name))?;
         let lock = lock.ok_or_else(|| ClusterError::Busy { name: name.into() })?;
-        Ok(Records { folder: folders.cluster(name), lock })
+        Ok(Records { folder: folders.cluster(name), _lock: lock })
     }
 
     /// The same, and waits while another run has it.
@@ -92,7 +92,7 @@ impl Records {
     /// When the lock cannot be had at all.
     pub async fn wait(folders: &Folders, name: &str) -> Result<Records, ClusterError> {
         let lock = Lock::take(folders.locks().join(name)).await.map_err(locking(name))?;
-        Ok(Records { folder: folders.cluster(name), lock })
+        Ok(Records { folder: folders.cluster(name), _lock: lock })
     }
 
     /// The cluster's own folder.
@@ -168,14 +168,6 @@ impl Records {
 
 fn locking(name: &str) -> impl Fn(std::io::Error) -> ClusterError {
     move |source| ClusterError::File { what: format!("locking cluster {name}"), source }
-}
-
-impl Drop for Records {
-    fn drop(&mut self) {
-        if !self.folder.exists() {
-            self.lock.remove();
-        }
-    }
 }
 
 const FILE: &str = "cluster.json";

@@ -9,8 +9,8 @@ use super::{Folders, Lock};
 /// what an interrupted attempt has left there is gone.
 #[derive(Debug)]
 pub(crate) struct Aside {
-    lock: Lock,
     folder: PathBuf,
+    _lock: Lock,
 }
 
 impl Aside {
@@ -31,7 +31,7 @@ impl Aside {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
             _ => fs_err::create_dir_all(&folder)?,
         }
-        Ok(Aside { lock, folder })
+        Ok(Aside { folder, _lock: lock })
     }
 
     /// Where to work.
@@ -53,7 +53,6 @@ impl Drop for Aside {
     fn drop(&mut self) {
         // What stays is removed by whoever comes next.
         let _ = fs_err::remove_dir_all(&self.folder);
-        self.lock.remove();
     }
 }
 

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use tokio::sync::oneshot;
 
-/// A lock on a file. The system releases it when its holder ends, however that ends.
+/// A lock on a file, which is there while somebody has it. The system releases it when its holder ends, however that ends.
 #[derive(Debug)]
 pub(crate) struct Lock {
     path: PathBuf,
@@ -32,10 +32,11 @@ impl Lock {
         let taken = taken.await.map_err(io::Error::other)??;
         taken.ok_or_else(|| io::ErrorKind::WouldBlock.into())
     }
+}
 
-    /// Leaves no file behind. It is still locked, so that nobody else's is removed.
-    pub(crate) fn remove(&self) {
-        // One that stays is in nobody's way.
+impl Drop for Lock {
+    fn drop(&mut self) {
+        // It is still locked, so that nobody else's is removed. One that stays is in nobody's way.
         let _ = fs_err::remove_file(&self.path);
     }
 }
@@ -68,10 +69,9 @@ mod tests {
         assert!(Lock::try_take(&path).unwrap().is_none());
         let mut second = std::pin::pin!(Lock::take(path.clone()));
         assert!((&mut second).now_or_never().is_none());
-        first.remove();
         drop(first);
         let second = second.await.unwrap();
-        assert!(Lock::try_take(&path).unwrap().is_none(), "what it locked was removed, and it holds nothing");
+        assert!(Lock::try_take(&path).unwrap().is_none(), "it holds a file that was removed");
         drop(second);
         assert!(Lock::try_take(&path).unwrap().is_some());
     }

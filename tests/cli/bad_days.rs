@@ -170,6 +170,27 @@ fn a_run_waits_for_another_that_works_on_its_cluster() {
     assert!(ended.stderr.contains("nothing to do"), "{}", ended.stderr);
 }
 
+/// What they take of the host, ports and a network, two at a time would take from each other.
+#[test]
+fn nodes_are_made_by_one_run_at_a_time() {
+    let host = Host::ready();
+    let kind = "#!/bin/sh\n[ $1 != version ] || { echo 'kind v0.33.0 x y'; exit; }\n\
+                echo \"makes $4\" >> $CALLS; while [ ! -f $CALLS.go ]; do sleep 0.05; done; echo ' ✓ Preparing nodes'; exit 1\n";
+    host.program("kind", kind);
+    let first = host.command(&["up", "--name", "a"]).start().unwrap();
+    host.eventually("one makes nodes", || host.calls().contains("makes a"));
+    let second = host.command(&["up", "--name", "b"]).start().unwrap();
+    let lock = host.path("home/.local/state/kind-harness/nodes.lock");
+    host.eventually("the other waits", || host.is_waited_for(&lock));
+    assert!(!host.calls().contains("makes b"), "{}", host.calls());
+    host.write("calls.go", "");
+    for run in [first, second] {
+        Ended::from(run.wait().unwrap()).failed_with(5, &["creating cluster"]);
+    }
+    assert!(host.calls().contains("makes b"), "{}", host.calls());
+    assert!(host.left_behind().is_empty(), "{:?}", host.left_behind());
+}
+
 /// On a terminal, a program in its background that reads is stopped, and keeps what it has locked.
 #[test]
 fn programs_do_not_read_what_is_typed() {

@@ -136,6 +136,19 @@ fn an_engine_that_does_not_answer_hides_only_its_own() {
 }
 
 #[test]
+fn a_port_that_another_cluster_of_ours_has() {
+    let host = Host::ready();
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let ports = PortMap([("app".to_owned(), [("http".to_owned(), address)].into())].into());
+    remember(&host, &Record { ports, ..record("kept", None) });
+    let suite = std::fs::read_to_string(host.path("suite/e2e.yaml")).unwrap();
+    let port = address.port();
+    host.write("suite/e2e.yaml", &format!("{suite}    ports: [{{name: http, node: 30080, host: {port}}}]\n"));
+    host.run(&["up"]).failed_with(5, &["is taken by cluster kept of ours", "--auto-ports"]);
+}
+
+#[test]
 fn files_that_tell_nothing_are_remains() {
     let host = Host::ready();
     for (name, text) in [("empty", ""), ("truncated", "{\"name\": \"trunc"), ("forged", "[1, 2]")] {
