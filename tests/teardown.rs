@@ -165,20 +165,28 @@ async fn a_finalizer_that_nobody_removes(#[case] force: bool) {
     assert!(steps(&events).contains(&("db", &EventKind::Finished(Outcome::Done))));
 }
 
+#[rstest]
+#[case::and_so_do_those_that_nobody_named(true)]
+#[case::a_definition_alone_has_time(false)]
 #[tokio::test(start_paused = true)]
-async fn custom_objects_go_while_every_controller_is_still_there() {
+async fn custom_objects_go_while_every_controller_is_still_there(#[case] more: bool) {
     let server = Server::default();
     let mut waves = shop(&server);
     server.put("widgets", "w");
+    if more {
+        server.put("widgets", "made-by-a-test");
+    }
     server.put("customresourcedefinitions", "widgets.example.com");
     waves[1][0].objects.extend([object("definition/widgets.example.com"), object("widget/w")]);
     let (result, _) = run(&server, waves, &Kill::default()).await;
     assert_eq!(result, Ok(()));
+    assert_eq!(server.left(), Vec::<String>::new());
     let changes = server.changes();
-    let definition = position(&changes, "DELETE customresourcedefinitions/widgets.example.com");
-    assert!(position(&changes, "DELETE widgets/w") < definition);
+    let (widget, definition) = ("DELETE widgets/w", "DELETE customresourcedefinitions/widgets.example.com");
+    let last = position(&changes, if more { definition } else { widget });
+    assert!(position(&changes, widget) < position(&changes, definition), "{changes:?}");
     for controller in ["db", "cache", "api"] {
-        assert!(definition < position(&changes, &format!("DELETE deployments/{controller}")), "{changes:?}");
+        assert!(last < position(&changes, &format!("DELETE deployments/{controller}")), "{changes:?}");
     }
 }
 

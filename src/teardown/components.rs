@@ -80,16 +80,19 @@ impl Removal<'_> {
     async fn component(self, doomed: Doomed) -> (String, Vec<KillError>) {
         let step = self.events.step(Phase::Teardown, &doomed.component);
         let mut round = Round::default();
-        let is_definition = |object: &&ObjectRef| object.kind == "CustomResourceDefinition";
+        let definitions = doomed.objects.iter().filter(|object| object.kind == "CustomResourceDefinition");
         let is_namespace = |object: &&ObjectRef| object.kind == "Namespace";
         let all = || doomed.objects.iter();
         // Half of the time for those who may have to wait for a controller that is not there.
         let soon = self.began + self.kill.deadline / 2;
         let until = self.began + self.kill.deadline;
         self.delete(all().filter(|object| is_custom(object)), soon, &step, &mut round).await;
-        self.delete(all().filter(is_definition), soon, &step, &mut round).await;
+        // Those of objects that nobody told us of. Any other takes the server a second, and needs no controller.
+        let used = join_all(definitions.map(async |it| self.is_used(it).await.then_some(it))).await;
+        let used: Vec<_> = used.into_iter().flatten().collect();
+        self.delete(used.iter().copied(), soon, &step, &mut round).await;
         self.turn.wait().await;
-        let others = all().filter(|it| !is_custom(it) && !is_definition(it) && !is_namespace(it));
+        let others = all().filter(|it| !is_custom(it) && !used.contains(it) && !is_namespace(it));
         self.delete(others, until, &step, &mut round).await;
         self.delete(all().filter(is_namespace), until, &step, &mut round).await;
         let left = self.await_all(std::mem::take(&mut round.left), until).await;
@@ -104,6 +107,11 @@ impl Removal<'_> {
             None => step.unchanged(),
         }
         (doomed.component, errors)
+    }
+
+    /// Whether objects of a definition's kind would go with it. Where that is not known, they may.
+    async fn is_used(&self, definition: &ObjectRef) -> bool {
+        answer(definition, self.objects.is_used(definition)).await.unwrap_or(true)
     }
 
     /// Asks objects to go, and waits for them.

@@ -7,8 +7,11 @@ use backon::{ExponentialBuilder, Retryable};
 use k8s_openapi::api::apps::v1::ReplicaSet;
 use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::api::core::v1::Pod;
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
+    CustomResourceDefinition, CustomResourceDefinitionSpec,
+};
 use kube::api::{Api, DeleteParams, DynamicObject, ListParams, ObjectMeta, Patch, PatchParams};
-use kube::core::NamespaceResourceScope;
+use kube::core::{GroupVersionKind, NamespaceResourceScope};
 use kube::discovery::ApiResource;
 use kube::runtime::wait::{await_condition, conditions};
 use kube::{Resource, ResourceExt};
@@ -105,6 +108,25 @@ impl Objects {
         match self.resilience.api(&format!("looking at {object}"), look).await {
             Err(error) if is_absent(&error) => Ok(false),
             result => Ok(result?.is_some()),
+        }
+    }
+
+    /// Whether there are objects of the kind that a definition defines.
+    pub(super) async fn is_used(&self, definition: &ObjectRef) -> Result<bool, kube::Error> {
+        let api: Api<CustomResourceDefinition> = Api::all(self.kinds.client().clone());
+        let look = || api.get_opt(&definition.name);
+        let found = self.resilience.api(&format!("looking at {definition}"), look).await?;
+        let Some(CustomResourceDefinitionSpec { group, names, versions, .. }) = found.map(|it| it.spec) else {
+            return Ok(false);
+        };
+        let Some(version) = versions.into_iter().find(|version| version.served) else { return Ok(false) };
+        let gvk = GroupVersionKind::gvk(&group, &version.name, &names.kind);
+        let resource = ApiResource::from_gvk_with_plural(&gvk, &names.plural);
+        let api: Api<DynamicObject> = Api::all_with(self.kinds.client().clone(), &resource);
+        let (one, what) = (ListParams::default().limit(1), format!("looking for {}", names.plural));
+        match self.resilience.api(&what, || api.list_metadata(&one)).await {
+            Err(error) if is_absent(&error) => Ok(false),
+            list => Ok(!list?.items.is_empty()),
         }
     }
 

@@ -141,8 +141,14 @@ impl State {
             metadata["namespace"] = "shop".into();
         }
         let version = version.trim_start_matches("/apis/").trim_start_matches("/api/");
-        self.objects
-            .insert((plural.into(), name.into()), json!({"apiVersion": version, "kind": kind, "metadata": metadata}));
+        let mut object = json!({"apiVersion": version, "kind": kind, "metadata": metadata});
+        if let Some((plural, group)) = name.split_once('.').filter(|_| kind == "CustomResourceDefinition") {
+            let defined = KINDS.into_iter().find(|it| it.1 == plural).expect("a kind");
+            let names = json!({"kind": defined.2, "plural": plural});
+            let versions = json!([{"name": "v1", "served": true, "storage": true}]);
+            object["spec"] = json!({"group": group, "names": names, "scope": "Namespaced", "versions": versions});
+        }
+        self.objects.insert((plural.into(), name.into()), object);
     }
 
     fn answer(&mut self, head: &http::request::Parts, body: &Value) -> Response<Answer> {
@@ -249,7 +255,10 @@ impl State {
         let is_going = |object: &Value| object["metadata"].get("deletionTimestamp").is_some();
         for (key, object) in self.objects.iter().filter(|(_, object)| is_going(object)) {
             let uid = &object["metadata"]["uid"];
-            let owned = || self.objects.iter().filter(|(_, it)| it["metadata"]["ownerReferences"][0]["uid"] == *uid);
+            let is_defined =
+                |plural: &String| key.0 == "customresourcedefinitions" && key.1.starts_with(&format!("{plural}."));
+            let is_owned = |it: &Value| it["metadata"]["ownerReferences"][0]["uid"] == *uid;
+            let owned = || self.objects.iter().filter(|(key, it)| is_owned(it) || is_defined(&key.0));
             if let Some((child, _)) = owned().find(|(_, child)| !is_going(child)) {
                 return Some((child.clone(), false));
             }
