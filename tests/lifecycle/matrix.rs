@@ -1,8 +1,9 @@
 //! The kill matrix: every way to end a run, at random moments of up, specs and down.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use duct::{Expression, Handle, cmd};
 use rustix::process::{Pid, Signal, kill_process};
 
@@ -33,6 +34,9 @@ struct Case {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "100 clusters, 30 minutes: just kill-matrix"]
 async fn kill_matrix() -> Result<()> {
+    // What ignores a signal has children that do, unless they say otherwise; tests do not.
+    let ignored = procfs::process::Process::myself()?.status()?.sigign;
+    ensure!(ignored & 1 == 0, "SIGHUP is ignored here (by nohup?), and could end no test");
     let host = Host::look().await?;
     let (up, down) = lengths(&host).await?;
     println!("undisturbed: up {:.1} s, down {:.1} s", up.as_secs_f64(), down.as_secs_f64());
@@ -153,9 +157,14 @@ fn send(handle: &Handle, signal: Signal) {
 }
 
 async fn wait(handle: Handle) -> Result<String> {
-    let ended = tokio::task::spawn_blocking(move || handle.wait().map(|output| output.status));
-    let ended = tokio::time::timeout(Duration::from_secs(120), ended).await.context("it does not end")???;
-    Ok(ended.to_string())
+    let handle = Arc::new(handle);
+    let waiting = handle.clone();
+    let ended = tokio::task::spawn_blocking(move || waiting.wait().map(|output| output.status));
+    let Ok(ended) = tokio::time::timeout(Duration::from_secs(120), ended).await else {
+        handle.kill()?;
+        bail!("it did not end within two minutes");
+    };
+    Ok(ended??.to_string())
 }
 
 async fn finish(handle: Handle) -> Result<()> {
