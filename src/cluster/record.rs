@@ -86,13 +86,17 @@ impl Records {
         Ok(Records { folder: folders.cluster(name), _lock: lock })
     }
 
-    /// The same, and waits while another run has it.
+    /// The same, and waits while another run has it. None where the folder of all clusters is
+    /// not there (any more): it is not made again for this.
     ///
     /// # Errors
     /// When the lock cannot be had at all.
-    pub async fn wait(folders: &Folders, name: &str) -> Result<Records, ClusterError> {
-        let lock = Lock::take(folders.locks().join(name)).await.map_err(locking(name))?;
-        Ok(Records { folder: folders.cluster(name), _lock: lock })
+    pub async fn wait(folders: &Folders, name: &str) -> Result<Option<Records>, ClusterError> {
+        match Lock::take(folders.locks().join(name)).await {
+            Ok(lock) => Ok(Some(Records { folder: folders.cluster(name), _lock: lock })),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(locking(name)(error)),
+        }
     }
 
     /// The cluster's own folder.

@@ -32,30 +32,41 @@ pub(crate) fn session() -> i32 {
 /// How long they may take to clean up after themselves.
 const GRACE: Duration = Duration::from_secs(3);
 
+/// How long an engine may take to make or remove a container: a second as a rule, more on a busy host.
+const ENGINE_GRACE: Duration = Duration::from_secs(10);
+
 /// What an engine is doing that nobody needs finished. Everything else it does in a moment, and is better not torn away
 /// from: a container that is half made or half removed leaves traces that nobody finds.
 const LASTING: [&str; 8] = ["attach", "build", "exec", "import", "load", "logs", "pull", "save"];
 
-/// Ends what run `run` started in `session`: politely, and by force what has not ended [`GRACE`] later. What made itself a
-/// session of its own (a container's monitor, a name server) was meant to stay, and goes with its container.
+/// Ends what run `run` started in `session`: politely, and by force what has not ended [`GRACE`] later. Engines come to the end
+/// of what they are doing, if that does not take more than [`ENGINE_GRACE`]. What made itself a session of its own (a
+/// container's monitor, a name server) was meant to stay, and goes with its container.
 pub(crate) fn end_programs(run: &str, session: i32) {
     let ours = |program: &Process| program.stat().is_ok_and(|stat| stat.session == session);
-    for (signal, spares_engine) in [(Signal::TERM, true), (Signal::KILL, false)] {
-        let programs = programs(run, ours);
-        for (program, watched) in &programs {
-            if !(spares_engine && is_brief_engine_call(program)) {
-                // It may have ended by itself: that is what we want.
-                let _ = pidfd_send_signal(watched, signal);
-            }
-        }
+    let others = |program: &Process| ours(program) && !is_brief_engine_call(program);
+    let engines = |program: &Process| ours(program) && is_brief_engine_call(program);
+    let began = Instant::now();
+    for signal in [Signal::TERM, Signal::KILL] {
+        let programs = programs(run, others);
+        send(&programs, signal);
         wait_for_all(&programs, GRACE);
+    }
+    wait_for_all(&programs(run, engines), ENGINE_GRACE.saturating_sub(began.elapsed()));
+    send(&programs(run, ours), Signal::KILL);
+}
+
+fn send(programs: &[(Process, OwnedFd)], signal: Signal) {
+    for (_, program) in programs {
+        // It may have ended by itself: that is what we want.
+        let _ = pidfd_send_signal(program, signal);
     }
 }
 
 /// Waits until no engine makes or removes anything for this process any more: what a program was doing for us that was
 /// ended itself.
 pub(crate) fn settle() {
-    wait_for_all(&programs(run_id(), is_brief_engine_call), GRACE);
+    wait_for_all(&programs(run_id(), is_brief_engine_call), ENGINE_GRACE);
 }
 
 fn wait_for_all(programs: &[(Process, OwnedFd)], patience: Duration) {
@@ -144,7 +155,7 @@ mod tests {
     async fn a_container_that_is_being_made_is_made_first() {
         let folder = tempfile::tempdir().unwrap();
         let engine = folder.path().join("podman");
-        let script = "#!/bin/sh\necho up\n[ $1 = save ] && exec sleep 60\nsleep 0.3; touch \"$2\"\n";
+        let script = "#!/bin/sh\necho up\n[ $1 = save ] && exec sleep 60\nsleep 3.3; touch \"$2\"\n";
         fs_err::write(&engine, script).unwrap();
         fs_err::set_permissions(&engine, std::os::unix::fs::PermissionsExt::from_mode(0o700)).unwrap();
         let (started, mut is_started) = tokio::sync::mpsc::unbounded_channel();

@@ -15,8 +15,9 @@ pub(crate) struct Lock {
 }
 
 impl Lock {
-    /// The lock at `path`; none while somebody else has it.
+    /// The lock at `path`, whose folder is made if it is not there; none while somebody else has it.
     pub(crate) fn try_take(path: &Path) -> io::Result<Option<Lock>> {
+        fs_err::create_dir_all(path.parent().unwrap_or(Path::new(".")))?;
         take(path, |file| match file.try_lock() {
             Ok(()) => Ok(true),
             Err(TryLockError::WouldBlock) => Ok(false),
@@ -24,7 +25,7 @@ impl Lock {
         })
     }
 
-    /// The lock at `path`, once nobody else has it.
+    /// The lock at `path`, once nobody else has it. Its folder has to be there.
     pub(crate) async fn take(path: PathBuf) -> io::Result<Lock> {
         let (done, taken) = oneshot::channel();
         // Not a thread of the runtime's, whose end would wait for it. One that nobody waits for any more lets go again.
@@ -42,7 +43,6 @@ impl Drop for Lock {
 }
 
 fn take(path: &Path, lock: impl Fn(&File) -> io::Result<bool>) -> io::Result<Option<Lock>> {
-    fs_err::create_dir_all(path.parent().unwrap_or(Path::new(".")))?;
     loop {
         let (file, _) = fs_err::File::create(path)?.into_parts();
         if !lock(&file)? {

@@ -50,13 +50,11 @@ impl Session {
         let step = self.events.step(Phase::Cluster, name);
         step.progress("waiting for another run that works on it");
         let freed = Records::wait(&self.folders, name);
-        let records = match self.terms.runner {
-            Some(_) => freed.await,
-            None => {
-                let busy = |_| Err(ClusterError::Busy { name: name.into() });
-                tokio::time::timeout(PATIENCE, freed).await.unwrap_or_else(busy)
-            }
+        let freed = match self.terms.runner {
+            Some(_) => freed.await?,
+            None => tokio::time::timeout(PATIENCE, freed).await.ok().transpose()?.flatten(),
         };
+        let records = freed.ok_or_else(|| ClusterError::Busy { name: name.into() });
         step.done();
         records
     }

@@ -76,15 +76,15 @@ impl Reaper {
         loop {
             // Whoever works on the cluster now may take it over.
             let records = Records::wait(&self.host.folders, &self.name).await?;
-            let lease = match records.read()? {
+            let lease = match records.as_ref().map(Records::read).transpose()?.flatten() {
                 Some(record) => record.lease,
                 // No more than the configuration was written, or somebody has removed it all.
-                None if records.folder().exists() => Some(self.lease.clone()),
+                None if records.as_ref().is_some_and(|it| it.folder().exists()) => Some(self.lease.clone()),
                 // The folder may have been removed by somebody who did not think of the cluster.
-                None => (|| self.labelled()).retry(PATIENCE).await?,
+                None => (|| self.labelled()).retry(PATIENCE).when(may_pass).await?,
             };
             match lease.filter(|lease| lease.run == self.lease.run).map(|lease| lease.claim(Timestamp::now())) {
-                Some(Claim::Over(_)) => return self.remove(&records).await,
+                Some(Claim::Over(_)) => return self.remove(records.as_ref()).await,
                 Some(Claim::Kept(Some(until))) => {
                     drop(records);
                     let left = Timestamp::now().duration_until(until);
@@ -102,11 +102,16 @@ impl Reaper {
         Ok(clusters.into_iter().find(|cluster| cluster.name == self.name).and_then(|cluster| cluster.lease))
     }
 
-    async fn remove(&self, records: &Records) -> Result<(), ClusterError> {
+    async fn remove(&self, records: Option<&Records>) -> Result<(), ClusterError> {
         let kind = Kind::new(self.host.clone(), Resilience::default());
-        (|| kind.delete(&self.name)).retry(PATIENCE).await?;
-        records.forget()
+        (|| kind.delete(&self.name)).retry(PATIENCE).when(may_pass).await?;
+        records.map_or(Ok(()), Records::forget)
     }
+}
+
+/// Whether the engine may do it later: not when there is no such program any more.
+fn may_pass(error: &ClusterError) -> bool {
+    !matches!(error, ClusterError::Command { source: ExecError::Start { .. }, .. })
 }
 
 /// Runs before `main` in every program that this library is part of. It is `dtor` that puts it among the functions which

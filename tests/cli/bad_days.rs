@@ -11,7 +11,7 @@ fn no_engine() {
     let host = Host::bare();
     let ended = host.run(&["up"]);
     ended.failed_with(3, &["missing  engine", "none in PATH; remedy: install docker or podman", "missing  kind"]);
-    assert!(host.left_behind().is_empty(), "{:?}", host.left_behind());
+    host.eventually("nothing is left", || host.left_behind().is_empty());
 }
 
 #[test]
@@ -49,7 +49,7 @@ fn a_taken_port_is_named_with_its_holder() {
     let holder = format!("host port {port} (component app, port http) is taken by ");
     ended.failed_with(5, &[&holder, &format!("(pid {})", std::process::id()), "--auto-ports"]);
     assert!(!host.calls().contains("kind create"), "{}", host.calls());
-    assert!(host.left_behind().is_empty(), "{:?}", host.left_behind());
+    host.eventually("nothing is left", || host.left_behind().is_empty());
 }
 
 #[test]
@@ -76,7 +76,7 @@ fn kind_fails_and_what_it_made_is_removed() {
         &["creating cluster t failed", "kind create cluster --name t", "  | ERROR: no space left on device"],
     );
     assert!(host.calls().contains("podman rm -f -t 0 -v 1f2e"), "{}", host.calls());
-    assert!(host.left_behind().is_empty(), "{:?}", host.left_behind());
+    host.eventually("nothing is left", || host.left_behind().is_empty());
 }
 
 #[test]
@@ -86,7 +86,7 @@ fn a_recipe_that_fails_shows_its_last_lines() {
     host.program("go", "#!/bin/sh\n");
     let ended = host.run(&["up", "--images", "packages"]);
     ended.failed_with(4, &["building localhost/kind-harness/base:", "  | "]);
-    assert!(host.left_behind().is_empty(), "{:?}", host.left_behind());
+    host.eventually("nothing is left", || host.left_behind().is_empty());
 }
 
 /// Runs `up` with a kind that takes for ever, and sends `signal` once it is at it.
@@ -110,7 +110,7 @@ fn an_interrupt_during_create_leaves_nothing() {
         ended.failed_with(130, &["interrupted; what was begun has been undone"]);
         assert!(began.elapsed() < Duration::from_secs(15), "{:?}", began.elapsed());
         assert!(host.calls().contains("podman rm -f -t 0 -v 1f2e"), "{}", host.calls());
-        assert!(host.left_behind().is_empty(), "{:?}", host.left_behind());
+        host.eventually("nothing is left", || host.left_behind().is_empty());
     }
 }
 
@@ -188,7 +188,7 @@ fn nodes_are_made_by_one_run_at_a_time() {
         Ended::from(run.wait().unwrap()).failed_with(5, &["creating cluster"]);
     }
     assert!(host.calls().contains("makes b"), "{}", host.calls());
-    assert!(host.left_behind().is_empty(), "{:?}", host.left_behind());
+    host.eventually("nothing is left", || host.left_behind().is_empty());
 }
 
 /// On a terminal, a program in its background that reads is stopped, and keeps what it has locked.

@@ -1,5 +1,6 @@
 //! A suite in a folder of its own, a home of its own, and stand-ins for the programs that the harness calls.
 
+use std::ffi::OsStr;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -155,6 +156,21 @@ impl Host {
         let mut found = Vec::new();
         files(&self.path("home/.local/state"), &mut found);
         found
+    }
+}
+
+impl Drop for Host {
+    /// The reaper of a run looks once more when the run has ended, which may be this moment.
+    fn drop(&mut self) {
+        let home = self.path("home");
+        let is_here = |process: &procfs::process::Process| {
+            process.environ().is_ok_and(|variables| variables.get(OsStr::new("HOME")).is_some_and(|it| *it == home))
+        };
+        let any = || procfs::process::all_processes().into_iter().flatten().flatten().any(|it| is_here(&it));
+        let deadline = Instant::now() + Duration::from_secs(5);
+        while any() && Instant::now() < deadline {
+            std::thread::park_timeout(Duration::from_millis(5));
+        }
     }
 }
 
