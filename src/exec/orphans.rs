@@ -1,6 +1,8 @@
 //! Programs that outlived the run that started them: found again by the variable that all of them carry.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsStr;
+use std::iter::successors;
 use std::os::fd::OwnedFd;
 use std::path::Path;
 use std::sync::LazyLock;
@@ -39,25 +41,24 @@ const ENGINE_GRACE: Duration = Duration::from_secs(10);
 /// from: a container that is half made or half removed leaves traces that nobody finds.
 const LASTING: [&str; 8] = ["attach", "build", "exec", "import", "load", "logs", "pull", "save"];
 
-/// Ends what run `run` started in `session`: politely, and by force what has not ended [`GRACE`] later. Engines come to the end
-/// of what they are doing, if that does not take more than [`ENGINE_GRACE`]. What made itself a session of its own (a
-/// container's monitor, a name server) was meant to stay, and goes with its container.
+/// Ends what run `run` started in `session`: politely, and by force what has not ended [`GRACE`] later. Engines, with all that
+/// these have started, come to the end of what they are doing, if that does not take more than [`ENGINE_GRACE`]. What made
+/// itself a session of its own (a container's monitor, a name server) was meant to stay, and goes with its container.
 pub(crate) fn end_programs(run: &str, session: i32) {
-    let ours = |program: &Process| program.stat().is_ok_and(|stat| stat.session == session);
-    let others = |program: &Process| ours(program) && !is_brief_engine_call(program);
-    let engines = |program: &Process| ours(program) && is_brief_engine_call(program);
     let began = Instant::now();
     for signal in [Signal::TERM, Signal::KILL] {
-        let programs = programs(run, others);
-        send(&programs, signal);
-        wait_for_all(&programs, GRACE);
+        let (_, others) = programs(run, session);
+        send(&others, signal);
+        wait_for_all(&others, GRACE);
     }
-    wait_for_all(&programs(run, engines), ENGINE_GRACE.saturating_sub(began.elapsed()));
-    send(&programs(run, ours), Signal::KILL);
+    wait_for_all(&programs(run, session).0, ENGINE_GRACE.saturating_sub(began.elapsed()));
+    let (late, others) = programs(run, session);
+    send(&late, Signal::KILL);
+    send(&others, Signal::KILL);
 }
 
-fn send(programs: &[(Process, OwnedFd)], signal: Signal) {
-    for (_, program) in programs {
+fn send(programs: &[OwnedFd], signal: Signal) {
+    for program in programs {
         // It may have ended by itself: that is what we want.
         let _ = pidfd_send_signal(program, signal);
     }
@@ -66,13 +67,13 @@ fn send(programs: &[(Process, OwnedFd)], signal: Signal) {
 /// Waits until no engine makes or removes anything for this process any more: what a program was doing for us that was
 /// ended itself.
 pub(crate) fn settle() {
-    wait_for_all(&programs(run_id(), is_brief_engine_call), ENGINE_GRACE);
+    wait_for_all(&programs(run_id(), session()).0, ENGINE_GRACE);
 }
 
-fn wait_for_all(programs: &[(Process, OwnedFd)], patience: Duration) {
+fn wait_for_all(programs: &[OwnedFd], patience: Duration) {
     let deadline = Instant::now() + patience;
-    for (_, watched) in programs {
-        wait(watched, deadline.saturating_duration_since(Instant::now()));
+    for program in programs {
+        wait(program, deadline.saturating_duration_since(Instant::now()));
     }
 }
 
@@ -99,19 +100,33 @@ pub(crate) fn wait(process: &OwnedFd, patience: impl Into<Option<Duration>>) -> 
     }
 }
 
-fn programs(run: &str, wanted: impl Fn(&Process) -> bool) -> Vec<(Process, OwnedFd)> {
-    let is_ours = |process: &Process| {
-        process.stat().is_ok_and(|stat| stat.state != 'Z')
-            && process.environ().is_ok_and(|variables| variables.get(OsStr::new(RUN)).is_some_and(|it| it == run))
-            && wanted(process)
-    };
-    let Ok(processes) = all_processes() else { return Vec::new() };
-    let open = |process: Process| {
+/// A program of a run.
+struct Program {
+    parent: i32,
+    /// Whether it is an engine that will soon have done what it was told.
+    is_brief: bool,
+    watched: OwnedFd,
+}
+
+/// The programs of `run` in `session`: engines that will soon be done, with what these have started, and all others.
+fn programs(run: &str, session: i32) -> (Vec<OwnedFd>, Vec<OwnedFd>) {
+    let program = |process: Process| {
         let watched = pidfd_open(Pid::from_raw(process.pid)?, PidfdFlags::empty()).ok()?;
         // Looked at after it was opened: from here on the number cannot be another's.
-        is_ours(&process).then_some((process, watched))
+        let stat = process.stat().ok().filter(|stat| stat.state != 'Z' && stat.session == session)?;
+        let told = process.environ().ok()?.get(OsStr::new(RUN)).is_some_and(|it| it == run);
+        let program = || Program { parent: stat.ppid, is_brief: is_brief_engine_call(&process), watched };
+        told.then(|| (process.pid, program()))
     };
-    processes.flatten().filter_map(open).collect()
+    let found: BTreeMap<i32, Program> = all_processes().into_iter().flatten().flatten().filter_map(program).collect();
+    // They are looked at one after the other, so that a number that is used again could lead round in a circle.
+    let lineage = |pid| successors(found.get(&pid), |program| found.get(&program.parent)).take(found.len());
+    let spared: BTreeSet<i32> = found.keys().copied().filter(|pid| lineage(*pid).any(|it| it.is_brief)).collect();
+    let (mut engines, mut others) = (Vec::new(), Vec::new());
+    for (pid, program) in found {
+        if spared.contains(&pid) { engines.push(program.watched) } else { others.push(program.watched) }
+    }
+    (engines, others)
 }
 
 #[cfg(test)]
@@ -143,11 +158,13 @@ mod tests {
         assert!(ours.await.unwrap().is_err());
         assert!(!others.is_finished(), "another run's program was ended");
         assert!(monitor.await.unwrap().is_err(), "what waited for it was of this session");
-        let in_sessions_of_their_own = programs("one-run", |_| true);
-        assert!(!in_sessions_of_their_own.is_empty(), "what was meant to stay was ended");
-        for (_, program) in in_sessions_of_their_own {
-            pidfd_send_signal(program, Signal::KILL).unwrap();
-        }
+        let monitors: Vec<_> = all_processes()
+            .unwrap()
+            .flatten()
+            .filter(|it| it.environ().is_ok_and(|it| it.get(OsStr::new(RUN)).is_some_and(|it| it == "one-run")))
+            .collect();
+        let [monitor] = &monitors[..] else { panic!("what was meant to stay was ended: {monitors:?}") };
+        rustix::process::kill_process(Pid::from_raw(monitor.pid).unwrap(), Signal::KILL).unwrap();
         others.abort();
     }
 
