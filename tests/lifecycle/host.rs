@@ -136,6 +136,12 @@ impl Host {
             let text = self.engine.command(list).output().await?;
             traces.extend(text.lines().map(|line| format!("{what} {line}")));
         }
+        // What an engine that was torn away leaves, and does not list.
+        let interfaces = entries(Path::new("/sys/class/net"));
+        traces.extend(interfaces.into_iter().map(|path| format!("interface {}", path.display())));
+        let rules = Cmd::new("iptables-save", [] as [&str; 0]).output().await?;
+        let forwards = rules.lines().filter(|rule| rule.contains("--to-destination"));
+        traces.extend(forwards.map(|rule| format!("rule {rule}")));
         let state = self.state.path().join("kind-harness");
         for folder in [state.clone(), state.join("locks"), self.temporary()] {
             traces.extend(entries(&folder).into_iter().map(|path| format!("file {}", path.display())));
