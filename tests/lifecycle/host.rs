@@ -106,6 +106,19 @@ impl Host {
         }
     }
 
+    /// Waits until `down` has taken the cluster. One that is ended earlier has not begun, and the cluster is kept as it was.
+    pub(crate) async fn until_taken(&self, down: &Handle) -> Result<()> {
+        let record = self.state.path().join("kind-harness").join(NAME).join("cluster.json");
+        loop {
+            let text = std::fs::read_to_string(&record).unwrap_or_default();
+            let record: serde_json::Value = serde_json::from_str(&text).unwrap_or_default();
+            if record["lease"]["owner"].is_object() || down.try_wait()?.is_some() {
+                return Ok(());
+            }
+            pause(Duration::from_millis(2)).await;
+        }
+    }
+
     fn temporary(&self) -> PathBuf {
         let folder = self.state.path().join("tmp");
         // It is there already, or what needs it says so.

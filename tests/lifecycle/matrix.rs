@@ -120,8 +120,10 @@ async fn run(host: &Host, case: &Case) -> Result<String> {
         Stage::Specs => host.specimen(case.ending.told())?,
     };
     let handle = if case.ending == Ending::Terminal { on_a_terminal(host, case)?.start()? } else { begin.start()? };
-    if case.stage == Stage::Specs {
-        host.until_told("up", &handle).await?;
+    match case.stage {
+        Stage::Up => {}
+        Stage::Specs => host.until_told("up", &handle).await?,
+        Stage::Down => host.until_taken(&handle).await?,
     }
     pause(case.after).await;
     match case.ending {
