@@ -135,8 +135,8 @@ impl Cli {
         })
     }
 
-    /// Undoes an unfinished run, unless it shall be looked at. A second interrupt is told what it takes to leave; the
-    /// third leaves the rest to the reaper.
+    /// Undoes an unfinished run, unless it shall be looked at. A second interrupt hurries; the third
+    /// leaves the rest, to the reaper where there is one.
     async fn give_up(
         &self,
         session: &Session,

@@ -90,13 +90,8 @@ impl Kind {
     pub async fn create(&self, wanted: Wanted<'_>) -> Result<Record, ClusterError> {
         let Wanted { name, plan, image, records, lease, nodes_up, step } = wanted;
         let folders = &self.host.folders;
-        let turn = match Lock::try_take(&folders.nodes_lock()).map_err(ClusterError::file("locking nodes"))? {
-            Some(turn) => turn,
-            None => {
-                step.progress("waiting for another run that makes nodes");
-                Lock::take(folders.nodes_lock()).await.map_err(ClusterError::file("locking nodes"))?
-            }
-        };
+        let waits = || step.progress("waiting for another run that makes nodes");
+        let turn = Lock::take(folders.nodes_lock(), waits).await.map_err(ClusterError::file("locking nodes"))?;
         let reserved = ports::reserve(plan.components()).map_err(|error| name_cluster(error, folders))?;
         let mut record = Record {
             name: name.into(),
@@ -187,8 +182,10 @@ impl Kind {
             remove.output().await.map_err(ClusterError::command(format!("removing the nodes of cluster {name}")))?;
         }
         self.delete_volumes(name).await?;
-        if let Ok(Some(_turn)) = Lock::try_take(&self.host.folders.nodes_lock()) {
-            // Refused while another cluster uses it; that one, or one that is just being made, will remove it.
+        let turn = Lock::try_take(&self.host.folders.nodes_lock());
+        // One that is just being made will remove it. On a full disk there is no lock, and all the more to remove.
+        if !matches!(turn, Ok(None)) {
+            // Refused while another cluster uses it, and that one will remove it.
             let _ = engine.command(["network", "rm", NETWORK]).output().await;
         }
         Ok(())

@@ -92,7 +92,7 @@ impl Records {
     /// # Errors
     /// When the lock cannot be had at all.
     pub async fn wait(folders: &Folders, name: &str) -> Result<Option<Records>, ClusterError> {
-        match Lock::take(folders.locks().join(name)).await {
+        match Lock::wait(folders.locks().join(name)).await {
             Ok(lock) => Ok(Some(Records { folder: folders.cluster(name), _lock: lock })),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(locking(name)(error)),

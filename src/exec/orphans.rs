@@ -172,6 +172,7 @@ mod tests {
     async fn a_container_that_is_being_made_is_made_first() {
         let folder = tempfile::tempdir().unwrap();
         let engine = folder.path().join("podman");
+        // Longer than others are given, and by a program of its own, as engines do it.
         let script = "#!/bin/sh\necho up\n[ $1 = save ] && exec sleep 60\nsleep 3.3; touch \"$2\"\n";
         fs_err::write(&engine, script).unwrap();
         fs_err::set_permissions(&engine, std::os::unix::fs::PermissionsExt::from_mode(0o700)).unwrap();

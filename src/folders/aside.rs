@@ -18,14 +18,7 @@ impl Aside {
     /// the thing is there now.
     pub(crate) async fn take(folders: &Folders, thing: &str, is_waiting: impl FnOnce()) -> io::Result<Aside> {
         let aside = folders.cache.join("aside");
-        let path = aside.join(format!("{thing}.lock"));
-        let lock = match Lock::try_take(&path)? {
-            Some(lock) => lock,
-            None => {
-                is_waiting();
-                Lock::take(path).await?
-            }
-        };
+        let lock = Lock::take(aside.join(format!("{thing}.lock")), is_waiting).await?;
         let folder = aside.join(thing);
         match fs_err::remove_dir_all(&folder) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),

@@ -25,8 +25,17 @@ impl Lock {
         })
     }
 
+    /// The same, once nobody else has it. Whoever has to wait is told so.
+    pub(crate) async fn take(path: PathBuf, is_waiting: impl FnOnce()) -> io::Result<Lock> {
+        if let Some(lock) = Lock::try_take(&path)? {
+            return Ok(lock);
+        }
+        is_waiting();
+        Lock::wait(path).await
+    }
+
     /// The lock at `path`, once nobody else has it. Its folder has to be there.
-    pub(crate) async fn take(path: PathBuf) -> io::Result<Lock> {
+    pub(crate) async fn wait(path: PathBuf) -> io::Result<Lock> {
         let (done, taken) = oneshot::channel();
         // Not a thread of the runtime's, whose end would wait for it. One that nobody waits for any more lets go again.
         std::thread::spawn(move || done.send(take(&path, |file| file.lock().map(|()| true))));
@@ -67,7 +76,7 @@ mod tests {
         let path = folder.path().join("locks/a");
         let first = Lock::try_take(&path).unwrap().unwrap();
         assert!(Lock::try_take(&path).unwrap().is_none());
-        let mut second = std::pin::pin!(Lock::take(path.clone()));
+        let mut second = std::pin::pin!(Lock::wait(path.clone()));
         assert!((&mut second).now_or_never().is_none());
         drop(first);
         let second = second.await.unwrap();
@@ -81,9 +90,9 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a");
         let first = Lock::try_take(&path).unwrap();
-        assert!(Lock::take(path.clone()).now_or_never().is_none());
+        assert!(Lock::wait(path.clone()).now_or_never().is_none());
         drop(first);
-        let taken = tokio::time::timeout(std::time::Duration::from_secs(10), Lock::take(path)).await;
+        let taken = tokio::time::timeout(std::time::Duration::from_secs(10), Lock::wait(path)).await;
         assert!(taken.unwrap().is_ok());
     }
 }
