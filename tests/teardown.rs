@@ -115,6 +115,20 @@ async fn a_pod_that_does_not_end_is_ended_without_grace_at_the_deadline() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_pod_that_has_ended_is_not_waited_for() {
+    let server = Server::default();
+    let waves = shop(&server);
+    server.is_slow("db-1-a");
+    let began = Instant::now();
+    let (result, _) = run(&server, waves, &Kill::default()).await;
+    assert_eq!(result, Ok(()));
+    assert_eq!(server.left(), Vec::<String>::new());
+    assert!(began.elapsed() < Duration::from_secs(1), "{:?}", began.elapsed());
+    let dismissed: Vec<_> = server.changes().into_iter().filter(|change| change.contains(" pods/")).collect();
+    assert_eq!(dismissed, ["DELETE pods/db-1-a"], "nobody else's");
+}
+
+#[tokio::test(start_paused = true)]
 async fn who_has_no_time_does_not_wait_for_a_graceful_end() {
     let server = Server::default();
     let waves = shop(&server);

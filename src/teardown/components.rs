@@ -5,6 +5,8 @@
 //! them go may be one of the components.
 
 use std::collections::BTreeSet;
+use std::convert::Infallible;
+use std::future::pending;
 use std::time::Duration;
 
 use futures::future::join_all;
@@ -53,17 +55,31 @@ pub async fn remove(
         if kill.parallel { vec![waves.into_iter().flatten().collect()] } else { waves.into_iter().rev().collect() };
     let mut errors = Vec::new();
     for group in groups {
+        let dismiss = dismiss(&objects, &group);
         let turn = Barrier::new(group.len().max(1));
         let began = Instant::now();
-        let removals = group.into_iter().map(|doomed| {
+        let removals = group.iter().map(|doomed| {
             let objects = objects.of(events.handle(Phase::Teardown, &doomed.component));
             Removal { objects, kill, events, began, turn: &turn }.component(doomed)
         });
-        for (component, failed) in join_all(removals).await {
+        let removed = tokio::select! {
+            removed = join_all(removals) => removed,
+            never = dismiss => match never {},
+        };
+        for (component, failed) in removed {
             errors.extend(failed.into_iter().map(|error| (component.clone(), error)));
         }
     }
     if errors.is_empty() { Ok(()) } else { Err(KillErrors(errors)) }
+}
+
+/// Lets pods of `group` go when they have ended, for as long as somebody waits for that.
+async fn dismiss(objects: &Objects, group: &[Doomed]) -> Infallible {
+    let components: BTreeSet<&str> = group.iter().map(|doomed| doomed.component.as_str()).collect();
+    let places = group.iter().flat_map(|doomed| &doomed.objects).map(|object| objects.namespace(object));
+    let places: BTreeSet<&str> = places.collect();
+    join_all(places.into_iter().map(|namespace| objects.dismiss(&components, namespace))).await;
+    pending().await
 }
 
 /// The removal of a component among those that go together.
@@ -77,7 +93,7 @@ struct Removal<'a> {
 }
 
 impl Removal<'_> {
-    async fn component(self, doomed: Doomed) -> (String, Vec<KillError>) {
+    async fn component(self, doomed: &Doomed) -> (String, Vec<KillError>) {
         let step = self.events.step(Phase::Teardown, &doomed.component);
         let mut round = Round::default();
         let definitions = doomed.objects.iter().filter(|object| object.kind == "CustomResourceDefinition");
@@ -99,14 +115,14 @@ impl Removal<'_> {
         let mut errors = round.errors;
         errors.extend(self.force(&doomed.component, left, &step).await);
         if self.kill.verify && errors.is_empty() {
-            errors.extend(self.verify(&doomed).await);
+            errors.extend(self.verify(doomed).await);
         }
         match errors.first() {
             Some(error) => step.fail(Trouble::Failed, report::chain(error)),
             None if round.there => step.done(),
             None => step.unchanged(),
         }
-        (doomed.component, errors)
+        (doomed.component.clone(), errors)
     }
 
     /// Whether objects of a definition's kind would go with it. Where that is not known, they may.

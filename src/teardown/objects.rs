@@ -1,9 +1,11 @@
 //! Objects on their way out: asked to go, awaited by watch, and looked at when they do not.
 
 use std::collections::BTreeSet;
+use std::pin::pin;
 use std::time::Duration;
 
 use backon::{ExponentialBuilder, Retryable};
+use futures::StreamExt;
 use k8s_openapi::api::apps::v1::ReplicaSet;
 use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::api::core::v1::Pod;
@@ -14,6 +16,7 @@ use kube::api::{Api, DeleteParams, DynamicObject, ListParams, ObjectMeta, Patch,
 use kube::core::{GroupVersionKind, NamespaceResourceScope};
 use kube::discovery::ApiResource;
 use kube::runtime::wait::{await_condition, conditions};
+use kube::runtime::{WatchStreamExt, watcher};
 use kube::{Resource, ResourceExt};
 use serde_json::json;
 use tokio::time::{Instant, timeout_at};
@@ -151,6 +154,21 @@ impl Objects {
         }
     }
 
+    /// Lets the pods of `components` go that were asked to and have ended: their kubelet, which does so too, takes up to
+    /// a second for it. What fails here is left to the kubelet.
+    pub(super) async fn dismiss(&self, components: &BTreeSet<&str>, namespace: &str) {
+        let names = components.iter().copied().collect::<Vec<_>>().join(",");
+        let theirs = watcher::Config::default().labels(&format!("{COMPONENT_LABEL} in ({names})"));
+        let api: Api<Pod> = Api::namespaced(self.kinds.client().clone(), namespace);
+        let mut pods = pin!(watcher(api, theirs).default_backoff().applied_objects());
+        while let Some(pod) = pods.next().await {
+            let Ok(pod) = pod else { continue };
+            if pod.metadata.deletion_timestamp.is_some() && has_ended(&pod) {
+                let _ = self.end(&self.pod(namespace, pod.metadata)).await;
+            }
+        }
+    }
+
     /// The pods that an object is, or owns, be it by way of ReplicaSets or Jobs.
     pub(super) async fn pods_of(&self, owner: &Going) -> Result<Vec<Going>, kube::Error> {
         let namespace = self.namespace(&owner.object);
@@ -213,6 +231,12 @@ fn owns_pods(object: &ObjectRef) -> bool {
 pub(super) fn is_custom(object: &ObjectRef) -> bool {
     let group = object.gvk().group;
     group.contains('.') && !group.ends_with(".k8s.io")
+}
+
+/// Whether all of a pod's containers have ended, for good.
+fn has_ended(pod: &Pod) -> bool {
+    let phase = pod.status.as_ref().and_then(|status| status.phase.as_deref());
+    matches!(phase, Some("Succeeded" | "Failed"))
 }
 
 fn is_of(metadata: &ObjectMeta, kin: &BTreeSet<String>) -> bool {

@@ -17,6 +17,11 @@ use serde_json::{Value, json};
 
 type Answer = UnsyncBoxBody<Bytes, std::io::Error>;
 
+/// Plural and name.
+type Key = (String, String);
+/// Who watches a kind, or one object of it.
+type Watcher = (String, Option<String>, mpsc::UnboundedSender<Bytes>);
+
 /// Path of the version, plural, kind, whether it is in a namespace.
 const KINDS: [(&str, &str, &str, bool); 8] = [
     ("/api/v1", "configmaps", "ConfigMap", true),
@@ -36,11 +41,14 @@ pub(crate) struct Server(Arc<Mutex<State>>);
 #[derive(Default)]
 struct State {
     version: u64,
-    /// By plural and name.
-    objects: BTreeMap<(String, String), Value>,
-    watchers: Vec<(String, Option<String>, mpsc::UnboundedSender<Bytes>)>,
+    objects: BTreeMap<Key, Value>,
+    watchers: Vec<Watcher>,
+    /// What was told, by version.
+    history: Vec<(u64, Key, Bytes)>,
     /// Pods that only go when they are ended without grace.
     stubborn: BTreeSet<String>,
+    /// Pods whose kubelet says that they have ended, and lets them go when somebody deletes them then.
+    slow: BTreeSet<String>,
     /// Objects that somebody makes again at once.
     made_again: BTreeSet<String>,
     forbidden: BTreeSet<String>,
@@ -96,6 +104,11 @@ impl Server {
     /// This pod goes only when it is ended without grace.
     pub(crate) fn is_stubborn(&self, pod: &str) {
         self.lock().stubborn.insert(pod.to_owned());
+    }
+
+    /// This pod ends at once, but its kubelet takes its time to let it go.
+    pub(crate) fn is_slow(&self, pod: &str) {
+        self.lock().slow.insert(pod.to_owned());
     }
 
     /// Somebody makes this object again as soon as it is gone.
@@ -175,10 +188,13 @@ impl State {
         let value = |key: &str| query.split('&').find_map(|part| part.strip_prefix(key)).filter(|it| !it.is_empty());
         let field = value("fieldSelector=metadata.name=").map(str::to_owned);
         match (&head.method, name.as_str()) {
-            (&Method::GET, "") if value("watch=") == Some("true") => self.watch(plural, field),
+            (&Method::GET, "") if value("watch=") == Some("true") => {
+                let since = value("resourceVersion=").and_then(|version| version.parse().ok()).unwrap_or_default();
+                self.watch(plural, field, since)
+            }
             (&Method::GET, "") => {
                 let label = value("labelSelector=kind-harness.dev/component=");
-                let wanted = |((of, name), object): &(&(String, String), &Value)| {
+                let wanted = |((of, name), object): &(&Key, &Value)| {
                     let has = |label: &str| object["metadata"]["labels"]["kind-harness.dev/component"] == label;
                     *of == plural && field.as_ref().is_none_or(|field| field == name) && label.is_none_or(has)
                 };
@@ -200,9 +216,14 @@ impl State {
         }
     }
 
-    fn watch(&mut self, plural: String, field: Option<String>) -> Response<Answer> {
+    /// Tells what changed `since` that version, and what changes from now on.
+    fn watch(&mut self, plural: String, field: Option<String>, since: u64) -> Response<Answer> {
         let (sender, receiver) = mpsc::unbounded::<Bytes>();
-        self.watchers.push((plural, field, sender));
+        let watcher = (plural, field, sender);
+        for (_, key, line) in self.history.iter().filter(|(version, ..)| *version > since) {
+            tell(&watcher, key, line);
+        }
+        self.watchers.push(watcher);
         let frames = receiver.map(|line| Ok::<_, std::io::Error>(Frame::data(line)));
         Response::new(StreamBody::new(stream::empty().chain(frames)).boxed_unsync())
     }
@@ -218,6 +239,9 @@ impl State {
         }
         if body["gracePeriodSeconds"] == 0 {
             self.stubborn.remove(name);
+        }
+        if object["status"]["phase"] == "Succeeded" {
+            self.slow.remove(name);
         }
         let before = self.objects.get(&key).cloned().unwrap_or_default();
         // Who deletes in the foreground is told that it goes, before it is gone.
@@ -246,12 +270,18 @@ impl State {
                 }
             } else if let Some(object) = self.objects.get_mut(&key) {
                 object["metadata"]["deletionTimestamp"] = "2026-01-01T00:00:00Z".into();
+                object["metadata"]["resourceVersion"] = self.version.to_string().into();
+                if self.slow.contains(&key.1) {
+                    object["status"] = json!({"phase": "Succeeded"});
+                }
+                let object = object.clone();
+                self.tell(&key, "MODIFIED", &object);
             }
         }
     }
 
     /// What is to go now (`true`), or to be asked to.
-    fn next_step(&self) -> Option<((String, String), bool)> {
+    fn next_step(&self) -> Option<(Key, bool)> {
         let is_going = |object: &Value| object["metadata"].get("deletionTimestamp").is_some();
         for (key, object) in self.objects.iter().filter(|(_, object)| is_going(object)) {
             let uid = &object["metadata"]["uid"];
@@ -265,20 +295,24 @@ impl State {
             let children = owned().count();
             let keeps = |finalizer: &Value| finalizer != "foregroundDeletion";
             let kept = object["metadata"]["finalizers"].as_array().is_some_and(|all| all.iter().any(keeps));
-            if children == 0 && !kept && !self.stubborn.contains(&key.1) {
+            if children == 0 && !kept && !self.stubborn.contains(&key.1) && !self.slow.contains(&key.1) {
                 return Some((key.clone(), true));
             }
         }
         None
     }
 
-    fn tell(&mut self, key: &(String, String), kind: &str, object: &Value) {
+    fn tell(&mut self, key: &Key, kind: &str, object: &Value) {
         let line: Bytes = format!("{}\n", json!({"type": kind, "object": object})).into();
-        self.watchers.retain(|(plural, field, sender)| {
-            let concerns = *plural == key.0 && field.as_ref().is_none_or(|field| *field == key.1);
-            !concerns || sender.unbounded_send(line.clone()).is_ok()
-        });
+        self.watchers.retain(|watcher| tell(watcher, key, &line));
+        self.history.push((self.version, key.clone(), line));
     }
+}
+
+/// Whether the watcher is still there.
+fn tell((plural, field, sender): &Watcher, key: &Key, line: &Bytes) -> bool {
+    let concerns = *plural == key.0 && field.as_ref().is_none_or(|field| *field == key.1);
+    !concerns || sender.unbounded_send(line.clone()).is_ok()
 }
 
 fn discovery(path: &str) -> Option<Value> {
