@@ -1,5 +1,6 @@
 //! Nodes get the images that they lack, streamed from the engine with no archive in between.
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -10,7 +11,7 @@ use tokio::sync::Mutex;
 
 use super::builds::{Task, task};
 use super::{ComponentImages, ImageBuilds, ImageError};
-use crate::exec::Cmd;
+use crate::exec::{Cmd, ExecError};
 use crate::report::{Events, Phase};
 use crate::resilience::Resilience;
 use crate::setup::{Engine, LOOK};
@@ -37,17 +38,17 @@ impl Loads {
         resilience: &Resilience,
     ) -> Loads {
         // Unpacking is what takes the time, and a node does not unpack two images faster than one after the other.
-        let door = Arc::new(Mutex::new(()));
+        let there = Arc::new(Mutex::new(There::default()));
         let components = components.into_iter().map(|name| {
-            let (builds, nodes, events, door) = (builds.clone(), nodes.clone(), events.clone(), door.clone());
+            let (builds, nodes, events, there) = (builds.clone(), nodes.clone(), events.clone(), there.clone());
             let (component, resilience) = (name.to_owned(), resilience.of(events.handle(Phase::Load, name)));
             let load = async move {
                 let images = builds.component(&component).await?;
                 let Some(nodes) = nodes.await? else { return Ok(images) };
-                let _door = door.lock().await;
+                let mut there = there.lock().await;
                 let step = events.step(Phase::Load, &component);
                 let references: Vec<String> = images.values().cloned().collect();
-                match nodes.load(&references, &resilience).await? {
+                match nodes.load(&references, &mut there, &resilience).await? {
                     true => step.done(),
                     false => step.unchanged(),
                 }
@@ -67,6 +68,9 @@ impl Loads {
     }
 }
 
+/// The images that are known to be on a node, by its name.
+type There = BTreeMap<String, BTreeSet<String>>;
+
 /// The node containers of a cluster.
 #[derive(Debug, Clone)]
 pub struct Nodes {
@@ -80,19 +84,21 @@ pub struct Nodes {
 }
 
 impl Nodes {
-    /// Loads those of `images` that some node lacks. Returns whether there was anything to do.
+    /// Loads those of `images` that some node lacks; a node that is not among `there` is asked what it has. Returns
+    /// whether there was anything to do.
     ///
     /// # Errors
     /// When a node cannot be asked, or refuses the images.
-    pub async fn load(&self, images: &[String], resilience: &Resilience) -> Result<bool, ImageError> {
+    async fn load(&self, images: &[String], there: &mut There, resilience: &Resilience) -> Result<bool, ImageError> {
         let mut loaded = false;
         for node in &self.names {
             let failed = |source| ImageError::Load { images: images.join(", "), node: node.clone(), source };
-            let list = self.ctr(node, &["images", "ls", "-q"]).deadline(LOOK);
-            let there = resilience.engine("listing the node's images", || list.output()).await.map_err(failed)?;
-            let there: BTreeSet<&str> = there.lines().collect();
+            let there = match there.entry(node.clone()) {
+                Entry::Occupied(known) => known.into_mut(),
+                Entry::Vacant(unknown) => unknown.insert(self.list(node, resilience).await.map_err(failed)?),
+            };
             let lacking: Vec<&str> =
-                images.iter().filter(|image| !there.contains(qualified(image).as_str())).map(String::as_str).collect();
+                images.iter().filter(|image| !there.contains(&qualified(image))).map(String::as_str).collect();
             if lacking.is_empty() {
                 continue;
             }
@@ -106,9 +112,17 @@ impl Nodes {
             let import = self.ctr(node, &["images", "import", "-"]);
             let save = lacking.iter().fold(save, |save, image| save.arg(*image));
             resilience.engine("loading", || save.pipe(&import)).await.map_err(failed)?;
+            there.extend(lacking.into_iter().map(qualified));
             loaded = true;
         }
         Ok(loaded)
+    }
+
+    /// The images on a node, as containerd names them.
+    async fn list(&self, node: &str, resilience: &Resilience) -> Result<BTreeSet<String>, ExecError> {
+        let list = self.ctr(node, &["images", "ls", "-q"]).deadline(LOOK);
+        let list = resilience.engine("listing the node's images", || list.output()).await?;
+        Ok(list.lines().map(str::to_owned).collect())
     }
 
     fn ctr(&self, node: &str, args: &[&str]) -> Cmd {
