@@ -6,6 +6,7 @@ mod name;
 mod part;
 mod print;
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 pub(crate) use graph::Graph;
@@ -21,6 +22,7 @@ pub struct Plan {
     order: Vec<usize>,
     /// The wave of each component, by its number.
     waves: Vec<usize>,
+    packages: BTreeSet<String>,
 }
 
 /// Why a suite has no order. One that [`crate::config::load`] returned has one.
@@ -57,7 +59,9 @@ impl Plan {
             let round = cycle.iter().chain(cycle.first()).map(|&index| components[index].name.clone());
             return Err(PlanError::Cycle(round.collect()));
         }
-        Ok(Plan { order: graph.order(), waves: graph.waves(), loaded })
+        let images = components.iter().flat_map(|component| &component.images);
+        let packages = images.filter_map(|image| image.cargo.clone()).collect();
+        Ok(Plan { order: graph.order(), waves: graph.waves(), packages, loaded })
     }
 
     /// The suite.
@@ -76,6 +80,13 @@ impl Plan {
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.loaded.path
+    }
+
+    /// The packages whose binaries the suite's images hold. A part of a plan has those of the whole suite: compiled with
+    /// others, a package has other features of the dependencies that they share, and is another binary.
+    #[must_use]
+    pub fn packages(&self) -> &BTreeSet<String> {
+        &self.packages
     }
 
     /// Where a path of the suite leads.

@@ -106,6 +106,12 @@ pub fn chain(error: &dyn std::error::Error) -> String {
     text
 }
 
+/// The innermost cause of an error alone, where all that is around it says the same.
+#[must_use]
+pub fn root(error: &dyn std::error::Error) -> String {
+    error.source().map_or_else(|| error.to_string(), root)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -103,6 +103,17 @@ fn a_part_of_a_plan_has_its_own_order_and_knows_who_needs_it() {
 }
 
 #[test]
+fn a_part_of_a_plan_compiles_what_the_whole_does() {
+    let of = |name: &str, package: &str| {
+        let image = ImageSpec { name: format!("{name}:dev"), recipe: None, cargo: Some(package.into()) };
+        Component { images: vec![image], ..component(name, &[]) }
+    };
+    let plan = plan(Strategy::Parallel, vec![of("api", "shop-api"), of("web", "shop-web"), component("db", &[])]);
+    assert!(plan.packages().iter().eq(["shop-api", "shop-web"]));
+    assert_eq!(plan.only(&["api".to_owned()]).packages(), plan.packages());
+}
+
+#[test]
 fn a_suite_without_order_is_refused() {
     let cycle = vec![component("a", &["b"]), component("b", &["c"]), component("c", &["a"]), component("d", &["a"])];
     let error = Plan::new(loaded(Strategy::Parallel, cycle)).unwrap_err();

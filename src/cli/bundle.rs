@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::inspect::print;
+use super::inspect::{print, silent};
 use super::{Cli, Exit, Failure, Output};
 use crate::diagnostics::{self, Bounds, Story};
 use crate::report::console::write;
@@ -13,7 +13,7 @@ impl Cli {
         let (record, cluster) = self.running(&plan).await?;
         let summary = match diagnostics::now(&plan, &cluster).await {
             Ok(diagnosis) => diagnosis.to_string(),
-            Err(error) => format!("the API server of cluster {} does not answer: {error}", record.name),
+            Err(error) => silent(&record, &error),
         };
         // The report of the `up` that made what runs now.
         let report = fs_err::read_to_string(folders.cluster(&record.name).join(super::REPORT));

@@ -67,6 +67,14 @@ impl Cli {
     }
 }
 
+/// What to tell of a cluster whose API server did not answer.
+pub(super) fn silent(record: &Record, error: &kube::Error) -> String {
+    let (name, why) = (&record.name, crate::report::root(error));
+    format!(
+        "the API server of cluster {name} does not answer: {why}; `kind-harness ps` tells its state, `kind-harness up` makes a stopped one anew"
+    )
+}
+
 /// Prints a line to standard output; a reader that went away (`| head`) is no error.
 pub(super) fn print(text: &str) {
     use std::io::Write;

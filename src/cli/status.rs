@@ -5,7 +5,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::inspect::print;
+use super::inspect::{print, silent};
 use super::{Cli, Exit, Failure, Output};
 use crate::cluster::{PortMap, Record};
 use crate::plan::Plan;
@@ -38,10 +38,7 @@ impl Cli {
         let expectations = crate::diagnostics::expected(&plan, &cluster);
         let settings = ready::Settings::from(&plan.suite().ready);
         let survey = ready::survey_with(&cluster.client, &record.namespace, &expectations, &settings).await;
-        let survey = survey.map_err(|error| {
-            let text = format!("the API server of cluster {} does not answer: {error}", record.name);
-            Failure::told(Exit::Cluster, text)
-        })?;
+        let survey = survey.map_err(|error| Failure::told(Exit::Cluster, silent(&record, &error)))?;
         let lives = Lives::read(&self.folders()?.cluster(&record.name));
         let told: Vec<_> = survey.iter().map(|now| tell(now, &lives, &plan, &record.ports)).collect();
         if json || self.output == Output::Json {

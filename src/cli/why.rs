@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::inspect::print;
+use super::inspect::{print, silent};
 use super::{Cli, Exit, Failure, Output};
 use crate::diagnostics::{self, Aftermath, Diagnosis};
 use crate::ready::NotReady;
@@ -47,10 +47,9 @@ impl Cli {
         let plan = self.plan()?;
         self.known(&plan, component)?;
         let (record, cluster) = self.running(&plan).await?;
-        let mut diagnosis = diagnostics::now(&plan, &cluster).await.map_err(|error| {
-            let text = format!("the API server of cluster {} does not answer: {error}", record.name);
-            Failure::told(Exit::Cluster, text)
-        })?;
+        let mut diagnosis = diagnostics::now(&plan, &cluster)
+            .await
+            .map_err(|error| Failure::told(Exit::Cluster, silent(&record, &error)))?;
         if let Some(component) = component {
             diagnosis.narrow(component);
         }

@@ -46,8 +46,10 @@ impl ImageBuilds {
         let shop = Arc::new(Workshop::new(host, source, events, resilience));
         let present = task(shop.clone().list_images());
         let base = task(shop.clone().base(present.clone()));
-        let packages: Vec<String> = packages(&plan.suite().components).into_iter().collect();
-        let binaries = task(shop.clone().binaries(plan.root().into(), packages));
+        let mut images = plan.components().flat_map(|component| &component.images);
+        let packages =
+            if images.any(|image| image.cargo.is_some()) { plan.packages().clone() } else { BTreeSet::new() };
+        let binaries = task(shop.clone().binaries(plan.root().into(), packages.into_iter().collect()));
         let node = (node && source == ImageSource::Packages)
             .then(|| task(shop.clone().own("node", present.clone(), base.clone())));
         let components = plan.components().map(|component| {
@@ -123,10 +125,6 @@ pub async fn build(host: &Host, folder: &Path, events: &Events) -> Result<String
     let present = task(shop.clone().list_images());
     let base = task(shop.clone().base(present.clone()));
     shop.make(Recipe::read(folder)?, Some(base), present, None).await
-}
-
-fn packages(components: &[Component]) -> BTreeSet<String> {
-    components.iter().flat_map(|component| &component.images).filter_map(|image| image.cargo.clone()).collect()
 }
 
 pub(super) fn task<T: Clone + Send + Sync + 'static>(

@@ -45,19 +45,11 @@ async fn decide_by(probe: &str) -> Choice {
             Choice { source: ImageSource::Packages, why }
         }
         Err(error) => {
-            let cause = root_cause(&error);
+            let cause = crate::report::root(&error);
             let why = format!("{probe} cannot be reached ({cause}), so images are built from packages");
             Choice { source: ImageSource::Packages, why }
         }
     }
-}
-
-fn root_cause(error: &dyn std::error::Error) -> String {
-    let mut cause = error;
-    while let Some(source) = cause.source() {
-        cause = source;
-    }
-    cause.to_string()
 }
 
 #[cfg(test)]

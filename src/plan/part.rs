@@ -14,7 +14,7 @@ impl Plan {
         }
         // A part of a graph without cycles has none.
         let graph = Graph::of(&loaded.suite.components);
-        Plan { order: graph.order(), waves: graph.waves(), loaded }
+        Plan { order: graph.order(), waves: graph.waves(), packages: self.packages.clone(), loaded }
     }
 
     /// The components that need one of these, and are none of them.

@@ -13,6 +13,7 @@ use tokio::time::timeout;
 
 use super::{Place, Probe};
 use crate::pods::{self, Ran};
+use crate::report::root;
 
 /// How long a connection must stay open to count: a port forwarder accepts, and closes when nobody is behind it.
 const STAYS_OPEN: Duration = Duration::from_millis(50);
@@ -160,8 +161,4 @@ fn quote(text: &str) -> String {
 
 fn quoted(text: &str) -> String {
     text.lines().next().unwrap_or_default().chars().take(QUOTE).collect()
-}
-
-fn root(error: &dyn std::error::Error) -> String {
-    error.source().map_or_else(|| error.to_string(), root)
 }
