@@ -11,7 +11,7 @@ use anyhow::{Context, Result, ensure};
 use duct::{Expression, Handle, cmd};
 use kind_harness::exec::Cmd;
 use kind_harness::folders::Folders;
-use kind_harness::setup::{Engine, known_engines};
+use kind_harness::setup::{Engine, EngineKind, known_engines};
 use procfs::process::all_processes;
 use tempfile::TempDir;
 
@@ -152,6 +152,12 @@ impl Host {
         // What an engine that was torn away leaves, and does not list.
         let interfaces = entries(Path::new("/sys/class/net"));
         traces.extend(interfaces.into_iter().map(|path| format!("interface {}", path.display())));
+        let namespaces = entries(Path::new("/run/netns"));
+        traces.extend(namespaces.into_iter().map(|path| format!("network namespace {}", path.display())));
+        if self.engine.kind == EngineKind::Podman {
+            let storage = self.engine.command(["ps", "-a", "--external", "--format", "{{.ID}}"]).output().await?;
+            traces.extend(storage.lines().map(|id| format!("storage of container {id}")));
+        }
         let rules = Cmd::new("iptables-save", [] as [&str; 0]).output().await?;
         let forwards = rules.lines().filter(|rule| rule.contains("--to-destination"));
         traces.extend(forwards.map(|rule| format!("rule {rule}")));
