@@ -163,7 +163,10 @@ impl Objects {
         let mut pods = pin!(watcher(api, theirs).default_backoff().applied_objects());
         while let Some(pod) = pods.next().await {
             let Ok(pod) = pod else { continue };
-            if pod.metadata.deletion_timestamp.is_some() && has_ended(&pod) {
+            // Without grace left it goes already.
+            let waits =
+                pod.metadata.deletion_timestamp.is_some() && pod.metadata.deletion_grace_period_seconds != Some(0);
+            if waits && has_ended(&pod) {
                 let _ = self.end(&self.pod(namespace, pod.metadata)).await;
             }
         }

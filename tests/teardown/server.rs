@@ -273,6 +273,7 @@ impl State {
                 object["metadata"]["resourceVersion"] = self.version.to_string().into();
                 if self.slow.contains(&key.1) {
                     object["status"] = json!({"phase": "Succeeded"});
+                    object["metadata"]["deletionGracePeriodSeconds"] = 30.into();
                 }
                 let object = object.clone();
                 self.tell(&key, "MODIFIED", &object);
