@@ -6,8 +6,10 @@
 mod existing;
 mod kind;
 mod kind_config;
+mod labelled;
 mod labels;
 mod lease;
+mod owned;
 mod ports;
 mod provider;
 mod record;
@@ -18,8 +20,10 @@ use kube::config::{KubeConfigOptions, Kubeconfig};
 use thiserror::Error;
 
 pub use existing::Existing;
-pub use kind::{Kind, Labelled, labelled};
-pub use lease::{Claim, Keep, Lease, Owner, Presence};
+pub use kind::Kind;
+pub use labelled::{Labelled, labelled};
+pub use lease::{Claim, Expiry, Keep, Lease, Owner, Presence};
+pub use owned::Owned;
 pub use ports::PortMap;
 pub use provider::{Provider, Wanted};
 pub use record::{Deployment, Node, Record, Records};

@@ -13,6 +13,7 @@ mod turn;
 
 use std::net::SocketAddr;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 pub use error::EnvironmentError;
@@ -26,10 +27,11 @@ pub use turn::Turn;
 
 use tokio::sync::mpsc;
 
-use crate::cluster::Cluster;
+use crate::cluster::{Cluster, Records};
+use crate::folders::Lock;
 pub use crate::pods::{LogError, LogLine};
 use crate::ready::Settings;
-use crate::report::Events;
+use crate::report::{self, Events, Phase};
 
 /// A cluster in which every component of a suite is ready.
 #[derive(Clone)]
@@ -43,6 +45,8 @@ pub struct Environment {
     pub(crate) deadline: Duration,
     /// Takes namespaces that nobody needs any more.
     pub(crate) janitor: Option<mpsc::WeakUnboundedSender<Leftover>>,
+    /// Keeps the end of a time to live from removing the cluster while this process uses it.
+    pub(crate) used: Option<Arc<Lock>>,
 }
 
 impl Environment {
@@ -81,6 +85,18 @@ impl Environment {
     #[must_use]
     pub fn was_unchanged(&self) -> bool {
         self.unchanged
+    }
+
+    /// The same, in use by this process until the last clone is dropped.
+    pub(crate) async fn using(mut self, records: &Records) -> Environment {
+        match records.use_it().await {
+            Ok(lock) => self.used = Some(Arc::new(lock)),
+            Err(error) => {
+                let text = format!("a time to live may end while this process uses the cluster: {}", report::chain(&error));
+                self.events.warn(Phase::Cluster, text);
+            }
+        }
+        self
     }
 
     /// Where the cluster's own files are.

@@ -2,14 +2,20 @@
 
 mod aside;
 mod lock;
+mod output;
+mod own;
 
 use std::path::{Path, PathBuf};
 
 pub(crate) use aside::Aside;
 pub(crate) use lock::Lock;
+pub use output::write_output;
+pub(crate) use own::OwnFolder;
 
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
+
+use crate::plan::ClusterName;
 
 /// Folders of the user's that the harness writes to. Nothing is ever written into the suite's folder.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -54,15 +60,30 @@ impl Folders {
         self.state.join("locks")
     }
 
-    /// Locked by who makes nodes: what these take of the host, ports and a network, is taken by one run at a time.
+    /// Locked by the run that makes nodes: host ports and the network are taken by one run at a time.
     pub(crate) fn nodes_lock(&self) -> PathBuf {
         self.state.join("nodes.lock")
     }
 
     /// The folder of cluster `name`.
     #[must_use]
-    pub fn cluster(&self, name: &str) -> PathBuf {
-        self.state.join(name)
+    pub fn cluster(&self, name: &ClusterName) -> PathBuf {
+        self.state.join(name.as_str())
+    }
+
+    /// The state folder, to remove clusters' folders from.
+    pub(crate) fn own_state(&self) -> OwnFolder {
+        OwnFolder::at(self.state.clone())
+    }
+
+    /// The folder of bundles, to remove old ones from.
+    pub(crate) fn own_bundles(&self) -> OwnFolder {
+        OwnFolder::at(self.bundles())
+    }
+
+    /// A folder of the cache, to remove from it what is begun anew or no longer used.
+    pub(crate) fn own_cache(&self, folder: &'static str) -> OwnFolder {
+        OwnFolder::at(self.cache.join(folder))
     }
 }
 
@@ -83,6 +104,15 @@ pub fn publish(path: &Path, text: &str) -> std::io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn no_cluster_is_called_like_a_folder_of_the_harness() {
+        let folders = Folders { cache: "/c".into(), state: "/s".into() };
+        for own in [folders.bundles(), folders.locks(), folders.nodes_lock()] {
+            let name = own.file_name().unwrap().to_str().unwrap();
+            assert!(ClusterName::new(name).is_err(), "{name}");
+        }
+    }
 
     #[test]
     fn xdg_wins_over_home_and_a_relative_path_is_not_believed() {

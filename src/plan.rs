@@ -9,8 +9,10 @@ mod print;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
+pub(crate) use digest::hex;
 pub(crate) use graph::Graph;
-pub(crate) use name::MAX_CLUSTER_NAME;
+pub(crate) use name::check_label;
+pub use name::{ClusterName, InvalidName};
 
 use crate::config::{Component, Loaded, Strategy, Suite};
 
@@ -18,6 +20,7 @@ use crate::config::{Component, Loaded, Strategy, Suite};
 #[derive(Debug, Clone, PartialEq)]
 pub struct Plan {
     loaded: Loaded,
+    name: ClusterName,
     /// Components as numbers of the suite's list, each after what it needs.
     order: Vec<usize>,
     /// The wave of each component, by its number.
@@ -39,6 +42,9 @@ pub enum PlanError {
     /// Components need each other in a circle; the first is named again at the end.
     #[error("the components need each other in a circle: {}", .0.join(" → "))]
     Cycle(Vec<String>),
+    /// The suite's name, or the one given to its cluster, cannot be a cluster's.
+    #[error(transparent)]
+    Name(#[from] InvalidName),
 }
 
 impl Plan {
@@ -61,7 +67,14 @@ impl Plan {
         }
         let images = components.iter().flat_map(|component| &component.images);
         let packages = images.filter_map(|image| image.cargo.clone()).collect();
-        Ok(Plan { order: graph.order(), waves: graph.waves(), packages, loaded })
+        let name = ClusterName::of_suite(&loaded.suite, &loaded.root)?;
+        Ok(Plan { name, order: graph.order(), waves: graph.waves(), packages, loaded })
+    }
+
+    /// The cluster's name: the one that was given, or one made of the suite's name and its folder.
+    #[must_use]
+    pub fn cluster_name(&self) -> &ClusterName {
+        &self.name
     }
 
     /// The suite.

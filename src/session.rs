@@ -15,14 +15,14 @@ use tokio::time::Instant;
 pub use error::UpError;
 pub use tenancy::Terms;
 
-use crate::cluster::{Cluster, Deployment, Keep, Lease, Provider, Records, Wanted};
+use crate::cluster::{Cluster, ClusterError, Deployment, Keep, Lease, Provider, Record, Records, Wanted};
 use crate::config::{ImageSource, ProviderKind, Switches};
 use crate::deploy::{Applier, Deployer, Parcel};
 use crate::environment::Environment;
 use crate::folders::Folders;
 use crate::images::{self, ImageBuilds, ImageError, Loads};
 use crate::manifests;
-use crate::plan::Plan;
+use crate::plan::{ClusterName, Plan};
 use crate::ready::{self, Expectation, Readiness, Recorder, Settings};
 use crate::report::{Events, Phase};
 use crate::resilience::Resilience;
@@ -59,47 +59,56 @@ impl Session {
     pub async fn up(&self) -> Result<Environment, UpError> {
         self.announce();
         let name = self.plan.cluster_name();
-        let records = Arc::new(self.records(&name).await?);
+        let records = Arc::new(self.records(name).await?);
         if let Some(cluster) = self.joined(&records).await? {
             return Ok(self.environment(cluster, true));
         }
         let parcels = self.parcels()?;
         let (host, source) = self.host().await?;
-        let resilience = self.resilience(Phase::Cluster, &name);
+        let resilience = self.resilience(Phase::Cluster, name);
         let provider = Provider::of(&self.plan, host.as_ref(), &resilience);
-        let found = provider.find(&self.plan, &name, &records, &self.events).await?;
-        let lease = self.lease(&name, host.as_ref())?;
+        let found = provider.find(&self.plan, name, &records, &self.events).await?;
+        let lease = self.lease(name, host.as_ref())?;
         let builds = Arc::new(match &host {
             Some(host) => ImageBuilds::begin(host, &self.plan, source, found.is_none(), &self.events, &resilience),
             None => ImageBuilds::none(),
         });
         if let Some(record) = &found {
-            let cluster = Cluster::attach(record.clone(), records.kubeconfig()).await?;
+            let mut cluster = Cluster::attach(record.clone(), records.kubeconfig()).await?;
             if self.is_unchanged(&cluster, &builds).await? {
-                return Ok(self.environment(cluster, true));
+                self.renew(&mut cluster.record, &lease, &records)?;
+                return Ok(self.environment(cluster, true).using(&records).await);
             }
         }
 
         if host.is_some() {
-            self.collect(&name).await;
+            self.collect(name).await;
         }
         let (nodes_up, up) = oneshot::channel();
-        let loads = self.loads(&name, &provider, &builds, up, &resilience);
+        let loads = self.loads(name, &provider, &builds, up, &resilience);
         let mut cluster = match found {
             Some(record) => {
                 let _ = nodes_up.send(());
                 Cluster::attach(record, records.kubeconfig()).await?
             }
-            None => self.cluster(&name, &provider, &builds, &records, &lease, nodes_up).await?,
+            None => self.cluster(name, &provider, &builds, &records, &lease, nodes_up).await?,
         };
         let previous = cluster.record.deployment.take().unwrap_or_default();
         let deployed = self.deploy(&cluster, loads, parcels, &previous, &resilience).await?;
         cluster.record.deployment = Some(deployed);
-        if self.terms.keep == Keep::Always {
-            cluster.record.lease = cluster.record.lease.map(Lease::released);
-        }
         records.write(&cluster.record)?;
-        Ok(self.environment(cluster, false))
+        self.renew(&mut cluster.record, &lease, &records)?;
+        Ok(self.environment(cluster, false).using(&records).await)
+    }
+
+    /// Keeps the cluster on this run's terms from here on, where they say that it is kept. A cluster that was found stays
+    /// otherwise as it was.
+    fn renew(&self, record: &mut Record, lease: &Lease, records: &Records) -> Result<(), ClusterError> {
+        if self.terms.keep != Keep::Always {
+            return Ok(());
+        }
+        record.lease = Some(lease.clone().released());
+        records.write(record)
     }
 
     /// Takes away the cluster and everything that was made with it. Components are taken away by themselves only where the
@@ -109,9 +118,19 @@ impl Session {
     /// When something of it remains, or when a cluster of that name is not ours.
     pub async fn down(&self, kill: &Kill) -> Result<bool, UpError> {
         let name = self.plan.cluster_name();
-        let records = Arc::new(self.records(&name).await?);
-        let Some(mut record) = self.remembered(&name, &records).await? else { return Ok(false) };
+        let records = self.records(name).await?;
+        let resilience = self.resilience(Phase::Teardown, "cluster");
+        let remembered = self.remembered(name, &records).await?;
+        let has_remains = !records.remains().is_empty();
+        if remembered.is_none() && !has_remains {
+            return Ok(false);
+        }
         let step = self.events.step(Phase::Teardown, "cluster");
+        // Told after the rest is gone: an engine that does not answer keeps nothing on another.
+        let left = records.remove_remains(&resilience).await?.into_iter().next();
+        let Some((mut record, owned)) = remembered else {
+            return left.map_or(Ok(true), |error| Err(error.into()));
+        };
         let host = record.engine.as_ref().map(|engine| Host {
             engine: engine.clone(),
             kind: "kind".into(),
@@ -119,19 +138,21 @@ impl Session {
         });
         if let Some(host) = &host {
             // From here on its end is sure, also should this process be killed.
-            record.lease = Some(self.lease(&name, Some(host))?);
+            record.lease = Some(self.lease(name, Some(host))?);
             records.write(&record)?;
         }
-        let resilience = self.resilience(Phase::Teardown, "cluster");
         let provider = Provider::of(&self.plan, host.as_ref(), &resilience);
         if let Provider::Existing(_) = &provider {
             let cluster = Cluster::attach(record.clone(), records.kubeconfig()).await?;
             self.remove_all(&cluster, kill).await?;
-            let applier = Applier::new(cluster.client.clone(), &record.namespace).with(resilience);
+            let applier = Applier::new(cluster.client.clone(), &record.namespace).with(resilience.clone());
             let refused = |source| UpError::Api { what: "to delete the namespace".into(), source: Box::new(source) };
             applier.delete_namespace(&record.namespace).await.map_err(refused)?;
         }
-        provider.delete(&name, records).await?;
+        provider.delete(&records, owned.as_ref()).await?;
+        if let Some(error) = left {
+            return Err(error.into());
+        }
         step.done();
         Ok(true)
     }
@@ -153,7 +174,7 @@ impl Session {
 
     fn environment(&self, cluster: Cluster, unchanged: bool) -> Environment {
         let (settings, deadline) = (Settings::from(&self.plan.suite().ready), self.plan.suite().deadline);
-        Environment { cluster, unchanged, events: self.events.clone(), settings, deadline, janitor: None }
+        Environment { cluster, unchanged, events: self.events.clone(), settings, deadline, janitor: None, used: None }
     }
 
     fn parcels(&self) -> Result<Vec<Vec<Parcel>>, UpError> {
@@ -194,13 +215,13 @@ impl Session {
 
     fn loads(
         &self,
-        name: &str,
+        name: &ClusterName,
         provider: &Provider,
         builds: &Arc<ImageBuilds>,
         up: oneshot::Receiver<()>,
         resilience: &Resilience,
     ) -> Arc<Loads> {
-        let (provider, name) = (provider.clone(), name.to_owned());
+        let (provider, name) = (provider.clone(), name.clone());
         let nodes = async move {
             // The sender is dropped when there will be no nodes; that error is told by whoever dropped it.
             up.await.map_err(|_| Arc::new(ImageError::Abandoned))?;
@@ -212,7 +233,7 @@ impl Session {
 
     async fn cluster(
         &self,
-        name: &str,
+        name: &ClusterName,
         provider: &Provider,
         builds: &ImageBuilds,
         records: &Arc<Records>,
@@ -220,9 +241,12 @@ impl Session {
         nodes_up: oneshot::Sender<()>,
     ) -> Result<Cluster, UpError> {
         let image = builds.node().await?;
-        let step = self.events.step(Phase::Cluster, name);
-        let (undoing, kept, owned) = (provider.clone(), records.clone(), name.to_owned());
-        self.undo.register(format!("cluster {name}"), async move { undoing.delete(&owned, kept).await });
+        let step = self.events.step(Phase::Cluster, name.as_str());
+        let (undoing, kept) = (provider.clone(), records.clone());
+        self.undo.register(format!("cluster {name}"), async move {
+            let owned = kept.read()?.and_then(|record| kept.owned(&record));
+            undoing.delete(&kept, owned.as_ref()).await
+        });
         let image = image.as_deref();
         let wanted = Wanted { name, plan: &self.plan, image, records, lease, nodes_up, step: &step };
         let record = tokio::select! {

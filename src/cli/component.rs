@@ -23,7 +23,7 @@ impl Cli {
         let strategy = format!("{:?}", session.plan.suite().strategy).to_lowercase();
         if let Some(path) = report {
             let text = format!("{}\n", to_json(&timeline, &strategy));
-            crate::folders::publish(path, &text).map_err(|error| Failure::new(Exit::Internal, &error))?;
+            crate::folders::write_output(path, &text).map_err(|error| Failure::new(Exit::Internal, &error))?;
         }
         self.keep_states(&session, &timeline);
         let environment = result?;

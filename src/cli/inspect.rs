@@ -2,7 +2,7 @@
 
 use super::{Cli, Exit, Failure, Output};
 use crate::cluster::{Cluster, Record, Records};
-use crate::plan::Plan;
+use crate::plan::{ClusterName, Plan};
 use crate::session::UpError;
 use crate::setup::{self, Finding};
 
@@ -40,8 +40,8 @@ impl Cli {
     pub(super) fn kubeconfig(&self) -> Result<Exit, Failure> {
         let (plan, folders) = (self.plan()?, self.folders()?);
         let name = plan.cluster_name();
-        self.record(&name)?;
-        print(&folders.cluster(&name).join("kubeconfig").display().to_string());
+        self.record(name)?;
+        print(&folders.cluster(name).join("kubeconfig").display().to_string());
         Ok(Exit::Done)
     }
 
@@ -53,13 +53,13 @@ impl Cli {
     }
 
     pub(super) async fn running(&self, plan: &Plan) -> Result<(Record, Cluster), Failure> {
-        let record = self.record(&plan.cluster_name())?;
+        let record = self.record(plan.cluster_name())?;
         let kubeconfig = self.folders()?.cluster(&record.name).join("kubeconfig");
         let cluster = Cluster::attach(record.clone(), kubeconfig).await;
         Ok((record, cluster.map_err(|error| Failure::new(Exit::Cluster, &error))?))
     }
 
-    fn record(&self, name: &str) -> Result<Record, Failure> {
+    fn record(&self, name: &ClusterName) -> Result<Record, Failure> {
         let record = Records::peek(&self.folders()?, name).map_err(|error| Failure::new(Exit::Cluster, &error))?;
         record.ok_or_else(|| {
             Failure::told(Exit::Cluster, format!("there is no cluster {name}; `kind-harness up` makes it"))

@@ -35,8 +35,8 @@ impl Cli {
         let (mut told, mut remains) = (Vec::new(), not_seen(&silent));
         for cluster in clusters {
             let removed = match (cluster.claim(Timestamp::now()), dry_run) {
-                (Claim::Over(why), true) => Ok(Some(why)),
-                (Claim::Over(_), false) => gc::collect(&folders, &cluster).await,
+                (Claim::Expired(why), true) => Ok(Some(why)),
+                (Claim::Expired(_), false) => gc::collect(&folders, &cluster).await,
                 _ => Ok(None),
             };
             match removed {
@@ -46,7 +46,7 @@ impl Cli {
             }
         }
         if self.output == Output::Json {
-            let told: Vec<_> = told.iter().map(|(name, why)| serde_json::json!({"name": name, "why": why})).collect();
+            let told: Vec<_> = told.iter().map(|(name, why)| serde_json::json!({"name": name.as_str(), "why": why.to_string()})).collect();
             print(&format!("{:#}", serde_json::json!({"dryRun": dry_run, "removed": told, "errors": remains})));
         } else {
             let verb = if dry_run { "would be removed" } else { "was removed" };
@@ -77,7 +77,7 @@ fn stays(claim: &Claim) -> String {
         Claim::Kept(None) => "until `down`".into(),
         Claim::Kept(Some(until)) => format!("until {}", until.strftime("%F %T UTC")),
         Claim::Elsewhere => "its owner cannot be seen from here".into(),
-        Claim::Over(why) => format!("no more: {why}"),
+        Claim::Expired(why) => format!("no more: {why}"),
     }
 }
 
@@ -96,12 +96,12 @@ fn age(cluster: &Found, now: Timestamp) -> String {
 
 fn to_json(cluster: &Found, now: Timestamp) -> serde_json::Value {
     serde_json::json!({
-        "name": cluster.name,
+        "name": cluster.name.as_str(),
         "state": cluster.state(),
         "lease": cluster.lease(),
         "created": cluster.record.as_ref().map(|record| record.created),
         "suite": cluster.record.as_ref().map(|record| &record.suite),
-        "removable": matches!(cluster.claim(now), Claim::Over(_)),
+        "removable": matches!(cluster.claim(now), Claim::Expired(_)),
         "stays": stays(&cluster.claim(now)),
     })
 }

@@ -85,7 +85,7 @@ impl Cli {
         let timeline = reporter.finish().await;
         if let Some(path) = report {
             let text = format!("{}\n", to_json(&timeline, &strategy));
-            crate::folders::publish(path, &text).map_err(|error| Failure::new(Exit::Internal, &error))?;
+            crate::folders::write_output(path, &text).map_err(|error| Failure::new(Exit::Internal, &error))?;
         }
         self.keep_states(&session, &timeline);
         let environment = outcome?;

@@ -57,7 +57,7 @@ impl Cli {
         match (self.output, component) {
             (Output::Json, _) => {
                 let mut told = fields(&diagnosis);
-                told["cluster"] = record.name.into();
+                told["cluster"] = record.name.to_string().into();
                 print(&format!("{told:#}"));
             }
             (Output::Text, Some(name)) if exit == Exit::Done => print(&format!("component {name} is ready")),

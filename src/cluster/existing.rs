@@ -9,7 +9,7 @@ use kube::config::{KubeConfigOptions, Kubeconfig};
 
 use super::{ClusterError, PortMap, Record, Records};
 use crate::config::ProviderKind;
-use crate::plan::Plan;
+use crate::plan::{ClusterName, Plan};
 
 /// A cluster named by a kubeconfig context.
 #[derive(Debug, Clone)]
@@ -23,7 +23,7 @@ impl Existing {
     ///
     /// # Errors
     /// When there is no such context, or its API server does not list nodes.
-    pub async fn attach(&self, plan: &Plan, name: &str, records: &Records) -> Result<Record, ClusterError> {
+    pub async fn attach(&self, plan: &Plan, name: &ClusterName, records: &Records) -> Result<Record, ClusterError> {
         let unusable = |source| ClusterError::Kubeconfig { what: format!("context {}", self.context), source };
         let kubeconfig = Kubeconfig::read().map_err(unusable)?;
         let options = KubeConfigOptions { context: Some(self.context.clone()), ..KubeConfigOptions::default() };
@@ -45,7 +45,7 @@ impl Existing {
             }
         }
         Ok(Record {
-            name: name.into(),
+            name: name.clone(),
             suite: plan.path().into(),
             namespace: plan.suite().namespace.clone(),
             provider: ProviderKind::Existing,

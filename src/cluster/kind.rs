@@ -3,29 +3,22 @@
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 
-use backon::{ExponentialBuilder, Retryable};
 use jiff::Timestamp;
 use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
 
-use super::{Claim, ClusterError, Lease, Node, Record, Records, Wanted, kind_config, labels, ports};
+use super::{ClusterError, Node, Owned, Record, Records, Wanted, kind_config, labels, owned, ports};
 use crate::config::ProviderKind;
-use crate::exec::{self, ExecError};
+use crate::exec::ExecError;
 use crate::folders::{Folders, Lock};
 use crate::images::Nodes;
-use crate::plan::Plan;
-use crate::report;
+use crate::plan::{ClusterName, Plan};
 use crate::resilience::{Cause, Dependency, Resilience};
-use crate::setup::{Engine, EngineKind, Host, LOOK};
-
-/// kind labels containers with the cluster's name under this key.
-const LABEL: &str = "io.x-k8s.kind.cluster";
+use crate::setup::Host;
 
 /// The configuration that kind is given, in the cluster's folder.
 pub(super) const CONFIG: &str = "kind-config.json";
-/// A network of our own, so that we can tell that it is ours to remove.
-const NETWORK: &str = "kind-harness";
 
 /// Makes clusters with kind, on the host's engine.
 #[derive(Debug, Clone)]
@@ -41,42 +34,32 @@ impl Kind {
         Kind { host, resilience }
     }
 
-    /// The node containers of cluster `name`, whoever made it, and whether all of them run.
-    ///
-    /// # Errors
-    /// When the engine does not say.
-    pub async fn find(&self, name: &str) -> Result<(Vec<Node>, bool), ClusterError> {
-        let filter = format!("label={LABEL}={name}");
-        let list = ["ps", "-a", "--no-trunc", "--filter", &filter, "--format", "{{.ID}} {{.Names}} {{.Status}}"];
-        let list = self.host.engine.command(list).deadline(LOOK);
-        let text = self.resilience.engine("listing node containers", || list.output()).await;
-        let text = text.map_err(ClusterError::command("listing node containers"))?;
-        let mut running = true;
-        let nodes = text.lines().filter_map(|line| {
-            let mut words = line.split_whitespace();
-            let node = Node { id: words.next()?.into(), name: words.next()?.into() };
-            // "Up 4 minutes", with every engine; what `State` says differs between them.
-            running &= words.next() == Some("Up");
-            Some(node)
-        });
-        Ok((nodes.collect(), running))
+    /// The host whose engine runs the nodes.
+    pub(super) fn host(&self) -> &Host {
+        &self.host
     }
 
-    /// Whether the labels of cluster `name` say that it is ours, and that nobody uses it.
+    /// The node containers of cluster `name`, no matter who made it, and whether all of them run.
     ///
     /// # Errors
     /// When the engine does not say.
-    pub async fn is_abandoned(&self, name: &str) -> Result<bool, ClusterError> {
-        let found = labelled(&self.host.engine).await?.into_iter().find(|cluster| cluster.name == name);
-        let lease = found.and_then(|cluster| cluster.lease);
-        Ok(lease.is_some_and(|lease| matches!(lease.claim(Timestamp::now()), Claim::Over(_) | Claim::Kept(_))))
+    pub async fn find(&self, name: &ClusterName) -> Result<(Vec<Node>, bool), ClusterError> {
+        owned::find(&self.host.engine, name, &self.resilience).await
+    }
+
+    /// Removes what is proved to be ours.
+    ///
+    /// # Errors
+    /// As [`Owned::remove`].
+    pub async fn delete(&self, owned: &Owned) -> Result<(), ClusterError> {
+        owned.remove(&self.host.folders, &self.resilience).await
     }
 
     /// The nodes of cluster `name`, to load images into.
     ///
     /// # Errors
     /// When the engine does not list them.
-    pub async fn nodes(&self, name: &str) -> Result<Nodes, ClusterError> {
+    pub async fn nodes(&self, name: &ClusterName) -> Result<Nodes, ClusterError> {
         let (nodes, _) = self.find(name).await?;
         let names = nodes.into_iter().map(|node| node.name).collect();
         Ok(Nodes { engine: self.host.engine.clone(), names, folder: self.host.folders.cluster(name) })
@@ -94,7 +77,7 @@ impl Kind {
         let turn = Lock::take(folders.nodes_lock(), waits).await.map_err(ClusterError::file("locking nodes"))?;
         let reserved = ports::reserve(plan.components()).map_err(|error| name_cluster(error, folders))?;
         let mut record = Record {
-            name: name.into(),
+            name: name.clone(),
             suite: plan.path().into(),
             namespace: plan.suite().namespace.clone(),
             provider: ProviderKind::Kind,
@@ -107,14 +90,14 @@ impl Kind {
             lease: Some(lease.clone()),
             deployment: None,
         };
-        // Before there is anything to remember: should we be killed, the nodes found under this name are ours.
+        // Before there is anything to remember: what a killed run has made is found by the ids beside this record.
         records.write(&record)?;
         let config = kind_config::complete(read_config(plan)?, plan.components(), &reserved.ports, image.is_some());
         let config = config.map_err(|why| ClusterError::KindConfig { path: config_path(plan), why })?;
         let (folder, failed) = (records.folder(), || ClusterError::file("preparing the cluster's folder"));
         let config_file = folder.join(CONFIG);
         crate::folders::publish(&config_file, &config.to_string()).map_err(failed())?;
-        let labels = labels::of(name, lease);
+        let labels = labels::labels_for(name, lease, folders);
         let shim = labels::shim(&self.host.engine.kind.path(), &labels, folder).map_err(failed())?;
         let path = std::env::var_os("PATH").unwrap_or_default();
         let path = std::env::join_paths(std::iter::once(shim).chain(std::env::split_paths(&path)));
@@ -127,16 +110,19 @@ impl Kind {
         }
         // A node that is half made is made, and then removed: what an engine was torn away from is hard to find.
         command = command.env("PATH", path).sparing_children();
-        command =
-            command.env("KIND_EXPERIMENTAL_PODMAN_NETWORK", NETWORK).env("KIND_EXPERIMENTAL_DOCKER_NETWORK", NETWORK);
+        let network = network(folders);
+        command = command.env("KIND_EXPERIMENTAL_PODMAN_NETWORK", &network);
+        command = command.env("KIND_EXPERIMENTAL_DOCKER_NETWORK", &network);
         // The engine takes the ports from here on.
         drop(reserved);
         let nodes_up = Arc::new(Mutex::new(Some((nodes_up, turn))));
         let again = AtomicBool::new(false);
         let attempt = || async {
-            if again.swap(true, Ordering::Relaxed) {
+            if again.swap(true, Ordering::Relaxed)
+                && let Some(owned) = records.owned(&record)
+            {
                 // What cannot be removed now is in kind's way, which says so.
-                let _ = self.delete(name).await;
+                let _ = self.delete(&owned).await;
             }
             let (say, nodes_up) = (step.handle(), nodes_up.clone());
             let created = command.stream(move |line| {
@@ -158,115 +144,18 @@ impl Kind {
         };
         let created = self.resilience.call(Dependency::Engine, "kind create cluster", classify, attempt);
         created.await.map_err(ClusterError::command(format!("creating cluster {name}")))?;
-        record.nodes = self.find(name).await?.0;
+        let nodes = self.find(name).await?.0;
+        record.nodes = nodes.into_iter().filter(|node| records.owned(&record).is_some_and(|owned| owned.has(node))).collect();
         Ok(record)
     }
-
-    /// Removes cluster `name`: containers, volumes, and our network when nobody else uses it. Removing what is not
-    /// there is no error.
-    ///
-    /// # Errors
-    /// When the engine refuses; what could not be removed is named.
-    pub async fn delete(&self, name: &str) -> Result<(), ClusterError> {
-        let engine = &self.host.engine;
-        // A kind that was ended a moment ago may have an engine at work still.
-        let _ = tokio::task::spawn_blocking(exec::settle).await;
-        let (nodes, _) = Kind { resilience: self.resilience.afresh(), ..self.clone() }.find(name).await?;
-        if !nodes.is_empty() {
-            // Nothing in a node is worth a graceful end, and kind's own delete takes four seconds for one.
-            let remove = match engine.kind {
-                EngineKind::Podman => engine.command(["rm", "-f", "-t", "0", "-v"]),
-                EngineKind::Docker | EngineKind::Nerdctl => engine.command(["rm", "-f", "-v"]),
-            };
-            let remove = nodes.iter().fold(remove, |remove, node| remove.arg(&node.id));
-            remove.output().await.map_err(ClusterError::command(format!("removing the nodes of cluster {name}")))?;
-        }
-        self.delete_volumes(name).await?;
-        let turn = Lock::try_take(&self.host.folders.nodes_lock());
-        // One that is just being made will remove it. On a full disk there is no lock, and all the more to remove.
-        if !matches!(turn, Ok(None)) {
-            // Refused while another cluster uses it, and that one will remove it.
-            let _ = engine.command(["network", "rm", NETWORK]).output().await;
-        }
-        Ok(())
-    }
-
-    /// With podman, kind makes a volume for each node and leaves it behind, also when creating the cluster failed.
-    async fn delete_volumes(&self, name: &str) -> Result<(), ClusterError> {
-        let engine = &self.host.engine;
-        if engine.kind != EngineKind::Podman {
-            return Ok(());
-        }
-        // The label's key is the node's name; templates of other engines differ, which is why this asks podman only.
-        let format = "{{.Name}}{{range $label, $value := .Labels}} {{$label}}{{end}}";
-        let list = engine.command(["volume", "ls", "--format", format]).output().await;
-        let list = list.map_err(ClusterError::command(format!("listing the volumes of cluster {name}")))?;
-        let volumes = list.lines().filter_map(|line| line.split_once(' '));
-        let volumes: Vec<&str> = volumes
-            .filter(|(_, labels)| labels.split(' ').any(|label| is_node_of(name, label)))
-            .map(|(volume, _)| volume)
-            .collect();
-        if volumes.is_empty() {
-            return Ok(());
-        }
-        let remove = engine.command(["volume", "rm", "-f"].into_iter().chain(volumes));
-        let failed = ClusterError::command(format!("removing the volumes of cluster {name}"));
-        remove.output().await.map(drop).map_err(failed)
-    }
 }
 
-/// A cluster whose node containers say that it is ours.
-#[derive(Debug, Clone)]
-pub struct Labelled {
-    /// Its name.
-    pub name: String,
-    /// Who it was made for; none when the label cannot be read.
-    pub lease: Option<Lease>,
-    /// Its node containers.
-    pub nodes: Vec<Node>,
-    /// Whether all of them run.
-    pub running: bool,
-}
-
-/// The clusters on `engine` whose containers bear our labels.
-///
-/// # Errors
-/// When the engine does not say.
-pub async fn labelled(engine: &Engine) -> Result<Vec<Labelled>, ClusterError> {
-    // One that was listed may be gone a moment later.
-    let vanished = |error: &ClusterError| report::chain(error).to_lowercase().contains("no such");
-    let soon = ExponentialBuilder::new().with_min_delay(Duration::from_millis(100));
-    let text = (|| labelled_containers(engine)).retry(soon).when(vanished).await?;
-    let mut clusters: BTreeMap<String, Labelled> = BTreeMap::new();
-    for line in text.lines() {
-        let mut words = line.splitn(4, ' ');
-        let (Some(id), Some(node), Some(running), Some(json)) =
-            (words.next(), words.next(), words.next(), words.next())
-        else {
-            continue;
-        };
-        let Some((name, lease)) = serde_json::from_str(json).ok().and_then(|found| labels::read(&found)) else {
-            continue;
-        };
-        let cluster = clusters.entry(name.clone());
-        let cluster = cluster.or_insert(Labelled { name, lease, nodes: Vec::new(), running: true });
-        // Docker writes a name as a path.
-        cluster.nodes.push(Node { id: id.into(), name: node.trim_start_matches('/').into() });
-        cluster.running &= running == "true";
-    }
-    Ok(clusters.into_values().collect())
-}
-
-/// A line for each container of ours: id, name, whether it runs, labels.
-async fn labelled_containers(engine: &Engine) -> Result<String, ClusterError> {
-    let list = engine.command(["ps", "-aq", "--no-trunc", "--filter", &format!("label={}", labels::CLUSTER)]);
-    let ids = list.output().await.map_err(ClusterError::command("listing our containers"))?;
-    if ids.is_empty() {
-        return Ok(String::new());
-    }
-    let format = "{{.Id}} {{.Name}} {{.State.Running}} {{json .Config.Labels}}";
-    let inspect = ids.lines().fold(engine.command(["inspect", "--format", format]), |inspect, id| inspect.arg(id));
-    inspect.output().await.map_err(ClusterError::command("looking at our containers"))
+/// The network of the clusters of one state folder. It has none of another home's clusters in it, so that its last cluster
+/// takes it along.
+fn network(folders: &Folders) -> String {
+    let user = rustix::process::geteuid().as_raw().to_string();
+    let hash = Sha256::new().chain_update(user).chain_update(folders.state.as_os_str().as_encoded_bytes()).finalize();
+    format!("kind-harness-{}", &crate::plan::hex(&hash)[..8])
 }
 
 /// Says which cluster of ours has a port, where its engine's process is all that the system tells.
@@ -279,13 +168,6 @@ fn name_cluster(error: ClusterError, folders: &Folders) -> ClusterError {
     ClusterError::PortTaken { port, component, name, holder }
 }
 
-/// Whether kind would give this name to a node of cluster `cluster`.
-fn is_node_of(cluster: &str, node: &str) -> bool {
-    let role = node.strip_prefix(cluster).and_then(|rest| rest.strip_prefix('-')).unwrap_or_default();
-    let role = role.trim_end_matches(|c: char| c.is_ascii_digit());
-    matches!(role, "control-plane" | "worker" | "external-load-balancer")
-}
-
 fn config_path(plan: &Plan) -> String {
     plan.suite().cluster.config.clone().unwrap_or_else(|| "kind's default".into())
 }
@@ -296,17 +178,4 @@ pub(super) fn read_config(plan: &Plan) -> Result<Value, ClusterError> {
         fs_err::read_to_string(plan.resolve(path)).map_err(ClusterError::file("reading kind's configuration"))?;
     serde_saphyr::from_str(&text)
         .map_err(|error| ClusterError::KindConfig { path: path.clone(), why: error.to_string() })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::is_node_of;
-
-    #[test]
-    fn nodes_are_told_from_those_of_clusters_with_longer_names() {
-        assert!(is_node_of("a", "a-control-plane"));
-        assert!(is_node_of("a", "a-worker3"));
-        assert!(!is_node_of("a", "a-b-control-plane"));
-        assert!(!is_node_of("a-b", "a-control-plane"));
-    }
 }

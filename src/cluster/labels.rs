@@ -1,22 +1,39 @@
-//! The lease, on the node containers themselves: who lost the files can still tell whose a cluster is.
+//! What is written on the containers themselves: whose a cluster is can still be told when its files are lost.
 
 use std::collections::BTreeMap;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-use super::lease::{Keep, Lease, Owner};
+use super::lease::{Lease, Owner};
 use crate::exec;
+use crate::folders::Folders;
+use crate::plan::ClusterName;
 
 /// The label that every node container of ours has; its value is the cluster's name.
 pub(super) const CLUSTER: &str = "kind-harness.dev/cluster";
+/// The state folder that has the cluster's record. Networks have this label too.
+pub(super) const STATE: &str = "kind-harness.dev/state";
+/// kind's own label: the cluster's name.
+pub(super) const KIND: &str = "io.x-k8s.kind.cluster";
 const LEASE: &str = "kind-harness.dev/lease";
+const UID: &str = "kind-harness.dev/uid";
 
-/// What the nodes of cluster `name` are labelled with.
-pub(super) fn of(name: &str, lease: &Lease) -> BTreeMap<&'static str, String> {
+/// What a container's labels say, if all of it is to be believed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Identity {
+    pub(super) name: ClusterName,
+    pub(super) state: PathBuf,
+    pub(super) lease: Lease,
+}
+
+/// The labels of the node containers of cluster `name`.
+pub(super) fn labels_for(name: &ClusterName, lease: &Lease, folders: &Folders) -> BTreeMap<&'static str, String> {
     let owner = lease.owner.as_ref();
     let field = |of: fn(&Owner) -> String| owner.map(of).unwrap_or_default();
     BTreeMap::from([
-        (CLUSTER, name.to_owned()),
+        (CLUSTER, name.to_string()),
+        (UID, user()),
+        (STATE, folders.state.display().to_string()),
         ("kind-harness.dev/run", lease.run.clone()),
         ("kind-harness.dev/host", field(|owner| owner.host.clone())),
         ("kind-harness.dev/boot", field(|owner| owner.boot.clone())),
@@ -26,22 +43,50 @@ pub(super) fn of(name: &str, lease: &Lease) -> BTreeMap<&'static str, String> {
     ])
 }
 
-/// The cluster's name and the lease that `labels` tell of; no lease when somebody wrote nonsense there.
-pub(super) fn read(labels: &BTreeMap<String, String>) -> Option<(String, Option<Lease>)> {
-    let name = labels.get(CLUSTER)?.clone();
-    let lease = labels.get(LEASE).and_then(|text| serde_json::from_str::<Lease>(text).ok());
-    // Labels cannot be changed when `up` has come to a good end: what was made to stay counts as released.
-    let lease = lease.map(|lease| if lease.keep == Keep::Always { lease.released() } else { lease });
-    Some((name, lease))
+/// What `labels` prove: nothing unless the name is a cluster's, kind says the same name, the user is this one and the lease can
+/// be read. Anybody who may use the engine may write labels, so they count only where a record is lost.
+pub(super) fn read(labels: &BTreeMap<String, String>) -> Option<Identity> {
+    let name = ClusterName::new(labels.get(CLUSTER)?).ok()?;
+    if labels.get(KIND).map(String::as_str) != Some(name.as_str()) || *labels.get(UID)? != user() {
+        return None;
+    }
+    let state = PathBuf::from(labels.get(STATE)?);
+    let lease = serde_json::from_str::<Lease>(labels.get(LEASE)?).ok()?;
+    // Labels cannot be changed when a run has come to its good end: what may have been kept counts as kept.
+    let lease = if lease.keep.may_stay() { lease.staying() } else { lease };
+    Some(Identity { name, state, lease })
 }
 
-/// kind has no way to label containers, so it gets an engine that does: a script of the engine's name below `folder`,
-/// which adds `labels` to every `run`. Returns the folder to put in front of PATH.
+fn user() -> String {
+    rustix::process::geteuid().as_raw().to_string()
+}
+
+/// The folder, below a cluster's own, in which the shim records what it made.
+pub(super) const MADE: &str = "made";
+
+/// kind cannot label what it makes, nor say which ids that has. So it gets an engine that does: a script of the engine's
+/// name below `folder`, which adds `labels` and records the ids of containers and the names of volumes in [`MADE`].
+/// Returns the folder to put in front of PATH.
 pub(super) fn shim(engine: &Path, labels: &BTreeMap<&str, String>, folder: &Path) -> std::io::Result<PathBuf> {
     let quote = |text: &str| exec::quote(text);
-    let labels = labels.iter().map(|(key, value)| format!("--label {}", quote(&format!("{key}={value}"))));
-    let (labels, path) = (labels.collect::<Vec<_>>().join(" "), quote(&engine.display().to_string()));
-    let script = format!("#!/bin/sh\n[ \"$1\" = run ] || exec {path} \"$@\"\nshift\nexec {path} run {labels} \"$@\"\n");
+    let write = |wanted: &[&str]| {
+        let labels = labels.iter().filter(|(key, _)| wanted.is_empty() || wanted.contains(key));
+        labels.map(|(key, value)| format!("--label {}", quote(&format!("{key}={value}")))).collect::<Vec<_>>().join(" ")
+    };
+    let made = folder.join(MADE);
+    fs_err::create_dir_all(&made)?;
+    let (all, some, network) = (write(&[]), write(&[CLUSTER, UID, STATE]), write(&[UID, STATE]));
+    let (path, made) = (quote(&engine.display().to_string()), quote(&made.display().to_string()));
+    let script = format!(
+        "#!/bin/sh\n\
+         case \"$1 $2\" in\n\
+         'run '*) shift; exec {path} run --cidfile {made}/container.$$ {all} \"$@\" ;;\n\
+         'volume create') shift 2; name=$({path} volume create {some} \"$@\") || exit\n\
+         echo \"$name\" > {made}/volume.$$; echo \"$name\"; exit ;;\n\
+         'network create') shift 2; exec {path} network create {network} \"$@\" ;;\n\
+         esac\n\
+         exec {path} \"$@\"\n"
+    );
     let bin = folder.join("bin");
     let file = bin.join(engine.file_name().unwrap_or_default());
     crate::folders::publish(&file, &script)?;
@@ -52,39 +97,73 @@ pub(super) fn shim(engine: &Path, labels: &BTreeMap<&str, String>, folder: &Path
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cluster::Keep;
     use crate::exec::Cmd;
 
-    fn owned(labels: &BTreeMap<&'static str, String>) -> BTreeMap<String, String> {
-        labels.iter().map(|(key, value)| ((*key).to_owned(), value.clone())).collect()
+    fn folders() -> Folders {
+        Folders { cache: "/c".into(), state: "/s".into() }
+    }
+
+    fn lease(keep: Keep) -> Lease {
+        Lease::take(Owner::current().unwrap(), keep, None)
+    }
+
+    fn written(lease: &Lease) -> BTreeMap<String, String> {
+        let name = ClusterName::new("a").unwrap();
+        let labels = labels_for(&name, lease, &folders()).into_iter().chain([(KIND, "a".to_owned())]);
+        labels.map(|(key, value)| (key.to_owned(), value)).collect()
     }
 
     #[test]
-    fn what_is_written_is_read_and_a_kept_one_belongs_to_nobody() {
-        let lease = Lease::take(Owner::current().unwrap(), Keep::Never, None);
-        assert_eq!(read(&owned(&of("a", &lease))), Some(("a".into(), Some(lease.clone()))));
-        let kept = Lease { keep: Keep::Always, ..lease };
-        assert_eq!(read(&owned(&of("a", &kept))), Some(("a".into(), Some(kept.released()))));
+    fn what_is_written_is_read_and_what_may_have_been_kept_counts_as_kept() {
+        for (keep, stays) in [(Keep::Never, false), (Keep::OnFailure, true), (Keep::Always, true)] {
+            let lease = lease(keep);
+            let read = read(&written(&lease)).unwrap();
+            assert_eq!((read.name.as_str(), &read.state), ("a", &PathBuf::from("/s")));
+            assert_eq!(read.lease, Lease { stays, ..lease }, "the owner is not forgotten");
+        }
     }
 
     #[test]
-    fn a_forged_lease_is_no_lease() {
-        let labels =
-            BTreeMap::from([(CLUSTER.to_owned(), "a".to_owned()), (LEASE.to_owned(), "{\"run\":4".to_owned())]);
-        assert_eq!(read(&labels), Some(("a".into(), None)));
-        assert_eq!(read(&BTreeMap::new()), None);
+    fn labels_that_contradict_each_other_or_name_another_user_prove_nothing() {
+        let good = written(&lease(Keep::Never));
+        assert!(read(&good).is_some());
+        for key in [CLUSTER, UID, STATE, LEASE, KIND] {
+            let mut labels = good.clone();
+            labels.remove(key);
+            assert_eq!(read(&labels), None, "without {key}");
+        }
+        for (key, value) in
+            [(CLUSTER, "../../victim"), (CLUSTER, "b"), (CLUSTER, "locks"), (UID, "12345"), (LEASE, "{\"run\":4"), (KIND, "b")]
+        {
+            let mut labels = good.clone();
+            labels.insert(key.into(), value.into());
+            assert_eq!(read(&labels), None, "{key}={value}");
+        }
     }
 
     #[tokio::test]
-    async fn the_shim_labels_what_is_run_and_nothing_else() {
+    async fn the_shim_labels_what_is_made_records_it_and_changes_nothing_else() {
         let home = tempfile::tempdir().unwrap();
         let engine = home.path().join("echo it's");
         fs_err::write(&engine, "#!/bin/sh\nprintf '<%s>' \"$@\"\n").unwrap();
         fs_err::set_permissions(&engine, std::fs::Permissions::from_mode(0o700)).unwrap();
-        let labels = BTreeMap::from([("a", "it's \"1\"".to_owned())]);
-        let bin = shim(&engine, &labels, home.path()).unwrap();
-        let shim = bin.join("echo it's");
-        let ran = Cmd::new(&shim, ["run", "-d", "two words"]).output().await.unwrap();
-        assert_eq!(ran, "<run><--label><a=it's \"1\"><-d><two words>");
-        assert_eq!(Cmd::new(&shim, ["ps", "-a"]).output().await.unwrap(), "<ps><-a>");
+        let labels = BTreeMap::from([("a", "it's \"1\"".to_owned()), (CLUSTER, "c".to_owned()), (STATE, "/s".to_owned())]);
+        let shim = shim(&engine, &labels, home.path()).unwrap().join("echo it's");
+        let run = async |words: &[&str]| Cmd::new(&shim, words).output().await.unwrap();
+        let ran = run(&["run", "-d", "two words"]).await;
+        let (recorded, labelled) = ran.split_once("><--label>").unwrap();
+        assert!(recorded.starts_with(&format!("<run><--cidfile><{}/container.", home.path().join(MADE).display())), "{ran}");
+        assert!(labelled.starts_with("<a=it's \"1\">") && labelled.ends_with("<-d><two words>"), "{ran}");
+        let volume = run(&["volume", "create", "--label", "n=true"]).await;
+        assert_eq!(
+            volume,
+            "<volume><create><--label><kind-harness.dev/cluster=c><--label><kind-harness.dev/state=/s><--label><n=true>"
+        );
+        let kept: Vec<_> = fs_err::read_dir(home.path().join(MADE)).unwrap().map(|it| it.unwrap().path()).collect();
+        let [kept] = &kept[..] else { panic!("{kept:?}") };
+        assert_eq!(fs_err::read_to_string(kept).unwrap().trim_end(), volume);
+        assert_eq!(run(&["network", "create", "n"]).await, "<network><create><--label><kind-harness.dev/state=/s><n>");
+        assert_eq!(run(&["ps", "-a"]).await, "<ps><-a>");
     }
 }

@@ -1,12 +1,13 @@
 //! Who a cluster belongs to, so that it is never leaked and never taken from someone else.
 
+use std::fmt;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use procfs::process::Process;
-use rustix::process::{Pid, PidfdFlags, pidfd_open};
+use rustix::process::{Pid, PidfdFlags, pidfd_open, test_kill_process};
 use serde::{Deserialize, Serialize};
 
 use crate::exec;
@@ -24,13 +25,24 @@ pub enum Keep {
     Always,
 }
 
+impl Keep {
+    /// Whether a cluster may outlive its run.
+    #[must_use]
+    pub fn may_stay(self) -> bool {
+        self != Keep::Never
+    }
+}
+
 /// A process, told from every other: process ids are used again, and mean nothing on another host or after a reboot.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Owner {
-    /// Name of its host.
+    /// Name of its host, for people: it may change while the process runs.
     pub host: String,
-    /// The host's boot, which no other boot shares.
+    /// The machine: its systemd machine id, or its name where it has none.
+    #[serde(default)]
+    pub machine: String,
+    /// The machine's boot, which no other boot shares.
     pub boot: String,
     /// Its process id namespace: containers count on their own.
     pub pids: String,
@@ -47,7 +59,7 @@ pub enum Presence {
     Alive,
     /// It does not run any more.
     Gone,
-    /// It belongs to another host or container, and cannot be seen from here.
+    /// It belongs to another host or container, or the system does not say: it may run.
     Elsewhere,
 }
 
@@ -66,25 +78,31 @@ impl Owner {
     /// # Errors
     /// When /proc does not tell.
     pub fn of(pid: i32) -> io::Result<Option<Owner>> {
-        let Some(started) = started(pid) else { return Ok(None) };
         let here = Here::look()?;
-        Ok(Some(Owner { host: here.host, boot: here.boot, pids: here.pids, pid, started }))
+        match Seen::look(pid) {
+            Seen::Running(started) => {
+                Ok(Some(Owner { host: here.host, machine: here.machine, boot: here.boot, pids: here.pids, pid, started }))
+            }
+            Seen::Gone => Ok(None),
+            Seen::Unknown => Err(io::Error::other(format!("/proc does not show process {pid}"))),
+        }
     }
 
     /// Whether it still runs. What cannot be found out counts as running elsewhere.
     #[must_use]
     pub fn presence(&self) -> Presence {
         let Ok(here) = Here::look() else { return Presence::Elsewhere };
-        if self.host != here.host {
+        if self.boot != here.boot {
+            // The same machine was booted again, or it is another one.
+            return if self.machine == here.machine { Presence::Gone } else { Presence::Elsewhere };
+        }
+        if self.pids != here.pids {
             return Presence::Elsewhere;
         }
-        if self.boot != here.boot {
-            return Presence::Gone;
-        }
-        match started(self.pid) {
-            _ if self.pids != here.pids => Presence::Elsewhere,
-            Some(started) if started == self.started => Presence::Alive,
-            _ => Presence::Gone,
+        match Seen::look(self.pid) {
+            Seen::Running(started) if started == self.started => Presence::Alive,
+            Seen::Running(_) | Seen::Gone => Presence::Gone,
+            Seen::Unknown => Presence::Elsewhere,
         }
     }
 
@@ -106,24 +124,45 @@ impl Owner {
 /// Where this process runs.
 struct Here {
     host: String,
+    machine: String,
     boot: String,
     pids: String,
 }
 
 impl Here {
     fn look() -> io::Result<Here> {
+        let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
+        let machine = fs_err::read_to_string("/etc/machine-id").map(|id| id.trim().to_owned()).unwrap_or_default();
         Ok(Here {
-            host: rustix::system::uname().nodename().to_string_lossy().into_owned(),
+            machine: if machine.is_empty() { host.clone() } else { machine },
+            host,
             boot: fs_err::read_to_string("/proc/sys/kernel/random/boot_id")?.trim().to_owned(),
             pids: fs_err::read_link("/proc/self/ns/pid")?.display().to_string(),
         })
     }
 }
 
-/// When process `pid` was started; none when it is not there, or has ended and waits to be reaped.
-fn started(pid: i32) -> Option<u64> {
-    let stat = Process::new(pid).ok()?.stat().ok()?;
-    (!matches!(stat.state, 'Z' | 'X')).then_some(stat.starttime)
+/// What the system says of a process id in this process id namespace.
+enum Seen {
+    /// A process that was started then, in clock ticks since the boot.
+    Running(u64),
+    /// There is none, or it has ended and waits to be reaped.
+    Gone,
+    /// There is one, but /proc hides it from this user (`hidepid`), or cannot be read now.
+    Unknown,
+}
+
+impl Seen {
+    fn look(pid: i32) -> Seen {
+        let Some(number) = (pid > 0).then(|| Pid::from_raw(pid)).flatten() else { return Seen::Gone };
+        match Process::new(pid).and_then(|process| process.stat()) {
+            Ok(stat) if matches!(stat.state, 'Z' | 'X') => Seen::Gone,
+            Ok(stat) => Seen::Running(stat.starttime),
+            // A signal's way shows whether the process exists even where /proc does not.
+            Err(_) if test_kill_process(number) == Err(rustix::io::Errno::SRCH) => Seen::Gone,
+            Err(_) => Seen::Unknown,
+        }
+    }
 }
 
 /// Who has a cluster, and for how long.
@@ -134,8 +173,11 @@ pub struct Lease {
     pub run: String,
     /// The session of the run's process, which the programs that it starts belong to.
     pub session: i32,
-    /// Whose end is the cluster's end; none when it stays until somebody takes it down.
+    /// The process whose exit removes the cluster, unless the cluster stays; none when no run works with it.
     pub owner: Option<Owner>,
+    /// Whether the cluster stays when its owner has exited, for as long as `until` says.
+    #[serde(default)]
+    pub stays: bool,
     /// What the run was told about keeping it.
     pub keep: Keep,
     /// When it was taken.
@@ -153,8 +195,29 @@ pub enum Claim {
     Kept(Option<Timestamp>),
     /// Its owner cannot be seen from here.
     Elsewhere,
-    /// Nobody needs it any more; why.
-    Over(&'static str),
+    /// Nobody needs it any more.
+    Expired(Expiry),
+}
+
+/// Why nobody needs a cluster any more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Expiry {
+    /// The process that it was made for has ended.
+    OwnerGone,
+    /// It was kept for as long as it was to be kept.
+    TimeOver,
+    /// There are files of it, and no cluster.
+    OnlyRemains,
+}
+
+impl fmt::Display for Expiry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Expiry::OwnerGone => "its owner is gone",
+            Expiry::TimeOver => "its time to live is over",
+            Expiry::OnlyRemains => "only remains of it were found",
+        })
+    }
 }
 
 impl Lease {
@@ -163,13 +226,19 @@ impl Lease {
     pub fn take(owner: Owner, keep: Keep, ttl: Option<Duration>) -> Lease {
         let taken = Timestamp::now();
         let until = ttl.and_then(|ttl| taken.checked_add(SignedDuration::try_from(ttl).ok()?).ok());
-        Lease { run: exec::run_id().into(), session: exec::session(), owner: Some(owner), keep, taken, until }
+        Lease { run: exec::run_id().into(), session: exec::session(), owner: Some(owner), stays: false, keep, taken, until }
     }
 
     /// The same cluster, kept: its owner may end.
     #[must_use]
     pub fn released(self) -> Lease {
-        Lease { owner: None, ..self }
+        Lease { owner: None, stays: true, ..self }
+    }
+
+    /// The same cluster, kept once its owner has ended.
+    #[must_use]
+    pub fn staying(self) -> Lease {
+        Lease { stays: true, ..self }
     }
 
     /// Something that becomes readable when its owner ends; none when there is no owner any more.
@@ -191,10 +260,10 @@ impl Lease {
         match self.owner.as_ref().map(Owner::presence) {
             Some(Presence::Alive) => Claim::InUse,
             Some(Presence::Elsewhere) => Claim::Elsewhere,
-            Some(Presence::Gone) => Claim::Over("its owner is gone"),
-            None => match self.until {
+            Some(Presence::Gone) if !self.stays => Claim::Expired(Expiry::OwnerGone),
+            Some(Presence::Gone) | None => match self.until {
                 // A clock that was set back to before the lease cannot tell how old it is.
-                Some(until) if now >= until && now >= self.taken => Claim::Over("its time to live is over"),
+                Some(until) if now >= until && now >= self.taken => Claim::Expired(Expiry::TimeOver),
                 until => Claim::Kept(until),
             },
         }
@@ -210,6 +279,7 @@ mod tests {
             run: "r".into(),
             session: 1,
             owner,
+            stays: false,
             keep: Keep::Never,
             taken: "2026-01-01T10:00:00Z".parse().unwrap(),
             until: None,
@@ -229,17 +299,17 @@ mod tests {
             ("the pid was given to another process", Owner { started: 1, ..me.clone() }, Presence::Gone),
             ("no such process", Owner { pid: i32::MAX, ..me.clone() }, Presence::Gone),
             ("the host was booted again", Owner { boot: "b".into(), ..me.clone() }, Presence::Gone),
-            ("another host", Owner { host: "h".into(), ..me.clone() }, Presence::Elsewhere),
+            ("the host has another name now", Owner { host: "h".into(), ..me.clone() }, Presence::Alive),
             (
-                "another host, another boot",
-                Owner { host: "h".into(), boot: "b".into(), ..me.clone() },
+                "another host",
+                Owner { machine: "m".into(), boot: "b".into(), ..me.clone() },
                 Presence::Elsewhere,
             ),
             ("another container", Owner { pids: "pid:[1]".into(), ..me.clone() }, Presence::Elsewhere),
             ("nonsense", Owner { pid: -4, ..me.clone() }, Presence::Gone),
         ] {
             assert_eq!(other.presence(), presence, "{why}");
-            assert!(other.watch().unwrap().is_none(), "{why}");
+            assert_eq!(other.watch().unwrap().is_some(), presence == Presence::Alive, "{why}");
         }
     }
 
@@ -248,8 +318,11 @@ mod tests {
         let me = Owner::current().unwrap();
         let late = at("2026-01-02T00:00:00Z");
         assert_eq!(lease(Some(me.clone())).claim(late), Claim::InUse);
-        assert_eq!(lease(Some(Owner { started: 1, ..me.clone() })).claim(late), Claim::Over("its owner is gone"));
-        assert_eq!(lease(Some(Owner { host: "h".into(), ..me.clone() })).claim(late), Claim::Elsewhere);
+        assert_eq!(lease(Some(Owner { started: 1, ..me.clone() })).claim(late), Claim::Expired(Expiry::OwnerGone));
+        assert_eq!(lease(Some(Owner { pids: "pid:[1]".into(), ..me.clone() })).claim(late), Claim::Elsewhere);
+        let gone = Some(Owner { started: 1, ..me.clone() });
+        assert_eq!(lease(gone).staying().claim(late), Claim::Kept(None));
+        assert_eq!(lease(Some(me.clone())).staying().claim(late), Claim::InUse);
         assert_eq!(lease(Some(me)).released().claim(late), Claim::Kept(None));
     }
 
@@ -258,7 +331,7 @@ mod tests {
         let until = Some(at("2026-01-01T12:00:00Z"));
         let kept = Lease { until, ..lease(None) };
         assert_eq!(kept.claim(at("2026-01-01T11:59:59Z")), Claim::Kept(until));
-        assert_eq!(kept.claim(at("2026-01-01T12:00:00Z")), Claim::Over("its time to live is over"));
+        assert_eq!(kept.claim(at("2026-01-01T12:00:00Z")), Claim::Expired(Expiry::TimeOver));
         let backwards = Lease { until: Some(at("2026-01-01T09:00:00Z")), ..lease(None) };
         assert!(matches!(backwards.claim(at("2026-01-01T09:30:00Z")), Claim::Kept(_)));
         let owned = Lease { until, ..lease(Some(Owner::current().unwrap())) };

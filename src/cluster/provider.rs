@@ -1,13 +1,12 @@
 //! Who makes clusters: one of two, behind the same few questions.
 
-use std::sync::Arc;
-
+use jiff::Timestamp;
 use tokio::sync::oneshot;
 
-use super::{ClusterError, Existing, Kind, Lease, Record, Records};
+use super::{Claim, ClusterError, Existing, Kind, Labelled, Lease, Node, Owned, Record, Records, labelled};
 use crate::config::ProviderKind;
 use crate::images::Nodes;
-use crate::plan::Plan;
+use crate::plan::{ClusterName, Plan};
 use crate::report::{Events, Phase, Step};
 use crate::resilience::Resilience;
 use crate::setup::Host;
@@ -25,7 +24,7 @@ pub enum Provider {
 #[derive(Debug)]
 pub struct Wanted<'a> {
     /// Its name.
-    pub name: &'a str,
+    pub name: &'a ClusterName,
     /// What it is for: ports, kind's configuration.
     pub plan: &'a Plan,
     /// The node image, where it is not the provider's own.
@@ -59,17 +58,25 @@ impl Provider {
     pub async fn find(
         &self,
         plan: &Plan,
-        name: &str,
+        name: &ClusterName,
         records: &Records,
         events: &Events,
     ) -> Result<Option<Record>, ClusterError> {
         let Provider::Kind(kind) = self else { return Ok(None) };
         let (nodes, running) = kind.find(name).await?;
         let record = records.read()?;
-        let ours = record.as_ref().is_some_and(|record| record.nodes.is_empty() || record.nodes == nodes);
-        if !nodes.is_empty() && !ours && !kind.is_abandoned(name).await? {
-            let nodes = nodes.into_iter().map(|node| node.name).collect::<Vec<_>>().join(", ");
-            return Err(ClusterError::NotOurs { name: name.into(), nodes });
+        let elsewhere = record.as_ref().and_then(|record| records.owned(record));
+        if let Some(owned) = elsewhere.filter(|owned| *owned.engine() != kind.host().engine) {
+            leave_engine(owned, kind, records, events).await?;
+            return Box::pin(self.find(plan, name, records, events)).await;
+        }
+        let owned = match &record {
+            Some(record) => records.owned(record),
+            None => lost(kind, name).await?,
+        };
+        let is_ours = |node: &&Node| owned.as_ref().is_some_and(|owned| owned.has(node));
+        if let Some(foreign) = nodes.iter().find(|node| !is_ours(node)) {
+            return Err(ClusterError::NotOurs { name: name.to_string(), nodes: foreign.name.clone() });
         }
         let why = match &record {
             None if nodes.is_empty() => return Ok(None),
@@ -84,7 +91,9 @@ impl Provider {
         if let Some(lease) = record.and_then(|record| record.lease) {
             lease.end_programs();
         }
-        kind.delete(name).await?;
+        if let Some(owned) = owned {
+            kind.delete(&owned).await?;
+        }
         records.forget()?;
         Ok(None)
     }
@@ -109,7 +118,7 @@ impl Provider {
     ///
     /// # Errors
     /// When the engine does not list them.
-    pub async fn nodes(&self, name: &str) -> Result<Option<Nodes>, ClusterError> {
+    pub async fn nodes(&self, name: &ClusterName) -> Result<Option<Nodes>, ClusterError> {
         match self {
             Provider::Kind(kind) => kind.nodes(name).await.map(Some),
             Provider::Existing(_) => Ok(None),
@@ -120,10 +129,44 @@ impl Provider {
     ///
     /// # Errors
     /// When something of it remains.
-    pub async fn delete(&self, name: &str, records: Arc<Records>) -> Result<(), ClusterError> {
-        if let Provider::Kind(kind) = self {
-            kind.delete(name).await?;
+    pub async fn delete(&self, records: &Records, owned: Option<&Owned>) -> Result<(), ClusterError> {
+        if let (Provider::Kind(kind), Some(owned)) = (self, owned) {
+            kind.delete(owned).await?;
         }
         records.forget()
+    }
+}
+
+/// The containers of cluster `name` whose record is lost, where their labels prove that they are ours and unused.
+async fn lost(kind: &Kind, name: &ClusterName) -> Result<Option<Owned>, ClusterError> {
+    let (engine, state) = (&kind.host().engine, &kind.host().folders.state);
+    let found = labelled(engine).await?.into_iter().find(|cluster| cluster.name == *name);
+    let unused = |cluster: &Labelled| match cluster.lease.claim(Timestamp::now()) {
+        Claim::Expired(_) => cluster.state == *state || cluster.is_forgotten(),
+        Claim::Kept(_) => cluster.state == *state,
+        Claim::InUse | Claim::Elsewhere => false,
+    };
+    match found.filter(unused) {
+        Some(cluster) => cluster.owned(engine).await.map(Some),
+        None => Ok(None),
+    }
+}
+
+/// Removes a cluster of this name from the engine that an earlier run used. Where that engine does not answer, it is
+/// remembered for `down` and `gc`, and is in nobody's way.
+async fn leave_engine(owned: Owned, kind: &Kind, records: &Records, events: &Events) -> Result<(), ClusterError> {
+    let (name, engine) = (owned.name().clone(), owned.engine().kind.name());
+    match owned.is_reachable().await {
+        Ok(()) => {
+            kind.delete(&owned).await?;
+            events.note(Phase::Cluster, format!("cluster {name} was on {engine}, and was removed there"));
+            records.forget()
+        }
+        Err(error) => {
+            let why = crate::report::root(&error);
+            let text = format!("cluster {name} was on {engine}, which does not answer ({why}); `gc` removes it later");
+            events.warn(Phase::Cluster, text);
+            records.forget_but(owned)
+        }
     }
 }

@@ -6,11 +6,13 @@ use std::path::PathBuf;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{ClusterError, Lease, PortMap};
+use super::{ClusterError, Lease, Owned, PortMap};
 use crate::config::{ImageMap, ProviderKind};
-use crate::folders::{self, Folders, Lock};
+use crate::folders::{self, Folders, Lock, OwnFolder};
 use crate::object::Applied;
+use crate::plan::ClusterName;
 use crate::ready::Probe;
+use crate::resilience::Resilience;
 use crate::setup::Engine;
 
 /// What we remember of a cluster. It holds no secrets; the kubeconfig beside it does.
@@ -18,7 +20,7 @@ use crate::setup::Engine;
 #[serde(rename_all = "camelCase")]
 pub struct Record {
     /// The cluster's name.
-    pub name: String,
+    pub name: ClusterName,
     /// The suite file that it was made from.
     pub suite: PathBuf,
     /// Namespace of its components.
@@ -70,6 +72,8 @@ pub struct Deployment {
 /// Reads and writes records. While it lives, no other run works on the same cluster.
 #[derive(Debug)]
 pub struct Records {
+    name: ClusterName,
+    folders: Folders,
     folder: PathBuf,
     _lock: Lock,
 }
@@ -78,12 +82,13 @@ impl Records {
     /// Takes the folder of cluster `name` for this run.
     ///
     /// # Errors
-    /// [`ClusterError::Busy`] when another run has it.
-    pub fn lock(folders: &Folders, name: &str) -> Result<Records, ClusterError> {
+    /// [`ClusterError::Busy`] when another run has it; also when the state folder cannot be used or is another user's.
+    pub fn lock(folders: &Folders, name: &ClusterName) -> Result<Records, ClusterError> {
+        folders.own_state().make().map_err(locking(name))?;
         // Not in the cluster's folder: that one is deleted while the lock is held.
-        let lock = Lock::try_take(&folders.locks().join(name)).map_err(locking(name))?;
-        let lock = lock.ok_or_else(|| ClusterError::Busy { name: name.into() })?;
-        Ok(Records { folder: folders.cluster(name), _lock: lock })
+        let lock = Lock::try_take(&folders.locks().join(name.as_str())).map_err(locking(name))?;
+        let lock = lock.ok_or_else(|| ClusterError::Busy { name: name.to_string() })?;
+        Records::new(folders, name, lock)
     }
 
     /// The same, and waits while another run has it. None where the folder of all clusters is
@@ -91,12 +96,21 @@ impl Records {
     ///
     /// # Errors
     /// When the lock cannot be had at all.
-    pub async fn wait(folders: &Folders, name: &str) -> Result<Option<Records>, ClusterError> {
-        match Lock::wait(folders.locks().join(name)).await {
-            Ok(lock) => Ok(Some(Records { folder: folders.cluster(name), _lock: lock })),
+    pub async fn wait(folders: &Folders, name: &ClusterName) -> Result<Option<Records>, ClusterError> {
+        match Lock::wait(folders.locks().join(name.as_str())).await {
+            Ok(lock) => Records::new(folders, name, lock).map(Some),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(locking(name)(error)),
         }
+    }
+
+    fn new(folders: &Folders, name: &ClusterName, lock: Lock) -> Result<Records, ClusterError> {
+        let folder = folders.cluster(name);
+        if folder.is_symlink() {
+            let text = format!("{} is a symbolic link; the harness makes none: remove it", folder.display());
+            return Err(locking(name)(std::io::Error::other(text)));
+        }
+        Ok(Records { name: name.clone(), folders: folders.clone(), folder, _lock: lock })
     }
 
     /// The cluster's own folder.
@@ -111,12 +125,34 @@ impl Records {
         self.folder.join(KUBECONFIG)
     }
 
+    /// Whether tests of other processes use the cluster now, which a time to live does not end.
+    #[must_use]
+    pub fn is_used(&self) -> bool {
+        let path = use_lock(&self.folders, &self.name);
+        path.exists() && matches!(Lock::try_take(&path), Ok(None))
+    }
+
+    /// Resolves when no process [uses](Records::is_used) the cluster.
+    pub(crate) fn unused(&self) -> impl Future<Output = Result<(), ClusterError>> + use<> {
+        let (path, name) = (use_lock(&self.folders, &self.name), self.name.clone());
+        async move { Lock::wait(path).await.map(drop).map_err(locking(&name)) }
+    }
+
+    /// Keeps the cluster from being removed at the end of its time to live for as long as the returned value lives. Any
+    /// number of processes can.
+    ///
+    /// # Errors
+    /// When there can be no lock.
+    pub(crate) async fn use_it(&self) -> Result<Lock, ClusterError> {
+        Lock::share(use_lock(&self.folders, &self.name)).await.map_err(locking(&self.name))
+    }
+
     /// What is remembered; none when there is no such cluster.
     ///
     /// # Errors
     /// When it cannot be read. A record that another version wrote counts as none.
     pub fn read(&self) -> Result<Option<Record>, ClusterError> {
-        read(&self.folder)
+        read(&self.folder, &self.name)
     }
 
     /// Remembers `record`.
@@ -129,33 +165,92 @@ impl Records {
         folders::publish(&self.folder.join(FILE), &text).map_err(failed())
     }
 
-    /// Forgets the cluster, kubeconfig included.
+    /// What `record` and the ids written down while nodes were made prove to be ours; none for a cluster without nodes.
+    #[must_use]
+    pub fn owned(&self, record: &Record) -> Option<Owned> {
+        Owned::recorded(record, &self.folder)
+    }
+
+    /// Containers of this name on engines that did not answer when they were to be removed.
+    #[must_use]
+    pub fn remains(&self) -> Vec<Owned> {
+        remains(&self.folder)
+    }
+
+    /// Forgets the cluster, except for `owned`, which could not be removed yet.
+    ///
+    /// # Errors
+    /// When that cannot be written.
+    pub fn forget_but(&self, owned: Owned) -> Result<(), ClusterError> {
+        let mut all = self.remains();
+        all.push(owned);
+        self.keep_remains(all)
+    }
+
+    /// Tries again to remove what remains on other engines. Returns why some of it is still there.
+    ///
+    /// # Errors
+    /// When what is left cannot be written down.
+    pub async fn remove_remains(&self, resilience: &Resilience) -> Result<Vec<ClusterError>, ClusterError> {
+        let (mut left, mut errors) = (Vec::new(), Vec::new());
+        for owned in self.remains() {
+            let removed = match owned.is_reachable().await {
+                Ok(()) => owned.remove(&self.folders, resilience).await,
+                silent => silent,
+            };
+            if let Err(error) = removed {
+                left.push(owned);
+                errors.push(error);
+            }
+        }
+        if left.is_empty() {
+            let own = OwnFolder::of(&self.folders, &self.name);
+            own.remove(REMAINS).map_err(ClusterError::file("forgetting what remained of the cluster"))?;
+        } else {
+            let text = serde_json::to_string_pretty(&left).unwrap_or_default();
+            let failed = ClusterError::file("remembering what remains of the cluster");
+            folders::publish(&self.folder.join(REMAINS), &text).map_err(failed)?;
+        }
+        Ok(errors)
+    }
+
+    fn keep_remains(&self, remains: Vec<Owned>) -> Result<(), ClusterError> {
+        let failed = || ClusterError::file("remembering what remains of the cluster");
+        let text = serde_json::to_string_pretty(&remains).map_err(std::io::Error::other).map_err(failed())?;
+        self.folders.own_state().remove(self.name.as_str()).map_err(failed())?;
+        folders::publish(&self.folder.join(REMAINS), &text).map_err(failed())
+    }
+
+    /// Forgets the cluster, kubeconfig included; not what [remains](Records::remains) of it on other engines.
     ///
     /// # Errors
     /// When its folder cannot be removed.
     pub fn forget(&self) -> Result<(), ClusterError> {
-        match fs_err::remove_dir_all(&self.folder) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                Err(ClusterError::file("forgetting the cluster")(error))
-            }
-            _ => Ok(()),
+        let remains = self.remains();
+        if !remains.is_empty() {
+            return self.keep_remains(remains);
         }
+        self.folders.own_state().remove(self.name.as_str()).map_err(ClusterError::file("forgetting the cluster"))
     }
 
-    /// The names of all clusters that something is kept of, whatever it is worth.
+    /// The names of all clusters that something is kept of, whatever it is worth. Links and folders whose names no cluster
+    /// can have are not ours.
     ///
     /// # Errors
     /// When the state folder cannot be read.
-    pub fn names(folders: &Folders) -> Result<Vec<String>, ClusterError> {
+    pub fn names(folders: &Folders) -> Result<Vec<ClusterName>, ClusterError> {
         let failed = || ClusterError::file("listing what is remembered of clusters");
         if !folders.state.exists() {
             return Ok(Vec::new());
         }
         let mut names = Vec::new();
         for entry in fs_err::read_dir(&folders.state).map_err(failed())? {
-            let path = entry.map_err(failed())?.path();
-            let is_a_clusters = [FILE, KUBECONFIG, super::kind::CONFIG].iter().any(|file| path.join(file).exists());
-            names.extend(path.file_name().filter(|_| is_a_clusters).map(|name| name.to_string_lossy().into_owned()));
+            let entry = entry.map_err(failed())?;
+            let name = entry.file_name().into_string().ok().and_then(|name| ClusterName::new(name).ok());
+            let is_folder = entry.file_type().is_ok_and(|found| found.is_dir());
+            let has = |file: &&str| entry.path().join(file).exists();
+            let is_a_clusters = is_folder && [FILE, KUBECONFIG, REMAINS, super::kind::CONFIG].iter().any(has);
+            names.extend(name.filter(|_| is_a_clusters));
         }
         names.sort();
         Ok(names)
@@ -165,49 +260,71 @@ impl Records {
     ///
     /// # Errors
     /// As [`Records::read`].
-    pub fn peek(folders: &Folders, name: &str) -> Result<Option<Record>, ClusterError> {
-        read(&folders.cluster(name))
+    pub fn peek(folders: &Folders, name: &ClusterName) -> Result<Option<Record>, ClusterError> {
+        read(&folders.cluster(name), name)
+    }
+
+    /// Whether something of cluster `name` remains on an engine that did not answer.
+    #[must_use]
+    pub fn has_remains(folders: &Folders, name: &ClusterName) -> bool {
+        !remains(&folders.cluster(name)).is_empty()
     }
 }
 
-fn locking(name: &str) -> impl Fn(std::io::Error) -> ClusterError {
+/// Locked by the processes that use the cluster. No cluster's own lock has that name.
+fn use_lock(folders: &Folders, name: &ClusterName) -> PathBuf {
+    folders.locks().join(format!("{name}.use"))
+}
+
+fn locking(name: &ClusterName) -> impl Fn(std::io::Error) -> ClusterError + '_ {
     move |source| ClusterError::File { what: format!("locking cluster {name}"), source }
 }
 
 const FILE: &str = "cluster.json";
 const KUBECONFIG: &str = "kubeconfig";
+const REMAINS: &str = "remains.json";
 
-fn read(folder: &std::path::Path) -> Result<Option<Record>, ClusterError> {
+fn read(folder: &std::path::Path, name: &ClusterName) -> Result<Option<Record>, ClusterError> {
     match fs_err::read_to_string(folder.join(FILE)) {
-        Ok(text) => Ok(serde_json::from_str(&text).ok()),
+        // One that was copied here from another cluster's folder says nothing of this one.
+        Ok(text) => Ok(serde_json::from_str(&text).ok().filter(|record: &Record| record.name == *name)),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
         Err(source) => Err(ClusterError::File { what: "reading what is remembered of the cluster".into(), source }),
     }
+}
+
+fn remains(folder: &std::path::Path) -> Vec<Owned> {
+    let text = std::fs::read_to_string(folder.join(REMAINS)).unwrap_or_default();
+    serde_json::from_str(&text).unwrap_or_default()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn name(name: &str) -> ClusterName {
+        ClusterName::new(name).unwrap()
+    }
+
     #[test]
     fn two_runs_never_work_on_one_cluster() {
         let home = tempfile::tempdir().unwrap();
         let folders = Folders { cache: home.path().into(), state: home.path().into() };
-        let first = Records::lock(&folders, "a").unwrap();
-        assert!(matches!(Records::lock(&folders, "a"), Err(ClusterError::Busy { .. })));
-        Records::lock(&folders, "b").unwrap();
+        let first = Records::lock(&folders, &name("a")).unwrap();
+        assert!(matches!(Records::lock(&folders, &name("a")), Err(ClusterError::Busy { .. })));
+        Records::lock(&folders, &name("b")).unwrap();
         drop(first);
-        Records::lock(&folders, "a").unwrap();
+        Records::lock(&folders, &name("a")).unwrap();
     }
 
     #[test]
     fn what_is_written_is_read_and_forgotten() {
         let home = tempfile::tempdir().unwrap();
         let folders = Folders { cache: home.path().into(), state: home.path().into() };
-        let records = Records::lock(&folders, "a").unwrap();
+        let records = Records::lock(&folders, &name("a")).unwrap();
         assert_eq!(records.read().unwrap(), None);
         let record = Record {
-            name: "a".into(),
+            name: name("a"),
             suite: "e2e.yaml".into(),
             namespace: "ns".into(),
             provider: ProviderKind::Kind,
@@ -221,7 +338,7 @@ mod tests {
             deployment: None,
         };
         records.write(&record).unwrap();
-        assert_eq!(Records::peek(&folders, "a").unwrap(), Some(record));
+        assert_eq!(Records::peek(&folders, &name("a")).unwrap(), Some(record));
         records.forget().unwrap();
         records.forget().unwrap();
         assert_eq!(records.read().unwrap(), None);

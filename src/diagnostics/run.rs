@@ -34,8 +34,8 @@ const CLUSTER_SCOPED: [&str; 14] = [
 /// The cluster of `plan`, as far as it came; none when there is nothing that can be asked.
 pub async fn cluster_of(plan: &Plan, folders: &Folders) -> Option<Cluster> {
     let name = plan.cluster_name();
-    let record = Records::peek(folders, &name).ok()??;
-    Cluster::attach(record, folders.cluster(&name).join("kubeconfig")).await.ok()
+    let record = Records::peek(folders, name).ok()??;
+    Cluster::attach(record, folders.cluster(name).join("kubeconfig")).await.ok()
 }
 
 /// Why a wait ended without everything being ready; none when that was not about the components.

@@ -90,7 +90,7 @@ async fn live(path: PathBuf, up: std::sync::mpsc::Sender<Result<Environment, Str
     let (mut stays, mut tells) = (session.terms.keep == Keep::Always, true);
     let up_or_not = session.up().await;
     // For `status` of others; a status without it is a status all the same.
-    let _ = reporter.so_far().await.lives.keep(&session.folders.cluster(&session.plan.cluster_name()));
+    let _ = reporter.so_far().await.lives.keep(&session.folders.cluster(session.plan.cluster_name()));
     match up_or_not {
         Ok(mut environment) => {
             let joined = session.terms.runner.is_some() && environment.was_unchanged();
@@ -137,7 +137,7 @@ async fn live(path: PathBuf, up: std::sync::mpsc::Sender<Result<Environment, Str
     }
     if let Some(path) = std::env::var_os("KIND_HARNESS_REPORT") {
         let report = to_json(&timeline, &strategy).to_string();
-        if let Err(error) = crate::folders::publish(Path::new(&path), &report) {
+        if let Err(error) = crate::folders::write_output(Path::new(&path), &report) {
             crate::report::console::write(&format!("the report could not be written: {error}\n"));
         }
     }
@@ -188,18 +188,12 @@ fn session(path: &Path, events: Events) -> Result<Session, String> {
         terms.runner = Some(runner);
     }
     if private {
-        overrides.name = Some(private_name(&plan.cluster_name(), whose));
+        let name = plan.cluster_name().with_suffix(&whose.to_string()).map_err(|error| error.to_string())?;
+        overrides.name = Some(name.into());
         plan = load(&overrides)?;
     }
     let (undo, record) = (Undo::default(), Mutex::default());
     Ok(Session { plan, folders, events, undo, terms, record, agree: |_| true })
-}
-
-/// `name` and the process, within the length that kind permits.
-fn private_name(name: &str, pid: i32) -> String {
-    let suffix = format!("-{pid}");
-    let stem: String = name.chars().take(50 - suffix.len()).collect();
-    format!("{}{suffix}", stem.trim_end_matches('-'))
 }
 
 /// Lets the cluster stay, and tells how to use it.
@@ -212,7 +206,7 @@ async fn keep(session: &Session) {
 
 fn tell_how_to_use(session: &Session) {
     let name = session.plan.cluster_name();
-    let kubeconfig = session.folders.cluster(&name).join("kubeconfig");
+    let kubeconfig = session.folders.cluster(name).join("kubeconfig");
     let text = format!(
         "cluster {name} stays; use it with `kubectl --kubeconfig {}`, remove it with `kind-harness down --name {name}`",
         kubeconfig.display()
@@ -234,18 +228,5 @@ fn at_exit() {
     if let Some((end, thread)) = end {
         let _ = end.send(());
         let _ = thread.join();
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::private_name;
-
-    #[test]
-    fn private_names_fit_and_differ_by_process() {
-        assert_eq!(private_name("reference-1a2b3c4d", 77), "reference-1a2b3c4d-77");
-        let long = private_name(&"x".repeat(50), 4_194_304);
-        assert_eq!(long.len(), 50);
-        assert!(long.ends_with("-4194304"));
     }
 }

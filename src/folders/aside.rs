@@ -3,12 +3,13 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::{Folders, Lock};
+use super::{Folders, Lock, OwnFolder};
 
 /// A folder in which one thing is made that is published once it is whole. Nobody makes the same thing meanwhile, and
 /// what an interrupted attempt has left there is gone.
 #[derive(Debug)]
 pub(crate) struct Aside {
+    own: OwnFolder,
     folder: PathBuf,
     _lock: Lock,
 }
@@ -19,12 +20,11 @@ impl Aside {
     pub(crate) async fn take(folders: &Folders, thing: &str, is_waiting: impl FnOnce()) -> io::Result<Aside> {
         let aside = folders.cache.join("aside");
         let lock = Lock::take(aside.join(format!("{thing}.lock")), is_waiting).await?;
+        let own = folders.own_cache("aside");
+        own.remove(thing)?;
         let folder = aside.join(thing);
-        match fs_err::remove_dir_all(&folder) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-            _ => fs_err::create_dir_all(&folder)?,
-        }
-        Ok(Aside { folder, _lock: lock })
+        fs_err::create_dir_all(&folder)?;
+        Ok(Aside { own, folder, _lock: lock })
     }
 
     /// Where to work.
@@ -45,7 +45,7 @@ impl Aside {
 impl Drop for Aside {
     fn drop(&mut self) {
         // What stays is removed by whoever comes next.
-        let _ = fs_err::remove_dir_all(&self.folder);
+        let _ = self.own.remove(self.folder.file_name().unwrap_or_default());
     }
 }
 

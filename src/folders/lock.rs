@@ -11,18 +11,14 @@ use tokio::sync::oneshot;
 #[derive(Debug)]
 pub(crate) struct Lock {
     path: PathBuf,
-    _file: File,
+    file: File,
 }
 
 impl Lock {
     /// The lock at `path`, whose folder is made if it is not there; none while somebody else has it.
     pub(crate) fn try_take(path: &Path) -> io::Result<Option<Lock>> {
         fs_err::create_dir_all(path.parent().unwrap_or(Path::new(".")))?;
-        take(path, |file| match file.try_lock() {
-            Ok(()) => Ok(true),
-            Err(TryLockError::WouldBlock) => Ok(false),
-            Err(TryLockError::Error(error)) => Err(error),
-        })
+        take(path, try_lock)
     }
 
     /// The same, once nobody else has it. Whoever has to wait is told so.
@@ -36,19 +32,38 @@ impl Lock {
 
     /// The lock at `path`, once nobody else has it. Its folder has to be there.
     pub(crate) async fn wait(path: PathBuf) -> io::Result<Lock> {
-        let (done, taken) = oneshot::channel();
-        // Not a thread of the runtime's, whose end would wait for it. One that nobody waits for any more lets go again.
-        std::thread::spawn(move || done.send(take(&path, |file| file.lock().map(|()| true))));
-        let taken = taken.await.map_err(io::Error::other)??;
-        taken.ok_or_else(|| io::ErrorKind::WouldBlock.into())
+        wait(path, File::lock).await
+    }
+
+    /// The lock at `path` together with others who share it, once nobody has it alone. Its folder has to be there.
+    pub(crate) async fn share(path: PathBuf) -> io::Result<Lock> {
+        wait(path, File::lock_shared).await
     }
 }
 
 impl Drop for Lock {
     fn drop(&mut self) {
-        // It is still locked, so that nobody else's is removed. One that stays is in nobody's way.
-        let _ = fs_err::remove_file(&self.path);
+        // Removed only by who has it alone, so that nobody else's is removed. One that stays is in nobody's way.
+        if matches!(try_lock(&self.file), Ok(true)) {
+            let _ = fs_err::remove_file(&self.path);
+        }
     }
+}
+
+fn try_lock(file: &File) -> io::Result<bool> {
+    match file.try_lock() {
+        Ok(()) => Ok(true),
+        Err(TryLockError::WouldBlock) => Ok(false),
+        Err(TryLockError::Error(error)) => Err(error),
+    }
+}
+
+async fn wait(path: PathBuf, lock: fn(&File) -> io::Result<()>) -> io::Result<Lock> {
+    let (done, taken) = oneshot::channel();
+    // Not a thread of the runtime's, whose end would wait for it. One that nobody waits for any more lets go again.
+    std::thread::spawn(move || done.send(take(&path, |file| lock(file).map(|()| true))));
+    let taken = taken.await.map_err(io::Error::other)??;
+    taken.ok_or_else(|| io::ErrorKind::WouldBlock.into())
 }
 
 fn take(path: &Path, lock: impl Fn(&File) -> io::Result<bool>) -> io::Result<Option<Lock>> {
@@ -59,7 +74,7 @@ fn take(path: &Path, lock: impl Fn(&File) -> io::Result<bool>) -> io::Result<Opt
         }
         // Whoever had it may have removed the file meanwhile; a lock on a removed file keeps nobody out.
         if file.metadata().ok().map(|file| file.ino()) == fs_err::metadata(path).ok().map(|file| file.ino()) {
-            return Ok(Some(Lock { path: path.into(), _file: file }));
+            return Ok(Some(Lock { path: path.into(), file }));
         }
     }
 }
@@ -82,6 +97,22 @@ mod tests {
         let second = second.await.unwrap();
         assert!(Lock::try_take(&path).unwrap().is_none(), "it holds a file that was removed");
         drop(second);
+        assert!(Lock::try_take(&path).unwrap().is_some());
+    }
+
+    #[tokio::test]
+    async fn those_who_share_it_keep_out_only_who_wants_it_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a");
+        let (first, second) = (Lock::share(path.clone()).await.unwrap(), Lock::share(path.clone()).await.unwrap());
+        assert!(Lock::try_take(&path).unwrap().is_none());
+        drop(first);
+        assert!(Lock::try_take(&path).unwrap().is_none(), "the second still has it");
+        let third = Lock::share(path.clone()).await.unwrap();
+        drop(second);
+        assert!(Lock::try_take(&path).unwrap().is_none(), "the third has the same file");
+        drop(third);
+        assert!(!path.exists());
         assert!(Lock::try_take(&path).unwrap().is_some());
     }
 

@@ -14,7 +14,8 @@ impl Plan {
         }
         // A part of a graph without cycles has none.
         let graph = Graph::of(&loaded.suite.components);
-        Plan { order: graph.order(), waves: graph.waves(), packages: self.packages.clone(), loaded }
+        let (name, packages) = (self.name.clone(), self.packages.clone());
+        Plan { name, order: graph.order(), waves: graph.waves(), packages, loaded }
     }
 
     /// The components that need one of these, and are none of them.

@@ -28,8 +28,8 @@ impl Session {
     /// When there is no cluster, or something of the components is still there.
     pub async fn kill(&self, components: &[String], kill: &Kill) -> Result<(), UpError> {
         let name = self.plan.cluster_name();
-        let records = self.records(&name).await?;
-        let mut record = records.read()?.ok_or(ClusterError::Missing { name })?;
+        let records = self.records(name).await?;
+        let mut record = records.read()?.ok_or_else(|| ClusterError::Missing { name: name.to_string() })?;
         let cluster = Cluster::attach(record.clone(), records.kubeconfig()).await?;
         let mut objects = self.deployed(&cluster);
         let kept = match components {
@@ -73,14 +73,14 @@ impl Session {
         };
         let parcels = part.parcels()?;
         let name = self.plan.cluster_name();
-        let records = self.records(&name).await?;
-        let record = records.read()?.ok_or_else(|| ClusterError::Missing { name: name.clone() })?;
+        let records = self.records(name).await?;
+        let record = records.read()?.ok_or_else(|| ClusterError::Missing { name: name.to_string() })?;
         part.announce();
         self.tell_dependants(Phase::Deploy, components, "is deployed again");
         let (host, source) = part.host().await?;
         // The cluster stays whose it is; but what is being built for it ends with this process.
-        self.lease(&name, host.as_ref())?;
-        let resilience = self.resilience(Phase::Deploy, &name);
+        self.lease(name, host.as_ref())?;
+        let resilience = self.resilience(Phase::Deploy, name);
         let provider = Provider::of(&self.plan, host.as_ref(), &resilience);
         let mut cluster = Cluster::attach(record, records.kubeconfig()).await?;
         let builds = Arc::new(match &host {
@@ -90,7 +90,7 @@ impl Session {
         let (nodes_up, up) = oneshot::channel();
         // The other end is there: this function holds it.
         let _ = nodes_up.send(());
-        let loads = part.loads(&name, &provider, &builds, up, &resilience);
+        let loads = part.loads(name, &provider, &builds, up, &resilience);
         let known = cluster.record.deployment.clone().unwrap_or_default();
         let mut previous = known.clone();
         previous.objects.retain(|component, _| components.contains(component));

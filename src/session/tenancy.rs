@@ -5,8 +5,9 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::{Session, UpError};
-use crate::cluster::{Cluster, ClusterError, Keep, Lease, Owner, PortMap, Record, Records};
+use crate::cluster::{Cluster, ClusterError, Keep, Lease, Owned, Owner, PortMap, Record, Records};
 use crate::config::ProviderKind;
+use crate::plan::ClusterName;
 use crate::report::{self, Phase};
 use crate::setup::Host;
 use crate::teardown::Reaper;
@@ -34,7 +35,7 @@ impl Session {
     /// When that cannot be written down.
     pub async fn keep(&self) -> Result<(), ClusterError> {
         self.undo.keep();
-        let records = self.records(&self.plan.cluster_name()).await?;
+        let records = self.records(self.plan.cluster_name()).await?;
         let Some(mut record) = records.read()? else { return Ok(()) };
         record.lease = record.lease.map(Lease::released);
         records.write(&record)
@@ -42,19 +43,19 @@ impl Session {
 
     /// The cluster's folder. Another run that has it is waited for: for long where runs share a cluster, otherwise only
     /// until what was killed is removed.
-    pub(super) async fn records(&self, name: &str) -> Result<Records, ClusterError> {
+    pub(super) async fn records(&self, name: &ClusterName) -> Result<Records, ClusterError> {
         match Records::lock(&self.folders, name) {
             Err(ClusterError::Busy { .. }) => {}
             records => return records,
         }
-        let step = self.events.step(Phase::Cluster, name);
+        let step = self.events.step(Phase::Cluster, name.as_str());
         step.progress("waiting for another run that works on it");
         let freed = Records::wait(&self.folders, name);
         let freed = match self.terms.runner {
             Some(_) => freed.await?,
             None => tokio::time::timeout(PATIENCE, freed).await.ok().transpose()?.flatten(),
         };
-        let records = freed.ok_or_else(|| ClusterError::Busy { name: name.into() });
+        let records = freed.ok_or_else(|| ClusterError::Busy { name: name.to_string() });
         step.done();
         records
     }
@@ -74,10 +75,10 @@ impl Session {
 
     /// Takes the cluster for this run. On a host of ours, a reaper ends the run's programs, and the cluster, when the owner
     /// ends.
-    pub(super) fn lease(&self, name: &str, host: Option<&Host>) -> Result<Lease, UpError> {
+    pub(super) fn lease(&self, name: &ClusterName, host: Option<&Host>) -> Result<Lease, UpError> {
         let lease = Lease::take(self.owner()?, self.terms.keep, self.terms.ttl);
         if let Some(host) = host {
-            Reaper { host: host.clone(), name: name.into(), lease: lease.clone() }.start()?;
+            Reaper { host: host.clone(), name: name.clone(), lease: lease.clone() }.start()?;
         }
         Ok(lease)
     }
@@ -87,18 +88,25 @@ impl Session {
         self.terms.runner.clone().map_or_else(Owner::current, Ok).map_err(failed)
     }
 
-    /// What is remembered of the cluster, or else what its containers' labels tell.
-    pub(super) async fn remembered(&self, name: &str, records: &Records) -> Result<Option<Record>, ClusterError> {
+    /// What is remembered of the cluster, or else what its containers' labels tell; and what proves to be ours of it.
+    pub(super) async fn remembered(
+        &self,
+        name: &ClusterName,
+        records: &Records,
+    ) -> Result<Option<(Record, Option<Owned>)>, ClusterError> {
         if let Some(record) = records.read()? {
-            return Ok(Some(record));
+            let owned = records.owned(&record);
+            return Ok(Some((record, owned)));
         }
         let Inventory { clusters, silent } = gc::list(&self.folders).await?;
-        let found = clusters.into_iter().find(|cluster| cluster.name == name);
+        let found = clusters.into_iter().find(|cluster| cluster.name == *name && !cluster.foreign);
         if let (None, Some(error)) = (&found, silent.into_iter().next()) {
             return Err(error);
         }
-        Ok(found.and_then(|cluster| cluster.containers).map(|(engine, cluster)| Record {
-            name: name.into(),
+        let Some((engine, cluster)) = found.and_then(|cluster| cluster.containers) else { return Ok(None) };
+        let owned = cluster.owned(&engine).await?;
+        let record = Record {
+            name: name.clone(),
             suite: self.plan.path().into(),
             namespace: self.plan.suite().namespace.clone(),
             provider: ProviderKind::Kind,
@@ -108,13 +116,14 @@ impl Session {
             ports: PortMap::default(),
             shape: String::new(),
             created: Timestamp::now(),
-            lease: cluster.lease,
+            lease: Some(cluster.lease),
             deployment: None,
-        }))
+        };
+        Ok(Some((record, Some(owned))))
     }
 
     /// Removes clusters whose owners are gone. What cannot be removed is told, and hinders nobody.
-    pub(super) async fn collect(&self, own: &str) {
+    pub(super) async fn collect(&self, own: &ClusterName) {
         let not_looked_for = |error: &ClusterError| {
             self.events.warn(Phase::Cluster, format!("not all leaked clusters were found: {}", report::chain(error)));
         };
@@ -123,7 +132,7 @@ impl Session {
             Err(error) => return not_looked_for(&error),
         };
         found.silent.iter().for_each(not_looked_for);
-        for cluster in found.clusters.iter().filter(|cluster| cluster.name != own) {
+        for cluster in found.clusters.iter().filter(|cluster| cluster.name != *own || cluster.foreign) {
             match gc::collect(&self.folders, cluster).await {
                 Ok(None) => {}
                 Ok(Some(why)) => {

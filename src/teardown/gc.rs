@@ -4,23 +4,28 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
-use crate::cluster::{Claim, ClusterError, Kind, Labelled, Lease, Record, Records, labelled};
+use crate::cluster::{Claim, ClusterError, Expiry, Labelled, Lease, Record, Records, labelled};
 use crate::config::ProviderKind;
 use crate::folders::Folders;
+use crate::plan::ClusterName;
 use crate::resilience::Resilience;
-use crate::setup::{Engine, Host, known_engines};
+use crate::setup::{Engine, known_engines};
 
 /// What is there of a cluster of ours.
 #[derive(Debug, Clone)]
 pub struct Found {
     /// Its name.
-    pub name: String,
+    pub name: ClusterName,
     /// What is remembered of it.
     pub record: Option<Record>,
     /// Its containers, and the engine that has them.
     pub containers: Option<(Engine, Labelled)>,
     /// Whether it may have containers all the same, because their engine did not answer.
     pub unseen: bool,
+    /// Whether containers of an earlier run of that name are on an engine that did not answer then.
+    pub remains: bool,
+    /// Whether its record is in another state folder: its containers are known by their labels only.
+    pub foreign: bool,
 }
 
 /// The clusters of ours on this host.
@@ -33,21 +38,25 @@ pub struct Inventory {
 }
 
 impl Found {
+    fn new(name: ClusterName, record: Option<Record>) -> Found {
+        Found { name, record, containers: None, unseen: false, remains: false, foreign: false }
+    }
+
     /// Who has it; what is remembered counts more than labels, which cannot be changed.
     #[must_use]
     pub fn lease(&self) -> Option<&Lease> {
         let remembered = self.record.as_ref().and_then(|record| record.lease.as_ref());
-        remembered.or_else(|| self.containers.as_ref()?.1.lease.as_ref())
+        remembered.or_else(|| Some(&self.containers.as_ref()?.1.lease))
     }
 
-    /// Whether anybody still needs it. What nobody can tell stays.
+    /// Whether anybody still needs it. What nobody can tell stays, and so does what another state folder has a record of.
     #[must_use]
     pub fn claim(&self, now: Timestamp) -> Claim {
-        match (&self.record, self.lease()) {
+        match (&self.record, &self.containers) {
+            (_, Some((_, cluster))) if self.foreign && !cluster.is_forgotten() => Claim::Elsewhere,
             // Nothing but files that say nothing.
-            (None, None) if self.containers.is_none() && !self.unseen => Claim::Over("only remains of it were found"),
-            (_, Some(lease)) => lease.claim(now),
-            (_, None) => Claim::Kept(None),
+            (None, None) if !self.unseen => Claim::Expired(Expiry::OnlyRemains),
+            _ => self.lease().map_or(Claim::Kept(None), |lease| lease.claim(now)),
         }
     }
 
@@ -73,13 +82,13 @@ impl Found {
 pub async fn list(folders: &Folders) -> Result<Inventory, ClusterError> {
     let mut found = BTreeMap::new();
     let mut engines = known_engines(folders);
-    let unknown = |name: String, record| Found { name, record, containers: None, unseen: false };
     for name in Records::names(folders)? {
         let record = Records::peek(folders, &name)?;
         engines.extend(record.as_ref().and_then(|record| record.engine.clone()).filter(|it| !engines.contains(it)));
-        found.insert(name.clone(), unknown(name, record));
+        let remains = Records::has_remains(folders, &name);
+        found.insert(name.clone(), Found { remains, ..Found::new(name, record) });
     }
-    let mut silent = Vec::new();
+    let (mut silent, mut foreign) = (Vec::new(), Vec::new());
     for engine in engines {
         let clusters = match labelled(&engine).await {
             Ok(clusters) => clusters,
@@ -93,41 +102,54 @@ pub async fn list(folders: &Folders) -> Result<Inventory, ClusterError> {
         };
         for cluster in clusters {
             let name = cluster.name.clone();
-            let entry = found.entry(name.clone()).or_insert_with(|| unknown(name, None));
-            entry.containers = Some((engine.clone(), cluster));
+            if cluster.state == folders.state {
+                let entry = found.entry(name.clone()).or_insert_with(|| Found::new(name, None));
+                entry.containers = Some((engine.clone(), cluster));
+            } else {
+                let containers = Some((engine.clone(), cluster));
+                foreign.push(Found { containers, foreign: true, ..Found::new(name, None) });
+            }
         }
     }
-    Ok(Inventory { clusters: found.into_values().collect(), silent })
+    Ok(Inventory { clusters: found.into_values().chain(foreign).collect(), silent })
 }
 
 /// Removes `cluster` if nobody needs it any more, and returns why; none when somebody does, or works on it just now.
 ///
 /// # Errors
 /// When something of it remains.
-pub async fn collect(folders: &Folders, cluster: &Found) -> Result<Option<&'static str>, ClusterError> {
+pub async fn collect(folders: &Folders, cluster: &Found) -> Result<Option<Expiry>, ClusterError> {
     let records = match Records::lock(folders, &cluster.name) {
         Err(ClusterError::Busy { .. }) => return Ok(None),
         records => records?,
     };
+    let resilience = Resilience::default();
+    if cluster.remains && let Some(error) = records.remove_remains(&resilience).await?.into_iter().next() {
+        return Err(error);
+    }
     // Asked again: somebody may have taken it over, or removed it, before the lock was ours.
-    let record = records.read()?;
+    let record = if cluster.foreign { None } else { records.read()? };
     if record.is_none() && cluster.record.is_some() {
         return Ok(None);
     }
     let now = Found { record, ..cluster.clone() };
-    let Claim::Over(why) = now.claim(Timestamp::now()) else { return Ok(None) };
+    let Claim::Expired(why) = now.claim(Timestamp::now()) else { return Ok(None) };
+    if why == Expiry::TimeOver && records.is_used() {
+        return Ok(None);
+    }
     if let Some(lease) = now.lease() {
         lease.end_programs();
     }
-    remove(folders, &now).await?;
-    records.forget()?;
+    let owned = match (&now.record, &now.containers) {
+        (Some(record), _) => records.owned(record),
+        (None, Some((engine, cluster))) => Some(cluster.owned(engine).await?),
+        (None, None) => None,
+    };
+    if let Some(owned) = owned {
+        owned.remove(folders, &resilience).await?;
+    }
+    if !cluster.foreign {
+        records.forget()?;
+    }
     Ok(Some(why))
-}
-
-async fn remove(folders: &Folders, cluster: &Found) -> Result<(), ClusterError> {
-    let remembered = cluster.record.as_ref().and_then(|record| record.engine.clone());
-    let engine = cluster.containers.as_ref().map(|(engine, _)| engine.clone()).or(remembered);
-    let Some(engine) = engine else { return Ok(()) };
-    let host = Host { engine, kind: "kind".into(), folders: folders.clone() };
-    Kind::new(host, Resilience::default()).delete(&cluster.name).await
 }

@@ -10,13 +10,14 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use crate::cluster::{Claim, ClusterError, Kind, Lease, Records, labelled};
+use crate::cluster::{Claim, ClusterError, Expiry, Labelled, Lease, Owned, Record, Records, labelled};
 use crate::exec::{self, Cmd, ExecError};
+use crate::plan::ClusterName;
 use crate::resilience::Resilience;
 use crate::setup::Host;
 
 const TASK: &str = "KIND_HARNESS_REAPER";
-/// An engine that is being restarted is asked again, for a good half hour.
+/// An engine that does not answer is asked again, for a good half hour. The cluster is not locked meanwhile.
 const PATIENCE: ExponentialBuilder = ExponentialBuilder::new()
     .with_min_delay(Duration::from_millis(500))
     .with_max_delay(Duration::from_secs(30))
@@ -28,7 +29,7 @@ pub struct Reaper {
     /// The host whose engine runs the cluster.
     pub host: Host,
     /// The cluster.
-    pub name: String,
+    pub name: ClusterName,
     /// The lease under which the cluster is its to remove, when the lease's owner ends. Under any other the cluster is
     /// somebody else's by now.
     pub lease: Lease,
@@ -57,7 +58,7 @@ impl Reaper {
         self.lease.watch().map_err(ReaperError::Watch)?;
         let task = serde_json::to_string(self).map_err(ReaperError::Task)?;
         // By this path the program is found even when it was built anew meanwhile.
-        let program = Cmd::new("/proc/self/exe", ["reaper-of", &self.name]).env(TASK, task).dir("/");
+        let program = Cmd::new("/proc/self/exe", ["reaper-of", self.name.as_str()]).env(TASK, task).dir("/");
         program.detach().map_err(ReaperError::Start)
     }
 
@@ -73,18 +74,33 @@ impl Reaper {
     }
 
     async fn reap(&self) -> Result<(), ClusterError> {
+        (|| self.attempt()).retry(PATIENCE).when(may_pass).await
+    }
+
+    /// Removes the cluster if its lease is still the one that this reaper watches. When the engine does not answer within
+    /// seconds, the lock is released: another run may take the name, and `gc` has the rest.
+    async fn attempt(&self) -> Result<(), ClusterError> {
         loop {
             // Whoever works on the cluster now may take it over.
             let records = Records::wait(&self.host.folders, &self.name).await?;
-            let lease = match records.as_ref().map(Records::read).transpose()?.flatten() {
-                Some(record) => record.lease,
+            let record = records.as_ref().map(Records::read).transpose()?.flatten();
+            let lease = match &record {
+                Some(record) => record.lease.clone(),
                 // No more than the configuration was written, or somebody has removed it all.
                 None if records.as_ref().is_some_and(|it| it.folder().exists()) => Some(self.lease.clone()),
                 // The folder may have been removed by somebody who did not think of the cluster.
-                None => (|| self.labelled()).retry(PATIENCE).when(may_pass).await?,
+                None => self.labelled().await?.map(|cluster| cluster.lease),
             };
             match lease.filter(|lease| lease.run == self.lease.run).map(|lease| lease.claim(Timestamp::now())) {
-                Some(Claim::Over(_)) => return self.remove(records.as_ref()).await,
+                Some(Claim::Expired(why)) => {
+                    let used = records.as_ref().filter(|records| why == Expiry::TimeOver && records.is_used());
+                    let Some(unused) = used.map(Records::unused) else {
+                        return self.remove(records.as_ref(), record.as_ref()).await;
+                    };
+                    // Tests may use a cluster that is kept beyond its time to live.
+                    drop(records);
+                    unused.await?;
+                }
                 Some(Claim::Kept(Some(until))) => {
                     drop(records);
                     let left = Timestamp::now().duration_until(until);
@@ -96,15 +112,26 @@ impl Reaper {
         }
     }
 
-    /// The lease that the cluster's containers bear, if there are any.
-    async fn labelled(&self) -> Result<Option<Lease>, ClusterError> {
+    /// What the cluster's containers bear, if there are any.
+    async fn labelled(&self) -> Result<Option<Labelled>, ClusterError> {
         let clusters = labelled(&self.host.engine).await?;
-        Ok(clusters.into_iter().find(|cluster| cluster.name == self.name).and_then(|cluster| cluster.lease))
+        let is_ours = |it: &Labelled| it.name == self.name && it.state == self.host.folders.state;
+        Ok(clusters.into_iter().find(is_ours))
     }
 
-    async fn remove(&self, records: Option<&Records>) -> Result<(), ClusterError> {
-        let kind = Kind::new(self.host.clone(), Resilience::default());
-        (|| kind.delete(&self.name)).retry(PATIENCE).when(may_pass).await?;
+    async fn remove(&self, records: Option<&Records>, record: Option<&Record>) -> Result<(), ClusterError> {
+        let recorded = records.zip(record).and_then(|(records, record)| records.owned(record));
+        let owned: Option<Owned> = match recorded {
+            Some(owned) => Some(owned),
+            None => match self.labelled().await? {
+                Some(cluster) => Some(cluster.owned(&self.host.engine).await?),
+                None => None,
+            },
+        };
+        if let Some(owned) = owned {
+            owned.is_reachable().await?;
+            owned.remove(&self.host.folders, &Resilience::default()).await?;
+        }
         records.map_or(Ok(()), Records::forget)
     }
 }

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use super::Checker;
 use crate::config::ImageSpec;
 use crate::diagnostic::Diagnostic;
-use crate::plan::MAX_CLUSTER_NAME;
+use crate::plan::{ClusterName, check_label};
 use crate::yaml::{Node, Source, Span};
 
 /// The longest DNS label.
@@ -19,7 +19,9 @@ impl Checker<'_> {
         self.label(&suite.suite, tree.at("suite"), MAX_LABEL);
         self.label(&suite.namespace, tree.at("namespace"), MAX_LABEL);
         if let Some(name) = &suite.cluster.name {
-            self.label(name, tree.at("cluster").at("name"), MAX_CLUSTER_NAME);
+            if let Err(error) = ClusterName::new(name) {
+                self.refuse(tree.at("cluster").at("name").span, error.to_string(), LABEL);
+            }
         }
         if suite.components.is_empty() {
             let help = "describe at least one: `- { name: my-service, manifests: [manifests/my-service] }`";
@@ -34,8 +36,8 @@ impl Checker<'_> {
     }
 
     fn label(&mut self, name: &str, place: &Node, longest: usize) {
-        if let Some(message) = not_a_label(name, longest) {
-            self.refuse(place.span, message, LABEL);
+        if let Err(error) = check_label(name, longest) {
+            self.refuse(place.span, error.to_string(), LABEL);
         }
     }
 
@@ -77,35 +79,7 @@ impl Checker<'_> {
 
 /// What is wrong with a cluster name that did not come from the file.
 pub(in crate::config) fn overriding_name(source: &Source, name: &str) -> Option<Diagnostic> {
-    let message = not_a_label(name, MAX_CLUSTER_NAME)?;
-    let message = format!("--name or KIND_HARNESS_NAME: {message}");
+    let error = ClusterName::new(name).err()?;
+    let message = format!("--name or KIND_HARNESS_NAME: {error}");
     Some(Diagnostic::of_file(source.path(), message).help(LABEL))
-}
-
-fn not_a_label(name: &str, longest: usize) -> Option<String> {
-    let allowed = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
-    if name.is_empty() {
-        Some("a name cannot be empty".into())
-    } else if !name.bytes().all(allowed) || name.starts_with('-') || name.ends_with('-') {
-        Some(format!("`{name}` is not a DNS label"))
-    } else if name.len() > longest {
-        Some(format!("`{name}` has {} characters; {longest} are allowed", name.len()))
-    } else {
-        None
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn labels() {
-        for good in ["a", "a-1", "0", "redis", &"a".repeat(MAX_LABEL)] {
-            assert_eq!(not_a_label(good, MAX_LABEL), None, "{good}");
-        }
-        for bad in ["", "-a", "a-", "A", "a.b", "a_b", "ä", "a b", &"a".repeat(MAX_LABEL + 1)] {
-            assert!(not_a_label(bad, MAX_LABEL).is_some(), "{bad}");
-        }
-    }
 }

@@ -1,0 +1,210 @@
+//! Proof that containers and volumes are ours, without which nothing is removed from an engine.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::labelled::Labelled;
+use super::labels::{KIND, MADE, STATE};
+use super::{ClusterError, Node, Record};
+use crate::exec;
+use crate::folders::{Folders, Lock};
+use crate::plan::ClusterName;
+use crate::resilience::Resilience;
+use crate::setup::{Engine, EngineKind, LOOK};
+
+/// How long an engine may take to show that it is there. One that is busy with our own removal answers all the same.
+const ALIVE: Duration = Duration::from_secs(5);
+
+/// The containers and volumes of a cluster that are proved to be ours: by the ids that were recorded when they were made or,
+/// where that record is lost, by their labels. There is no other way to remove a container or a volume.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Owned {
+    name: ClusterName,
+    engine: Engine,
+    containers: BTreeSet<String>,
+    volumes: BTreeSet<String>,
+}
+
+impl Owned {
+    /// What was recorded of the cluster whose folder is `folder`; none for a cluster without an engine.
+    pub(super) fn recorded(record: &Record, folder: &Path) -> Option<Owned> {
+        let (made_containers, volumes) = made(&folder.join(MADE));
+        let nodes = record.nodes.iter().map(|node| node.id.clone()).filter(|id| is_id(id));
+        Some(Owned {
+            name: record.name.clone(),
+            engine: record.engine.clone()?,
+            containers: nodes.chain(made_containers).collect(),
+            volumes,
+        })
+    }
+
+    /// What the labels of a cluster prove whose record is lost. Labels that a container has from its image prove nothing.
+    ///
+    /// # Errors
+    /// When the engine does not say where the labels are from.
+    pub(super) async fn labelled(engine: &Engine, cluster: &Labelled) -> Result<Owned, ClusterError> {
+        let mut containers = BTreeSet::new();
+        for (node, image) in cluster.nodes.iter().zip(&cluster.images) {
+            let labels = engine.command(["image", "inspect", "--format", "{{json .Config.Labels}}", image]);
+            let labels = labels.deadline(LOOK).output().await.map_err(ClusterError::command("looking at our image"))?;
+            if !labels.contains(super::labels::CLUSTER) && is_id(&node.id) && is_node_of(&cluster.name, &node.name) {
+                containers.insert(node.id.clone());
+            }
+        }
+        let mut volumes = BTreeSet::new();
+        if !containers.is_empty() && engine.kind == EngineKind::Podman {
+            let filter = |label: &str, value: &str| format!("label={label}={value}");
+            let ours = [filter(super::labels::CLUSTER, &cluster.name), filter(STATE, &cluster.state.display().to_string())];
+            let list = engine.command(["volume", "ls", "-q", "--filter", &ours[0], "--filter", &ours[1]]).deadline(LOOK);
+            let list = list.output().await.map_err(ClusterError::command("listing our volumes"))?;
+            volumes = list.lines().filter(|name| is_id(name)).map(str::to_owned).collect();
+        }
+        Ok(Owned { name: cluster.name.clone(), engine: engine.clone(), containers, volumes })
+    }
+
+    /// The cluster.
+    #[must_use]
+    pub fn name(&self) -> &ClusterName {
+        &self.name
+    }
+
+    /// The engine that has them.
+    #[must_use]
+    pub fn engine(&self) -> &Engine {
+        &self.engine
+    }
+
+    /// Whether `node` is one of them.
+    #[must_use]
+    pub fn has(&self, node: &Node) -> bool {
+        self.containers.contains(&node.id)
+    }
+
+    /// Whether the engine answers at all, asked once and for five seconds at most.
+    ///
+    /// # Errors
+    /// Why it does not.
+    pub async fn is_reachable(&self) -> Result<(), ClusterError> {
+        let ask = self.engine.command(["ps", "-q"]).deadline(ALIVE);
+        ask.output().await.map(drop).map_err(ClusterError::command("reaching the engine of the cluster"))
+    }
+
+    /// Removes them, and our network when no cluster uses it any more. What is not there is no error.
+    ///
+    /// # Errors
+    /// When the engine refuses; what could not be removed is named.
+    pub async fn remove(&self, folders: &Folders, resilience: &Resilience) -> Result<(), ClusterError> {
+        let (engine, name) = (&self.engine, &self.name);
+        // A kind that was ended a moment ago may have an engine at work still.
+        let _ = tokio::task::spawn_blocking(exec::settle).await;
+        let (nodes, _) = find(engine, name, &resilience.afresh()).await?;
+        let nodes: Vec<_> = nodes.into_iter().filter(|node| self.has(node) && is_id(&node.id)).collect();
+        if !nodes.is_empty() {
+            // Nothing in a node is worth a graceful end, and kind's own delete takes four seconds for one.
+            let remove = match engine.kind {
+                EngineKind::Podman => engine.command(["rm", "-f", "-t", "0", "-v"]),
+                EngineKind::Docker | EngineKind::Nerdctl => engine.command(["rm", "-f", "-v"]),
+            };
+            let remove = nodes.iter().fold(remove, |remove, node| remove.arg(&node.id));
+            remove.output().await.map_err(ClusterError::command(format!("removing the nodes of cluster {name}")))?;
+        }
+        self.remove_volumes().await?;
+        let turn = Lock::try_take(&folders.nodes_lock());
+        // A run that is making nodes will remove the network. On a full disk there is no lock, and all the more to remove.
+        if !matches!(turn, Ok(None)) {
+            remove_network(engine, folders).await;
+        }
+        Ok(())
+    }
+
+    /// With podman, kind makes a volume for each node and leaves it behind, also when creating the cluster failed.
+    async fn remove_volumes(&self) -> Result<(), ClusterError> {
+        let (engine, name) = (&self.engine, &self.name);
+        if engine.kind != EngineKind::Podman || self.volumes.is_empty() {
+            return Ok(());
+        }
+        let list = engine.command(["volume", "ls", "--format", "{{.Name}}"]).output().await;
+        let list = list.map_err(ClusterError::command(format!("listing the volumes of cluster {name}")))?;
+        let there: Vec<_> = list.lines().filter(|volume| self.volumes.contains(*volume) && is_id(volume)).collect();
+        if there.is_empty() {
+            return Ok(());
+        }
+        let remove = engine.command(["volume", "rm", "-f"].into_iter().chain(there));
+        let failed = ClusterError::command(format!("removing the volumes of cluster {name}"));
+        remove.output().await.map(drop).map_err(failed)
+    }
+}
+
+/// The node containers of cluster `name`, no matter who made it, and whether all of them run.
+pub(super) async fn find(
+    engine: &Engine,
+    name: &ClusterName,
+    resilience: &Resilience,
+) -> Result<(Vec<Node>, bool), ClusterError> {
+    let filter = format!("label={KIND}={name}");
+    let list = ["ps", "-a", "--no-trunc", "--filter", &filter, "--format", "{{.ID}} {{.Names}} {{.Status}}"];
+    let list = engine.command(list).deadline(LOOK);
+    let text = resilience.engine("listing node containers", || list.output()).await;
+    let text = text.map_err(ClusterError::command("listing node containers"))?;
+    let mut running = true;
+    let nodes = text.lines().filter_map(|line| {
+        let mut words = line.split_whitespace();
+        let node = Node { id: words.next()?.into(), name: words.next()?.into() };
+        // "Up 4 minutes", with every engine; what `State` says differs between them.
+        running &= words.next() == Some("Up");
+        Some(node)
+    });
+    Ok((nodes.collect(), running))
+}
+
+/// Removes the networks of this state folder, by id. One that a cluster still uses is refused by the engine and goes with
+/// that cluster.
+async fn remove_network(engine: &Engine, folders: &Folders) {
+    let ours = format!("label={STATE}={}", folders.state.display());
+    let list = engine.command(["network", "ls", "--no-trunc", "--filter", &ours, "--format", "{{.ID}}"]).deadline(LOOK);
+    for id in list.output().await.unwrap_or_default().lines().filter(|id| is_id(id)) {
+        let _ = engine.command(["network", "rm", id]).output().await;
+    }
+}
+
+/// The ids of containers and the names of volumes that the shim has recorded in `folder`.
+fn made(folder: &Path) -> (BTreeSet<String>, BTreeSet<String>) {
+    let (mut containers, mut volumes) = (BTreeSet::new(), BTreeSet::new());
+    for file in std::fs::read_dir(folder).into_iter().flatten().flatten() {
+        let id = std::fs::read_to_string(file.path()).unwrap_or_default().trim().to_owned();
+        match file.file_name().to_string_lossy().split('.').next() {
+            Some("container") if is_id(&id) => containers.insert(id),
+            Some("volume") if is_id(&id) => volumes.insert(id),
+            _ => false,
+        };
+    }
+    (containers, volumes)
+}
+
+/// Whether `text` has the form of an id: nothing that an engine could take for an option or for a name that somebody chose.
+fn is_id(text: &str) -> bool {
+    (1..=64).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte))
+}
+
+/// Whether kind would give this name to a node of cluster `cluster`.
+fn is_node_of(cluster: &str, node: &str) -> bool {
+    let role = node.strip_prefix(cluster).and_then(|rest| rest.strip_prefix('-')).unwrap_or_default();
+    let role = role.trim_end_matches(|c: char| c.is_ascii_digit());
+    matches!(role, "control-plane" | "worker" | "external-load-balancer")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_node_of;
+
+    #[test]
+    fn nodes_are_told_from_those_of_clusters_with_longer_names() {
+        assert!(is_node_of("a", "a-control-plane"));
+        assert!(is_node_of("a", "a-worker3"));
+        assert!(!is_node_of("a", "a-b-control-plane"));
+        assert!(!is_node_of("a-b", "a-control-plane"));
+    }
+}
