@@ -14,7 +14,7 @@ use kind_harness::cluster::{Cluster, PortMap, Record};
 use kind_harness::config::{self, Overrides, ProviderKind};
 use kind_harness::diagnostics::{Bounds, Bundle, Diagnosis, Story, Trouble, bundle, investigate};
 use kind_harness::object::ObjectRef;
-use kind_harness::plan::Plan;
+use kind_harness::plan::{ClusterName, Plan};
 use kind_harness::ready::{Expectation, Settings, examine};
 use objects::{crashes, deployment, pod, waits};
 use server::Server;
@@ -92,7 +92,7 @@ fn plan(folder: &Path) -> Plan {
 
 fn cluster(client: kube::Client) -> Cluster {
     let record = Record {
-        name: "tiny".into(),
+        name: ClusterName::new("tiny").expect("a label"),
         suite: "e2e.yaml".into(),
         namespace: "shop".into(),
         provider: ProviderKind::Existing,

@@ -125,15 +125,15 @@ fn a_suite_without_order_is_refused() {
 #[test]
 fn cluster_names_are_stable_differ_by_folder_and_fit() {
     let here = plan(Strategy::Parallel, diamond());
-    assert_eq!(here.cluster_name(), "shop-e7c7ea0b");
+    assert_eq!(here.cluster_name().as_str(), "shop-e7c7ea0b");
     let mut other = loaded(Strategy::Parallel, diamond());
     other.root = PathBuf::from("/srv/shop2");
     assert_ne!(Plan::new(other.clone()).unwrap().cluster_name(), here.cluster_name());
     other.suite.suite = format!("{}-{}", "a".repeat(38), "b".repeat(24));
-    let name = Plan::new(other.clone()).unwrap().cluster_name();
+    let name = Plan::new(other.clone()).unwrap().cluster_name().clone();
     assert!(name.starts_with(&format!("{}-", "a".repeat(38))) && !name.contains("--") && name.len() <= 48, "{name}");
     other.suite.cluster.name = Some("mine".into());
-    assert_eq!(Plan::new(other).unwrap().cluster_name(), "mine");
+    assert_eq!(Plan::new(other).unwrap().cluster_name().as_str(), "mine");
 }
 
 fn printed() -> Plan {
@@ -211,7 +211,7 @@ fn json_has_the_suite_and_the_order() {
     assert_eq!(json["strategy"], "waves");
     assert_eq!(json["overlay"], "dev");
     assert_eq!(json["deadline"], "1m 30s");
-    assert_eq!(json["cluster"]["name"], printed().cluster_name());
+    assert_eq!(json["cluster"]["name"], printed().cluster_name().as_str());
     assert_eq!(json["waves"], serde_json::json!([["db", "cache"], ["app"]]));
     assert_eq!(json["components"][1]["name"], "app");
     assert_eq!(json["components"][1]["ports"][1]["host"], "auto");

@@ -26,7 +26,7 @@ use crate::cluster::Cluster;
 use crate::folders::Folders;
 use crate::manifests;
 use crate::plan::Plan;
-use writer::Writer;
+use writer::{SUMMARY, Writer};
 
 /// Bundles of failures that are kept; older ones are removed.
 const KEPT: usize = 5;
@@ -113,13 +113,14 @@ pub async fn bundle_failure(
 ) -> std::io::Result<Bundle> {
     let folder = folders.bundles();
     let bundle = bundle(&folder, plan, cluster, story, Bounds::default()).await?;
-    let entries = fs_err::read_dir(&folder)?.flatten();
+    // Only bundles: what else lies there is somebody's own.
+    let entries = fs_err::read_dir(&folder)?.flatten().filter(|entry| entry.path().join(SUMMARY).is_file());
     let mut dated: Vec<_> =
-        entries.filter_map(|entry| Some((entry.metadata().ok()?.modified().ok()?, entry.path()))).collect();
+        entries.filter_map(|entry| Some((entry.metadata().ok()?.modified().ok()?, entry.file_name()))).collect();
     dated.sort();
     for (_, old) in dated.iter().rev().skip(KEPT) {
         // What cannot be removed now is tried again the next time.
-        let _ = fs_err::remove_dir_all(old);
+        let _ = folders.own_bundles().remove(old);
     }
     Ok(bundle)
 }

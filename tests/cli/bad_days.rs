@@ -68,7 +68,7 @@ fn a_cluster_that_is_not_ours_is_left_alone() {
 fn kind_fails_and_what_it_made_is_removed() {
     let host = Host::ready();
     let kind = "#!/bin/sh\n[ $1 != version ] || { echo 'kind v0.33.0 x y'; exit; }\n\
-                echo '1f2e t-control-plane Up 1 second' > $NODES; echo 'ERROR: no space left on device' >&2; exit 1\n";
+                podman run --name t-control-plane node; echo 'ERROR: no space left on device' >&2; exit 1\n";
     host.program("kind", kind);
     let ended = host.run(&["up", "--name", "t"]);
     ended.failed_with(
@@ -92,7 +92,7 @@ fn a_recipe_that_fails_shows_its_last_lines() {
 /// Runs `up` with a kind that takes for ever, and sends `signal` once it is at it.
 fn interrupt(host: &Host, signal: Signal) -> Ended {
     let kind = "#!/bin/sh\n[ $1 != version ] || { echo 'kind v0.33.0 x y'; exit; }\n\
-                echo '1f2e t-control-plane Up 1 second' > $NODES; echo $$ > $CALLS.creating; sleep 60\n";
+                podman run --name t-control-plane node; echo $$ > $CALLS.creating; sleep 60\n";
     host.program("kind", kind);
     let running = host.command(&["up", "--name", "t"]).start().unwrap();
     host.eventually("kind is called", || host.path("calls.creating").exists());
@@ -133,10 +133,11 @@ fn after_sigkill_the_reaper_removes_the_cluster() {
 fn a_third_interrupt_leaves_the_rest_to_the_reaper() {
     let host = Host::ready();
     let kind = "#!/bin/sh\n[ $1 != version ] || { echo 'kind v0.33.0 x y'; exit; }\n\
-                echo '1f2e t-control-plane Up 1 second' > $NODES; touch $CALLS.creating; sleep 60\n";
+                podman run --name t-control-plane node; touch $CALLS.creating; sleep 60\n";
     host.program("kind", kind);
     // An engine that takes its time to remove a container.
     let engine = "#!/bin/sh\necho \"podman $*\" >> \"$CALLS\"\ncase $1 in\n ps) [ ! -f \"$NODES\" ] || cat \"$NODES\" ;;\n \
+                  run) [ $2 != --cidfile ] || { echo 1f2e > $3; echo 1f2e t-control-plane Up 1 second > $NODES; } ;;\n \
                   import) cat > /dev/null ;;\n rm) while [ ! -f \"$CALLS.go\" ]; do sleep 0.05; done; rm -f \"$NODES\" ;;\nesac\n";
     host.program("podman", engine);
     let running = host.command(&["up", "--name", "t"]).start().unwrap();

@@ -2,6 +2,7 @@
 
 use kind_harness::cluster::{Keep, Lease, Node, Owner, PortMap, Record};
 use kind_harness::config::ProviderKind;
+use kind_harness::plan::ClusterName;
 use kind_harness::setup::{Engine, EngineKind};
 
 use crate::support::Host;
@@ -10,7 +11,7 @@ use crate::support::Host;
 fn record(name: &str, owner: Option<Owner>) -> Record {
     let lease = Lease::take(Owner::current().unwrap(), Keep::Never, None);
     Record {
-        name: name.into(),
+        name: ClusterName::new(name).unwrap(),
         suite: "e2e.yaml".into(),
         namespace: "tiny".into(),
         provider: ProviderKind::Kind,
@@ -26,7 +27,7 @@ fn record(name: &str, owner: Option<Owner>) -> Record {
 }
 
 fn remember(host: &Host, record: &Record) {
-    let folder = host.path("home/.local/state/kind-harness").join(&record.name);
+    let folder = host.path("home/.local/state/kind-harness").join(record.name.as_str());
     std::fs::create_dir_all(&folder).unwrap();
     std::fs::write(folder.join("cluster.json"), serde_json::to_string(record).unwrap()).unwrap();
 }
@@ -41,7 +42,7 @@ fn host() -> Host {
     remember(&host, &record("dead", Some(Owner { started: 1, ..me() })));
     remember(&host, &record("rebooted", Some(Owner { boot: "another".into(), ..me() })));
     remember(&host, &record("used", Some(me())));
-    remember(&host, &record("elsewhere", Some(Owner { host: "another".into(), ..me() })));
+    remember(&host, &record("elsewhere", Some(Owner { pids: "pid:[1]".into(), ..me() })));
     remember(&host, &record("kept", None));
     let mut past = record("past", None);
     let lease = past.lease.as_mut().unwrap();
@@ -172,11 +173,15 @@ fn a_lost_record_is_made_up_for_by_labels() {
     host.write("nodes", "1f2e lost-control-plane Up 1 second");
     let lease = Lease { run: "another".into(), ..Lease::take(Owner { started: 1, ..me() }, Keep::Never, None) };
     let lease = serde_json::to_string(&lease).unwrap();
-    let labels = serde_json::json!({"kind-harness.dev/cluster": "lost", "kind-harness.dev/lease": lease});
+    let labels = serde_json::json!({
+        "io.x-k8s.kind.cluster": "lost", "kind-harness.dev/cluster": "lost", "kind-harness.dev/lease": lease,
+        "kind-harness.dev/uid": rustix::process::geteuid().as_raw().to_string(),
+        "kind-harness.dev/state": host.path("home/.local/state/kind-harness").to_str().unwrap(),
+    });
     host.write("labels", &labels.to_string());
     let engine = "#!/bin/sh\necho \"podman $*\" >> \"$CALLS\"\ncase $1 in\n ps) [ ! -f \"$NODES\" ] || cat \"$NODES\" ;;\n \
                   import) cat > /dev/null ;;\n rm) rm \"$NODES\" ;;\n \
-                  inspect) echo \"1f2e /lost-control-plane true $(cat \"$CALLS/../labels\")\" ;;\nesac\n";
+                  inspect) echo \"1f2e /lost-control-plane true 77aa $(cat \"$CALLS/../labels\")\" ;;\n image) echo null ;;\nesac\n";
     host.program("podman", &engine.replace("$CALLS/../labels", &host.path("labels").display().to_string()));
     host.run(&["doctor"]);
     let table = host.run(&["ps"]).stdout;

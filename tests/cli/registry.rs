@@ -8,7 +8,7 @@ use crate::support::Host;
 const KIND: &str = r#"#!/bin/sh
 echo "kind $*" >> "$CALLS"
 [ "$1" != version ] || { echo "kind v0.33.0 x y"; exit; }
-echo "1f2e t-control-plane Up 1 second" > "$NODES"
+podman run --name t-control-plane node
 echo " ✓ Preparing nodes 📦"
 tries=0
 until grep -q " images import -" "$CALLS" || [ $tries -gt 200 ]; do sleep 0.05; tries=$((tries + 1)); done

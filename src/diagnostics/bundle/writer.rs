@@ -10,7 +10,7 @@ use crate::diagnostics::redact::Redactor;
 /// Room that is kept for the summary, written again at the end with what the bundle lacks.
 const FOR_SUMMARY: u64 = 256 << 10;
 
-const SUMMARY: &str = "summary.txt";
+pub(super) const SUMMARY: &str = "summary.txt";
 const CUT: &str = "… what was before is cut …\n";
 
 /// Writes below one folder.
