@@ -8,19 +8,28 @@ use axum::{
 use chrono::{DateTime, Utc};
 use serde_json::{Map, Value};
 
-use crate::problem::{FieldError, Problem};
+use tokio::time::timeout;
+
+use crate::{
+    limits::BODY_TIMEOUT,
+    problem::{FieldError, Problem},
+};
 
 /// The longest text a field may have when nothing else is said, in characters.
 pub const TEXT_LIMIT: usize = 255;
 
-/// A request body as it came; one that is too large or breaks off is answered with a [`Problem`].
+/// A request body as it came; one that is too large, too slow or breaks off is answered with a [`Problem`].
 pub struct RawBody(pub Bytes);
 
 impl<S: Send + Sync> FromRequest<S> for RawBody {
     type Rejection = Problem;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
-        let bytes = Bytes::from_request(request, state).await.map_err(|rejection| match rejection.status() {
+        let Ok(read) = timeout(BODY_TIMEOUT, Bytes::from_request(request, state)).await else {
+            let detail = format!("the body has not arrived within {} s", BODY_TIMEOUT.as_secs());
+            return Err(Problem::new(StatusCode::REQUEST_TIMEOUT, "body-timeout", detail));
+        };
+        let bytes = read.map_err(|rejection| match rejection.status() {
             StatusCode::PAYLOAD_TOO_LARGE => {
                 Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too-large", "the body is too large")
             }

@@ -9,6 +9,7 @@ pub mod config;
 pub mod database;
 pub mod fields;
 pub mod http;
+pub mod limits;
 pub mod metrics;
 #[cfg(feature = "postgres")]
 pub mod postgres;
@@ -20,6 +21,7 @@ pub mod telemetry;
 #[cfg(feature = "testing")]
 pub mod testing;
 
+pub use limits::Limits;
 pub use problem::Problem;
 pub use readiness::{Check, Readiness};
 pub use shutdown::Shutdown;

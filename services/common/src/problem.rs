@@ -77,6 +77,11 @@ impl Problem {
         Self { retry_after: Some(seconds), ..self }
     }
 
+    /// The same, naming these fields.
+    pub fn with_errors(self, errors: Vec<FieldError>) -> Self {
+        Self { errors, ..self }
+    }
+
     /// 404 for a path that is not served.
     pub async fn no_such_path(uri: axum::http::Uri) -> Self {
         Self::new(StatusCode::NOT_FOUND, "not-found", format!("{} is not served here", uri.path()))

@@ -1,6 +1,6 @@
 //! What `/etc/holmesgpt-api/config.yaml` says; `HAPI__DATABASE__HOST=…` overrides `database.host`.
 
-use std::net::SocketAddr;
+use std::{net::SocketAddr, time::Duration};
 
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -39,6 +39,14 @@ pub enum LlmKind {
 }
 
 impl Config {
+    /// How long whoever investigates may take.
+    pub fn patience(&self) -> Duration {
+        match (self.llm, &self.openai) {
+            (LlmKind::OpenAi, Some(openai)) => openai.deadline(),
+            _ => Duration::from_millis(self.mock_slow_ms),
+        }
+    }
+
     /// The configuration as `/config` shows it: no secrets, nor where they are kept.
     pub fn public(&self) -> Value {
         json!({

@@ -17,18 +17,22 @@ use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use anyhow::{Context, Result, bail};
 use service_common::{
-    Check, Readiness, Shutdown, config::load, database::keep_prepared, http::serve, postgres::Postgres, telemetry,
+    Check, Limits, Readiness, Shutdown, config::load, database::keep_prepared, http::serve, limits::BODY_TIMEOUT,
+    postgres::Postgres, telemetry,
 };
 
 use crate::{
     config::{Config, LlmKind},
-    http::App,
+    http::{App, BYTES_IN_WORK},
     llm::{Llm, mock::Mock, openai::OpenAi},
-    store::{IS_MIGRATED, Store},
+    store::{IS_MIGRATED, KEEP_TIMEOUT, Store},
 };
 
 /// The database's name among the readiness checks.
 pub const DATABASE: &str = "postgres";
+
+/// An analysis may take so much longer than its parts.
+const MARGIN: Duration = Duration::from_secs(2);
 
 /// Runs the service until SIGTERM.
 ///
@@ -46,7 +50,8 @@ pub async fn run() -> Result<()> {
     let (metrics, registry) = metrics::Metrics::new();
     let llm = investigator(&config, &store)?;
     let check = readiness.check(DATABASE);
-    let app = App { store, llm, readiness, metrics, config: config.public() };
+    let limits = Limits::new(BYTES_IN_WORK, BODY_TIMEOUT + config.patience() + KEEP_TIMEOUT + MARGIN);
+    let app = App { store, llm, readiness, metrics, config: config.public(), limits };
 
     let dependency = tokio::spawn(async move { keep_database(&postgres, check).await });
     tokio::select! {

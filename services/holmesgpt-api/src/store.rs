@@ -14,7 +14,7 @@ pub const IS_MIGRATED: &str = "SELECT to_regclass('investigations') IS NOT NULL 
      AND to_regclass('mock_failures') IS NOT NULL";
 
 /// An answer waits no longer than this for a database that has just gone: whoever asked has his patience, too.
-const KEEP_TIMEOUT: Duration = Duration::from_secs(5);
+pub const KEEP_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// An investigation to be kept.
 #[derive(Debug)]

@@ -139,3 +139,22 @@ async fn other_paths_and_methods_are_problems_too() {
     assert_eq!(call(&hapi.api, "GET", "/metrics", "").await.status, StatusCode::OK);
     assert_eq!(call(&hapi.api, "GET", "/config", "").await.body, json!({"llm": "mock"}));
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_goes_beyond_its_bound_is_refused_and_health_and_metrics_answer() {
+    let hapi = Hapi::that_bears(1);
+    let endless = || Body::from_stream(futures::stream::pending::<std::io::Result<String>>());
+    for path in [INCIDENT, RECOVERY] {
+        let in_work = call(&hapi.api, "POST", INCIDENT, endless());
+        tokio::pin!(in_work);
+        assert!(futures::poll!(&mut in_work).is_pending());
+        let reply = call(&hapi.api, "POST", path, "{}").await;
+        assert_eq!((reply.status, reply.header("retry-after")), (StatusCode::SERVICE_UNAVAILABLE, "1"), "{path}");
+        assert_eq!(reply.body["type"], "urn:kubernaut:problem:overloaded");
+        for path in ["/health", "/metrics", "/config"] {
+            assert_eq!(call(&hapi.api, "GET", path, "").await.status, StatusCode::OK, "{path}");
+        }
+        assert_eq!(in_work.await.status, StatusCode::REQUEST_TIMEOUT, "it never had its body");
+        assert_eq!(call(&hapi.api, "POST", path, "{}").await.status, StatusCode::BAD_REQUEST, "{path}");
+    }
+}

@@ -6,14 +6,14 @@ use std::{sync::Arc, time::Duration};
 use axum::Router;
 use holmesgpt_api::{
     DATABASE,
-    http::{App, router},
+    http::{App, BYTES_IN_WORK, router},
     keep_database,
     llm::{Llm, mock::Mock},
     metrics::Metrics,
     store::Store,
 };
 use serde_json::{Value, json};
-use service_common::{Check, Readiness, postgres::Postgres, testing::until};
+use service_common::{Check, Limits, Readiness, postgres::Postgres, testing::until};
 use sqlx::{PgPool, postgres::PgConnectOptions, postgres::PgPoolOptions};
 use tokio_util::task::AbortOnDropHandle;
 
@@ -49,22 +49,28 @@ pub struct Hapi {
 }
 
 impl Hapi {
-    fn new(pool: PgPool, llm: impl FnOnce(Store) -> Arc<dyn Llm>) -> Self {
+    fn new(pool: PgPool, llm: impl FnOnce(Store) -> Arc<dyn Llm>, bytes_in_work: usize) -> Self {
         let store = Store::new(pool);
         let (metrics, registry) = Metrics::new();
         let readiness = Readiness::default();
         let check = readiness.check(DATABASE);
         let config = json!({"llm": "mock"});
-        let app =
-            App { llm: llm(store.clone()), store, readiness: readiness.clone(), metrics: metrics.clone(), config };
+        let limits = Limits::new(bytes_in_work, Duration::from_secs(60));
+        let llm = llm(store.clone());
+        let app = App { llm, store, readiness: readiness.clone(), metrics: metrics.clone(), config, limits };
         Self { api: router(app, Arc::new(registry)), check, readiness, metrics, keeping: None }
     }
 
     /// With a database that nobody serves.
     pub fn without_database() -> Self {
+        Self::that_bears(BYTES_IN_WORK)
+    }
+
+    /// The same, with so many bytes in work at most.
+    pub fn that_bears(bytes_in_work: usize) -> Self {
         let nowhere = PgConnectOptions::new_without_pgpass().host("127.0.0.1").port(1);
         let pool = PgPoolOptions::new().acquire_timeout(Duration::from_millis(200)).connect_lazy_with(nowhere);
-        Self::new(pool, mock)
+        Self::new(pool, mock, bytes_in_work)
     }
 
     /// With a database, and the mock.
@@ -74,7 +80,7 @@ impl Hapi {
 
     /// With a database, and some language model.
     pub async fn with_llm(postgres: Postgres, llm: impl FnOnce(Store) -> Arc<dyn Llm>) -> Self {
-        let mut hapi = Self::new(postgres.pool().clone(), llm);
+        let mut hapi = Self::new(postgres.pool().clone(), llm, BYTES_IN_WORK);
         let check = hapi.check.clone();
         let keeping = tokio::spawn(async move { keep_database(&postgres, check).await });
         hapi.keeping = Some(AbortOnDropHandle::new(keeping));

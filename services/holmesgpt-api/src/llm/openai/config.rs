@@ -65,7 +65,8 @@ impl OpenAiConfig {
         Duration::from_millis(self.timeout_ms)
     }
 
-    pub(super) fn deadline(&self) -> Duration {
+    /// How long one analysis may take.
+    pub fn deadline(&self) -> Duration {
         Duration::from_millis(self.deadline_ms)
     }
 }
