@@ -64,3 +64,17 @@ async fn data_storage_health_is_connected(#[future(awt)] spec: Spec) -> Result<(
     assert_eq!(health, json!({"status": "healthy", "database": "connected"}));
     Ok(())
 }
+
+/// Asked of the sessions that the services have at this moment, so that it is true of what they really connect as.
+#[rstest]
+#[tokio::test]
+async fn the_databases_users_are_no_superusers(#[future(awt)] spec: Spec) -> Result<()> {
+    let postgresql = spec.pod("postgresql").await?;
+    let sessions = "SELECT application_name, rolsuper, rolcreaterole, rolcreatedb, rolreplication, rolbypassrls \
+         FROM pg_stat_activity JOIN pg_roles ON rolname = usename \
+         WHERE application_name IN ('data-storage', 'holmesgpt-api') GROUP BY 1, 2, 3, 4, 5, 6 ORDER BY 1";
+    let query = ["psql", "-U", "slm_user", "-d", "action_history", "-tAc", sessions];
+    let rights = spec.exec(&postgresql, &query).await?;
+    assert_eq!(rights.lines().collect::<Vec<_>>(), ["data-storage|f|f|f|f|f", "holmesgpt-api|f|f|f|f|f"]);
+    Ok(())
+}

@@ -84,21 +84,41 @@ impl PostgresServer {
         self.process = Some(self.command("postgres", &options).stderr_null().unchecked().start().unwrap());
     }
 
-    /// Starts with a new, empty database, as a pod on an empty volume.
+    /// Starts with a new, empty database, as a pod on an empty volume: with the role that the manifests give the services.
     pub fn restart_empty(&mut self) {
         self.stop();
+        let init = self.folder.path().join("init.sql");
+        fs::write(&init, init_script()).unwrap();
+        let init = init.to_str().unwrap();
         if self.bin.is_none() {
             // The old one goes first: it has the port.
             self.container = None;
-            let environment = ["POSTGRES_USER=slm_user", "POSTGRES_PASSWORD=not-asked-for", "POSTGRES_DB=postgres"];
+            let environment = [
+                "POSTGRES_USER=postgres",
+                "POSTGRES_PASSWORD=not-asked-for",
+                "POSTGRES_DB=action_history",
+                "SERVICE_USER=slm_user",
+                "SERVICE_PASSWORD=not-asked-for",
+            ];
             let options: Vec<&str> = self.options.iter().map(String::as_str).collect();
-            self.container = Some(Container::run("postgres", self.port, 5432, &environment, &options));
+            let mount = format!("{init}:/docker-entrypoint-initdb.d/init.sql:ro");
+            self.container = Some(Container::run("postgres", self.port, 5432, &environment, &[&mount], &options));
             return;
         }
         let data = self.data();
         cmd!("rm", "-rf", &data).run().unwrap();
-        let initdb = ["-D", &data, "-U", "slm_user", "-A", "trust", "--no-sync", "-E", "UTF8", "--no-locale"];
+        let initdb = ["-D", &data, "-U", "postgres", "-A", "trust", "--no-sync", "-E", "UTF8", "--no-locale"];
         self.command("initdb", &initdb).stdout_null().run().unwrap();
+        // What the image's entrypoint does: a temporary server, on a socket only.
+        let sockets = self.folder.path().to_str().unwrap();
+        let options = format!("-k {sockets} -c listen_addresses='' -c fsync=off");
+        self.command("pg_ctl", &["-D", &data, "-o", &options, "-w", "-s", "start"]).stdout_null().run().unwrap();
+        let psql = ["-h", sockets, "-U", "postgres", "-X", "-q", "-v", "ON_ERROR_STOP=1"];
+        let create = ["-d", "postgres", "-c", "CREATE DATABASE action_history"];
+        self.command("psql", &[&psql[..], &create].concat()).run().unwrap();
+        let role = self.command("psql", &[&psql[..], &["-d", "action_history", "-f", init]].concat());
+        role.env("SERVICE_USER", "slm_user").env("SERVICE_PASSWORD", "not-asked-for").run().unwrap();
+        self.command("pg_ctl", &["-D", &data, "-m", "fast", "-w", "-s", "stop"]).stdout_null().run().unwrap();
         self.restart();
     }
 
@@ -121,7 +141,7 @@ impl PostgresServer {
     /// The `database` part of a service's configuration.
     pub fn config(&self, schema: &str) -> Value {
         json!({
-            "host": "127.0.0.1", "port": self.port, "database": "postgres", "user": "slm_user", "schema": schema,
+            "host": "127.0.0.1", "port": self.port, "database": "action_history", "user": "slm_user", "schema": schema,
             "password_file": self.folder.path().join("password"),
         })
     }
@@ -136,6 +156,13 @@ impl Drop for PostgresServer {
     fn drop(&mut self) {
         self.stop();
     }
+}
+
+/// What the manifests run when a database is made.
+fn init_script() -> String {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../manifests/postgresql/base/configmap.yaml");
+    let manifest: Value = serde_saphyr::from_str(&fs::read_to_string(path).unwrap()).unwrap();
+    manifest["data"]["10-defaults.sql"].as_str().unwrap().to_owned()
 }
 
 fn is_root() -> bool {

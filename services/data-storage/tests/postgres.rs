@@ -126,3 +126,30 @@ async fn filters_months_and_restarts() {
     assert_eq!(call(api, "POST", EVENTS, event("rem-5", 1).to_string()).await.0, StatusCode::CREATED);
     assert_eq!(total(api, "").await, 1);
 }
+
+/// Made by the manifests' own script; every test here works with this role, migrations included.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_service_owns_its_database_and_is_no_superuser() {
+    let (_postgres, _redis, instance) = start().await;
+    let pool = instance.store.pool();
+    let rights = "SELECT rolname::text, rolsuper, rolcreaterole, rolcreatedb, rolreplication, rolbypassrls FROM pg_roles \
+         WHERE rolname = current_user";
+    let rights: (String, bool, bool, bool, bool, bool) = sqlx::query_as(rights).fetch_one(pool).await.unwrap();
+    assert_eq!(rights, ("slm_user".to_owned(), false, false, false, false, false));
+    let owner = "SELECT pg_get_userbyid(datdba)::text FROM pg_database WHERE datname = current_database()";
+    assert_eq!(sqlx::query_scalar::<_, String>(owner).fetch_one(pool).await.unwrap(), "slm_user");
+    let members = "SELECT count(*) FROM pg_auth_members WHERE member = current_user::regrole";
+    assert_eq!(sqlx::query_scalar::<_, i64>(members).fetch_one(pool).await.unwrap(), 0);
+    for forbidden in [
+        "CREATE ROLE another",
+        "CREATE DATABASE another",
+        "ALTER ROLE slm_user SUPERUSER",
+        "SET ROLE postgres",
+        "COPY audit_events TO PROGRAM 'true'",
+        "SELECT pg_read_file('postgresql.conf')",
+    ] {
+        let error = sqlx::raw_sql(forbidden).execute(pool).await.expect_err(forbidden);
+        let code = error.as_database_error().and_then(|error| error.code()).unwrap().into_owned();
+        assert_eq!(code, "42501", "{forbidden}: {error}");
+    }
+}

@@ -17,8 +17,16 @@ pub struct Container {
 }
 
 impl Container {
-    /// Runs one whose `port` is reached at `host_port` of loopback.
-    pub fn run(recipe: &str, host_port: u16, port: u16, environment: &[&str], arguments: &[&str]) -> Self {
+    /// Runs one whose `port` is reached at `host_port` of loopback; files of the host are mounted as an engine's `--volume`
+    /// has it.
+    pub fn run(
+        recipe: &str,
+        host_port: u16,
+        port: u16,
+        environment: &[&str],
+        volumes: &[&str],
+        arguments: &[&str],
+    ) -> Self {
         let image = image(recipe);
         let publish = format!("127.0.0.1:{host_port}:{port}");
         // An engine's own limits are higher than some hosts allow, which then start nothing.
@@ -26,6 +34,9 @@ impl Container {
         words.extend(["--publish", &publish]);
         for variable in environment {
             words.extend(["--env", variable]);
+        }
+        for volume in volumes {
+            words.extend(["--volume", volume]);
         }
         words.push(&image);
         words.extend(arguments);
