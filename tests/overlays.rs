@@ -106,6 +106,33 @@ fn dev_keeps_nothing_and_prod_keeps_what_matters() {
     assert_eq!(env(&prod, "redis"), json!([{"name": "TCP_KEEPALIVE", "value": "60"}]));
 }
 
+/// What DataStorage promises of events that wait there.
+#[rstest]
+fn redis_has_on_the_disk_what_it_acknowledges(#[values("dev", "prod")] overlay: &str) {
+    let objects = objects(overlay);
+    let arguments = container(&objects, "redis")["args"].as_array().unwrap();
+    for pair in [["--appendonly", "yes"], ["--appendfsync", "always"], ["--dir", "/data"]] {
+        assert!(arguments.windows(2).any(|two| *two == pair), "{pair:?} {arguments:?}");
+    }
+    let mounts = container(&objects, "redis")["volumeMounts"].as_array().unwrap();
+    assert!(mounts.contains(&json!({"name": "data", "mountPath": "/data"})), "{mounts:?}");
+}
+
+#[test]
+fn the_services_are_not_the_databases_superuser() {
+    let dev = objects("dev");
+    let secret = |name: &str, key: &str| dev[&format!("Secret/{name}")]["stringData"][key].as_str().unwrap().to_owned();
+    let [superuser, service] = ["POSTGRES_USER", "SERVICE_USER"].map(|key| secret("postgresql-secret", key));
+    let [strong, weak] = ["POSTGRES_PASSWORD", "SERVICE_PASSWORD"].map(|key| secret("postgresql-secret", key));
+    assert!(superuser != service && strong != weak);
+    for component in ["data-storage", "holmesgpt-api"] {
+        let config = dev[&format!("ConfigMap/{component}-config")]["data"]["config.yaml"].as_str().unwrap();
+        let config: Value = serde_saphyr::from_str(config).unwrap();
+        assert_eq!(config["database"]["user"], service, "{component}");
+        assert_eq!(secret(&format!("{component}-secret"), "db-password"), weak, "{component}");
+    }
+}
+
 #[test]
 fn prod_is_larger_and_survives_the_loss_of_a_node() {
     let prod = objects("prod");

@@ -6,7 +6,8 @@ use serde_json::{Value, json};
 use super::{buffer::CAPACITY, *};
 use crate::{api::AuditKind, samples::analysis};
 
-/// A DataStorage on loopback: answers with `status`, and refuses batches that have an event about `poison`.
+/// A DataStorage on loopback: answers with `status`, and refuses batches that have an event about `poison`, or one whose id
+/// is another event's.
 #[derive(Clone, Default)]
 struct StandIn {
     status: Arc<AtomicU16>,
@@ -32,6 +33,9 @@ impl StandIn {
         }
         if batch.iter().any(|event| event["event_data"]["error"] == json!("poison")) {
             return StatusCode::BAD_REQUEST;
+        }
+        if batch.iter().any(|event| event["event_data"]["error"] == json!("another's id")) {
+            return StatusCode::CONFLICT;
         }
         this.stored.lock().unwrap().extend(batch);
         StatusCode::CREATED
@@ -88,11 +92,12 @@ async fn a_bad_event_does_not_take_the_others_with_it_and_is_found_quickly() {
     let (audit, _) = storage.audit().await;
     let mut notes = notes(400);
     notes.insert(300, note("poison"));
+    notes.insert(100, note("another's id"));
     hand_over(&audit, &notes);
     assert!(audit.flush().await);
     let expected: Vec<_> = (0..400).map(|number| number.to_string()).collect();
     assert_eq!(storage.keys(), expected, "all the others, in order");
-    assert!(storage.requests.load(Ordering::SeqCst) < 25, "{:?}", storage.requests);
+    assert!(storage.requests.load(Ordering::SeqCst) < 45, "{:?}", storage.requests);
     assert_eq!(hand_over(&audit, &notes), Handover::Settled, "sending the bad one again would change nothing");
 }
 

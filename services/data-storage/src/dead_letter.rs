@@ -9,16 +9,17 @@
 //! | `dlq-stream` | the entries: `events` and the different `correlation_ids` among them, both JSON arrays |
 //! | `{dlq-stream}:pending` | correlation id → entries that have it |
 //! | `{dlq-stream}:bytes` | size of all `events` together |
-//! | `{dlq-stream}:parked` | entries that PostgreSQL will never take, each with the reason: for a person to look at |
+//! | `{dlq-stream}:parked` | entries, or events of them, that PostgreSQL will never take, each with the reason: for a person to look at |
 //!
 //! The braces put all keys into one slot of a Redis cluster, as scripts need it.
 
 use std::{
-    collections::{BTreeSet, HashSet},
+    collections::{BTreeSet, HashMap, HashSet},
     sync::{Arc, LazyLock, PoisonError, RwLock},
 };
 
 use redis::{RedisError, RedisResult, Script, streams::StreamRangeReply};
+use serde::Serialize;
 
 use crate::{config::DeadLetterConfig, event::Event, redis_link::Redis};
 
@@ -51,6 +52,34 @@ pub enum AddError {
     Unwritable(#[from] serde_json::Error),
 }
 
+/// What an event in the stream survives: Redis is asked, because who runs it decides.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Durability {
+    /// Every end of Redis and of its node, as long as its volume is there: it was on the disk before the answer
+    /// (`appendonly yes`, `appendfsync always`).
+    Disk,
+    /// Every end of Redis; but a node that ends may take the last seconds along (`appendfsync everysec` or `no`).
+    Process,
+    /// Nothing for certain: Redis keeps it in memory until its next snapshot (`appendonly no`).
+    Memory,
+    /// Redis does not say.
+    Unknown,
+}
+
+impl Durability {
+    /// By what `CONFIG GET append*` answers.
+    fn of(settings: &HashMap<String, String>) -> Self {
+        let setting = |name: &str| settings.get(name).map(String::as_str);
+        match (setting("appendonly"), setting("appendfsync")) {
+            (Some("yes"), Some("always")) => Self::Disk,
+            (Some("yes"), Some(_)) => Self::Process,
+            (Some("no"), _) => Self::Memory,
+            _ => Self::Unknown,
+        }
+    }
+}
+
 /// One entry of the stream.
 pub struct Entry {
     /// Its name in the stream.
@@ -74,11 +103,11 @@ impl DeadLetter {
         Self { redis, limits, known: Arc::default() }
     }
 
-    /// Adds one entry that holds all of these events.
+    /// Adds one entry that holds all of these events, and says what it survives.
     ///
     /// # Errors
     /// When it is full or Redis is away. In the latter case the entry may be there all the same: the answer was lost.
-    pub async fn add(&self, events: &[Event]) -> Result<(), AddError> {
+    pub async fn add(&self, events: &[Event]) -> Result<Durability, AddError> {
         let correlation_ids: BTreeSet<&str> = events.iter().map(|event| event.correlation_id.as_str()).collect();
         let mut invocation = ADD.key(STREAM);
         invocation.key(PENDING).key(BYTES).arg(self.limits.max_entries).arg(self.limits.max_bytes);
@@ -87,9 +116,21 @@ impl DeadLetter {
         if !taken {
             return Err(AddError::Full);
         }
+        self.remember(correlation_ids);
+        Ok(self.durability().await)
+    }
+
+    fn remember(&self, correlation_ids: BTreeSet<&str>) {
         let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
         known.extend(correlation_ids.into_iter().map(str::to_owned));
-        Ok(())
+    }
+
+    /// What an entry survives. A Redis that forbids the question, or is gone by now, leaves that open.
+    async fn durability(&self) -> Durability {
+        let mut command = redis::cmd("CONFIG");
+        command.arg("GET").arg("append*");
+        let asked = self.redis.run(|mut redis| async move { command.query_async(&mut redis).await });
+        asked.await.map_or(Durability::Unknown, |settings| Durability::of(&settings))
     }
 
     /// Those of these correlation ids that have events in the stream.
@@ -149,7 +190,7 @@ impl DeadLetter {
     /// # Errors
     /// When Redis is away.
     pub async fn remove(&self, ids: &[&str]) -> RedisResult<()> {
-        self.take_out("", ids).await
+        self.take_out("", &[], ids).await
     }
 
     /// Takes an entry out of the way that PostgreSQL will never take, without losing it.
@@ -157,12 +198,20 @@ impl DeadLetter {
     /// # Errors
     /// When Redis is away.
     pub async fn park(&self, id: &str, reason: &str) -> RedisResult<()> {
-        self.take_out(reason, &[id]).await
+        self.take_out(reason, &[], &[id]).await
     }
 
-    async fn take_out(&self, reason: &str, ids: &[&str]) -> RedisResult<()> {
+    /// The same, when the others of its events are in PostgreSQL.
+    ///
+    /// # Errors
+    /// When Redis is away, or the events cannot be written as JSON.
+    pub async fn park_these(&self, id: &str, reason: &str, events: &[Event]) -> Result<(), AddError> {
+        Ok(self.take_out(reason, &serde_json::to_vec(events)?, &[id]).await?)
+    }
+
+    async fn take_out(&self, reason: &str, events: &[u8], ids: &[&str]) -> RedisResult<()> {
         let mut invocation = TAKE_OUT.key(STREAM);
-        invocation.key(PENDING).key(BYTES).key(PARKED).arg(reason);
+        invocation.key(PENDING).key(BYTES).key(PARKED).arg(reason).arg(events);
         for id in ids {
             invocation.arg(*id);
         }

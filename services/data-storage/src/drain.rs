@@ -5,16 +5,18 @@
 //! put it there. Two that read the same entries insert them once, because of their ids. A lock keeps the second from
 //! doing it all the same, but nothing depends on it.
 //!
-//! An entry that PostgreSQL will never take is parked, with the reason, so that it does not block those behind it.
+//! An entry that PostgreSQL will never take is parked, with the reason, so that it does not block those behind it. Of an
+//! entry in which some ids are other events', only these are parked: the others were acknowledged, and are stored.
 
-use std::time::Duration;
+use std::{collections::HashSet, time::Duration};
 
 use redis::RedisError;
 use tokio::time::{MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
 
 use crate::{
-    dead_letter::{DeadLetter, Entry},
+    dead_letter::{AddError, DeadLetter, Entry},
     event::Event,
     intake::Checks,
     metrics::Metrics,
@@ -25,6 +27,9 @@ use crate::{
 const PERIOD: Duration = Duration::from_millis(250);
 /// The same, after it could not be drained.
 const PATIENCE: Duration = Duration::from_secs(1);
+
+/// Why events are parked whose ids are stored already, with other content.
+const OTHER_EVENT: &str = "the id is another event's";
 
 /// The worker.
 pub struct Drain {
@@ -45,6 +50,8 @@ enum Interrupted {
     Redis(#[from] RedisError),
     #[error("PostgreSQL does not take events")]
     Postgres(#[source] StoreError),
+    #[error("events cannot be parked")]
+    Parking(#[from] AddError),
 }
 
 /// What one round did.
@@ -104,7 +111,7 @@ impl Drain {
                 self.done(&ids, events.len()).await?;
                 Ok(Round::Moved)
             }
-            Err(StoreError::Content(_)) => self.one_by_one(readable).await,
+            Err(StoreError::Content(_) | StoreError::Conflict(_)) => self.one_by_one(readable).await,
             Err(error) => Err(Interrupted::Postgres(error)),
         }
     }
@@ -116,8 +123,33 @@ impl Drain {
                 Ok(false) => return Ok(Round::Idle),
                 Ok(true) => self.done(&[&id], events.len()).await?,
                 Err(StoreError::Content(cause)) => self.park(&id, &cause.to_string()).await?,
+                Err(StoreError::Conflict(ids)) => {
+                    if self.without(&ids, &id, events).await? == Round::Idle {
+                        return Ok(Round::Idle);
+                    }
+                }
                 Err(error) => return Err(Interrupted::Postgres(error)),
             }
+        }
+        Ok(Round::Moved)
+    }
+
+    /// Stores those events of an entry whose ids are not in conflict, and parks the others. Ended in between, it is done
+    /// again.
+    async fn without(&self, conflicting: &[Uuid], id: &str, events: Vec<Event>) -> Result<Round, Interrupted> {
+        let ids: HashSet<&Uuid> = conflicting.iter().collect();
+        let (parked, stored): (Vec<_>, Vec<_>) = events.into_iter().partition(|event| ids.contains(&event.event_id));
+        match self.store.put_back(&stored).await {
+            Ok(false) => return Ok(Round::Idle),
+            Ok(true) => {
+                self.dead_letter.park_these(id, OTHER_EVENT, &parked).await?;
+                self.metrics.dead_letter_drained.inc_by(stored.len() as u64);
+                self.note_parked(id, OTHER_EVENT);
+            }
+            Err(StoreError::Content(cause)) => self.park(id, &cause.to_string()).await?,
+            // Somebody has just stored another event with one of the ids: the next round sees it.
+            Err(StoreError::Conflict(_)) => {}
+            Err(error) => return Err(Interrupted::Postgres(error)),
         }
         Ok(Round::Moved)
     }
@@ -131,8 +163,12 @@ impl Drain {
 
     async fn park(&self, id: &str, reason: &str) -> Result<(), RedisError> {
         self.dead_letter.park(id, reason).await?;
-        self.metrics.dead_letter_parked.inc();
-        tracing::error!(entry = id, reason, stream = crate::dead_letter::PARKED, "parked an entry nobody can store");
+        self.note_parked(id, reason);
         Ok(())
+    }
+
+    fn note_parked(&self, id: &str, reason: &str) {
+        self.metrics.dead_letter_parked.inc();
+        tracing::error!(entry = id, reason, stream = crate::dead_letter::PARKED, "parked what nobody can store");
     }
 }

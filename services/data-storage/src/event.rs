@@ -2,9 +2,11 @@
 
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
+use serde_json::value::RawValue;
 use service_common::{fields::Fields, problem::FieldError};
 use uuid::Uuid;
+
+use crate::json::{self, Shallow};
 
 /// How an event can have ended.
 pub const OUTCOMES: &[&str] = &["success", "failure", "pending"];
@@ -14,7 +16,7 @@ pub const SEVERITIES: &[&str] = &["critical", "high", "medium", "low", "warning"
 pub const RETENTION_DAYS: i64 = 2555;
 
 /// An audit event as it is kept and answered.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, sqlx::FromRow)]
+#[derive(Debug, Clone, Serialize, Deserialize, sqlx::FromRow)]
 pub struct Event {
     /// Names the event. A client that may have to send an event twice gives it, and the event is kept once.
     pub event_id: Uuid,
@@ -48,17 +50,19 @@ pub struct Event {
     pub duration_ms: Option<i64>,
     /// One of [`SEVERITIES`].
     pub severity: Option<String>,
-    /// Everything else, by type of event.
+    /// Everything else, by type of event: the text of an object.
     #[sqlx(json)]
-    pub event_data: Map<String, Value>,
+    pub event_data: Box<RawValue>,
 }
 
 impl Event {
-    /// Reads an event from JSON. `prefix` goes before field names in errors; `now` bounds the timestamp.
+    /// Reads an event from what is known to be JSON. `prefix` goes before field names in errors; `now` bounds the timestamp.
     ///
     /// # Errors
     /// Every field that is wrong.
-    pub fn parse(value: Value, prefix: &str, now: DateTime<Utc>) -> Result<Self, Vec<FieldError>> {
+    pub fn parse(json: &RawValue, prefix: &str, now: DateTime<Utc>) -> Result<Self, Vec<FieldError>> {
+        let Shallow { value, text } =
+            Shallow::read(json, "event_data").map_err(|error| vec![FieldError::new(prefix, error.to_string())])?;
         let mut fields = Fields::new(value, prefix).map_err(|error| vec![error])?;
         let event_id = event_id(&mut fields);
         let event_timestamp = timestamp(&mut fields, now);
@@ -79,7 +83,7 @@ impl Event {
             namespace: fields.optional_text_up_to("namespace", 63),
             duration_ms: fields.optional_integer("duration_ms", 0, i64::MAX),
             severity: fields.optional_word("severity", SEVERITIES),
-            event_data: fields.object("event_data"),
+            event_data: event_data(&mut fields, text),
         };
         fields.finish(event)
     }
@@ -91,6 +95,18 @@ fn event_id(fields: &mut Fields) -> Uuid {
         fields.reject("event_id", "must be a UUID");
         Uuid::nil()
     })
+}
+
+/// `null` stands in for what is wrong.
+fn event_data(fields: &mut Fields, text: Option<&RawValue>) -> Box<RawValue> {
+    let wrong = match text.map(RawValue::get) {
+        None | Some("null") => "is required",
+        Some(text) if !text.starts_with('{') => "must be an object",
+        Some(text) if json::has_nul(text.as_bytes()).unwrap_or(true) => "must not contain NUL",
+        Some(_) => return text.map(RawValue::to_owned).unwrap_or_default(),
+    };
+    fields.reject("event_data", wrong);
+    Box::default()
 }
 
 /// PostgreSQL keeps microseconds; what is answered is what is kept.
@@ -105,7 +121,7 @@ fn timestamp(fields: &mut Fields, now: DateTime<Utc>) -> DateTime<Utc> {
 
 #[cfg(test)]
 pub(crate) mod tests {
-    use serde_json::json;
+    use serde_json::{Value, json, value::to_raw_value};
 
     use super::*;
 
@@ -120,7 +136,7 @@ pub(crate) mod tests {
     fn with(name: &str, value: Value) -> Result<Event, Vec<FieldError>> {
         let mut event = sample();
         event[name] = value;
-        Event::parse(event, "", Utc::now())
+        Event::parse(&to_raw_value(&event).unwrap(), "", Utc::now())
     }
 
     #[test]

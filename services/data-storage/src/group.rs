@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use service_common::limits::Share;
 use tokio::sync::{Semaphore, mpsc, oneshot};
 
 use crate::{
@@ -17,9 +18,16 @@ const WRITERS: usize = 4;
 
 type Reply = oneshot::Sender<Result<Kept, NotKept>>;
 
+/// An event on its way into a group, where it stays even if its client is gone; hence its share of what may be in work.
+struct Waiting {
+    event: Event,
+    reply: Reply,
+    share: Share,
+}
+
 /// The way in for single events; clones share the groups.
 #[derive(Clone)]
-pub struct Groups(mpsc::Sender<(Event, Reply)>);
+pub struct Groups(mpsc::Sender<Waiting>);
 
 impl Groups {
     /// Starts grouping. It ends when the last clone is gone.
@@ -30,14 +38,14 @@ impl Groups {
     }
 
     /// Takes one event; `None` when the writer of its group is gone, and nobody knows what became of the event.
-    pub async fn take(&self, event: Event) -> Option<Result<Kept, NotKept>> {
+    pub async fn take(&self, event: Event, share: Share) -> Option<Result<Kept, NotKept>> {
         let (reply, result) = oneshot::channel();
-        self.0.send((event, reply)).await.ok()?;
+        self.0.send(Waiting { event, reply, share }).await.ok()?;
         result.await.ok()
     }
 }
 
-async fn write_groups(intake: Intake, mut receiver: mpsc::Receiver<(Event, Reply)>) {
+async fn write_groups(intake: Intake, mut receiver: mpsc::Receiver<Waiting>) {
     let writers = Arc::new(Semaphore::new(WRITERS));
     // The writer is waited for first: meanwhile the group grows.
     while let Ok(writer) = writers.clone().acquire_owned().await {
@@ -47,9 +55,9 @@ async fn write_groups(intake: Intake, mut receiver: mpsc::Receiver<(Event, Reply
         }
         let intake = intake.clone();
         tokio::spawn(async move {
-            let (units, replies): (Vec<_>, Vec<_>) =
-                group.into_iter().map(|(event, reply)| (vec![event], reply)).unzip();
-            for (result, reply) in intake.take_all(&units).await.into_iter().zip(replies) {
+            let (units, waiting): (Vec<_>, Vec<_>) =
+                group.into_iter().map(|one| (vec![one.event], (one.reply, one.share))).unzip();
+            for (result, (reply, _share)) in intake.take_all(&units).await.into_iter().zip(waiting) {
                 // A client that went away does not want to know.
                 let _gone = reply.send(result);
             }

@@ -4,22 +4,29 @@ mod batch;
 mod events;
 mod health;
 
+use std::time::Duration;
+
 use axum::{
     Router,
-    extract::{DefaultBodyLimit, Request, State},
+    extract::{Request, State},
     http::{HeaderValue, header},
     middleware::{Next, from_fn_with_state},
     response::Response,
     routing::{get, post},
 };
-use service_common::{Problem, Readiness};
+use service_common::{Limits, Problem, Readiness, limits::BODY_TIMEOUT};
 
-use crate::{group::Groups, intake::Intake};
+use crate::{group::Groups, intake::Intake, store::READ_TIMEOUT};
 
 /// Largest single event that is read, in bytes.
 pub const EVENT_LIMIT: usize = 1 << 20;
 /// Largest batch that is read, in bytes: a thousand events of four kilobytes.
 pub const BATCH_LIMIT: usize = 4 << 20;
+/// Bytes of bodies in work at a time: two of the largest batches, or 512 single events. In work, a byte of a body is
+/// there some six times, as text, as events, and as what is said to PostgreSQL; and a pod has 192 MiB.
+const BYTES_IN_WORK: usize = 8 << 20;
+/// No request takes longer than its body and the slowest of what follows, and a little.
+const DEADLINE: Duration = BODY_TIMEOUT.saturating_add(READ_TIMEOUT).saturating_add(Duration::from_secs(2));
 
 /// What the handlers share.
 #[derive(Clone)]
@@ -30,12 +37,21 @@ pub struct App {
     pub intake: Intake,
     /// What the health endpoints say.
     pub readiness: Readiness,
+    /// The bounds of reading and writing events.
+    pub limits: Limits,
+}
+
+impl App {
+    /// With the bounds that suit a pod.
+    pub fn new(groups: Groups, intake: Intake, readiness: Readiness) -> Self {
+        Self { groups, intake, readiness, limits: Limits::new(BYTES_IN_WORK, DEADLINE) }
+    }
 }
 
 /// Everything that DataStorage answers on its API port.
 pub fn router(app: App) -> Router {
-    let single = post(events::create).get(events::find).layer(DefaultBodyLimit::max(EVENT_LIMIT));
-    let batch = post(events::create_batch).layer(DefaultBodyLimit::max(BATCH_LIMIT));
+    let single = app.limits.bound(post(events::create).get(events::find), EVENT_LIMIT);
+    let batch = app.limits.bound(post(events::create_batch), BATCH_LIMIT);
     Router::new()
         .route("/health", get(health::health))
         .route("/health/live", get(health::live))

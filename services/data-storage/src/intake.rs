@@ -5,6 +5,8 @@
 //!   leaves the stream after its commit. Full, or both away: 503, and the client still has it.
 //! - **Nothing twice.** An event has its id before it is written anywhere; writing it again changes nothing. So a lost
 //!   answer of PostgreSQL, after which nobody knows whether it was committed, is no dilemma: it goes into the stream.
+//!   Another event with the same id is refused (409), on whatever day; while PostgreSQL cannot be asked, that is only
+//!   found when the stream is drained, and the event is parked.
 //! - **In order by correlation id:** who sees an event sees all those that were acknowledged before it was sent. An
 //!   event whose correlation id still waits goes behind what waits, even if PostgreSQL would take it. Being acknowledged
 //!   as waiting and being noted as pending are one step in Redis, so it makes no difference which instance is asked.
@@ -17,9 +19,10 @@ use std::collections::{BTreeSet, HashSet};
 
 use futures::future::join_all;
 use service_common::{Check, Readiness};
+use uuid::Uuid;
 
 use crate::{
-    dead_letter::{AddError, DeadLetter},
+    dead_letter::{AddError, DeadLetter, Durability},
     event::Event,
     metrics::{Metrics, Outcome},
     store::{Store, StoreError},
@@ -33,8 +36,8 @@ pub type Unit = Vec<Event>;
 pub enum Kept {
     /// In PostgreSQL.
     Stored,
-    /// In the dead-letter stream.
-    Accepted,
+    /// In the dead-letter stream, where it survives so much.
+    Accepted(Durability),
 }
 
 /// Why a unit is nowhere.
@@ -43,6 +46,9 @@ pub enum NotKept {
     /// PostgreSQL cannot take it, nor can the dead-letter stream.
     #[error("neither PostgreSQL nor the dead-letter stream can take events")]
     DeadLetter(#[from] AddError),
+    /// These ids are other events': 409.
+    #[error("the id is another event's")]
+    Conflict(Vec<Uuid>),
     /// PostgreSQL refuses the values themselves; that should have been a 400.
     #[error("PostgreSQL refuses the event")]
     Refused(#[source] StoreError),
@@ -113,7 +119,8 @@ impl Intake {
         for (unit, result) in units.iter().zip(&results) {
             let outcome = match result {
                 Ok(Kept::Stored) => Outcome::Stored,
-                Ok(Kept::Accepted) => Outcome::Accepted,
+                Ok(Kept::Accepted(_)) => Outcome::Accepted,
+                Err(NotKept::Conflict(_)) => Outcome::Conflict,
                 Err(_) => Outcome::Failed,
             };
             self.metrics.count(outcome, unit.len());
@@ -142,7 +149,7 @@ impl Intake {
                 let events: Vec<Event> = units.iter().flat_map(|unit| unit.iter().cloned()).collect();
                 match self.store(&events).await {
                     Ok(()) => units.iter().map(|_| Ok(Kept::Stored)).collect(),
-                    Err(StoreError::Content(_)) => {
+                    Err(StoreError::Content(_) | StoreError::Conflict(_)) => {
                         join_all(units.iter().map(|unit| self.store_or_set_aside(unit))).await
                     }
                     Err(error) => {
@@ -157,6 +164,7 @@ impl Intake {
     async fn store_or_set_aside(&self, unit: &Unit) -> Result<Kept, NotKept> {
         match self.store(unit).await {
             Ok(()) => Ok(Kept::Stored),
+            Err(StoreError::Conflict(ids)) => Err(NotKept::Conflict(ids)),
             Err(error @ StoreError::Content(_)) => Err(NotKept::Refused(error)),
             Err(error) => {
                 note(&error);
@@ -177,8 +185,7 @@ impl Intake {
     }
 
     async fn set_aside(&self, unit: &Unit) -> Result<Kept, NotKept> {
-        self.dead_letter.add(unit).await?;
-        Ok(Kept::Accepted)
+        Ok(Kept::Accepted(self.dead_letter.add(unit).await?))
     }
 }
 

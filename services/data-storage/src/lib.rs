@@ -12,6 +12,7 @@ pub mod event;
 pub mod group;
 pub mod http;
 pub mod intake;
+pub mod json;
 pub mod metrics;
 pub mod query;
 pub mod redis_link;
@@ -65,7 +66,7 @@ pub async fn run() -> Result<()> {
         checks: checks.clone(),
         metrics: metrics.clone(),
     };
-    let app = App { groups: Groups::start(intake.clone()), intake, readiness };
+    let app = App::new(Groups::start(intake.clone()), intake, readiness);
 
     let drain = Drain { store: store.clone(), dead_letter, checks: checks.clone(), metrics };
     let drain = tokio::spawn(drain.run(shutdown.requested.clone()));

@@ -17,18 +17,21 @@ pub enum Outcome {
     Accepted,
     /// Refused: 400.
     Invalid,
+    /// Refused, because its id is another event's: 409.
+    Conflict,
     /// Neither kept nor refused: 5xx.
     Failed,
 }
 
 impl Outcome {
-    const ALL: [Self; 4] = [Self::Stored, Self::Accepted, Self::Invalid, Self::Failed];
+    const ALL: [Self; 5] = [Self::Stored, Self::Accepted, Self::Invalid, Self::Conflict, Self::Failed];
 
     fn label(self) -> OutcomeLabel {
         let outcome = match self {
             Self::Stored => "stored",
             Self::Accepted => "accepted",
             Self::Invalid => "invalid",
+            Self::Conflict => "conflict",
             Self::Failed => "failed",
         };
         OutcomeLabel { outcome }

@@ -7,7 +7,7 @@ mod rows;
 use std::time::Duration;
 
 use chrono::NaiveDate;
-use sqlx::PgPool;
+use sqlx::{PgPool, PgTransaction};
 use tokio::time::timeout;
 
 pub use self::{
@@ -23,7 +23,8 @@ const MONTHS_AHEAD: i32 = 3;
 const WRITE_TIMEOUT: Duration = Duration::from_secs(5);
 /// Nobody waits for what comes back from the dead-letter stream.
 const PUT_BACK_TIMEOUT: Duration = Duration::from_secs(30);
-const READ_TIMEOUT: Duration = Duration::from_secs(10);
+/// No question takes longer.
+pub const READ_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// One instance puts back at a time; any number that no other program uses.
 const PUT_BACK_LOCK: i64 = 0x6461_7461_0001;
@@ -50,14 +51,15 @@ impl Store {
         &self.pool
     }
 
-    /// Keeps all of these events, or none.
+    /// Keeps all of these events, or none. Those that are there already count as kept.
     ///
     /// # Errors
-    /// When PostgreSQL is away or refuses. If it is away, they may be kept all the same: the answer was lost.
+    /// When PostgreSQL is away or refuses, and when an id is another event's. If it is away, they may be kept all the
+    /// same: the answer was lost.
     pub async fn insert(&self, events: &[Event]) -> Result<(), StoreError> {
         within(WRITE_TIMEOUT, async {
             match self.insert_once(events).await {
-                Err(error) if error::lacks_partition(&error) => {
+                Err(error) if error.lacks_partition() => {
                     self.make_months_of(events).await?;
                     self.insert_once(events).await
                 }
@@ -72,7 +74,7 @@ impl Store {
     /// The lock only saves the work of doing it twice: events that are there already are passed over.
     ///
     /// # Errors
-    /// When PostgreSQL is away or refuses.
+    /// When PostgreSQL is away or refuses, and when an id is another event's; then none of them is kept.
     pub async fn put_back(&self, events: &[Event]) -> Result<bool, StoreError> {
         within(PUT_BACK_TIMEOUT, async {
             self.make_months_of(events).await?;
@@ -82,16 +84,15 @@ impl Store {
                 .fetch_one(&mut *transaction)
                 .await?;
             if is_ours {
-                rows::insert(&mut transaction, events).await?;
-                transaction.commit().await?;
+                insert_and_commit(transaction, events).await?;
             }
             Ok(is_ours)
         })
         .await
     }
 
-    async fn insert_once(&self, events: &[Event]) -> sqlx::Result<()> {
-        rows::insert(&mut *self.pool.acquire().await?, events).await
+    async fn insert_once(&self, events: &[Event]) -> Result<(), StoreError> {
+        insert_and_commit(self.pool.begin().await?, events).await
     }
 
     /// Makes the partitions of this month and those ahead, unless they are there.
@@ -116,9 +117,15 @@ impl Store {
     }
 }
 
-async fn within<T>(limit: Duration, work: impl Future<Output = sqlx::Result<T>>) -> Result<T, StoreError> {
-    match timeout(limit, work).await {
-        Ok(result) => Ok(result?),
-        Err(_) => Err(StoreError::Silent(limit)),
+/// A transaction that is dropped is rolled back.
+async fn insert_and_commit(mut transaction: PgTransaction<'_>, events: &[Event]) -> Result<(), StoreError> {
+    let conflicting = rows::insert(&mut transaction, events).await?;
+    if !conflicting.is_empty() {
+        return Err(StoreError::Conflict(conflicting));
     }
+    Ok(transaction.commit().await?)
+}
+
+async fn within<T>(limit: Duration, work: impl Future<Output = Result<T, StoreError>>) -> Result<T, StoreError> {
+    timeout(limit, work).await.unwrap_or(Err(StoreError::Silent(limit)))
 }

@@ -3,24 +3,28 @@
 
 use std::{path::Path, time::Duration};
 
-use axum::{Router, http::StatusCode};
+use axum::{Router, body::Body, http::StatusCode};
 use data_storage::{
     config::{DeadLetterConfig, RedisConfig},
     dead_letter::DeadLetter,
     group::Groups,
-    http::{App, router},
+    http::{App, EVENT_LIMIT, router},
     intake::{Checks, Intake},
     metrics::Metrics,
     redis_link::Redis,
     store::Store,
 };
 use serde_json::json;
-use service_common::Readiness;
+use service_common::{Limits, Readiness};
 use support::{BATCH, EVENTS, call, event};
 
 mod support;
 
 fn without_servers() -> (Router, Readiness, Checks) {
+    without_servers_and_with(|_| {})
+}
+
+fn without_servers_and_with(change: impl FnOnce(&mut App)) -> (Router, Readiness, Checks) {
     let options = sqlx::postgres::PgConnectOptions::new_without_pgpass().host("127.0.0.1").port(1);
     let pool =
         sqlx::postgres::PgPoolOptions::new().acquire_timeout(Duration::from_millis(200)).connect_lazy_with(options);
@@ -30,7 +34,8 @@ fn without_servers() -> (Router, Readiness, Checks) {
     let checks = Checks::new(&readiness);
     let (metrics, _) = Metrics::new(pool.clone());
     let intake = Intake { store: Store::new(pool), dead_letter, checks: checks.clone(), metrics };
-    let app = App { groups: Groups::start(intake.clone()), intake, readiness: readiness.clone() };
+    let mut app = App::new(Groups::start(intake.clone()), intake, readiness.clone());
+    change(&mut app);
     (router(app), readiness, checks)
 }
 
@@ -74,6 +79,29 @@ async fn what_nobody_can_keep_is_503() {
         assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE, "{answer}");
         assert_eq!(call(&api, "GET", EVENTS, "").await.0, StatusCode::SERVICE_UNAVAILABLE);
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_goes_beyond_the_bound_is_refused_and_health_answers() {
+    let limits = Limits::new(EVENT_LIMIT, Duration::from_secs(60));
+    let (api, _, checks) = without_servers_and_with(|app| app.limits = limits);
+    checks.database.up();
+    // It does not say how long it is, so it may become as long as an event may be.
+    let endless = Body::from_stream(futures::stream::pending::<std::io::Result<String>>());
+    let in_work = call(&api, "POST", EVENTS, endless);
+    tokio::pin!(in_work);
+    assert!(futures::poll!(&mut in_work).is_pending());
+    for (method, path) in [("POST", EVENTS), ("GET", EVENTS), ("POST", BATCH)] {
+        let reply = service_common::testing::call(&api, method, path, "[]").await;
+        assert_eq!((reply.status.as_u16(), reply.header("retry-after")), (503, "1"), "{method} {path}");
+        assert_eq!(reply.body["type"], "urn:kubernaut:problem:overloaded");
+    }
+    for path in ["/health", "/health/live"] {
+        assert_eq!(call(&api, "GET", path, "").await.0, StatusCode::OK, "{path}");
+    }
+    assert_eq!(call(&api, "GET", "/health/ready", "").await.1["dependencies"]["database"], "connected");
+    assert_eq!(in_work.await.0, StatusCode::REQUEST_TIMEOUT, "its body never came");
+    assert_eq!(call(&api, "POST", EVENTS, "[]").await.0, StatusCode::BAD_REQUEST);
 }
 
 #[tokio::test]

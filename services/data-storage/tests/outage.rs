@@ -12,26 +12,13 @@ use data_storage::{
     dead_letter::{PARKED, STREAM},
 };
 use serde_json::{Value, json};
-use support::{BATCH, EVENTS, Instance, PostgresServer, RedisServer, call, event, numbers, total, until};
+use support::{BATCH, EVENTS, Instance, PostgresServer, RedisServer, call, drained, event, numbers, total, until};
 
 /// One PostgreSQL, one Redis, two instances in front of them.
 async fn two_instances() -> (PostgresServer, RedisServer, [Instance; 2]) {
     let (postgres, redis) = (PostgresServer::start(), RedisServer::start());
     let instances = tokio::join!(Instance::start(&postgres, &redis), Instance::start(&postgres, &redis));
     (postgres, redis, instances.into())
-}
-
-async fn drained(redis: &RedisServer) {
-    // In one step, because senders may go on. Of nothing, nothing is noted.
-    const WAITING_AND_NOTED: &str = "return {redis.call('XLEN', KEYS[1]), redis.call('EXISTS', KEYS[2], KEYS[3])}";
-    until("the stream is drained", async || {
-        let (pending, bytes) = ("{dlq-stream}:pending", "{dlq-stream}:bytes");
-        let command = ["EVAL", WAITING_AND_NOTED, "3", STREAM, pending, bytes];
-        let (waiting, noted) = redis.ask::<(i64, i64)>(&command).await;
-        assert!(waiting > 0 || noted == 0, "nothing waits, but {noted} keys are left");
-        waiting == 0
-    })
-    .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -44,6 +31,7 @@ async fn events_wait_in_redis_while_postgresql_is_away() {
     let sent = event("rem-1", 0);
     let (status, body) = call(&one.api, "POST", EVENTS, sent.to_string()).await;
     assert_eq!((status, &body["status"]), (StatusCode::ACCEPTED, &json!("accepted")), "{body}");
+    assert_eq!(body["durability"], "process", "as these tests run Redis");
     assert!(body["event_id"].is_string() && body["event_timestamp"].is_string(), "{body}");
     let batch: Vec<Value> = (1..200).map(|number| event("rem-1", number)).collect();
     let (status, body) = call(&other.api, "POST", BATCH, json!(batch).to_string()).await;
@@ -234,4 +222,40 @@ async fn without_redis_events_are_stored_at_once() {
     assert_eq!(send("rem-2", 1).await, StatusCode::CREATED);
     assert_eq!(numbers(&instance.api, "rem-1").await, [0, 1, 2]);
     assert_eq!(numbers(&instance.api, "rem-2").await, [0, 1]);
+}
+
+/// Redis as it is deployed, and ended with SIGKILL as soon as an event is acknowledged.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_acknowledged_survives_the_end_of_redis() {
+    let (mut postgres, mut redis) = (PostgresServer::start(), RedisServer::start_as_deployed());
+    postgres.stop();
+    let instance = Instance::start_with(&postgres, &redis, DeadLetterConfig::default());
+    for number in [0, 2, 4] {
+        instance.notices("redis", true).await;
+        let batch = json!([event("rem-1", number + 1)]);
+        for (path, body) in [(EVENTS, event("rem-1", number)), (BATCH, batch)] {
+            let (status, body) = call(&instance.api, "POST", path, body.to_string()).await;
+            assert_eq!((status, &body["durability"]), (StatusCode::ACCEPTED, &json!("disk")), "{body}");
+        }
+        redis.stop();
+        instance.notices("redis", false).await;
+        redis.restart();
+    }
+    instance.notices("redis", true).await;
+    assert_eq!(redis.ask::<i64>(&["XLEN", STREAM]).await, 6);
+    postgres.restart();
+    drained(&redis).await;
+    instance.notices("database", true).await;
+    assert_eq!(numbers(&instance.api, "rem-1").await, (0..6).collect::<Vec<_>>());
+
+    // What is promised is what Redis does at that moment.
+    postgres.stop();
+    instance.notices("database", false).await;
+    for (setting, value, durability) in
+        [("appendfsync", "everysec", "process"), ("appendonly", "no", "memory"), ("appendonly", "yes", "process")]
+    {
+        let _: String = redis.ask(&["CONFIG", "SET", setting, value]).await;
+        let (_, body) = call(&instance.api, "POST", EVENTS, event("rem-2", 0).to_string()).await;
+        assert_eq!(body["durability"], durability, "{setting} {value}");
+    }
 }

@@ -4,61 +4,14 @@
 mod support;
 
 use std::{
-    path::PathBuf,
     sync::atomic::{AtomicU32, Ordering},
     time::Duration,
 };
 
-use duct::{Handle, cmd};
+use duct::cmd;
 use serde_json::json;
-use service_common::testing::{Signal, free_port, send, until};
-use support::{EVENTS, PostgresServer, RedisServer, event};
-use tempfile::TempDir;
-
-const PROGRAM: &str = env!("CARGO_BIN_EXE_data-storage");
-
-struct Program {
-    _folder: TempDir,
-    process: Handle,
-    url: String,
-    metrics: String,
-}
-
-impl Program {
-    fn start(postgres: &PostgresServer, redis: &RedisServer) -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let (api, metrics) = (free_port(), free_port());
-        let config = json!({
-            "listen": format!("127.0.0.1:{api}"), "metrics_listen": format!("127.0.0.1:{metrics}"),
-            "database": postgres.config("public"), "redis": redis.config(),
-        });
-        let process = cmd!(PROGRAM).env("DATASTORAGE_CONFIG", write(&folder, &config.to_string())).stdout_null();
-        let process = process.unchecked().start().unwrap();
-        let [url, metrics] = [api, metrics].map(|port| format!("http://127.0.0.1:{port}"));
-        Self { _folder: folder, process, url, metrics }
-    }
-
-    async fn is_ready(&self) -> bool {
-        let answer = reqwest::get(format!("{}/health/ready", self.url)).await;
-        answer.is_ok_and(|answer| answer.status().is_success())
-    }
-
-    fn terminate(&self) {
-        send(&self.process, Signal::TERM);
-    }
-}
-
-impl Drop for Program {
-    fn drop(&mut self) {
-        self.process.kill().unwrap();
-    }
-}
-
-fn write(folder: &TempDir, text: &str) -> PathBuf {
-    let path = folder.path().join("config.yaml");
-    std::fs::write(&path, text).unwrap();
-    path
-}
+use service_common::testing::until;
+use support::{EVENTS, PROGRAM, PostgresServer, Program, RedisServer, event, write};
 
 #[test]
 fn a_configuration_that_makes_no_sense_ends_it_with_the_reason() {
@@ -105,6 +58,7 @@ async fn it_starts_before_its_servers_and_says_what_it_counts() {
         "datastorage_audit_events_total{outcome=\"stored\"} 1",
         "datastorage_audit_events_total{outcome=\"accepted\"} 0",
         "datastorage_audit_events_total{outcome=\"invalid\"} 0",
+        "datastorage_audit_events_total{outcome=\"conflict\"} 0",
         "datastorage_audit_events_total{outcome=\"failed\"} 0",
         "datastorage_write_seconds_count 1",
         "datastorage_query_seconds_count 0",

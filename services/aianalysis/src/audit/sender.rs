@@ -43,7 +43,12 @@ impl Sender {
         }
         let why = format!("{status}: {}", response.text().await.unwrap_or_default());
         // Only these are about the events themselves. Events must not be lost because a proxy says 404 for a moment.
-        let about_events = [StatusCode::BAD_REQUEST, StatusCode::PAYLOAD_TOO_LARGE, StatusCode::UNPROCESSABLE_ENTITY];
+        let about_events = [
+            StatusCode::BAD_REQUEST,
+            StatusCode::CONFLICT,
+            StatusCode::PAYLOAD_TOO_LARGE,
+            StatusCode::UNPROCESSABLE_ENTITY,
+        ];
         if about_events.contains(&status) { Sent::Refused(why) } else { Sent::Away(why) }
     }
 }

@@ -28,7 +28,7 @@ impl Store {
     /// # Errors
     /// When PostgreSQL is away or refuses.
     pub async fn find(&self, query: &Query) -> Result<Page, StoreError> {
-        within(READ_TIMEOUT, self.page(query)).await
+        within(READ_TIMEOUT, async { Ok(self.page(query).await?) }).await
     }
 
     async fn page(&self, query: &Query) -> sqlx::Result<Page> {

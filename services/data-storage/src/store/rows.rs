@@ -1,6 +1,7 @@
 //! Events as columns: one statement inserts one event or ten thousand, prepared once.
 
-use sqlx::{PgConnection, types::Json};
+use sqlx::{Arguments, PgConnection, error::BoxDynError, postgres::PgArguments, types::Json};
+use uuid::Uuid;
 
 use crate::event::Event;
 
@@ -13,39 +14,78 @@ macro_rules! columns {
 }
 pub(super) use columns;
 
-/// An event that is there already is left as it is: that makes sending an event again harmless.
+/// What is sent, as rows.
+macro_rules! sent {
+    () => {
+        concat!(
+            "unnest($1::uuid[], $2::date[], $3::timestamptz[], $4::text[], $5::text[], $6::text[], $7::text[], \
+             $8::text[], $9::text[], $10::text[], $11::text[], $12::text[], $13::text[], $14::text[], $15::bigint[], \
+             $16::text[], $17::jsonb[]) AS sent (",
+            columns!(),
+            ")"
+        )
+    };
+}
+
+/// An id that is there already is left as it is. Ids are taken in order, so that two statements that have some in common
+/// wait for each other on one side only.
 const INSERT: &str = concat!(
-    "INSERT INTO audit_events (",
+    "WITH taken AS (INSERT INTO audit_event_ids \
+     SELECT * FROM unnest($1::uuid[], $2::date[]) AS sent (event_id, event_date) \
+     ORDER BY event_id ON CONFLICT DO NOTHING RETURNING event_id, event_date) INSERT INTO audit_events (",
     columns!(),
-    ") SELECT * FROM unnest($1::uuid[], $2::date[], $3::timestamptz[], $4::text[], $5::text[], $6::text[], $7::text[], \
-     $8::text[], $9::text[], $10::text[], $11::text[], $12::text[], $13::text[], $14::text[], $15::bigint[], \
-     $16::text[], $17::jsonb[]) ON CONFLICT DO NOTHING"
+    ") SELECT ",
+    columns!(),
+    " FROM ",
+    sent!(),
+    " JOIN taken USING (event_id, event_date) ON CONFLICT DO NOTHING"
 );
 
-/// Inserts all of these events, or none.
-pub(super) async fn insert(connection: &mut PgConnection, events: &[Event]) -> sqlx::Result<()> {
+/// The ids of those events that are not stored as they were sent. PostgreSQL compares: it knows that 1 and 1.0 are one.
+const CONFLICTING: &str = concat!(
+    "SELECT event_id FROM (SELECT ",
+    columns!(),
+    " FROM ",
+    sent!(),
+    " EXCEPT SELECT ",
+    columns!(),
+    " FROM audit_events JOIN audit_event_ids USING (event_id, event_date) WHERE event_id = ANY ($1)) AS conflicting"
+);
+
+/// Inserts all of these events that are not there yet, and answers with the ids that other events have.
+pub(super) async fn insert(connection: &mut PgConnection, events: &[Event]) -> sqlx::Result<Vec<Uuid>> {
+    let inserted = sqlx::query_with(INSERT, arguments(events)?).execute(&mut *connection).await?.rows_affected();
+    if inserted == events.len() as u64 {
+        return Ok(Vec::new());
+    }
+    sqlx::query_scalar_with(CONFLICTING, arguments(events)?).fetch_all(connection).await
+}
+
+/// The events, column by column.
+fn arguments(events: &[Event]) -> sqlx::Result<PgArguments> {
     fn column<'a, T>(events: &'a [Event], value: impl Fn(&'a Event) -> T) -> Vec<T> {
         events.iter().map(value).collect()
     }
-    sqlx::query(INSERT)
-        .bind(column(events, |event| event.event_id))
-        .bind(column(events, |event| event.event_date))
-        .bind(column(events, |event| event.event_timestamp))
-        .bind(column(events, |event| event.version.as_str()))
-        .bind(column(events, |event| event.event_type.as_str()))
-        .bind(column(events, |event| event.event_category.as_str()))
-        .bind(column(events, |event| event.event_action.as_str()))
-        .bind(column(events, |event| event.event_outcome.as_str()))
-        .bind(column(events, |event| event.correlation_id.as_str()))
-        .bind(column(events, |event| event.actor_type.as_deref()))
-        .bind(column(events, |event| event.actor_id.as_deref()))
-        .bind(column(events, |event| event.resource_type.as_deref()))
-        .bind(column(events, |event| event.resource_id.as_deref()))
-        .bind(column(events, |event| event.namespace.as_deref()))
-        .bind(column(events, |event| event.duration_ms))
-        .bind(column(events, |event| event.severity.as_deref()))
-        .bind(column(events, |event| Json(&event.event_data)))
-        .execute(connection)
-        .await?;
-    Ok(())
+    let mut arguments = PgArguments::default();
+    let mut add = || -> Result<(), BoxDynError> {
+        arguments.add(column(events, |event| event.event_id))?;
+        arguments.add(column(events, |event| event.event_date))?;
+        arguments.add(column(events, |event| event.event_timestamp))?;
+        arguments.add(column(events, |event| event.version.as_str()))?;
+        arguments.add(column(events, |event| event.event_type.as_str()))?;
+        arguments.add(column(events, |event| event.event_category.as_str()))?;
+        arguments.add(column(events, |event| event.event_action.as_str()))?;
+        arguments.add(column(events, |event| event.event_outcome.as_str()))?;
+        arguments.add(column(events, |event| event.correlation_id.as_str()))?;
+        arguments.add(column(events, |event| event.actor_type.as_deref()))?;
+        arguments.add(column(events, |event| event.actor_id.as_deref()))?;
+        arguments.add(column(events, |event| event.resource_type.as_deref()))?;
+        arguments.add(column(events, |event| event.resource_id.as_deref()))?;
+        arguments.add(column(events, |event| event.namespace.as_deref()))?;
+        arguments.add(column(events, |event| event.duration_ms))?;
+        arguments.add(column(events, |event| event.severity.as_deref()))?;
+        arguments.add(column(events, |event| Json(&event.event_data)))
+    };
+    add().map_err(sqlx::Error::Encode)?;
+    Ok(arguments)
 }

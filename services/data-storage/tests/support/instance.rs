@@ -23,6 +23,7 @@ pub struct Instance {
     pub api: Router,
     pub readiness: Readiness,
     pub store: Store,
+    pub metrics: Metrics,
     tasks: [JoinHandle<()>; 2],
 }
 
@@ -48,11 +49,11 @@ impl Instance {
             checks: checks.clone(),
             metrics: metrics.clone(),
         };
-        let app = App { groups: Groups::start(intake.clone()), intake, readiness: readiness.clone() };
-        let drain = Drain { store: store.clone(), dead_letter, checks: checks.clone(), metrics };
+        let app = App::new(Groups::start(intake.clone()), intake, readiness.clone());
+        let drain = Drain { store: store.clone(), dead_letter, checks: checks.clone(), metrics: metrics.clone() };
         let keeping = Dependencies { postgres, store: store.clone(), redis, checks }.keep();
         let tasks = [tokio::spawn(keeping), tokio::spawn(drain.run(CancellationToken::new()))];
-        Self { api: router(app), readiness, store, tasks }
+        Self { api: router(app), readiness, store, metrics, tasks }
     }
 
     /// Waits until it has noticed that a dependency came or went.

@@ -8,13 +8,18 @@
 )]
 
 mod instance;
+mod program;
 mod redis;
 
 use axum::{Router, body::Body, http::StatusCode};
 use serde_json::{Value, json};
 pub use service_common::testing::{PostgresServer, until};
 
-pub use self::{instance::Instance, redis::RedisServer};
+pub use self::{
+    instance::Instance,
+    program::{PROGRAM, Program, write},
+    redis::{RedisServer, drained},
+};
 
 pub const EVENTS: &str = "/api/v1/audit/events";
 pub const BATCH: &str = "/api/v1/audit/events/batch";

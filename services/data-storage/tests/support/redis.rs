@@ -1,15 +1,16 @@
 //! A Redis of the tests' own.
 
-use data_storage::{config::RedisConfig, redis_link::Redis};
+use data_storage::{config::RedisConfig, dead_letter::STREAM, redis_link::Redis};
 use duct::{Handle, cmd};
-use serde_json::json;
-use service_common::testing::{Signal, container::Container, free_port, send};
+use serde_json::{Value, json};
+use service_common::testing::{Signal, container::Container, free_port, send, until};
 use tempfile::TempDir;
 
-/// A Redis server on loopback, which writes down everything at once; gone when dropped.
+/// A Redis server on loopback; gone when dropped.
 pub struct RedisServer {
     folder: TempDir,
     pub port: u16,
+    arguments: Vec<String>,
     process: Option<Handle>,
     container: Option<Container>,
 }
@@ -17,8 +18,19 @@ pub struct RedisServer {
 impl RedisServer {
     /// Starts an empty one.
     pub fn start() -> Self {
+        // What the kernel has outlives the process; what the disk has would be waited for.
+        let arguments = "--save  --appendonly yes --appendfsync no --protected-mode no";
+        Self::start_with(arguments.split(' ').map(str::to_owned).collect())
+    }
+
+    /// Starts an empty one with the arguments of the manifests.
+    pub fn start_as_deployed() -> Self {
+        Self::start_with(deployed_arguments())
+    }
+
+    fn start_with(arguments: Vec<String>) -> Self {
         let folder = tempfile::Builder::new().prefix("redis-").tempdir().unwrap();
-        let mut server = Self { folder, port: free_port(), process: None, container: None };
+        let mut server = Self { folder, port: free_port(), arguments, process: None, container: None };
         server.restart();
         server
     }
@@ -26,8 +38,7 @@ impl RedisServer {
     /// Starts again, with what it had.
     pub fn restart(&mut self) {
         self.stop();
-        // What the kernel has outlives the process; what the disk has would be waited for.
-        let mut words: Vec<&str> = "--save  --appendonly yes --appendfsync no --protected-mode no".split(' ').collect();
+        let mut words: Vec<&str> = self.arguments.iter().map(String::as_str).collect();
         if let Some(container) = &self.container {
             container.start();
         } else if is_on_host() {
@@ -36,7 +47,7 @@ impl RedisServer {
             self.process = Some(duct::cmd("redis-server", words).stdout_null().unchecked().start().unwrap());
         } else {
             words.insert(0, "redis-server");
-            self.container = Some(Container::run("redis", self.port, 6379, &[], &words));
+            self.container = Some(Container::run("redis", self.port, 6379, &[], &[], &words));
         }
     }
 
@@ -89,4 +100,28 @@ impl Drop for RedisServer {
 fn is_on_host() -> bool {
     std::env::var_os("TEST_IN_CONTAINERS").is_none()
         && cmd!("redis-server", "--version").stdout_null().stderr_null().run().is_ok()
+}
+
+/// Waits until nothing is left in the dead-letter stream, and of nothing, nothing is noted.
+pub async fn drained(redis: &RedisServer) {
+    // In one step, because senders may go on.
+    const WAITING_AND_NOTED: &str = "return {redis.call('XLEN', KEYS[1]), redis.call('EXISTS', KEYS[2], KEYS[3])}";
+    until("the stream is drained", async || {
+        let (pending, bytes) = ("{dlq-stream}:pending", "{dlq-stream}:bytes");
+        let command = ["EVAL", WAITING_AND_NOTED, "3", STREAM, pending, bytes];
+        let (waiting, noted) = redis.ask::<(i64, i64)>(&command).await;
+        assert!(waiting > 0 || noted == 0, "nothing waits, but {noted} keys are left");
+        waiting == 0
+    })
+    .await;
+}
+
+/// What the manifests make of Redis, but for its folder.
+fn deployed_arguments() -> Vec<String> {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../manifests/redis/base/statefulset.yaml");
+    let manifest: Value = serde_saphyr::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
+    let container = &manifest["spec"]["template"]["spec"]["containers"][0];
+    let arguments: Vec<&str> = container["args"].as_array().unwrap().iter().map(|it| it.as_str().unwrap()).collect();
+    let ["redis-server", "--dir", "/data", others @ ..] = &arguments[..] else { panic!("{arguments:?}") };
+    others.iter().map(|argument| argument.replace("$(TCP_KEEPALIVE)", "300")).collect()
 }
