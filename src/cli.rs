@@ -2,6 +2,7 @@
 
 mod bundle;
 mod component;
+mod consent;
 mod exit;
 mod inspect;
 mod interrupts;
@@ -25,7 +26,7 @@ use crate::config::{self, Loaded, Overrides, Switches};
 use crate::folders::Folders;
 use crate::plan::Plan;
 use crate::report::console::Console;
-use crate::setup::Finding;
+use crate::setup::yes_or_no;
 
 pub use exit::{Exit, Failure};
 
@@ -67,7 +68,7 @@ enum Command {
     /// Install what this host lacks; does nothing when nothing is missing
     Setup {
         /// Do not ask before installing
-        #[arg(short, long, env = "KIND_HARNESS_YES")]
+        #[arg(short, long, env = "KIND_HARNESS_YES", value_parser = yes_or_no)]
         yes: bool,
     },
     /// Look at this host: what is there, what is missing, and what mends it
@@ -89,7 +90,7 @@ enum Command {
     /// Bring the environment up; does nothing when it is up and nothing changed
     Up {
         /// Do not ask before installing what the host lacks
-        #[arg(short, long, env = "KIND_HARNESS_YES")]
+        #[arg(short, long, env = "KIND_HARNESS_YES", value_parser = yes_or_no)]
         yes: bool,
         /// Leave what was made for a look when it does not come up
         #[arg(long)]
@@ -249,20 +250,4 @@ impl Cli {
     fn console(&self) -> Console {
         if self.quiet { Console::quiet() } else { Console::detect() }
     }
-}
-
-/// Asks the person at the terminal; where there is none, the command itself is the answer.
-fn ask(findings: &[Finding]) -> bool {
-    let terminal = std::io::stdin().is_terminal() && std::io::stderr().is_terminal();
-    if !terminal || std::env::var_os("CI").is_some() {
-        return true;
-    }
-    crate::report::console::write("This host lacks:\n");
-    for finding in findings {
-        crate::report::console::write(&format!("  {}: {}\n", finding.name, finding.remedy_text()));
-    }
-    crate::report::console::write("Install it now? [Y/n] ");
-    let mut answer = String::new();
-    let read = std::io::stdin().read_line(&mut answer);
-    read.is_ok_and(|length| length > 0) && matches!(answer.trim().to_lowercase().as_str(), "" | "y" | "yes")
 }

@@ -26,7 +26,7 @@ use crate::plan::{ClusterName, Plan};
 use crate::ready::{self, Expectation, Readiness, Recorder, Settings};
 use crate::report::{Events, Phase};
 use crate::resilience::Resilience;
-use crate::setup::{self, Finding, Host};
+use crate::setup::{self, Consent, Finding, Host};
 use crate::teardown::{self, Kill, Undo, UndoErrors};
 
 /// One run over one plan.
@@ -44,7 +44,7 @@ pub struct Session {
     /// Where what the watches bring is recorded, for a replay.
     pub record: Mutex<Option<Recorder>>,
     /// Asked before anything is installed on the host.
-    pub agree: fn(&[Finding]) -> bool,
+    pub agree: fn(&[Finding]) -> Consent,
 }
 
 impl Session {

@@ -9,7 +9,7 @@ use crate::setup::{self, Finding};
 impl Cli {
     pub(super) async fn doctor(&self) -> Result<Exit, Failure> {
         let source = crate::images::decide(self.overrides.images.unwrap_or_default()).await;
-        let survey = setup::look(&self.folders()?, source.source, true).await;
+        let survey = setup::examine(&self.folders()?, source.source).await;
         if self.output == Output::Json {
             let findings: Vec<_> = survey.findings.iter().map(Finding::to_json).collect();
             let told = serde_json::json!({"ready": survey.is_ready(), "images": source.source, "findings": findings});

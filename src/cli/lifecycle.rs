@@ -3,8 +3,9 @@
 use std::path::Path;
 use std::sync::Mutex;
 
+use super::consent::consent;
 use super::interrupts::Interrupts;
-use super::{Cli, Exit, Failure, Output, ask, why};
+use super::{Cli, Exit, Failure, Output, why};
 use crate::cluster::Keep;
 use crate::config::ProviderKind;
 use crate::diagnostics::Aftermath;
@@ -23,10 +24,9 @@ impl Cli {
         let wanted = self.overrides.images.unwrap_or_default();
         let source = crate::images::decide(wanted).await.source;
         let (events, reporter) = Reporter::start(self.console());
-        let agree = if yes { |_: &[setup::Finding]| true } else { ask };
         let mut interrupts = Interrupts::listen();
         let host = tokio::select! {
-            host = setup::ensure(&folders, source, agree, &events) => Some(host),
+            host = setup::ensure(&folders, source, consent(yes), &events) => Some(host),
             () = interrupts.next() => None,
         };
         reporter.finish().await;
@@ -122,7 +122,6 @@ impl Cli {
     }
 
     pub(super) fn session(&self, events: Events, yes: bool) -> Result<Session, Failure> {
-        let agree = if yes { |_: &[setup::Finding]| true } else { ask };
         Ok(Session {
             plan: self.plan()?,
             folders: self.folders()?,
@@ -131,7 +130,7 @@ impl Cli {
             // What `up` brought up stays until `down`.
             terms: Terms { runner: None, keep: Keep::Always, ttl: self.overrides.ttl },
             record: Mutex::default(),
-            agree,
+            agree: consent(yes),
         })
     }
 

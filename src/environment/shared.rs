@@ -193,7 +193,7 @@ fn session(path: &Path, events: Events) -> Result<Session, String> {
         plan = load(&overrides)?;
     }
     let (undo, record) = (Undo::default(), Mutex::default());
-    Ok(Session { plan, folders, events, undo, terms, record, agree: |_| true })
+    Ok(Session { plan, folders, events, undo, terms, record, agree: crate::setup::consent_of_environment })
 }
 
 /// Lets the cluster stay, and tells how to use it.

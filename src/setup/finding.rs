@@ -47,12 +47,25 @@ impl Finding {
         Finding { name, state: State::Missing { found: found.into(), remedy } }
     }
 
-    pub(super) fn is_met(&self) -> bool {
-        !matches!(self.state, State::Missing { .. })
-    }
-
     pub(super) fn needs_a_person(&self) -> bool {
         matches!(&self.state, State::Missing { remedy: Remedy::ByHand(_), .. })
+    }
+
+    /// What was found, without what would be better.
+    #[must_use]
+    pub fn found(&self) -> &str {
+        match &self.state {
+            State::Met(found) | State::Advice { found, .. } | State::Missing { found, .. } => found,
+        }
+    }
+
+    /// What mends it, when it is missing.
+    #[must_use]
+    pub fn remedy(&self) -> Option<&Remedy> {
+        match &self.state {
+            State::Missing { remedy, .. } => Some(remedy),
+            _ => None,
+        }
     }
 
     /// For scripts: `name`, `state` (met, advice or missing), `found`, and `remedy` where there is one.
@@ -69,10 +82,7 @@ impl Finding {
     /// What mends it, as a person would type it; empty when nothing is missing.
     #[must_use]
     pub fn remedy_text(&self) -> String {
-        match &self.state {
-            State::Missing { remedy, .. } => remedy.to_string(),
-            _ => String::new(),
-        }
+        self.remedy().map(Remedy::to_string).unwrap_or_default()
     }
 }
 

@@ -4,6 +4,7 @@ use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::root::{as_root, is_refused, sudo_prefix, why};
 use super::{Finding, SetupError, State};
 use crate::exec::Cmd;
 use crate::folders::{Aside, Folders};
@@ -46,10 +47,25 @@ impl fmt::Display for Remedy {
     }
 }
 
+impl Remedy {
+    /// The commands that a person would type instead.
+    #[must_use]
+    pub fn commands(&self) -> Vec<String> {
+        match self {
+            Remedy::Packages(_) => vec![format!("{}apt-get update", sudo_prefix()), self.to_string()],
+            Remedy::GoInstall { .. } | Remedy::Folder(_) => vec![self.to_string()],
+            Remedy::AfterOthers | Remedy::ByHand(_) => Vec::new(),
+        }
+    }
+}
+
 /// Applies `finding`'s remedy.
 pub(super) async fn apply(finding: &Finding, folders: &Folders, step: &Step) -> Result<(), SetupError> {
     let State::Missing { remedy, .. } = &finding.state else { return Ok(()) };
-    let failed = |source| SetupError::Remedy { name: finding.name, source };
+    let failed = |source| match why(remedy) {
+        Some(why) if is_refused(&source) => SetupError::Root { name: finding.name, why, source },
+        _ => SetupError::Remedy { name: finding.name, source },
+    };
     let say = || {
         let step = step.handle();
         move |line: &str| step.progress(line)
@@ -58,10 +74,13 @@ pub(super) async fn apply(finding: &Finding, folders: &Folders, step: &Step) -> 
         Remedy::Packages(packages) => {
             // Another run, or the system itself, may be installing something just now.
             let wait = "DPkg::Lock::Timeout=600";
-            as_root(["apt-get", "update", "-q", "-o", wait]).stream(say()).await.map_err(failed)?;
-            let install = ["apt-get", "install", "-q", "-y", "--no-install-recommends", "-o", wait];
-            let command = as_root(install.iter().chain(packages.iter()).copied());
-            command.env("DEBIAN_FRONTEND", "noninteractive").deadline(INSTALL).stream(say()).await.map_err(failed)
+            // Through `env`, because sudo drops variables of its caller.
+            let apt = ["env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "-q", "-o", wait];
+            let update = as_root(apt.into_iter().chain(["update"]));
+            update.deadline(INSTALL).stream(say()).await.map_err(failed)?;
+            let install = ["install", "-y", "--no-install-recommends"];
+            let install = as_root(apt.into_iter().chain(install).chain(packages.iter().copied()));
+            install.deadline(INSTALL).stream(say()).await.map_err(failed)
         }
         Remedy::GoInstall { module, into } => {
             let file = |source| SetupError::File { name: finding.name, source };
@@ -78,20 +97,4 @@ pub(super) async fn apply(finding: &Finding, folders: &Folders, step: &Step) -> 
         Remedy::Folder(path) => as_root(["mkdir", "-p", path]).stream(say()).await.map_err(failed),
         Remedy::AfterOthers | Remedy::ByHand(_) => Ok(()),
     }
-}
-
-fn is_root() -> bool {
-    rustix::process::geteuid().is_root()
-}
-
-fn sudo_prefix() -> &'static str {
-    if is_root() { "" } else { "sudo " }
-}
-
-fn as_root<'a>(argv: impl IntoIterator<Item = &'a str>) -> Cmd {
-    let mut argv = argv.into_iter();
-    if is_root() {
-        return Cmd::new(argv.next().unwrap_or_default(), argv);
-    }
-    Cmd::new("sudo", argv).foreground()
 }

@@ -5,7 +5,10 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot prepare its host has failed")]
 
 mod bad_days;
+mod base_image;
 mod builds;
+mod consent;
+mod engines;
 mod failures;
 mod leases;
 mod registry;

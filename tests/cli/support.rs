@@ -59,13 +59,15 @@ impl Host {
             std::fs::create_dir(host.path(folder)).unwrap();
         }
         for tool in [
-            "awk", "basename", "bash", "cat", "chmod", "chown", "cut", "dirname", "du", "find", "grep", "id", "mkdir",
-            "mktemp", "readlink", "rm", "setsid", "sh", "sleep", "sort", "tail", "tar", "tee", "touch", "tr", "umount",
+            "awk", "basename", "bash", "cat", "chmod", "chown", "cut", "dirname", "du", "env", "find", "grep", "id",
+            "mkdir", "mktemp", "readlink", "rm", "setsid", "sh", "sleep", "sort", "tail", "tar", "tee", "touch", "tr",
+            "true", "umount",
         ] {
             let found =
                 ["/bin", "/usr/bin"].iter().map(|folder| Path::new(folder).join(tool)).find(|path| path.exists());
             std::os::unix::fs::symlink(found.unwrap(), host.path("bin").join(tool)).unwrap();
         }
+        host.write("keyring.gpg", "");
         host.write("suite/e2e.yaml", SUITE);
         host.write("suite/app.yaml", MANIFEST);
         host
@@ -107,12 +109,19 @@ impl Host {
 
     /// The same, reading what the test reads or gives it.
     pub(crate) fn command_that_reads(&self, args: &[&str]) -> duct::Expression {
-        let command = duct::cmd(env!("CARGO_BIN_EXE_kind-harness"), args).dir(self.path("suite"));
+        self.here(&duct::cmd(env!("CARGO_BIN_EXE_kind-harness"), args))
+    }
+
+    /// The command on this host: in the suite's folder, with nothing of the environment in which the tests run that would
+    /// decide anything, consent included.
+    pub(crate) fn here(&self, command: &duct::Expression) -> duct::Expression {
+        let decides = |name: &str| {
+            let prefixes = ["KIND_HARNESS", "XDG", "DOCKER", "CONTAINER", "NERDCTL", "DEBIAN"];
+            name == "CI" || prefixes.iter().any(|prefix| name.starts_with(prefix))
+        };
         let command = std::env::vars()
-            .filter(|(name, _)| {
-                name.starts_with("KIND_HARNESS") || name.starts_with("XDG") || name == "CONTAINERS_CONF"
-            })
-            .fold(command, |command, (name, _)| command.env_remove(name));
+            .filter(|(name, _)| decides(name))
+            .fold(command.dir(self.path("suite")), |command, (name, _)| command.env_remove(name));
         command
             .env("PATH", self.path("bin"))
             .env("HOME", self.path("home"))
@@ -120,6 +129,7 @@ impl Host {
             .env("CALLS", self.path("calls"))
             .env("NODES", self.path("nodes"))
             .env("IMAGES", self.path("images"))
+            .env("DEBIAN_KEYRING", self.path("keyring.gpg"))
             .env("NO_COLOR", "1")
             .stdout_capture()
             .stderr_capture()
@@ -128,6 +138,14 @@ impl Host {
 
     pub(crate) fn run(&self, args: &[&str]) -> Ended {
         Ended::from(&self.command(args).run().unwrap())
+    }
+
+    /// The same with variables of the environment.
+    pub(crate) fn run_with(&self, args: &[&str], variables: &[(&str, &str)]) -> Ended {
+        let command = duct::cmd(env!("CARGO_BIN_EXE_kind-harness"), args);
+        // Of several settings of one variable duct takes the innermost.
+        let command = variables.iter().fold(command, |command, (name, value)| command.env(name, value));
+        Ended::from(&self.here(&command).stdin_null().run().unwrap())
     }
 
     /// Waits for `fact`, and fails with what was called meanwhile when it does not come.
