@@ -13,6 +13,7 @@ mod load;
 mod recipe;
 mod source;
 mod stale;
+mod variables;
 
 use std::time::Duration;
 
@@ -38,6 +39,16 @@ pub enum ImageError {
         /// Why.
         #[source]
         source: std::io::Error,
+    },
+    /// A variable of the environment has a value that it cannot have.
+    #[error("{name} is {value:?}; it can be {permitted}")]
+    Variable {
+        /// The variable.
+        name: &'static str,
+        /// What it is set to.
+        value: String,
+        /// What it can be set to.
+        permitted: &'static str,
     },
     /// A recipe is there, but its build failed.
     #[error("building {image} failed")]

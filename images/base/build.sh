@@ -2,10 +2,12 @@
 # The base of every other image: Debian bookworm, minimal, made from Debian packages alone.
 #
 # In:  ENGINE (podman | docker | nerdctl), IMAGE (what to call the result),
-#      DEBIAN_MIRROR (default http://deb.debian.org/debian).
+#      DEBIAN_MIRROR (default http://deb.debian.org/debian),
+#      DEBIAN_KEYRING (the keys that sign it; default those of the package debian-archive-keyring).
 set -euo pipefail
 
 mirror=${DEBIAN_MIRROR:-http://deb.debian.org/debian}
+keyring=${DEBIAN_KEYRING:-/usr/share/keyrings/debian-archive-keyring.gpg}
 suite=bookworm
 security=${DEBIAN_SECURITY_MIRROR:-}
 if [ -z "$security" ] && [ "$mirror" = http://deb.debian.org/debian ]; then
@@ -14,7 +16,8 @@ fi
 
 say() { printf '%s\n' "$*"; }
 die() { printf 'error: %s\n' "$*" >&2; exit 1; }
-as_root() { if [ "$(id -u)" = 0 ]; then "$@"; else sudo "$@"; fi; }
+# -n: a build runs in the background, where sudo could wait for a password for ever.
+as_root() { if [ "$(id -u)" = 0 ]; then "$@"; else sudo -n "$@"; fi; }
 
 work=$(mktemp -d "${TMPDIR:-/tmp}/kind-harness-base.XXXXXX")
 cleanup() {
@@ -34,7 +37,11 @@ trap cleanup EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM HUP
 
+# It lives in sbin, which a user's PATH may lack.
+PATH=$PATH:/usr/sbin
 command -v debootstrap >/dev/null || die "debootstrap is not installed (apt-get install debootstrap)"
+[ -r "$keyring" ] || die "the mirror's signatures cannot be checked: $keyring cannot be read (apt-get install debian-archive-keyring)"
+as_root true || die "debootstrap takes root: run this as root, or permit sudo without a password"
 
 include=()
 case $mirror in https:*) include=(--include=ca-certificates) ;; esac
@@ -44,7 +51,7 @@ packages=0
 say "bootstrapping Debian $suite from $mirror (about a minute)"
 # In the background, because bash runs traps only between foreground commands.
 setsid bash -c "$(declare -f as_root)"'; as_root "$@"' - \
-  debootstrap --variant=minbase "${include[@]}" "$suite" "$root" "$mirror" >"$work/log" 2>&1 &
+  debootstrap --variant=minbase --keyring="$keyring" --force-check-gpg "${include[@]}" "$suite" "$root" "$mirror" >"$work/log" 2>&1 &
 child=$!
 while kill -0 "$child" 2>/dev/null; do
   sleep 2 & wait $! || true

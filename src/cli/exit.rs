@@ -3,6 +3,7 @@
 use std::fmt;
 use std::process::ExitCode;
 
+use crate::images::ImageError;
 use crate::ready::NotReady;
 use crate::session::UpError;
 
@@ -90,6 +91,7 @@ impl From<&UpError> for Exit {
         match error {
             UpError::Manifests(_) | UpError::Files(_) => Exit::Usage,
             UpError::Setup(_) | UpError::Reaper(_) => Exit::Host,
+            UpError::Images(error) if matches!(**error, ImageError::Variable { .. }) => Exit::Usage,
             UpError::Images(_) => Exit::Images,
             UpError::Cluster(_) | UpError::Api { .. } => Exit::Cluster,
             UpError::Kill(_) => Exit::Teardown,

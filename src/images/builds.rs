@@ -1,5 +1,7 @@
 //! Every image of a run, built or pulled in the background, each at most once.
 
+mod base;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -157,15 +159,6 @@ impl Workshop {
     async fn list_images(self: Arc<Self>) -> Result<Arc<BTreeSet<String>>, Arc<ImageError>> {
         let text = engine::list(&self.host.engine, &self.resilience).await.map_err(Arc::new)?;
         Ok(Arc::new(text.lines().map(str::to_owned).collect()))
-    }
-
-    /// The image that recipes build on.
-    async fn base(self: Arc<Self>, present: Present) -> Result<Option<String>, Arc<ImageError>> {
-        if self.source != ImageSource::Packages {
-            return Ok(None);
-        }
-        let recipe = Recipe::own("base", &self.host.folders.cache)?;
-        self.make(recipe, None, present, None).await.map(Some)
     }
 
     async fn own(

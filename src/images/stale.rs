@@ -30,7 +30,10 @@ fn stale(listed: &str, image: &str) -> Vec<String> {
 
 /// Whether it is a hash of ours; tags that somebody gave by hand are that person's.
 fn is_ours(tag: &str) -> bool {
-    tag.len() == 12 && tag.bytes().all(|byte| byte.is_ascii_hexdigit())
+    // A base image's time follows its hash.
+    let (hash, time) = tag.split_once('-').unwrap_or((tag, "00000000"));
+    let is_hex = |text: &str, length| text.len() == length && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+    is_hex(hash, 12) && is_hex(time, 8)
 }
 
 #[cfg(test)]
@@ -41,9 +44,11 @@ mod tests {
     fn the_newest_stay_and_so_do_other_peoples() {
         let tag = |name: &str, number: usize| format!("localhost/kind-harness/{name}:{number:012x}");
         let mut listed: Vec<String> = (1..=7).rev().map(|number| tag("api", number)).collect();
+        listed.extend((1..=6).rev().map(|number| format!("{}-{number:08x}", tag("base", 2))));
         listed.extend([tag("base", 1), "localhost/kind-harness/api:dev".into(), "docker.io/library/api:1".into()]);
         assert_eq!(stale(&listed.join("\n"), &tag("api", 7)), [tag("api", 2), tag("api", 1)]);
-        assert_eq!(stale(&listed.join("\n"), &tag("base", 1)), Vec::<String>::new());
+        let (newest, oldest) = (format!("{}-00000006", tag("base", 2)), format!("{}-00000001", tag("base", 2)));
+        assert_eq!(stale(&listed.join("\n"), &newest), [oldest, tag("base", 1)]);
         assert_eq!(
             stale(&listed.join("\n"), &tag("api", 1)),
             [tag("api", 3), tag("api", 2)],

@@ -1,16 +1,21 @@
 //! What building images from packages takes, beyond an engine.
 
+use std::path::{Path, PathBuf};
+
 use super::engine::in_path;
 use super::{Finding, Remedy};
 
+/// The keys of whoever signs Debian's releases, as the Debian package of that name installs them.
+const KEYRING: &str = "/usr/share/keyrings/debian-archive-keyring.gpg";
+
 /// One finding per tool.
 pub(super) fn look() -> Vec<Finding> {
-    vec![debootstrap(), go()]
+    vec![debootstrap(), keyring(), go()]
 }
 
 fn debootstrap() -> Finding {
     // It lives in sbin, which a user's PATH may lack.
-    if in_path("debootstrap") || std::path::Path::new("/usr/sbin/debootstrap").exists() {
+    if in_path("debootstrap") || Path::new("/usr/sbin/debootstrap").exists() {
         return Finding::met("rootfs", "debootstrap");
     }
     let remedy = if in_path("apt-get") {
@@ -19,6 +24,23 @@ fn debootstrap() -> Finding {
         Remedy::ByHand("install debootstrap, or use `--images registry`".into())
     };
     Finding::missing("rootfs", "debootstrap is not installed", remedy)
+}
+
+/// What the base image's packages are checked against.
+fn keyring() -> Finding {
+    // The base image's recipe reads the same variable.
+    let named = std::env::var_os("DEBIAN_KEYRING").filter(|path| !path.is_empty()).map(PathBuf::from);
+    let path = named.as_deref().unwrap_or(Path::new(KEYRING));
+    if path.is_file() {
+        return Finding::met("keyring", path.display().to_string());
+    }
+    let remedy = if named.is_none() && in_path("apt-get") {
+        Remedy::Packages(&["debian-archive-keyring"])
+    } else {
+        let wanted = "put the keys there that sign the Debian mirror, or name their file by DEBIAN_KEYRING";
+        Remedy::ByHand(format!("{wanted}, or use `--images registry`"))
+    };
+    Finding::missing("keyring", format!("{} does not exist", path.display()), remedy)
 }
 
 fn go() -> Finding {

@@ -9,8 +9,11 @@ use crate::support::{Ended, Host};
 /// Makes what the base image's recipe expects, as soon as the test lets it.
 const DEBOOTSTRAP: &str = r#"#!/bin/sh
 echo bootstraps >> "$CALLS"
+echo "debootstrap $*" >> "$CALLS"
+[ ! -f "$CALLS.offline" ] || { echo "E: Failed getting release file" >&2; exit 1; }
 while [ ! -f "$CALLS.go" ]; do sleep 0.05; done
-for folder in etc/dpkg/dpkg.cfg.d etc/apt/apt.conf.d usr/sbin usr/share/doc var/lib/dpkg var/log; do mkdir -p "$3/$folder"; done
+for root in "$@"; do case $root in /*) break ;; esac; done
+for folder in etc/dpkg/dpkg.cfg.d etc/apt/apt.conf.d usr/sbin usr/share/doc var/lib/dpkg var/log; do mkdir -p "$root/$folder"; done
 "#;
 
 /// Has the images that were imported into it.
@@ -23,11 +26,11 @@ esac
 "#;
 
 /// A host on which the base image can be built; the node image cannot, which is as far as a run gets.
-fn host() -> Host {
+pub(crate) fn host() -> Host {
     let host = Host::ready();
     host.program("debootstrap", DEBOOTSTRAP);
     host.program("podman", ENGINE);
-    host.program("sudo", "#!/bin/sh\nexec \"$@\"\n");
+    host.program("sudo", "#!/bin/sh\n[ \"$1\" != -n ] || shift\nexec \"$@\"\n");
     host.program("go", "#!/bin/sh\n");
     host.write("images", "");
     host
@@ -42,7 +45,7 @@ fn kill(handle: &duct::Handle) {
     kill_process(pid, Signal::KILL).unwrap();
 }
 
-fn times(host: &Host, call: &str) -> usize {
+pub(crate) fn times(host: &Host, call: &str) -> usize {
     host.calls().lines().filter(|line| *line == call).count()
 }
 
