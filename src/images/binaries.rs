@@ -9,29 +9,36 @@ use cargo_metadata::camino::Utf8Path;
 use cargo_metadata::{DependencyKind, Metadata, MetadataCommand};
 
 use super::content::{Content, files};
+use super::variables::{Variables, heard};
 use super::{ImageError, cargo};
 use crate::exec::Cmd;
+use crate::folders::Folders;
 use crate::report::{Outcome, Step};
+use crate::setup::yes_or_no;
 
 /// Folders of a package that do not go into its binary.
 const NOT_IN_A_BINARY: [&str; 5] = ["target", "tests", "benches", "examples", ".git"];
 
+/// The folder of the cache that has them.
+const KEPT_IN: &str = "binaries";
+
 /// Binaries that nobody asked for in this time are thrown away.
 const KEPT_UNUSED: Duration = Duration::from_hours(14 * 24);
 
-/// The binary of each of `packages` of the workspace at `root`, compiled unless all are in `cache`.
+/// The binary of each of `packages` of the workspace at `root`, compiled unless all are in the cache.
 ///
 /// They are compiled in one run of cargo even if only one is missing: fewer would be compiled with other features of the
 /// dependencies that they share, that is, from the start.
 pub(super) async fn binaries(
     root: &Path,
     packages: &[String],
-    cache: &Path,
+    folders: &Folders,
     step: &Step,
 ) -> Result<(BTreeMap<String, PathBuf>, Outcome), ImageError> {
     let file = |source| ImageError::File { image: packages.join(", "), source };
-    let sources = Sources::of(root, packages).await?;
-    let folder = cache.join("binaries");
+    let variables = Variables::of_process();
+    let sources = Sources::of(root, packages, &variables).await?;
+    let folder = folders.cache.join(KEPT_IN);
     let mut kept = BTreeMap::new();
     for package in packages {
         kept.insert(package.clone(), folder.join(sources.key(package).map_err(file)?).join(package));
@@ -40,18 +47,24 @@ pub(super) async fn binaries(
         kept.values().try_for_each(|path| touch(path)).map_err(file)?;
         return Ok((kept, Outcome::Unchanged));
     }
-    let mut built = cargo::build(root, packages, step).await?;
-    let sources = Sources::of(root, packages).await?;
+    let mut built = cargo::build(root, packages, &variables, sources.are_locked(is_ci()), step).await?;
+    let sources = Sources::of(root, packages, &variables).await?;
+    let is_set = |name: &str| std::env::var_os(name).is_some();
     for (package, binary) in &mut built {
         // Sources that were edited meanwhile, or that lie where the key does not look, would be taken for others by it.
         let place = folder.join(sources.key(package).map_err(file)?).join(package);
-        if kept.get(package) == Some(&place) && sources.explain(package, binary).map_err(file)? {
+        if kept.get(package) == Some(&place) && sources.explain(package, binary, is_set).map_err(file)? {
             publish(binary, &place).map_err(file)?;
             *binary = place;
         }
     }
-    throw_away(&folder).map_err(file)?;
+    throw_away(folders).map_err(file)?;
     Ok((built, Outcome::Done))
+}
+
+/// Whether what is built here should be what the lock file says, and nothing newer.
+fn is_ci() -> bool {
+    std::env::var("CI").is_ok_and(|value| yes_or_no(&value) == Ok(true))
 }
 
 /// What the packages of a workspace are built from.
@@ -62,7 +75,7 @@ struct Sources {
 }
 
 impl Sources {
-    async fn of(root: &Path, packages: &[String]) -> Result<Sources, ImageError> {
+    async fn of(root: &Path, packages: &[String], variables: &Variables) -> Result<Sources, ImageError> {
         let failed = |source| ImageError::Build { image: packages.join(", "), source };
         // Without the packages of others, which the lock file stands for: to resolve them takes cargo ten times as long.
         let metadata = Cmd::new("cargo", ["metadata", "--format-version", "1", "--no-deps"]).dir(root);
@@ -72,15 +85,22 @@ impl Sources {
         let file = |source| ImageError::File { image: packages.join(", "), source };
         let mut common = Content::default();
         common.add("rustc", compiler.as_bytes());
-        common
-            .add("cargo", cargo::command(root, packages).to_string().replace(&*root.to_string_lossy(), "").as_bytes());
-        for name in ["Cargo.lock", "Cargo.toml", "rust-toolchain.toml", ".cargo/config.toml"] {
-            let path = metadata.workspace_root.as_std_path().join(name);
-            if path.is_file() {
-                common.add_file(Path::new(name), &path).map_err(file)?;
-            }
+        let command = cargo::command(root, packages, variables).to_string();
+        common.add("cargo", command.replace(&*root.to_string_lossy(), "").as_bytes());
+        variables.add_to(&mut common);
+        let workspace = metadata.workspace_root.as_std_path();
+        for path in [workspace.join("Cargo.lock"), workspace.join("Cargo.toml")] {
+            add_if_there(&mut common, &path).map_err(file)?;
+        }
+        for path in configuration(root) {
+            add_if_there(&mut common, &path).map_err(file)?;
         }
         Ok(Sources { metadata, common })
+    }
+
+    /// Whether cargo may be held to the lock file: in CI, where there is one.
+    fn are_locked(&self, ci: bool) -> bool {
+        ci && self.metadata.workspace_root.join("Cargo.lock").is_file()
     }
 
     /// Names what `package` is built from.
@@ -115,12 +135,33 @@ impl Sources {
         folders
     }
 
-    /// Whether all that `binary` was built from, as cargo tells it, lies where [`Sources::key`] looks.
-    fn explain(&self, package: &str, binary: &Path) -> std::io::Result<bool> {
+    /// Whether all that `binary` was built from, as cargo tells it, lies where [`Sources::key`] looks: files in the
+    /// packages' folders, and no variable that `is_set` except those that the key knows.
+    fn explain(&self, package: &str, binary: &Path, is_set: impl Fn(&str) -> bool) -> std::io::Result<bool> {
         let told = fs_err::read_to_string(binary.with_extension("d"))?;
         let folders = self.folders(package);
-        Ok(dependencies(&told).all(|path| folders.iter().any(|folder| path.starts_with(folder))))
+        let files = dependencies(&told).all(|path| folders.iter().any(|folder| path.starts_with(folder)));
+        Ok(files && !heard(binary)?.iter().any(|name| is_set(name)))
     }
+}
+
+/// Where cargo and rustup look for configuration when they run in `root`: there, in every folder above, and in cargo's own.
+fn configuration(root: &Path) -> Vec<PathBuf> {
+    const NAMES: [&str; 4] = [".cargo/config.toml", ".cargo/config", "rust-toolchain.toml", "rust-toolchain"];
+    let root = root.canonicalize().unwrap_or_else(|_| root.into());
+    let mut paths: Vec<_> =
+        root.ancestors().flat_map(|folder| NAMES.map(|name| folder.join(name))).filter(|path| path.is_file()).collect();
+    let home = std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".cargo"));
+    if let Some(cargo) = std::env::var_os("CARGO_HOME").map(PathBuf::from).or(home) {
+        paths.extend(["config.toml", "config"].map(|name| cargo.join(name)));
+    }
+    paths
+}
+
+/// Adds the file at `path` by its name alone: another checkout may lie elsewhere.
+fn add_if_there(content: &mut Content, path: &Path) -> std::io::Result<()> {
+    let name = path.file_name().unwrap_or_default();
+    if path.is_file() { content.add_file(Path::new(name), path) } else { Ok(()) }
 }
 
 /// The files on the right of a makefile's `target: file file…`, where `\ ` is a space of a name.
@@ -145,92 +186,18 @@ fn touch(path: &Path) -> std::io::Result<()> {
     fs_err::File::open(path)?.file().set_modified(SystemTime::now())
 }
 
-/// Removes from `folder` what has long not been used.
-fn throw_away(folder: &Path) -> std::io::Result<()> {
-    for entry in fs_err::read_dir(folder).into_iter().flatten().flatten() {
+/// Removes what has long not been used.
+fn throw_away(folders: &Folders) -> std::io::Result<()> {
+    let own = folders.own_cache(KEPT_IN);
+    for entry in fs_err::read_dir(folders.cache.join(KEPT_IN)).into_iter().flatten().flatten() {
         let used =
             fs_err::read_dir(entry.path())?.flatten().filter_map(|file| file.metadata().ok()?.modified().ok()).max();
         if used.is_some_and(|used| used.elapsed().is_ok_and(|age| age > KEPT_UNUSED)) {
-            fs_err::remove_dir_all(entry.path())?;
+            own.remove(entry.file_name())?;
         }
     }
     Ok(())
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn reads_what_cargo_says_a_binary_was_built_from() {
-        let told = "/t/image/api: /w/src/main.rs /w/with\\ space/lib.rs\n";
-        let expected = ["/w/src/main.rs", "/w/with space/lib.rs"].map(PathBuf::from);
-        assert_eq!(dependencies(told).collect::<Vec<_>>(), expected);
-    }
-
-    /// A workspace of two packages, one of which needs the other.
-    fn workspace() -> tempfile::TempDir {
-        let folder = tempfile::tempdir().unwrap();
-        let write = |path: &str, text: &str| {
-            let path = folder.path().join(path);
-            fs_err::create_dir_all(path.parent().unwrap()).unwrap();
-            fs_err::write(path, text).unwrap();
-        };
-        let package = |name: &str| format!("[package]\nname = \"{name}\"\nversion = \"0.1.0\"\nedition = \"2024\"\n");
-        write("Cargo.toml", "[workspace]\nmembers = [\"app\", \"lib\", \"other\"]\nresolver = \"3\"\n");
-        write("app/Cargo.toml", &format!("{}[dependencies]\nlib = {{ path = \"../lib\" }}\n", package("app")));
-        write("app/src/main.rs", "fn main() {}\n");
-        write("app/tests/t.rs", "");
-        for name in ["lib", "other"] {
-            write(&format!("{name}/Cargo.toml"), &package(name));
-            write(&format!("{name}/src/lib.rs"), "");
-        }
-        folder
-    }
-
-    #[tokio::test]
-    async fn the_key_follows_what_goes_in_and_nothing_else() {
-        let (one, two) = (workspace(), workspace());
-        let key = async |root: &Path| Sources::of(root, &["app".into()]).await.unwrap().key("app").unwrap();
-        let first = key(one.path()).await;
-        assert_eq!(first, key(two.path()).await, "another checkout of the same sources");
-        fs_err::write(one.path().join("app/tests/t.rs"), "// changed").unwrap();
-        fs_err::write(one.path().join("other/src/lib.rs"), "// changed").unwrap();
-        assert_eq!(first, key(one.path()).await, "tests, and a package that is not needed");
-        fs_err::write(one.path().join("lib/src/lib.rs"), "// changed").unwrap();
-        let second = key(one.path()).await;
-        assert_ne!(first, second, "a package that is needed");
-        fs_err::write(one.path().join("app/src/new.rs"), "").unwrap();
-        assert_ne!(second, key(one.path()).await, "a new file");
-    }
-
-    #[tokio::test]
-    async fn a_binary_of_files_from_elsewhere_is_not_explained_by_the_key() {
-        let root = workspace();
-        let sources = Sources::of(root.path(), &["app".into()]).await.unwrap();
-        let workspace = sources.metadata.workspace_root.as_std_path();
-        let explain = |file: PathBuf| {
-            let binary = root.path().join("app.bin");
-            fs_err::write(binary.with_extension("d"), format!("app.bin: {}\n", file.display())).unwrap();
-            sources.explain("app", &binary).unwrap()
-        };
-        assert!(explain(workspace.join("lib/src/lib.rs")));
-        assert!(!explain(workspace.join("other/src/lib.rs")));
-    }
-
-    #[test]
-    fn what_is_published_is_whole_and_what_is_old_goes() {
-        let folder = tempfile::tempdir().unwrap();
-        let binary = folder.path().join("built");
-        fs_err::write(&binary, "program").unwrap();
-        let cache = folder.path().join("binaries");
-        for name in ["old", "new"] {
-            publish(&binary, &cache.join(name).join("app")).unwrap();
-        }
-        let long_ago = SystemTime::now() - KEPT_UNUSED - Duration::from_secs(60);
-        fs_err::File::open(cache.join("old/app")).unwrap().file().set_modified(long_ago).unwrap();
-        throw_away(&cache).unwrap();
-        assert!(!cache.join("old").exists());
-        assert_eq!(fs_err::read_to_string(cache.join("new/app")).unwrap(), "program");
-    }
-}
+mod tests;

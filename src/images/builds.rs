@@ -181,7 +181,7 @@ impl Workshop {
         }
         let _bench = self.benches.acquire().await;
         let step = self.events.step(Phase::Images, "cargo");
-        let (binaries, outcome) = binaries::binaries(&root, &packages, &self.host.folders.cache, &step).await?;
+        let (binaries, outcome) = binaries::binaries(&root, &packages, &self.host.folders, &step).await?;
         step.finish(outcome);
         Ok(binaries)
     }

@@ -7,13 +7,15 @@ use std::sync::{Arc, Mutex};
 use cargo_metadata::Message;
 
 use super::ImageError;
+use super::variables::Variables;
 use crate::exec::Cmd;
 use crate::report::Step;
 
+/// Static binaries run whatever C library this host has, and need no base image.
+const FLAGS: [&str; 2] = ["-C", "target-feature=+crt-static"];
+
 /// The one cargo run that builds `packages` of the workspace at `root`.
-///
-/// The binaries are static, so that they run whatever C library this host has, and need no base image.
-pub(super) fn command(root: &Path, packages: &[String]) -> Cmd {
+pub(super) fn command(root: &Path, packages: &[String], variables: &Variables) -> Cmd {
     let mut command = Cmd::new("cargo", ["build", "--profile", "image", "--target", "host-tuple"])
         .arg("--message-format=json-render-diagnostics")
         // Defined here, so that a suite's workspace need not know of it.
@@ -23,7 +25,7 @@ pub(super) fn command(root: &Path, packages: &[String]) -> Cmd {
         .without_env(|name| {
             ["CARGO_PKG_", "CARGO_MANIFEST_", "CARGO_BIN_", "OUT_DIR"].iter().any(|own| name.starts_with(own))
         })
-        .env("RUSTFLAGS", "-C target-feature=+crt-static")
+        .env("CARGO_ENCODED_RUSTFLAGS", variables.rustflags(&FLAGS))
         .deadline(super::BUILD)
         .dir(root);
     for package in packages {
@@ -32,15 +34,18 @@ pub(super) fn command(root: &Path, packages: &[String]) -> Cmd {
     command
 }
 
-/// Builds `packages` and returns the binary of each.
+/// Builds `packages` and returns the binary of each; `locked`, only with the dependencies of the lock file.
 pub(super) async fn build(
     root: &Path,
     packages: &[String],
+    variables: &Variables,
+    locked: bool,
     step: &Step,
 ) -> Result<BTreeMap<String, PathBuf>, ImageError> {
     let binaries = Arc::new(Mutex::new(BTreeMap::new()));
     let (say, found) = (step.handle(), binaries.clone());
-    let command = command(root, packages);
+    let command = command(root, packages, variables);
+    let command = if locked { command.arg("--locked") } else { command };
     let built = command.stream(move |line| match executable(line) {
         Some((name, path)) => {
             if let Ok(mut found) = found.lock() {
