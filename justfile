@@ -63,12 +63,16 @@ fmt-check:
     cargo fmt --all --check
 
 # Clippy, warnings denied
-lint:
-    cargo clippy --workspace --all-targets -- -D warnings
+lint *args:
+    cargo clippy --workspace --all-targets {{args}} -- -D warnings
 
 # Documentation, warnings denied
-doc:
-    RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps
+doc *args:
+    RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps {{args}}
+
+# Check the dependencies: licences, bans, duplicates, sources (`cargo install cargo-deny --locked` installs the checker)
+deny:
+    cargo deny --workspace check bans licenses sources
 
 # What CI runs
-ci: fmt-check lint doc test
+ci: fmt-check (lint "--locked") (doc "--locked") (test "--locked")
