@@ -7,6 +7,8 @@ use kube::Client;
 use kube::client::Body;
 use tokio::time::Instant;
 
+use super::rules::is_builtin;
+
 /// What requests say about the API server.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Health(Arc<Mutex<Option<(Instant, String)>>>);
@@ -22,14 +24,17 @@ pub(crate) fn observed(client: Client) -> (Client, Health) {
     let service = tower::service_fn(move |request: http::Request<Body>| {
         let (client, health) = (client.clone(), watched.clone());
         async move {
+            let is_forwarded = is_forwarded(request.uri().path());
             let answer = client.send(request).await;
-            health.tell(match &answer {
+            match &answer {
+                // The error may be that of a component, a kubelet or an aggregated API: it says nothing of the API server.
+                Ok(response) if response.status().is_server_error() && is_forwarded => {}
                 Ok(response) if response.status().is_server_error() => {
-                    Some(format!("it answers {}", response.status()))
+                    health.tell(Some(format!("it answers {}", response.status())));
                 }
-                Ok(_) => None,
-                Err(error) => Some(innermost(error)),
-            });
+                Ok(_) => health.tell(None),
+                Err(error) => health.tell(Some(innermost(error))),
+            }
             answer
         }
     });
@@ -60,6 +65,24 @@ impl Health {
     }
 }
 
+/// Whether the API server only passes requests to this path on: to a pod, a Service, a kubelet, or the server of an
+/// aggregated API.
+fn is_forwarded(path: &str) -> bool {
+    let mut parts = path.trim_matches('/').split('/');
+    let group = match parts.next() {
+        Some("api") => "",
+        Some("apis") => parts.next().unwrap_or_default(),
+        _ => return false,
+    };
+    // The version, and where the object is: `namespaces/shop/services/web/proxy`, or `nodes/n1/proxy`.
+    let place: Vec<&str> = parts.skip(1).collect();
+    let subresource = match place.as_slice() {
+        ["namespaces", _, _, _, subresource, ..] | [_, _, subresource, ..] => *subresource,
+        _ => "",
+    };
+    !is_builtin(group) || matches!(subresource, "proxy" | "portforward" | "exec" | "attach" | "log")
+}
+
 /// The last of a chain of errors: `connection refused` rather than `client error`.
 pub(crate) fn innermost(error: &dyn std::error::Error) -> String {
     let mut error = error;
@@ -67,4 +90,33 @@ pub(crate) fn innermost(error: &dyn std::error::Error) -> String {
         error = source;
     }
     error.to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_forwarded;
+
+    #[test]
+    fn what_the_api_server_answers_itself_is_told_from_what_it_passes_on() {
+        for path in [
+            "/api/v1/namespaces/shop/services/web:80/proxy/health/ready",
+            "/api/v1/namespaces/shop/pods/web-1/portforward",
+            "/api/v1/namespaces/shop/pods/web-1/exec",
+            "/api/v1/namespaces/shop/pods/web-1/log",
+            "/api/v1/nodes/n1/proxy/healthz",
+            "/apis/metrics.k8s.io/v1beta1/namespaces/shop/pods",
+        ] {
+            assert!(is_forwarded(path), "{path}");
+        }
+        for path in [
+            "/version",
+            "/api/v1/nodes",
+            "/api/v1/namespaces/proxy",
+            "/api/v1/namespaces/shop/services/proxy",
+            "/api/v1/namespaces/shop/pods",
+            "/apis/apps/v1/namespaces/shop/deployments",
+        ] {
+            assert!(!is_forwarded(path), "{path}");
+        }
+    }
 }
