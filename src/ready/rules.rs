@@ -14,14 +14,15 @@ mod job;
 mod missing;
 mod named;
 mod namespace;
+mod parts;
 mod pod;
 mod replicaset;
 mod schedule;
-mod service;
+pub(super) mod service;
 mod simple;
 mod statefulset;
 mod webhook;
-mod workload;
+pub(super) mod workload;
 
 #[cfg(test)]
 mod tests;

@@ -44,7 +44,7 @@ pub(crate) fn trim(object: DynamicObject, resource: &ApiResource) -> View {
         ("", "Event") => {
             keep(&mut data, &["involvedObject", "reason", "message", "type", "lastTimestamp", "eventTime"])
         }
-        ("", "ReplicationController") | ("apps", _) => drop_at(&mut data, "/spec/template"),
+        ("", "ReplicationController") | ("apps", _) => keep_template_labels(&mut data),
         ("batch", _) => ["/spec/template", "/spec/jobTemplate"].iter().for_each(|at| drop_at(&mut data, at)),
         ("apiextensions.k8s.io", "CustomResourceDefinition") => keep_definition(&mut data),
         _ => {}
@@ -68,6 +68,14 @@ fn keep(value: &mut Value, fields: &[&str]) {
 fn drop_at(value: &mut Value, pointer: &str) {
     if let Some(value) = value.pointer_mut(pointer) {
         *value = Value::Null;
+    }
+}
+
+/// Of a pod template, which is large, only the labels: they tell which Services select its pods.
+fn keep_template_labels(workload: &mut Value) {
+    if let Some(template) = workload.pointer_mut("/spec/template") {
+        let labels = template.pointer("/metadata/labels").cloned();
+        *template = labels.map_or(Value::Null, |labels| json!({ "metadata": { "labels": labels } }));
     }
 }
 

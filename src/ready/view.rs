@@ -182,22 +182,27 @@ impl View {
     }
 
     pub(crate) fn conditions(&self) -> impl Iterator<Item = Condition<'_>> {
-        self.json.list("/status/conditions").iter().filter_map(|condition| {
-            Some(Condition {
-                kind: condition.text("/type")?,
-                status: match condition.get("status") {
-                    Some(Value::Bool(true)) => "True",
-                    Some(Value::Bool(false)) => "False",
-                    _ => condition.text("/status").unwrap_or_default(),
-                },
-                reason: condition.text("/reason").unwrap_or_default(),
-                message: condition.text("/message").unwrap_or_default().trim(),
-                observed: condition.int("/observedGeneration"),
-            })
-        })
+        conditions(self.json.list("/status/conditions"))
     }
 
     pub(crate) fn condition(&self, kind: &str) -> Option<Condition<'_>> {
         self.conditions().find(|condition| condition.kind == kind)
     }
+}
+
+/// The conditions of a list; what is none is left out.
+pub(crate) fn conditions(list: &[Value]) -> impl Iterator<Item = Condition<'_>> {
+    list.iter().filter_map(|condition| {
+        Some(Condition {
+            kind: condition.text("/type")?,
+            status: match condition.get("status") {
+                Some(Value::Bool(true)) => "True",
+                Some(Value::Bool(false)) => "False",
+                _ => condition.text("/status").unwrap_or_default(),
+            },
+            reason: condition.text("/reason").unwrap_or_default(),
+            message: condition.text("/message").unwrap_or_default().trim(),
+            observed: condition.int("/observedGeneration"),
+        })
+    })
 }

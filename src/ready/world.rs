@@ -101,6 +101,11 @@ impl World {
         self.objects.iter().filter(move |(key, _)| key.kind == kind && key.namespace == namespace).map(|(_, view)| view)
     }
 
+    /// All objects of a kind, in all namespaces.
+    pub(crate) fn each<'a>(&'a self, kind: &'a str) -> impl Iterator<Item = &'a View> {
+        self.objects.iter().filter(move |(key, _)| key.kind == kind).map(|(_, view)| view)
+    }
+
     /// The objects of a kind and scope (no namespace: all) that are not among `fresh`.
     pub(crate) fn stale(&self, group: &str, kind: &str, scope: Option<&str>, fresh: &HashSet<Key>) -> Vec<Key> {
         let of_watch =

@@ -1,8 +1,10 @@
 //! Conditions: what objects say about themselves, custom resources above all.
 
 use crate::ready::finding::Finding;
-use crate::ready::view::{Condition, Lenient, View};
+use crate::ready::view::{Condition, Lenient, View, conditions};
 use crate::ready::world::World;
+
+use super::parts;
 
 /// Conditions that must be True where they exist, by the names that controllers usually give them.
 const UP: [&str; 14] = [
@@ -61,9 +63,16 @@ pub(super) fn ready_condition(view: &View) -> Finding {
 
 /// A custom resource: every condition whose usual meaning is known must have the right value.
 pub(super) fn custom(view: &View, world: &World) -> Finding {
-    let mut any = false;
+    let parts = match parts::of(view) {
+        Ok(parts) => parts,
+        Err(unreported) => return unreported,
+    };
+    let mut any = !parts.is_empty();
     let mut behind = None;
-    for condition in view.conditions() {
+    let own = view.conditions().map(|condition| (String::new(), condition));
+    let theirs =
+        parts.into_iter().flat_map(|part| conditions(part.conditions).map(move |it| (format!("{}: ", part.name), it)));
+    for (part, condition) in own.chain(theirs) {
         any = true;
         let up = UP.contains(&condition.kind);
         let down = DOWN.contains(&condition.kind);
@@ -71,11 +80,11 @@ pub(super) fn custom(view: &View, world: &World) -> Finding {
             continue;
         }
         if !is_current(view, &condition) {
-            behind = behind.or_else(|| Some(format!("condition {} is of an older generation", condition.kind)));
+            behind = behind.or_else(|| Some(format!("{part}condition {} is of an older generation", condition.kind)));
         } else if (up && !condition.is_true()) || (down && condition.is_true() && !is_over(&condition)) {
             let status = if condition.status.is_empty() { "unknown" } else { condition.status };
             let code = if up { format!("Not{}", condition.kind) } else { condition.kind.to_owned() };
-            return Finding::waiting(code, format!("{} is {status}: {}", condition.kind, condition.why()));
+            return Finding::waiting(code, format!("{part}{} is {status}: {}", condition.kind, condition.why()));
         }
     }
     if !any && promises_conditions(view, world) {

@@ -3,6 +3,7 @@
 use crate::object::ObjectRef;
 use crate::ready::finding::{Fault, Finding};
 use crate::ready::grace::{Cause, Grace};
+use crate::ready::trim::REVISION;
 use crate::ready::view::{Key, Lenient, View};
 use crate::ready::world::World;
 
@@ -16,6 +17,16 @@ const PASSING: [&str; 6] = [
     "node.cloudprovider.kubernetes.io/uninitialized",
     "no nodes available",
     "unbound immediate PersistentVolumeClaims",
+];
+
+/// What a node may lack because other pods hold it.
+const HELD: [&str; 6] = [
+    "Insufficient ",
+    "Too many pods",
+    "free ports",
+    "anti-affinity",
+    "already in-use by another pod",
+    "max volume count",
 ];
 
 /// Why no node takes the pod; nothing when one has.
@@ -36,9 +47,46 @@ pub(super) fn judge(pod: &View, world: &World, grace: &Grace) -> Option<Finding>
     if PASSING.iter().any(|passing| message.contains(passing)) {
         return Some(unbound(pod, world, grace).unwrap_or_else(|| Finding::waiting("Unschedulable", reason)));
     }
+    if HELD.iter().any(|held| message.contains(held))
+        && let Some((holder, why)) =
+            world.each("Pod").filter_map(|other| Some((&other.object, leaves(other, pod, world)?))).min()
+    {
+        return Some(Finding::waiting("Unschedulable", format!("{reason}; {holder} {why}")));
+    }
     let mut fault = Fault::new(pod, Cause::Unschedulable, grace.of(Cause::Unschedulable), reason, hint(message));
     fault.missing = super::missing::named_in(message, pod.namespace());
     Some(super::missing::unless_there(fault, world))
+}
+
+/// Why what `holder` has on its node will be free again; nothing when it keeps it.
+fn leaves(holder: &View, pod: &View, world: &World) -> Option<&'static str> {
+    let has_ended = matches!(holder.json.text("/status/phase"), Some("Succeeded" | "Failed"));
+    if holder.json.text("/spec/nodeName").is_none() || has_ended || holder.uid == pod.uid {
+        return None;
+    }
+    if holder.is_deleted() {
+        return Some("is being deleted");
+    }
+    if holder.json.text("/spec/restartPolicy").is_some_and(|policy| policy != "Always") {
+        return Some("will make room when it has completed");
+    }
+    let mut sets = world.all("ReplicaSet", holder.namespace());
+    let set = sets.find(|set| world.children(set, "Pod").any(|child| child.uid == holder.uid))?;
+    let mut rollouts = world.all("Deployment", holder.namespace());
+    let rollout = rollouts.find(|deployment| world.children(deployment, "ReplicaSet").any(|it| it.uid == set.uid))?;
+    let current = revision(rollout);
+    if current.is_none() || revision(set) == current {
+        return None;
+    }
+    // A rollout takes an old pod away when a new one is ready, and so not for a new one that waits for its place.
+    let is_new = |it: &&View| revision(it) == current;
+    let mut new = world.children(rollout, "ReplicaSet").filter(is_new).flat_map(|set| world.children(set, "Pod"));
+    let goes_on = |new: &View| new.json.text("/spec/nodeName").is_some();
+    new.any(goes_on).then_some("is replaced by a rollout")
+}
+
+fn revision(view: &View) -> Option<&str> {
+    view.json.texts("/metadata/annotations").find(|(key, _)| *key == REVISION).map(|(_, revision)| revision)
 }
 
 /// What one of the pod's claims says of why it is not bound.

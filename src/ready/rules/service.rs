@@ -7,6 +7,11 @@ use crate::ready::grace::{Cause, Grace};
 use crate::ready::view::{Lenient, View};
 use crate::ready::world::World;
 
+use super::workload::desired;
+
+/// The kinds whose pods a Service may select.
+const WORKLOADS: [&str; 5] = ["Deployment", "StatefulSet", "DaemonSet", "ReplicaSet", "ReplicationController"];
+
 pub(super) fn judge(view: &View, world: &World, grace: &Grace) -> Finding {
     let text = |pointer: &str| view.json.text(pointer);
     if text("/spec/type") == Some("LoadBalancer") && view.json.list("/status/loadBalancer/ingress").is_empty() {
@@ -67,7 +72,23 @@ fn is_ready(pod: &View) -> bool {
     !pod.is_deleted() && pod.condition("Ready").is_some_and(|ready| ready.is_true())
 }
 
+/// Whether everything that the Service selects is scaled to zero: there is nothing that could answer.
+pub(crate) fn is_scaled_to_zero(view: &View, world: &World) -> bool {
+    let selector: Vec<_> = view.json.texts("/spec/selector").collect();
+    let mut workloads = WORKLOADS.iter().flat_map(|kind| world.all(kind, view.namespace())).filter(|workload| {
+        // Recordings of before have no template.
+        let labels = ["/spec/template/metadata/labels", "/spec/selector/matchLabels"];
+        let labels = labels.iter().find_map(|at| workload.json.pointer(at)).filter(|labels| labels.is_object());
+        let label = |key: &str| labels.and_then(|labels| labels.get(key)).and_then(Value::as_str);
+        !selector.is_empty() && selector.iter().all(|(key, value)| label(key) == Some(value))
+    });
+    workloads.next().is_some_and(|first| desired(first) == 0) && workloads.all(|workload| desired(workload) == 0)
+}
+
 fn no_endpoint(view: &View, world: &World, grace: &Grace) -> Finding {
+    if is_scaled_to_zero(view, world) {
+        return Finding::Ready;
+    }
     match pods(view, world).count() {
         0 => no_pod(view, world, grace),
         1 => Finding::waiting("NoReadyEndpoints", "the pod behind it is not ready"),

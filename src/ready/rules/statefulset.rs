@@ -38,12 +38,13 @@ fn lag(view: &View) -> Option<String> {
 }
 
 fn updates(view: &View, want: i64, partition: i64, revisions: Option<(&str, &str)>) -> Option<String> {
-    let rolled_out = revisions.is_none_or(|(current, update)| current == update);
-    if rolled_out {
-        return None;
-    }
     let lag = short(count(view, "updatedReplicas"), want, "replicas updated");
-    lag.or_else(|| (partition == 0).then(|| "its new revision is not the current one yet".into()))
+    match revisions {
+        // Once it is rolled out, the count of what is updated need not be there.
+        Some((current, update)) if current == update => None,
+        Some(_) => lag.or_else(|| (partition == 0).then(|| "its new revision is not the current one yet".into())),
+        None => lag,
+    }
 }
 
 fn is_old(view: &View, pod: &str, world: &World) -> bool {

@@ -16,8 +16,10 @@ pub(super) fn judge(view: &View, world: &World, grace: &Grace) -> Finding {
             name: name.to_owned(),
         };
         let which = webhook.text("/name").unwrap_or("a webhook");
-        let found = world.get(&Key::from(&service)).map(|service| super::service::judge(service, world, grace));
-        let why = match found {
+        let found = world.get(&Key::from(&service));
+        let is_scaled_to_zero = found.is_some_and(|service| super::service::is_scaled_to_zero(service, world));
+        let why = match found.map(|service| super::service::judge(service, world, grace)) {
+            Some(Finding::Ready) if is_scaled_to_zero => "what it selects is scaled to zero".into(),
             Some(Finding::Ready) => continue,
             Some(Finding::Waiting(why)) => why.text,
             Some(Finding::Failing(fault)) => fault.reason,

@@ -8,7 +8,7 @@ use crate::ready::world::World;
 use super::pod;
 
 /// The replicas that a workload should have.
-pub(super) fn desired(view: &View) -> i64 {
+pub(in crate::ready) fn desired(view: &View) -> i64 {
     view.json.int("/spec/replicas").unwrap_or(1)
 }
 

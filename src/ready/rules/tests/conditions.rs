@@ -65,3 +65,69 @@ fn custom_resources() {
         ),
     ]);
 }
+
+fn gateway_api(kind: &str, spec: &str, status: &str) -> String {
+    format!(
+        "- {{apiVersion: gateway.networking.k8s.io/v1, kind: {kind}, metadata: {{name: r, generation: 3}}, spec: {{{spec}}}, status: {{{status}}}}}"
+    )
+}
+
+#[test]
+fn conditions_of_parents_and_listeners() {
+    let route = |spec: &str, parents: &str| gateway_api("HTTPRoute", spec, &format!("parents: [{parents}]"));
+    let parent = |name: &str, conditions: &str| format!("{{parentRef: {{name: {name}}}, conditions: [{conditions}]}}");
+    let up = "{type: Accepted, status: 'True', observedGeneration: 3}, {type: ResolvedRefs, status: 'True', observedGeneration: 3}";
+    let one = "parentRefs: [{name: web}]";
+    let two = "parentRefs: [{name: web}, {name: inner}]";
+    let refused = "{type: Accepted, status: 'False', reason: NoMatchingParent}";
+    let old = up.replace("observedGeneration: 3", "observedGeneration: 2");
+    let gateway = |listeners: &str| {
+        gateway_api(
+            "Gateway",
+            "",
+            &format!("conditions: [{{type: Programmed, status: 'True'}}], listeners: [{listeners}]"),
+        )
+    };
+    check(&[
+        ("accepted", &route(one, &parent("web", up)), Is::Ready),
+        ("no parent yet", &route(one, ""), Is::Waiting("parent web: its controller has not reported conditions yet")),
+        ("no status yet", &gateway_api("GRPCRoute", one, ""), Is::Waiting("parent web")),
+        ("no conditions yet", &route(one, &parent("web", "")), Is::Waiting("parent web")),
+        ("one of two", &route(two, &parent("web", up)), Is::Waiting("parent inner")),
+        ("both", &route(two, &format!("{}, {}", parent("web", up), parent("inner", up))), Is::Ready),
+        (
+            "refused by one",
+            &route(two, &format!("{}, {}", parent("web", up), parent("inner", refused))),
+            Is::Waiting("parent inner: Accepted is False: NoMatchingParent"),
+        ),
+        (
+            "of an older generation",
+            &route(one, &parent("web", &old)),
+            Is::Waiting("parent web: condition Accepted is of an older generation"),
+        ),
+        ("without parents", &gateway_api("HTTPRoute", "", ""), Is::Ready),
+        (
+            "a listener that is up",
+            &gateway(
+                "{name: https, conditions: [{type: Programmed, status: 'True'}, {type: Conflicted, status: 'False'}]}",
+            ),
+            Is::Ready,
+        ),
+        (
+            "a listener that is not",
+            &gateway(
+                "{name: https, conditions: [{type: ResolvedRefs, status: 'False', reason: InvalidCertificateRef}]}",
+            ),
+            Is::Waiting("listener https: ResolvedRefs is False: InvalidCertificateRef"),
+        ),
+        (
+            "a policy",
+            &gateway_api(
+                "BackendTLSPolicy",
+                "",
+                "ancestors: [{ancestorRef: {name: web}, conditions: [{type: Accepted, status: 'False', reason: Conflicted}]}]",
+            ),
+            Is::Waiting("ancestor web: Accepted is False"),
+        ),
+    ]);
+}

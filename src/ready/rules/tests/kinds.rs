@@ -195,3 +195,29 @@ fn a_suite_may_name_the_fields_that_tell() {
         "its controller is at generation 1, not yet at 2"
     );
 }
+
+#[test]
+fn services_of_what_is_scaled_to_zero() {
+    let set = |kind: &str, name: &str, replicas: u8, labels: &str| {
+        format!(
+            "\n- {{apiVersion: apps/v1, kind: {kind}, metadata: {{name: {name}, namespace: shop, uid: {name}}}, spec: {{replicas: {replicas}, {labels}}}}}"
+        )
+    };
+    let template = "template: {metadata: {labels: {app: hook, tier: a}}}";
+    let selector = "selector: {matchLabels: {app: hook}}";
+    let other = "template: {metadata: {labels: {app: other}}}";
+    let up = "\n- {apiVersion: v1, kind: Pod, metadata: {name: p, namespace: shop}, status: {conditions: [{type: Ready, status: 'True'}]}}";
+    let found = |world: &str| found(&format!("{SERVICE}{world}{up}"));
+    let ready = |world: &str| found(world) == Finding::Ready;
+    assert!(ready(&set("Deployment", "d", 0, template)));
+    assert!(ready(&set("StatefulSet", "s", 0, selector)), "where only its selector is known");
+    assert!(ready(&(set("Deployment", "d", 0, template) + &set("ReplicaSet", "r", 0, template))));
+    assert!(!ready(""));
+    assert!(!ready(&set("Deployment", "d", 1, template)));
+    assert!(!ready(&set("Deployment", "d", 0, other)));
+    assert!(!ready(&(set("Deployment", "d", 0, template) + &set("StatefulSet", "s", 1, selector))));
+    let hook = "- {apiVersion: admissionregistration.k8s.io/v1, kind: ValidatingWebhookConfiguration, metadata: {name: h}, \
+         webhooks: [{name: deny, clientConfig: {service: {name: hook, namespace: shop}}}]}";
+    let yaml = format!("{hook}{SERVICE}{}", set("Deployment", "d", 0, template));
+    check(&[("but no webhook", &yaml, Is::Waiting("what it selects is scaled to zero"))]);
+}

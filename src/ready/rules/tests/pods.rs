@@ -86,3 +86,58 @@ fn scheduling() {
         ),
     ]);
 }
+
+/// A pod on node n1.
+fn holder(metadata: &str, spec: &str, status: &str) -> String {
+    format!(
+        "- {{apiVersion: v1, kind: Pod, metadata: {{name: holder, namespace: shop, uid: h{metadata}}}, spec: {{nodeName: n1{spec}}}, status: {{{status}}}}}\n"
+    )
+}
+
+#[test]
+fn what_other_pods_hold_may_become_free() {
+    let lacks = |what: &str| {
+        let message = format!("0/1 nodes are available: {what}.");
+        format!("conditions: [{{type: PodScheduled, status: 'False', reason: Unschedulable, message: '{message}'}}]")
+    };
+    let lacking = |what: &str, world: &str| pod("", &lacks(what), world);
+    let ports = "1 node(s) did not have free ports for the requested pod ports";
+    let going = holder(", deletionTimestamp: x", "", "phase: Running");
+    let job = |phase: &str| holder("", ", restartPolicy: Never", &format!("phase: {phase}"));
+    let rollout = |new_pod: &str| {
+        holder(", ownerReferences: [{uid: r1}]", ", restartPolicy: Always", "phase: Running")
+            + "- {apiVersion: apps/v1, kind: Deployment, metadata: {name: d, namespace: shop, uid: d, annotations: {deployment.kubernetes.io/revision: '2'}}}\n"
+            + "- {apiVersion: apps/v1, kind: ReplicaSet, metadata: {name: d-1, namespace: shop, uid: r1, ownerReferences: [{uid: d}], annotations: {deployment.kubernetes.io/revision: '1'}}}\n"
+            + "- {apiVersion: apps/v1, kind: ReplicaSet, metadata: {name: d-2, namespace: shop, uid: r2, ownerReferences: [{uid: d}], annotations: {deployment.kubernetes.io/revision: '2'}}}\n"
+            + &format!(
+                "- {{apiVersion: v1, kind: Pod, metadata: {{name: d-2-a, namespace: shop, uid: p2, ownerReferences: [{{uid: r2}}]}}, spec: {{{new_pod}}}}}"
+            )
+    };
+    let failing = |what| Is::Failing(Cause::Unschedulable, what);
+    check(&[
+        (
+            "memory of a pod that is being deleted",
+            &lacking("1 Insufficient memory", &going),
+            Is::Waiting("pod/holder is being deleted"),
+        ),
+        ("its port", &lacking(ports, &going), Is::Waiting("pod/holder is being deleted")),
+        ("a label it cannot give", &lacking("1 node(s) did not match Pod node selector", &going), failing("selector")),
+        (
+            "cpu of a job's pod",
+            &lacking("1 Insufficient cpu", &job("Running")),
+            Is::Waiting("will make room when it has completed"),
+        ),
+        ("of one that has ended", &lacking("1 Insufficient cpu", &job("Succeeded")), failing("Insufficient cpu")),
+        (
+            "of one that stays",
+            &lacking("1 Insufficient cpu", &holder("", ", restartPolicy: Always", "phase: Running")),
+            failing("Insufficient cpu"),
+        ),
+        (
+            "a port that a rollout frees",
+            &lacking(ports, &rollout("nodeName: n1")),
+            Is::Waiting("pod/holder is replaced by a rollout"),
+        ),
+        ("a rollout that waits itself", &lacking(ports, &rollout("")), failing("free ports")),
+    ]);
+}

@@ -140,6 +140,16 @@ fn stateful_sets() {
             Is::Waiting("1 of 2 replicas updated"),
         ),
         (
+            "rollout under way, of which no revision tells",
+            &stateful("replicas: 2", "replicas: 2, readyReplicas: 2, updatedReplicas: 1", ""),
+            Is::Waiting("1 of 2 replicas updated"),
+        ),
+        (
+            "rollout complete, of which no revision tells",
+            &stateful("replicas: 2", "replicas: 2, readyReplicas: 2, updatedReplicas: 2", ""),
+            Is::Ready,
+        ),
+        (
             "partition",
             &stateful(
                 "replicas: 3, updateStrategy: {rollingUpdate: {partition: 2}}",
