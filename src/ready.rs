@@ -10,6 +10,7 @@
 
 pub mod conditions;
 
+mod asked;
 mod examine;
 mod finding;
 mod grace;

@@ -29,7 +29,7 @@ async fn component(client: &kube::Client, world: &World, expectation: &Expectati
     let mut objects: Vec<_> = objects.filter_map(|object| unready(object, world, settings)).collect();
     objects.sort_by_key(|object| !matches!(object.verdict, Verdict::Failed { .. }));
     if objects.is_empty() {
-        let verdict = ask(client, &expectation.probes).await;
+        let verdict = ask(client, world, expectation).await;
         if !verdict.is_ready() {
             objects.push(UnreadyObject { object: None, cause: None, container: None, verdict, logs: Vec::new() });
         }

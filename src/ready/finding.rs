@@ -165,6 +165,19 @@ impl Fault {
         self
     }
 
+    /// Whether what is lacking may be made by something that is still starting: a Secret, say, or the pods of a Service.
+    pub(crate) fn may_come(&self) -> bool {
+        self.missing.is_some() || self.cause == Cause::Endpoints
+    }
+
+    /// Whether another component may be what it waits for.
+    pub(crate) fn may_wait_for_others(&self) -> bool {
+        // A container may crash, or a Job give up, because nothing answers where it asks.
+        self.container.is_some()
+            || self.may_come()
+            || matches!(self.cause, Cause::Config | Cause::Volume | Cause::Claim)
+    }
+
     /// Blames a container.
     pub(crate) fn in_container(mut self, name: &str) -> Fault {
         self.container = Some(name.to_owned());

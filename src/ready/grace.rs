@@ -35,8 +35,12 @@ pub(crate) enum Cause {
 
 /// How long each cause of failure may last, and how often a container may fail, before that counts as final.
 ///
-/// Time runs from the first sight of the cause, or from the last component applied if that is later: what is missing
-/// may come with a component that is still on its way.
+/// Time runs from the first sight of the cause, or from when the component, and all that it needs, directly or not, have
+/// been applied, if that is later: what is missing may come with a component that it needs, and with no other. A container
+/// that crashed before that gets one more try. Where nobody said what needs what, the last component applied counts.
+///
+/// For an object that is missing, and for a Service without endpoints, time runs only while nothing that may bring what is
+/// missing still starts: a component that it needs, or another workload or custom resource of the component itself.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Grace {

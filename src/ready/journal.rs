@@ -1,7 +1,9 @@
 //! What happens in a wait, in the order in which it happens: recorded as lines of JSON, and told by a replay.
 //!
-//! A recording holds what came in (`began`, `expect`, `wait`, `update`, `answer`, `api`, `judged`) and what was made of it
+//! A recording holds what came in (`began`, `plan`, `expect`, `wait`, `update`, `answer`, `api`, `judged`) and what was made of it
 //! (`verdict`, `ended`); a replay reads only the first.
+
+mod change;
 
 use std::fs::File;
 use std::io::{BufWriter, Write};
@@ -13,10 +15,11 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tokio::time::Instant;
 
-use super::tracker::{Command, Component};
+use super::tracker::{Command, Component, Needs};
 use super::watch::Update;
-use super::{AllReady, Judgement, NotReady, Probe, Settings};
-use crate::object::{Applied, ObjectRef};
+use super::{AllReady, NotReady, Probe, Settings};
+use crate::object::Applied;
+pub use change::{Change, Ended};
 
 /// The version of the form below. Recordings of another one are refused.
 pub(super) const FORM: u32 = 1;
@@ -43,9 +46,14 @@ pub(super) enum What {
         probes: Vec<Probe>,
         from: f64,
     },
+    /// What will be expected, and what each component needs. Recordings of before say nothing of it.
+    Plan {
+        needs: Needs,
+    },
     Wait {
         components: Option<Vec<String>>,
-        deadline: f64,
+        #[serde(default)]
+        deadline: Option<f64>,
     },
     Update {
         watch: WatchName,
@@ -103,52 +111,6 @@ impl WatchName {
     }
 }
 
-/// A verdict that changed.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Change {
-    /// When, since the watch began.
-    pub at: Duration,
-    /// The component.
-    pub component: String,
-    /// The object; none when it is the component as a whole that became ready, or no longer is.
-    pub object: Option<ObjectRef>,
-    /// What it is now.
-    pub judgement: Judgement,
-}
-
-/// `{at, component, apiVersion, kind, …}`, as [`Judgement`] has it.
-impl Serialize for Change {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        #[derive(Serialize)]
-        struct Fields<'a> {
-            at: f64,
-            component: &'a str,
-            #[serde(flatten)]
-            judgement: &'a Judgement,
-        }
-        let fields = Fields { at: seconds(self.at), component: &self.component, judgement: &self.judgement };
-        fields.serialize(serializer)
-    }
-}
-
-/// A wait that ended.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Ended {
-    /// When, in seconds since the watch began.
-    #[serde(serialize_with = "as_seconds")]
-    pub at: Duration,
-    /// The components that it was for; none for all.
-    pub components: Option<Vec<String>>,
-    /// `ready`, `failed`, `deadline`, `gone` or `forbidden`.
-    pub how: &'static str,
-    /// The first line of what the wait says, unless all are ready.
-    pub why: Option<String>,
-}
-
-fn as_seconds<S: serde::Serializer>(at: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_f64(seconds(*at))
-}
-
 /// Where a recording goes.
 #[derive(Debug)]
 pub struct Recorder(BufWriter<File>);
@@ -202,9 +164,11 @@ impl Journal {
                 probes: probes.clone(),
                 from: seconds(at.saturating_duration_since(began)),
             },
-            Command::Wait { names, deadline, .. } => {
-                What::Wait { components: names.clone(), deadline: seconds(deadline.saturating_duration_since(began)) }
-            }
+            Command::Plan { needs } => What::Plan { needs: needs.clone() },
+            Command::Wait { names, deadline, .. } => What::Wait {
+                components: names.clone(),
+                deadline: deadline.map(|deadline| seconds(deadline.saturating_duration_since(began))),
+            },
         });
     }
 
@@ -236,12 +200,12 @@ impl Journal {
         self.write(now, || What::Api { unreachable: told });
     }
 
-    pub(crate) fn verdicts(&mut self, component: &mut Component, expected: Instant, now: Instant) {
+    pub(crate) fn verdicts(&mut self, component: &mut Component, now: Instant) {
         if self.recorder.is_none() && self.kept.is_none() {
             return;
         }
         let at = now.saturating_duration_since(self.began);
-        for (object, judgement) in component.changes(expected, now) {
+        for (object, judgement) in component.changes(now) {
             let change = Change { at, component: component.name.clone(), object, judgement };
             self.write(now, || What::Verdict(serde_json::to_value(&change).unwrap_or_default()));
             if let Some((changes, _)) = &mut self.kept {

@@ -1,5 +1,6 @@
 //! The handle to a run's one watch and wait.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -77,6 +78,14 @@ impl Readiness {
         Readiness { inner: Arc::new(Inner { client, commands, task }) }
     }
 
+    /// Says which components are to be expected, and what each of them needs, directly or not, of the others.
+    ///
+    /// Only what a component needs can heal it: its graces run from when it and all of these have been expected, whatever
+    /// else is on its way. Without this, they run from when a component was expected last.
+    pub fn plan(&self, needs: BTreeMap<String, BTreeSet<String>>) {
+        let _ = self.inner.commands.send(Command::Plan { needs });
+    }
+
     /// Says that `component` consists of the objects in `applied`, and must answer `probes` when they are ready.
     /// The component's step in the ready phase begins now, and ends when it is ready. A component that was expected
     /// before is replaced.
@@ -96,9 +105,7 @@ impl Readiness {
         components: Option<&[&str]>,
         deadline: Instant,
     ) -> Result<AllReady, NotReady> {
-        let names = components.map(|names| names.iter().map(|name| (*name).to_owned()).collect());
-        let (reply, answer) = oneshot::channel();
-        let _ = self.inner.commands.send(Command::Wait { names, deadline, reply });
+        let answer = self.ask(components, Some(deadline));
         let stopped = NotReady::Gone { since: Duration::ZERO, error: "the watch has stopped".into() };
         let mut result = answer.await.unwrap_or(Err(stopped));
         match &mut result {
@@ -111,6 +118,32 @@ impl Readiness {
             _ => {}
         }
         result
+    }
+
+    /// Resolves as soon as one of the named components, which need not all be expected yet, has failed for good; never
+    /// while none has. For those who still have other things to do before they wait.
+    pub async fn failure(&self, components: &[&str]) -> NotReady {
+        match self.ask(Some(components), None).await {
+            Ok(Err(mut failure)) => {
+                if let NotReady::Failed { failed, .. } = &mut failure {
+                    logs::attach(&self.inner.client, failed).await;
+                }
+                failure
+            }
+            // All are ready, or the watch has stopped: a wait will say so.
+            Ok(Ok(_)) | Err(_) => std::future::pending().await,
+        }
+    }
+
+    fn ask(
+        &self,
+        components: Option<&[&str]>,
+        deadline: Option<Instant>,
+    ) -> oneshot::Receiver<Result<AllReady, NotReady>> {
+        let names = components.map(|names| names.iter().map(|name| (*name).to_owned()).collect());
+        let (reply, answer) = oneshot::channel();
+        let _ = self.inner.commands.send(Command::Wait { names, deadline, reply });
+        answer
     }
 
     /// A server that hangs looks to a watch as if nothing happened: at the deadline it is asked, once.

@@ -134,10 +134,12 @@ impl Clock {
                 let at = self.moment(from);
                 tracker.command(Command::Expect { component, applied, probes, at }, now);
             }
+            What::Plan { needs } => tracker.command(Command::Plan { needs }, now),
             What::Wait { components, deadline } => {
                 let (reply, answer) = oneshot::channel();
                 self.waits.push(answer);
-                tracker.command(Command::Wait { names: components, deadline: self.moment(deadline), reply }, now);
+                let deadline = deadline.map(|deadline| self.moment(deadline));
+                tracker.command(Command::Wait { names: components, deadline, reply }, now);
             }
             What::Update { watch, is } => {
                 let watch = tracker.watch(&watch);

@@ -9,6 +9,7 @@ use kube::api::{Api, DynamicObject, ListParams};
 use kube::core::{ApiResource, GroupVersionKind};
 use serde::{Serialize, Serializer};
 
+use super::asked::is_asked;
 use super::probe::Caller;
 use super::rules::{self, is_builtin};
 use super::trim::trim;
@@ -192,7 +193,7 @@ async fn status(
     if let Some((verdict, object)) = worst.filter(|(verdict, _)| !verdict.is_ready()) {
         return ComponentStatus { component, verdict, object: Some(object.clone()), pods: told, restarts, age };
     }
-    let verdict = ask(client, &expectation.probes).await;
+    let verdict = ask(client, world, expectation).await;
     ComponentStatus { component, verdict, object: None, pods: told, restarts, age }
 }
 
@@ -202,7 +203,9 @@ fn judge(view: &View, world: &World, settings: &Settings) -> Verdict {
     found.settle(age(blamed).unwrap_or(Duration::MAX))
 }
 
-pub(super) async fn ask(api: &kube::Client, probes: &[Probe]) -> Verdict {
+pub(super) async fn ask(api: &kube::Client, world: &World, expectation: &Expectation) -> Verdict {
+    let objects: Vec<_> = expectation.objects.iter().map(Key::from).collect();
+    let probes: Vec<_> = expectation.probes.iter().filter(|probe| is_asked(probe, &objects, world)).collect();
     if probes.is_empty() {
         return Verdict::Ready;
     }

@@ -4,17 +4,19 @@
 //! that can be answered, sleep until something arrives or a grace ends.
 
 mod asker;
+mod changed;
 mod component;
+mod expected;
+mod needs;
 mod wait;
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet};
 
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, sleep_until};
 
 use super::health::{Health, observed};
 use super::journal::{Change, Ended, Journal, Recorder, WatchName};
-use super::view::Key;
 use super::watch::Update;
 use super::watches::Watches;
 use super::world::World;
@@ -23,7 +25,8 @@ use crate::object::Applied;
 use crate::report::{Events, Phase};
 use asker::Asker;
 pub(crate) use component::Component;
-use component::Judging;
+use expected::Judging;
+pub(crate) use needs::Needs;
 use wait::Wait;
 
 /// Updates taken in before the next judgement.
@@ -31,8 +34,22 @@ const BATCH: usize = 512;
 
 /// What the handle asks of the task.
 pub(crate) enum Command {
-    Expect { component: String, applied: Vec<Applied>, probes: Vec<Probe>, at: Instant },
-    Wait { names: Option<Vec<String>>, deadline: Instant, reply: oneshot::Sender<Result<AllReady, NotReady>> },
+    Expect {
+        component: String,
+        applied: Vec<Applied>,
+        probes: Vec<Probe>,
+        at: Instant,
+    },
+    /// What will be expected, and what each component needs.
+    Plan {
+        needs: Needs,
+    },
+    /// Without a deadline, only readiness or a failure ends it.
+    Wait {
+        names: Option<Vec<String>>,
+        deadline: Option<Instant>,
+        reply: oneshot::Sender<Result<AllReady, NotReady>>,
+    },
 }
 
 /// What a probe was answered: of which round of asking, which probe, what.
@@ -51,7 +68,8 @@ pub(crate) struct Tracker {
     asker: Option<Asker>,
     journal: Journal,
     rounds: u64,
-    /// When a component was expected last: what is missing may have come with it.
+    needs: Needs,
+    /// When a component was expected last: what is missing may have come with it, where nobody said what needs what.
     expected: Instant,
 }
 
@@ -81,6 +99,7 @@ impl Tracker {
             waits: Vec::new(),
             asker: None,
             rounds: 0,
+            needs: Needs::new(),
             expected: now,
         }
     }
@@ -120,7 +139,12 @@ impl Tracker {
         self.journal.command(&command, now);
         match command {
             Command::Expect { component, applied, probes, at } => self.expect(component, applied, probes, at, now),
-            Command::Wait { names, deadline, reply } => self.waits.push(Wait::new(names, deadline, reply, now)),
+            Command::Plan { needs } => self.needs = needs,
+            Command::Wait { names, deadline, reply } => {
+                let wait = Wait::new(names, deadline, reply, now);
+                self.waits.retain(|known| !known.is_replaced_by(&wait));
+                self.waits.push(wait);
+            }
         }
     }
 
@@ -152,31 +176,10 @@ impl Tracker {
         if let Some(warning) = warning {
             self.events.warn(Phase::Ready, warning);
         }
-        self.mark(&concerned, now);
-    }
-
-    /// Marks what must be judged again because these objects changed.
-    fn mark(&mut self, changed: &HashSet<Key>, now: Instant) {
-        const FOLLOWED: [&str; 8] =
-            ["Pod", "ReplicaSet", "EndpointSlice", "Service", "Deployment", "StatefulSet", "DaemonSet", "Job"];
-        if changed.iter().any(|key| key.kind == "CustomResourceDefinition") {
+        if concerned.iter().any(|key| key.kind == "CustomResourceDefinition") {
             self.watches.start_defined(&self.world, now);
         }
-        let pods = changed.iter().any(|key| matches!(key.kind.as_str(), "Pod" | "ReplicaSet"));
-        let served = pods || changed.iter().any(|key| matches!(key.kind.as_str(), "Service" | "EndpointSlice"));
-        // Something else that came or went may be what others wait for: a Secret, a definition, a node.
-        let any = changed.iter().any(|key| !FOLLOWED.contains(&key.kind.as_str()));
-        for object in self.components.iter_mut().flat_map(|component| &mut component.objects) {
-            object.dirty |= changed.contains(&object.key)
-                || (any && !object.is_ready())
-                || match object.key.kind.as_str() {
-                    "PersistentVolumeClaim" => pods,
-                    // While no pod matches, what becomes of all others tells whether one will.
-                    "Service" => pods && !object.is_ready(),
-                    "ValidatingWebhookConfiguration" | "MutatingWebhookConfiguration" => served,
-                    _ => false,
-                };
-        }
+        changed::mark(&mut self.components, &concerned);
     }
 
     fn answer(&mut self, (round, index, answer): Answer, now: Instant) {
@@ -206,10 +209,13 @@ impl Tracker {
         }
         for at in 0..self.components.len() {
             if self.components[at].wants_to_ask() {
-                self.ask(at);
+                self.ask(at, now);
             }
-            self.components[at].tell(&self.events, self.expected, now);
-            self.journal.verdicts(&mut self.components[at], self.expected, now);
+        }
+        needs::tell(&self.needs, &mut self.components, self.expected, now);
+        for component in &mut self.components {
+            component.tell(&self.events, now);
+            self.journal.verdicts(component, now);
         }
         self.journal.api(self.health.since(), now);
         let health = self.health.unreachable(now);
@@ -219,10 +225,9 @@ impl Tracker {
             health: health.as_ref(),
             refused: refused.as_ref(),
             settings: &self.settings,
-            expected: self.expected,
             now,
         };
-        let mut wake = self.components.iter().filter_map(|component| component.wake(self.expected, now)).min();
+        let mut wake = self.components.iter().filter_map(|component| component.wake(now)).min();
         let (mut missed, mut answered) = (BTreeMap::new(), Vec::new());
         let waits = std::mem::take(&mut self.waits);
         for mut wait in waits.into_iter().filter(Wait::is_open) {
@@ -238,14 +243,14 @@ impl Tracker {
                     answered.push((wait, Ok(all)));
                 }
                 None => {
-                    wake = wake.into_iter().chain([wait.wake(&state)]).min();
+                    wake = wake.into_iter().chain(wait.wake(&state)).min();
                     self.waits.push(wait);
                 }
             }
         }
         for component in &mut self.components {
             if let Some(how) = missed.get(&component.name) {
-                component.miss(*how, &self.events, self.expected, now);
+                component.miss(*how, &self.events, now);
             }
         }
         self.journal.judged(now);
@@ -256,13 +261,15 @@ impl Tracker {
         wake.into_iter().chain(self.watches.wake()).min()
     }
 
-    fn ask(&mut self, at: usize) {
+    fn ask(&mut self, at: usize, now: Instant) {
         self.rounds += 1;
         let (round, component) = (self.rounds, &mut self.components[at]);
-        match self.asker.as_mut().map(|asker| asker.ask(round, &component.probes)) {
-            Some(Ok(tasks)) => component.asking(round, tasks),
+        let questions = component.questions(&self.world);
+        let asked: Vec<usize> = questions.iter().map(|(index, _)| *index).collect();
+        match self.asker.as_mut().map(|asker| asker.ask(round, questions)) {
+            Some(Ok(tasks)) => component.asking(round, &asked, tasks, now),
             Some(Err(error)) => component.cannot_ask(&error),
-            None => component.asking(round, Vec::new()),
+            None => component.asking(round, &asked, Vec::new(), now),
         }
     }
 

@@ -21,15 +21,15 @@ impl Asker {
         Asker { tasks: JoinSet::new(), answers, api, caller: None }
     }
 
-    /// Begins a round of asking; the answers say which round they belong to.
+    /// Begins a round of asking these probes, by their numbers; the answers say which round they belong to.
     ///
     /// # Errors
     /// Why nothing can be asked on this host.
-    pub(super) fn ask(&mut self, round: u64, probes: &[Probe]) -> Result<Vec<AbortHandle>, String> {
+    pub(super) fn ask(&mut self, round: u64, probes: Vec<(usize, Probe)>) -> Result<Vec<AbortHandle>, String> {
         while self.tasks.try_join_next().is_some() {}
         let known = self.caller.take().map_or_else(|| Caller::new(self.api.clone()), Ok);
         let caller = self.caller.insert(known.map_err(|error| error.to_string())?);
-        let tasks = probes.iter().cloned().enumerate().map(|(index, probe)| {
+        let tasks = probes.into_iter().map(|(index, probe)| {
             let (caller, answers) = (caller.clone(), self.answers.clone());
             self.tasks.spawn(async move {
                 // Nobody is left to be told once the tracker has ended.

@@ -1,40 +1,20 @@
 //! A component that is expected, and how far it is.
 
+use std::fmt::Write as _;
 use std::time::Duration;
 
 use tokio::task::AbortHandle;
 use tokio::time::Instant;
 
 use crate::object::{Applied, ObjectRef};
-use crate::ready::finding::Finding;
-use crate::ready::grace::Cause;
-use crate::ready::rules;
-use crate::ready::view::{Key, View};
-use crate::ready::watches::Watches;
+use crate::ready::asked::is_asked;
+use crate::ready::finding::{Fault, Finding};
+use crate::ready::view::Key;
 use crate::ready::world::World;
-use crate::ready::{Judgement, Probe, Settings, Unready, UnreadyObject, Verdict};
+use crate::ready::{Judgement, Probe, Unready, UnreadyObject, Verdict};
 use crate::report::{Events, Phase, Step, Trouble};
 
-/// What judging needs to know.
-pub(super) struct Judging<'a> {
-    pub(super) world: &'a World,
-    pub(super) watches: &'a Watches,
-    pub(super) settings: &'a Settings,
-    pub(super) now: Instant,
-}
-
-/// An object that a component consists of, and what was found of it last.
-pub(super) struct Expected {
-    applied: Applied,
-    pub(super) key: Key,
-    finding: Finding,
-    /// Since when that was found, or another finding of the same cause.
-    since: Instant,
-    seen: bool,
-    pub(super) dirty: bool,
-    /// The verdict that the journal knows.
-    noted: Option<Verdict>,
-}
+use super::expected::{Expected, Judging};
 
 /// A component that is expected.
 pub(crate) struct Component {
@@ -42,7 +22,12 @@ pub(crate) struct Component {
     pub(super) objects: Vec<Expected>,
     pub(super) probes: Vec<Probe>,
     pub(super) step: Option<Step>,
-    began: Instant,
+    /// When it was applied.
+    pub(super) began: Instant,
+    /// Since when its graces run; none while something that it needs has not been applied.
+    from: Option<Instant>,
+    /// Components that are on their way, and that it does not need.
+    others: Vec<String>,
     ready: Option<Duration>,
     asked: Option<Asked>,
     said: String,
@@ -63,66 +48,6 @@ impl Drop for Asked {
     }
 }
 
-impl Expected {
-    pub(super) fn is_ready(&self) -> bool {
-        self.finding == Finding::Ready
-    }
-
-    /// Whether it is a definition whose kind is not served yet: what tells is no object.
-    fn is_unserved(&self) -> bool {
-        matches!(&self.finding, Finding::Waiting(why) if why.code == "NotServed")
-    }
-
-    fn verdict(&self, expected: Instant, now: Instant) -> Verdict {
-        self.finding.settle(now.saturating_duration_since(self.since.max(expected)))
-    }
-
-    fn judge(&mut self, judging: &Judging<'_>) {
-        self.dirty = false;
-        let found = self.find(judging);
-        let cause = |finding: &Finding| finding.fault().map(|fault| fault.cause);
-        if cause(&found).is_none() || cause(&found) != cause(&self.finding) {
-            self.since = judging.now;
-        }
-        self.finding = found;
-    }
-
-    fn find(&mut self, judging: &Judging<'_>) -> Finding {
-        let object = &self.applied.object;
-        let gone = |reason: &str, hint: &str| {
-            let view = View { object: object.clone(), uid: String::new(), json: serde_json::Value::Null };
-            Finding::failing(&view, Cause::Deleted, judging.settings.grace.of(Cause::Deleted), reason, hint)
-        };
-        match judging.world.get(&self.key) {
-            None if self.seen => gone("it was deleted while the run waited for it", "find out who deletes it"),
-            None => Finding::waiting(
-                "Unknown",
-                judging
-                    .watches
-                    .ignorance(object, judging.now)
-                    .unwrap_or_else(|| "the watch has not shown it yet".into()),
-            ),
-            // Recreated under the same name: the one that is there now is the one to judge.
-            Some(view) if view.uid != self.applied.uid && !self.applied.uid.is_empty() && !self.seen => {
-                gone("another object of the same name is in its place", "find out who replaces it")
-            }
-            // Kinds without generations are applied with generation 0.
-            Some(view)
-                if view.uid == self.applied.uid && view.generation().unwrap_or_default() < self.applied.generation =>
-            {
-                Finding::waiting("Unobserved", "the watch has not shown the applied generation yet")
-            }
-            Some(view) => {
-                self.seen = true;
-                match rules::judge(view, judging.world, judging.settings) {
-                    Finding::Ready if self.key.kind == "CustomResourceDefinition" => judging.watches.served(view),
-                    found => found,
-                }
-            }
-        }
-    }
-}
-
 impl Component {
     pub(super) fn new(
         name: String,
@@ -131,18 +56,20 @@ impl Component {
         step: Step,
         began: Instant,
     ) -> Component {
-        let objects = applied.into_iter().map(|applied| Expected {
-            key: Key::from(&applied.object),
-            finding: Finding::waiting("Unknown", "it has not been looked at yet"),
-            since: began,
-            seen: false,
-            dirty: true,
-            noted: None,
-            applied,
-        });
-        let objects = objects.collect();
-        let step = Some(step);
-        Component { name, objects, probes, step, began, ready: None, asked: None, said: String::new(), noted: false }
+        let objects = applied.into_iter().map(|applied| Expected::new(applied, began)).collect();
+        Component {
+            name,
+            objects,
+            probes,
+            step: Some(step),
+            began,
+            from: None,
+            others: Vec::new(),
+            ready: None,
+            asked: None,
+            said: String::new(),
+            noted: false,
+        }
     }
 
     /// Judges the objects that may have changed. Returns those that must be watched to know more.
@@ -155,11 +82,43 @@ impl Component {
         if !self.objects_ready() {
             self.asked = None;
         }
+        self.look_whether_ready(judging.now);
+        missing
+    }
+
+    fn look_whether_ready(&mut self, now: Instant) {
         self.ready = match (self.ready, self.is_ready()) {
-            (known, true) => known.or(Some(judging.now.saturating_duration_since(self.began))),
+            (known, true) => known.or(Some(now.saturating_duration_since(self.began))),
             (_, false) => None,
         };
-        missing
+    }
+
+    /// Says since when its graces run, whether a component that it needs is on its way, and which others are.
+    ///
+    /// The grace of something that is missing begins when nothing that may bring it is on its way any more: a component
+    /// that it needs, or another object of its own that makes pods.
+    pub(super) fn hold(&mut self, from: Option<Instant>, needed: bool, others: Vec<String>, now: Instant) {
+        (self.from, self.others) = (from, others);
+        for at in 0..self.objects.len() {
+            let mut besides = self.objects.iter().enumerate().filter(|(other, _)| *other != at);
+            let lacks = self.objects[at].finding.fault().is_some_and(Fault::may_come);
+            let held = lacks && (needed || besides.any(|(_, object)| object.may_bring()));
+            let object = &mut self.objects[at];
+            if object.held && !held {
+                object.since = now;
+            }
+            object.held = held;
+        }
+    }
+
+    /// Whether something is wrong with one of its objects.
+    pub(super) fn is_failing(&self) -> bool {
+        self.objects.iter().any(|object| object.finding.fault().is_some())
+    }
+
+    /// Whether it may still become ready.
+    pub(super) fn is_on_its_way(&self, now: Instant) -> bool {
+        self.ready.is_none() && !self.has_failed(now)
     }
 
     fn objects_ready(&self) -> bool {
@@ -185,9 +144,19 @@ impl Component {
         self.asked.is_none() && !self.probes.is_empty() && self.objects_ready()
     }
 
-    pub(super) fn asking(&mut self, round: u64, tasks: Vec<AbortHandle>) {
-        let answers = vec![Err("has not answered yet".into()); self.probes.len()];
+    /// The probes to ask, by their numbers.
+    pub(super) fn questions(&self, world: &World) -> Vec<(usize, Probe)> {
+        let keys = || self.objects.iter().map(|object| &object.key);
+        let probes = self.probes.iter().cloned().enumerate();
+        probes.filter(|(_, probe)| is_asked(probe, keys(), world)).collect()
+    }
+
+    /// Begins a round of asking. Probes that are not asked need no answer.
+    pub(super) fn asking(&mut self, round: u64, asked: &[usize], tasks: Vec<AbortHandle>, now: Instant) {
+        let answer = |index| if asked.contains(&index) { Err("has not answered yet".into()) } else { Ok(()) };
+        let answers = (0..self.probes.len()).map(answer).collect();
         self.asked = Some(Asked { round, answers, tasks });
+        self.look_whether_ready(now);
     }
 
     pub(super) fn cannot_ask(&mut self, error: &str) {
@@ -208,10 +177,10 @@ impl Component {
     }
 
     /// Everything that keeps it from being ready, worst first.
-    pub(super) fn unready(&self, expected: Instant, now: Instant) -> Unready {
+    pub(super) fn unready(&self, now: Instant) -> Unready {
         let mut objects: Vec<_> = self.objects.iter().filter(|object| !object.is_ready()).collect();
-        objects.sort_by_key(|object| rank(object, expected, now));
-        let mut objects: Vec<_> = objects.into_iter().map(|object| unready(object, expected, now)).collect();
+        objects.sort_by_key(|object| rank(object, self.from, now));
+        let mut objects: Vec<_> = objects.into_iter().map(|object| self.unready_object(object, now)).collect();
         let answers = self.asked.iter().flat_map(|asked| self.probes.iter().zip(&asked.answers));
         objects.extend(answers.filter_map(|(probe, answer)| {
             let verdict = Verdict::waiting(format!("{probe} {}", answer.as_ref().err()?));
@@ -221,21 +190,18 @@ impl Component {
     }
 
     /// Whether one of its objects has failed for good.
-    pub(super) fn has_failed(&self, expected: Instant, now: Instant) -> bool {
-        self.objects.iter().any(|object| matches!(object.verdict(expected, now), Verdict::Failed { .. }))
+    pub(super) fn has_failed(&self, now: Instant) -> bool {
+        self.objects.iter().any(|object| matches!(object.verdict(self.from, now), Verdict::Failed { .. }))
     }
 
     /// When the next of its graces ends.
-    pub(super) fn wake(&self, expected: Instant, now: Instant) -> Option<Instant> {
-        let ends = self.objects.iter().filter_map(|object| {
-            let fault = object.finding.fault()?;
-            Some(object.since.max(expected) + fault.grace)
-        });
-        ends.filter(|end| *end > now).min()
+    pub(super) fn wake(&self, now: Instant) -> Option<Instant> {
+        let from = self.from?;
+        self.objects.iter().filter_map(|object| object.end(from)).filter(|end| *end > now).min()
     }
 
     /// Says what has changed since it was said last: ready, no longer ready, or waiting for something else.
-    pub(super) fn tell(&mut self, events: &Events, expected: Instant, now: Instant) {
+    pub(super) fn tell(&mut self, events: &Events, now: Instant) {
         if self.ready.is_some() {
             self.said.clear();
             if let Some(step) = self.step.take() {
@@ -243,7 +209,7 @@ impl Component {
             }
             return;
         }
-        let unready = self.unready(expected, now);
+        let unready = self.unready(now);
         let Some(slowest) = unready.objects.first() else { return };
         let text = slowest.to_string();
         if text == self.said {
@@ -260,10 +226,10 @@ impl Component {
     }
 
     /// Every verdict that is another than when this was asked last; of no object when it is about the component.
-    pub(in crate::ready) fn changes(&mut self, expected: Instant, now: Instant) -> Vec<(Option<ObjectRef>, Judgement)> {
+    pub(in crate::ready) fn changes(&mut self, now: Instant) -> Vec<(Option<ObjectRef>, Judgement)> {
         let mut changes = Vec::new();
         for object in &mut self.objects {
-            let verdict = object.verdict(expected, now);
+            let verdict = object.verdict(self.from, now);
             if object.noted.as_ref() != Some(&verdict) {
                 object.noted = Some(verdict.clone());
                 let cause = object.finding.fault().map(|fault| fault.object.clone());
@@ -287,35 +253,42 @@ impl Component {
     }
 
     /// The wait for it ended without it being ready: says why, and ends its step.
-    pub(super) fn miss(&mut self, how: Trouble, events: &Events, expected: Instant, now: Instant) {
+    pub(super) fn miss(&mut self, how: Trouble, events: &Events, now: Instant) {
         if self.ready.is_some() {
             return;
         }
-        let why = self.unready(expected, now).objects.first().map(ToString::to_string).unwrap_or_default();
+        let why = self.unready(now).objects.first().map(ToString::to_string).unwrap_or_default();
         match self.step.take() {
             Some(step) => step.fail(how, why),
             None => events.trouble(Phase::Ready, &self.name, how, why),
         }
     }
+
+    fn unready_object(&self, object: &Expected, now: Instant) -> UnreadyObject {
+        let fault = object.finding.fault();
+        let mut verdict = object.verdict(self.from, now);
+        if let Verdict::Failed { hint, .. } = &mut verdict
+            && !self.others.is_empty()
+            && fault.is_some_and(Fault::may_wait_for_others)
+        {
+            let _ = write!(hint, "; if it waits for {}, say so in `needs`", self.others.join(" or "));
+        }
+        UnreadyObject {
+            object: Some(object.applied.object.clone()),
+            cause: fault.map(|fault| fault.object.clone()).filter(|cause| *cause != object.applied.object),
+            container: fault.and_then(|fault| fault.container.clone()),
+            verdict,
+            logs: Vec::new(),
+        }
+    }
 }
 
 /// Failures first, then what is about to fail, then workloads, then what only waits for them.
-fn rank(object: &Expected, expected: Instant, now: Instant) -> u8 {
-    match (object.verdict(expected, now), &object.finding, object.key.kind.as_str()) {
+fn rank(object: &Expected, from: Option<Instant>, now: Instant) -> u8 {
+    match (object.verdict(from, now), &object.finding, object.key.kind.as_str()) {
         (Verdict::Failed { .. }, ..) => 0,
         (_, Finding::Failing(_), _) => 1,
         (_, _, "Service" | "Ingress") => 3,
         _ => 2,
-    }
-}
-
-fn unready(object: &Expected, expected: Instant, now: Instant) -> UnreadyObject {
-    let fault = object.finding.fault();
-    UnreadyObject {
-        object: Some(object.applied.object.clone()),
-        cause: fault.map(|fault| fault.object.clone()).filter(|cause| *cause != object.applied.object),
-        container: fault.and_then(|fault| fault.container.clone()),
-        verdict: object.verdict(expected, now),
-        logs: Vec::new(),
     }
 }

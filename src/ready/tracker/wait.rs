@@ -17,7 +17,6 @@ pub(super) struct State<'a> {
     pub(super) health: Option<&'a (Duration, String)>,
     pub(super) refused: Option<&'a (String, String)>,
     pub(super) settings: &'a Settings,
-    pub(super) expected: Instant,
     pub(super) now: Instant,
 }
 
@@ -25,7 +24,8 @@ pub(super) struct State<'a> {
 pub(super) struct Wait {
     names: Option<Vec<String>>,
     began: Instant,
-    deadline: Instant,
+    /// Without one, only readiness or a failure ends it.
+    deadline: Option<Instant>,
     failing: Option<Instant>,
     reply: oneshot::Sender<Result<AllReady, NotReady>>,
 }
@@ -33,7 +33,7 @@ pub(super) struct Wait {
 impl Wait {
     pub(super) fn new(
         mut names: Option<Vec<String>>,
-        deadline: Instant,
+        deadline: Option<Instant>,
         reply: oneshot::Sender<Result<AllReady, NotReady>>,
         now: Instant,
     ) -> Wait {
@@ -47,6 +47,11 @@ impl Wait {
     /// The components that it is for; none for all.
     pub(super) fn names(&self) -> Option<&[String]> {
         self.names.as_deref()
+    }
+
+    /// Whether `other` waits for the same, and has a deadline besides.
+    pub(super) fn is_replaced_by(&self, other: &Wait) -> bool {
+        self.deadline.is_none() && self.names == other.names
     }
 
     /// Whether anybody still listens.
@@ -76,9 +81,9 @@ impl Wait {
         if ready.len() == of {
             return Some(Ok(AllReady { components: ready }));
         }
-        let late = state.now >= self.deadline;
-        let settled = |c: &&&Component| c.ready_after().is_some() || c.has_failed(state.expected, state.now);
-        let any_failed = members.iter().any(|component| component.has_failed(state.expected, state.now));
+        let late = self.deadline.is_some_and(|deadline| state.now >= deadline);
+        let settled = |c: &&&Component| c.ready_after().is_some() || c.has_failed(state.now);
+        let any_failed = members.iter().any(|component| component.has_failed(state.now));
         let all_settled = members.len() == of && members.iter().filter(settled).count() == of;
         drop(members);
         self.failing = any_failed.then(|| self.failing.unwrap_or(state.now));
@@ -86,6 +91,7 @@ impl Wait {
         if any_failed && (gathered || all_settled || late) {
             return Some(Err(self.failed(state, of)));
         }
+        self.deadline?;
         if let Some((watch, error)) = state.refused {
             return Some(Err(NotReady::Forbidden { watch: watch.clone(), error: error.clone() }));
         }
@@ -100,10 +106,11 @@ impl Wait {
     }
 
     /// When the answer may change though nothing happens.
-    pub(super) fn wake(&self, state: &State<'_>) -> Instant {
+    pub(super) fn wake(&self, state: &State<'_>) -> Option<Instant> {
         let gone = state.health.map(|(since, _)| state.now + state.settings.api_gone_after.saturating_sub(*since));
         let gathered = self.failing.map(|since| since + state.settings.gather);
-        [Some(self.deadline), gone, gathered].into_iter().flatten().min().unwrap_or(self.deadline)
+        // Without a deadline it is of no interest how long the API server is away.
+        [self.deadline, gone.filter(|_| self.deadline.is_some()), gathered].into_iter().flatten().min()
     }
 
     fn failed(&self, state: &State<'_>, of: usize) -> NotReady {
@@ -116,7 +123,7 @@ impl Wait {
 
     fn unready(&self, state: &State<'_>) -> Vec<Unready> {
         let known = self.members(state.components).filter(|component| component.ready_after().is_none());
-        let known = known.map(|component| component.unready(state.expected, state.now));
+        let known = known.map(|component| component.unready(state.now));
         let is_known = |name: &&String| state.components.iter().any(|component| component.name == **name);
         let unknown = self.names.iter().flatten().filter(|name| !is_known(name)).map(|name| Unready {
             component: name.clone(),

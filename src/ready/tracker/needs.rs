@@ -1,0 +1,36 @@
+//! What may heal a component: what it needs is on its way, or nothing is.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use tokio::time::Instant;
+
+use super::component::Component;
+
+/// The components of a run, and what each of them needs, directly or not.
+pub(crate) type Needs = BTreeMap<String, BTreeSet<String>>;
+
+/// Says to each component since when its graces run, and what is on its way.
+///
+/// They run from when it, and all that it needs, have been applied. `last` is when any component was: that is what counts
+/// for components of which nobody said what they need.
+pub(super) fn tell(needs: &Needs, components: &mut [Component], last: Instant, now: Instant) {
+    for at in 0..components.len() {
+        let known = |name: &String| components.iter().find(|component| component.name == *name);
+        let is_on_its_way = |name: &String| known(name).is_none_or(|component| component.is_on_its_way(now));
+        let component = &components[at];
+        let (from, needed, others) = match needs.get(&component.name) {
+            None => (Some(last), false, Vec::new()),
+            Some(needed) => {
+                let applied = needed.iter().map(|name| Some(known(name)?.began));
+                let from = applied.chain([Some(component.began)]).collect::<Option<Vec<_>>>();
+                let not_needed = |(name, its): &(&String, &BTreeSet<String>)| {
+                    **name != component.name && !needed.contains(*name) && !its.contains(&component.name)
+                };
+                let others = needs.iter().filter(not_needed).map(|(name, _)| name);
+                let others = others.filter(|name| component.is_failing() && is_on_its_way(name)).cloned().collect();
+                (from.and_then(|all| all.into_iter().max()), needed.iter().any(is_on_its_way), others)
+            }
+        };
+        components[at].hold(from, needed, others, now);
+    }
+}
