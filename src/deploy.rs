@@ -4,6 +4,7 @@ mod apply;
 mod error;
 mod holder;
 mod probes;
+mod replace;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -11,6 +11,7 @@ use kube::runtime::wait::{Condition, await_condition, conditions};
 
 use super::ApplyError;
 use super::holder::{holders, is_port_taken};
+use super::replace::is_changed_job;
 use crate::kinds::Kinds;
 use crate::manifests::{MANAGED_BY, MANAGED_BY_LABEL, Manifest};
 use crate::object::{Applied, ObjectRef};
@@ -50,6 +51,10 @@ impl Applier {
         Applier { resilience: self.resilience.of(step), ..self.clone() }
     }
 
+    pub(super) fn resilience(&self) -> &Resilience {
+        &self.resilience
+    }
+
     /// Where objects go that name no namespace.
     pub(super) fn default_namespace(&self) -> &str {
         self.kinds.namespace()
@@ -77,6 +82,12 @@ impl Applier {
         {
             events.warn(Phase::Deploy, format!("{object}: {}; the manifest wins", short(error)));
             result = self.resilience.api(&what, || attempt(true)).await;
+        }
+        if let Err(error) = &result
+            && is_changed_job(&object, error)
+            && self.remove_changed_job(&api, &object, events).await.map_err(refused)?
+        {
+            result = self.resilience.api(&what, || attempt(false)).await;
         }
         let holders = match &result {
             Err(error) if is_port_taken(error) => {
