@@ -5,15 +5,21 @@ mod error;
 mod holder;
 mod probes;
 mod replace;
+mod stage;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
+use tokio::time::{Instant, timeout_at};
+use tokio_util::sync::CancellationToken;
 
 pub use apply::Applier;
 pub use error::{ApplyError, ComponentError, DeployError};
+
+pub use stage::StageError;
 
 pub(crate) use probes::probes;
 
@@ -25,6 +31,9 @@ use crate::object::{Applied, ObjectRef};
 use crate::ready::{Probe, Readiness};
 use crate::report::{self, Events, Phase, Step, Trouble};
 use crate::teardown::Doomed;
+
+/// How long a deployment goes on after the first failure, so that failures of the same moment are told together.
+const GATHER: Duration = Duration::from_millis(200);
 
 /// Where a component's images come from: resolves once they are on the nodes.
 pub type ImagesOnNodes =
@@ -79,27 +88,50 @@ impl Deployer {
     /// its components go first, since any of them may hold or define what another one applies.
     ///
     /// # Errors
-    /// Every component that could not be applied; the others are applied all the same.
+    /// Every component that could not be applied. Once one could not, those whose images are not there yet are given up;
+    /// the others are applied all the same.
     pub async fn deploy(&self, stage: Vec<Parcel>) -> Result<BTreeMap<String, DeployedComponent>, DeployError> {
         let (results, mut gathered) = mpsc::channel(stage.len().max(1));
         let mut tasks = JoinSet::new();
         let count = stage.len();
         let groundwork = Arc::new(self.groundwork(&stage).await);
+        let given_up = CancellationToken::new();
         for parcel in stage {
             let (deployer, results, groundwork) = (self.clone(), results.clone(), groundwork.clone());
+            let given_up = given_up.clone();
             tasks.spawn(async move {
                 let name = parcel.component.name.clone();
-                let result = deployer.deploy_component(parcel, &groundwork).await;
+                let images = tokio::select! {
+                    images = (deployer.images)(name.clone()) => images,
+                    () = given_up.cancelled() => return,
+                };
+                let result = deployer.deploy_component(parcel, images, &groundwork).await;
                 // The receiver outlives every sender.
                 let _ = results.send((name, result)).await;
             });
         }
         drop(results);
         let (mut deployed, mut failed) = (BTreeMap::new(), Vec::new());
-        while let Some((name, result)) = gathered.recv().await {
+        let mut patience: Option<Instant> = None;
+        loop {
+            let result = match patience {
+                Some(end) => timeout_at(end, gathered.recv()).await,
+                None => Ok(gathered.recv().await),
+            };
             match result {
-                Ok(component) => drop(deployed.insert(name, component)),
-                Err(error) => failed.push((name, error)),
+                Ok(Some((name, Ok(component)))) => drop(deployed.insert(name, component)),
+                Ok(Some((name, Err(error)))) => {
+                    failed.push((name, error));
+                    if !given_up.is_cancelled() {
+                        patience.get_or_insert_with(|| Instant::now() + GATHER);
+                    }
+                }
+                Ok(None) => break,
+                // What is being applied is not left half done.
+                Err(_) => {
+                    given_up.cancel();
+                    patience = None;
+                }
             }
         }
         while let Some(ended) = tasks.join_next().await {
@@ -146,10 +178,10 @@ impl Deployer {
     async fn deploy_component(
         &self,
         parcel: Parcel,
+        images: Result<ComponentImages, Arc<ImageError>>,
         groundwork: &BTreeMap<String, Result<Applied, Arc<ApplyError>>>,
     ) -> Result<DeployedComponent, ComponentError> {
         let name = parcel.component.name.clone();
-        let images = (self.images)(name.clone()).await;
         let step = self.events.step(Phase::Deploy, &name);
         let deployed = match images {
             Ok(images) => self.apply(parcel, images, groundwork, &step).await,

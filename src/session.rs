@@ -10,7 +10,6 @@ use std::time::Duration;
 
 use futures::FutureExt;
 use tokio::sync::oneshot;
-use tokio::time::Instant;
 
 pub use error::UpError;
 pub use tenancy::Terms;
@@ -302,9 +301,10 @@ impl Session {
         let recorder = self.record.lock().unwrap_or_else(PoisonError::into_inner).take();
         let (client, events) = (cluster.client.clone(), self.events.clone());
         let readiness = Readiness::start_recorded(client, namespace, events, settings, recorder);
+        readiness.plan(self.plan.needs());
         let deployer = Deployer {
             applier: applier.clone(),
-            readiness: readiness.clone(),
+            readiness,
             images: Arc::new(move |component| loads.component(&component)),
             ports: cluster.record.ports.clone(),
             events: self.events.clone(),
@@ -313,16 +313,11 @@ impl Session {
         let mut patience = self.plan.suite().deadline;
         let mut result = Deployment { plan: self.plan.digest()?, ..Deployment::default() };
         for stage in parcels {
-            let names: Vec<String> = stage.iter().map(|parcel| parcel.component.name.clone()).collect();
-            for (name, deployed) in deployer.deploy(stage).await? {
+            for (name, deployed) in deployer.bring_up(stage, &mut patience).await? {
                 result.objects.insert(name.clone(), deployed.objects);
                 result.images.insert(name.clone(), deployed.images);
                 result.probes.insert(name, deployed.probes);
             }
-            let names: Vec<&str> = names.iter().map(String::as_str).collect();
-            let began = Instant::now();
-            readiness.wait_for_all_ready(Some(&names), began + patience).await.map_err(Box::new)?;
-            patience = patience.saturating_sub(began.elapsed());
         }
         self.delete_objects(&applier, previous, &result.objects).await?;
         Ok(result)

@@ -103,6 +103,15 @@ fn a_part_of_a_plan_has_its_own_order_and_knows_who_needs_it() {
 }
 
 #[test]
+fn what_a_component_needs_is_known_to_the_end_of_the_chain() {
+    let plan = plan(Strategy::Parallel, diamond());
+    let needs = |plan: &Plan, name: &str| plan.needs()[name].iter().cloned().collect::<Vec<_>>().join(" ");
+    assert_eq!(["app", "left", "db", "alone"].map(|name| needs(&plan, name)), ["db left right", "db", "", ""]);
+    let part = plan.only(&["app", "left"].map(String::from));
+    assert_eq!(needs(&part, "app"), "left", "what is there already is not on its way");
+}
+
+#[test]
 fn a_part_of_a_plan_compiles_what_the_whole_does() {
     let of = |name: &str, package: &str| {
         let image = ImageSpec { name: format!("{name}:dev"), recipe: None, cargo: Some(package.into()) };

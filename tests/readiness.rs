@@ -2,6 +2,12 @@
 
 #[path = "readiness/alone.rs"]
 mod alone;
+#[path = "readiness/early.rs"]
+mod early;
+#[path = "readiness/front.rs"]
+mod front;
+#[path = "readiness/needs.rs"]
+mod needs;
 #[path = "readiness/objects.rs"]
 mod objects;
 #[path = "readiness/outages.rs"]
@@ -10,6 +16,8 @@ mod outages;
 mod probes;
 #[path = "readiness/record.rs"]
 mod record;
+#[path = "readiness/rooms.rs"]
+mod rooms;
 #[path = "readiness/server.rs"]
 mod server;
 #[path = "readiness/states.rs"]

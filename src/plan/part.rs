@@ -1,5 +1,7 @@
 //! Parts of a plan: some components, and who needs them.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use super::{Graph, Plan};
 use crate::config::Component;
 
@@ -16,6 +18,19 @@ impl Plan {
         let graph = Graph::of(&loaded.suite.components);
         let (name, packages) = (self.name.clone(), self.packages.clone());
         Plan { name, order: graph.order(), waves: graph.waves(), packages, loaded }
+    }
+
+    /// Every component, and all that it needs, directly or not.
+    #[must_use]
+    pub fn needs(&self) -> BTreeMap<String, BTreeSet<String>> {
+        let mut all: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+        // Each comes after what it needs, of which everything is known by then.
+        for component in self.components() {
+            let further = component.needs.iter().filter_map(|need| all.get(need)).flatten().cloned();
+            let needs = component.needs.iter().cloned().chain(further).collect();
+            all.insert(component.name.clone(), needs);
+        }
+        all
     }
 
     /// The components that need one of these, and are none of them.

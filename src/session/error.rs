@@ -5,7 +5,7 @@ use std::sync::Arc;
 use thiserror::Error;
 
 use crate::cluster::ClusterError;
-use crate::deploy::DeployError;
+use crate::deploy::{DeployError, StageError};
 use crate::images::ImageError;
 use crate::manifests::ManifestError;
 use crate::ready::NotReady;
@@ -51,4 +51,13 @@ pub enum UpError {
     /// The plan's files cannot be read any more.
     #[error("reading the suite's files failed")]
     Files(#[from] std::io::Error),
+}
+
+impl From<StageError> for UpError {
+    fn from(error: StageError) -> UpError {
+        match error {
+            StageError::Deploy(error) => UpError::Deploy(error),
+            StageError::NotReady(error) => UpError::NotReady(error),
+        }
+    }
 }

@@ -9,6 +9,7 @@ use kind_harness::report::Events;
 use serde_json::Value;
 use tokio::time::Instant;
 
+use crate::early::needs;
 use crate::objects::{crashes, deployment, endpoints, pod, service, waits};
 use crate::server::Server;
 use crate::{in_seconds, settle};
@@ -118,6 +119,46 @@ async fn readiness_is_replayed_and_an_outage_too() {
     same(&replayed, &text);
     let ends: Vec<_> = replayed.waits.iter().map(|wait| wait.how).collect();
     assert_eq!(ends, ["ready", "gone"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_failure_before_all_is_applied_is_replayed() {
+    let file = tempfile::NamedTempFile::new().expect("a file");
+    let server = Server::default();
+    let readiness = start(&server, file.path());
+    readiness.plan(needs(&[("web", &["db"]), ("db", &[]), ("late", &[])]));
+    readiness.expect("web", server.put(&deployment("web", 0)), Vec::new());
+    server.put(&pod("web", &waits("CreateContainerConfigError", "secret \"db\" not found")));
+    let failure = tokio::spawn({
+        let readiness = readiness.clone();
+        async move { readiness.failure(&["web", "db", "late"]).await }
+    });
+    settle().await;
+    tokio::time::advance(Duration::from_secs(5)).await;
+    readiness.expect("db", server.put(&deployment("db", 1)), Vec::new());
+    failure.await.expect("the wait");
+    drop(readiness);
+    let text = std::fs::read_to_string(file.path()).expect("the recording");
+    let replayed = again(&text);
+    same(&replayed, &text);
+    let [ended] = replayed.waits.as_slice() else { panic!("{:?}", replayed.waits) };
+    assert_eq!(ended.how, "failed");
+    assert!((8.0..8.5).contains(&ended.at.as_secs_f64()), "{ended:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_wait_that_follows_one_for_failures_is_the_only_one_that_ends() {
+    let file = tempfile::NamedTempFile::new().expect("a file");
+    let server = Server::default();
+    let readiness = start(&server, file.path());
+    readiness.expect("web", server.put(&deployment("web", 0)), Vec::new());
+    let early = tokio::time::timeout(Duration::from_secs(1), readiness.failure(&["web"])).await;
+    assert!(early.is_err(), "nothing has failed: {early:?}");
+    readiness.wait_for_all_ready(Some(&["web"]), in_seconds(5)).await.expect_err("late");
+    drop(readiness);
+    let text = std::fs::read_to_string(file.path()).expect("the recording");
+    let ends: Vec<_> = again(&text).waits.iter().map(|wait| wait.how).collect();
+    assert_eq!(ends, ["deadline"]);
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,0 +1,45 @@
+//! A stage: deployed, and awaited until it is ready.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::{DeployError, DeployedComponent, Deployer, Parcel};
+use crate::ready::NotReady;
+
+/// Why a stage is not up.
+#[derive(Debug, thiserror::Error)]
+pub enum StageError {
+    /// Components could not be applied.
+    #[error(transparent)]
+    Deploy(#[from] DeployError),
+    /// Components did not become ready.
+    #[error(transparent)]
+    NotReady(#[from] Box<NotReady>),
+}
+
+impl Deployer {
+    /// Deploys `stage`, and waits until all of it is ready: for as long as `patience` once everything is applied, of which
+    /// what is left remains.
+    ///
+    /// # Errors
+    /// As soon as a component has failed for good, even while others still build or load their images: with that, they are
+    /// given up. Those of [`Deployer::deploy`], and that not everything became ready in time.
+    pub async fn bring_up(
+        &self,
+        stage: Vec<Parcel>,
+        patience: &mut Duration,
+    ) -> Result<BTreeMap<String, DeployedComponent>, StageError> {
+        let names: Vec<String> = stage.iter().map(|parcel| parcel.component.name.clone()).collect();
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        let deployed = tokio::select! {
+            deployed = self.deploy(stage) => deployed?,
+            failure = self.readiness.failure(&names) => return Err(Box::new(failure).into()),
+        };
+        let began = Instant::now();
+        self.readiness.wait_for_all_ready(Some(&names), began + *patience).await.map_err(Box::new)?;
+        *patience = patience.saturating_sub(began.elapsed());
+        Ok(deployed)
+    }
+}
