@@ -16,12 +16,12 @@ mod outages;
 mod probes;
 #[path = "readiness/record.rs"]
 mod record;
-#[path = "readiness/rooms.rs"]
-mod rooms;
 #[path = "readiness/server.rs"]
 mod server;
 #[path = "readiness/states.rs"]
 mod states;
+#[path = "readiness/unschedulable.rs"]
+mod unschedulable;
 
 use std::time::Duration;
 

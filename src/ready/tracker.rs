@@ -8,6 +8,7 @@ mod changed;
 mod component;
 mod expected;
 mod needs;
+mod replayed;
 mod wait;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -16,7 +17,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, sleep_until};
 
 use super::health::{Health, observed};
-use super::journal::{Change, Ended, Journal, Recorder, WatchName};
+use super::journal::{Journal, Recorder};
 use super::watch::Update;
 use super::watches::Watches;
 use super::world::World;
@@ -212,7 +213,7 @@ impl Tracker {
                 self.ask(at, now);
             }
         }
-        needs::tell(&self.needs, &mut self.components, self.expected, now);
+        needs::set_graces(&self.needs, &mut self.components, self.expected, now);
         for component in &mut self.components {
             component.tell(&self.events, now);
             self.journal.verdicts(component, now);
@@ -264,40 +265,12 @@ impl Tracker {
     fn ask(&mut self, at: usize, now: Instant) {
         self.rounds += 1;
         let (round, component) = (self.rounds, &mut self.components[at]);
-        let questions = component.questions(&self.world);
-        let asked: Vec<usize> = questions.iter().map(|(index, _)| *index).collect();
-        match self.asker.as_mut().map(|asker| asker.ask(round, questions)) {
+        let probes = component.probes_to_ask(&self.world);
+        let asked: Vec<usize> = probes.iter().map(|(index, _)| *index).collect();
+        match self.asker.as_mut().map(|asker| asker.ask(round, probes)) {
             Some(Ok(tasks)) => component.asking(round, &asked, tasks, now),
             Some(Err(error)) => component.cannot_ask(&error),
             None => component.asking(round, &asked, Vec::new(), now),
         }
-    }
-
-    /// What a replay tells in place of the world: a probe's answer.
-    pub(crate) fn answered(&mut self, component: &str, index: usize, answer: Result<(), String>, now: Instant) {
-        let component = self.components.iter().find(|known| known.name == component);
-        if let Some(round) = component.and_then(Component::round) {
-            self.answer((round, index, answer), now);
-        }
-    }
-
-    /// What a replay tells in place of the world: since when, and why, the API server cannot be reached.
-    pub(crate) fn unreachable(&mut self, trouble: Option<(Instant, String)>) {
-        self.health.set(trouble);
-    }
-
-    /// The watch of a kind and scope, by its place among all; begun if it is not there.
-    pub(crate) fn watch(&mut self, name: &WatchName) -> usize {
-        self.watches.find_or_start(name)
-    }
-
-    /// Keeps the changes of verdicts, for a replay.
-    pub(crate) fn keep(&mut self) {
-        self.journal.keep();
-    }
-
-    /// The changes of verdicts so far, in a replay.
-    pub(crate) fn changes(&mut self) -> (Vec<Change>, Vec<Ended>) {
-        self.journal.take()
     }
 }

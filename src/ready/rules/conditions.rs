@@ -65,7 +65,10 @@ pub(super) fn ready_condition(view: &View) -> Finding {
 pub(super) fn custom(view: &View, world: &World) -> Finding {
     let parts = match parts::of(view) {
         Ok(parts) => parts,
-        Err(unreported) => return unreported,
+        Err(part) => {
+            let text = format!("{part}: its controller has not reported conditions yet");
+            return Finding::waiting("NoConditions", text);
+        }
     };
     let mut any = !parts.is_empty();
     let mut behind = None;

@@ -3,7 +3,6 @@
 
 use serde_json::Value;
 
-use crate::ready::finding::Finding;
 use crate::ready::view::{Lenient, View};
 
 /// A part of an object that has conditions of its own.
@@ -14,8 +13,8 @@ pub(super) struct Part<'a> {
     pub(super) conditions: &'a [Value],
 }
 
-/// The parts of an object, none for most kinds; or that its controller has not reported all of them yet.
-pub(super) fn of(view: &View) -> Result<Vec<Part<'_>>, Finding> {
+/// The parts of an object, none for most kinds; or the first of which its controller has not reported conditions yet.
+pub(super) fn of(view: &View) -> Result<Vec<Part<'_>>, String> {
     const LISTS: [(&str, &str, &str); 3] = [
         ("/status/parents", "parent", "/parentRef/name"),
         ("/status/ancestors", "ancestor", "/ancestorRef/name"),
@@ -26,7 +25,7 @@ pub(super) fn of(view: &View) -> Result<Vec<Part<'_>>, Finding> {
         for part in view.json.list(list) {
             let name = format!("{word} {}", part.text(name).unwrap_or("?"));
             match part.list("/conditions") {
-                [] => return Err(unreported(&name)),
+                [] => return Err(name),
                 conditions => parts.push(Part { name, conditions }),
             }
         }
@@ -37,13 +36,9 @@ pub(super) fn of(view: &View) -> Result<Vec<Part<'_>>, Finding> {
     let reported = view.json.list("/status/parents");
     let is_reported = |wanted: &Value| reported.iter().any(|parent| is_same(wanted, parent));
     match view.json.list("/spec/parentRefs").iter().find(|wanted| !is_reported(wanted)) {
-        Some(wanted) => Err(unreported(&format!("parent {}", wanted.text("/name").unwrap_or("?")))),
+        Some(wanted) => Err(format!("parent {}", wanted.text("/name").unwrap_or("?"))),
         None => Ok(parts),
     }
-}
-
-fn unreported(part: &str) -> Finding {
-    Finding::waiting("NoConditions", format!("{part}: its controller has not reported conditions yet"))
 }
 
 /// Whether a parent in the status is the one that the spec names. A controller may leave out what it takes for granted.

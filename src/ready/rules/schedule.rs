@@ -49,7 +49,7 @@ pub(super) fn judge(pod: &View, world: &World, grace: &Grace) -> Option<Finding>
     }
     if HELD.iter().any(|held| message.contains(held))
         && let Some((holder, why)) =
-            world.each("Pod").filter_map(|other| Some((&other.object, leaves(other, pod, world)?))).min()
+            world.each("Pod").filter_map(|other| Some((&other.object, room_from(other, pod, world)?))).min()
     {
         return Some(Finding::waiting("Unschedulable", format!("{reason}; {holder} {why}")));
     }
@@ -59,7 +59,7 @@ pub(super) fn judge(pod: &View, world: &World, grace: &Grace) -> Option<Finding>
 }
 
 /// Why what `holder` has on its node will be free again; nothing when it keeps it.
-fn leaves(holder: &View, pod: &View, world: &World) -> Option<&'static str> {
+fn room_from(holder: &View, pod: &View, world: &World) -> Option<&'static str> {
     let has_ended = matches!(holder.json.text("/status/phase"), Some("Succeeded" | "Failed"));
     if holder.json.text("/spec/nodeName").is_none() || has_ended || holder.uid == pod.uid {
         return None;

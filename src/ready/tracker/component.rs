@@ -82,22 +82,22 @@ impl Component {
         if !self.objects_ready() {
             self.asked = None;
         }
-        self.look_whether_ready(judging.now);
+        self.update_ready(judging.now);
         missing
     }
 
-    fn look_whether_ready(&mut self, now: Instant) {
+    fn update_ready(&mut self, now: Instant) {
         self.ready = match (self.ready, self.is_ready()) {
             (known, true) => known.or(Some(now.saturating_duration_since(self.began))),
             (_, false) => None,
         };
     }
 
-    /// Says since when its graces run, whether a component that it needs is on its way, and which others are.
+    /// Sets since when its graces run, whether a component that it needs is on its way, and which others are.
     ///
     /// The grace of something that is missing begins when nothing that may bring it is on its way any more: a component
     /// that it needs, or another object of its own that makes pods.
-    pub(super) fn hold(&mut self, from: Option<Instant>, needed: bool, others: Vec<String>, now: Instant) {
+    pub(super) fn set_grace(&mut self, from: Option<Instant>, needed: bool, others: Vec<String>, now: Instant) {
         (self.from, self.others) = (from, others);
         for at in 0..self.objects.len() {
             let mut besides = self.objects.iter().enumerate().filter(|(other, _)| *other != at);
@@ -145,7 +145,7 @@ impl Component {
     }
 
     /// The probes to ask, by their numbers.
-    pub(super) fn questions(&self, world: &World) -> Vec<(usize, Probe)> {
+    pub(super) fn probes_to_ask(&self, world: &World) -> Vec<(usize, Probe)> {
         let keys = || self.objects.iter().map(|object| &object.key);
         let probes = self.probes.iter().cloned().enumerate();
         probes.filter(|(_, probe)| is_asked(probe, keys(), world)).collect()
@@ -156,7 +156,7 @@ impl Component {
         let answer = |index| if asked.contains(&index) { Err("has not answered yet".into()) } else { Ok(()) };
         let answers = (0..self.probes.len()).map(answer).collect();
         self.asked = Some(Asked { round, answers, tasks });
-        self.look_whether_ready(now);
+        self.update_ready(now);
     }
 
     pub(super) fn cannot_ask(&mut self, error: &str) {

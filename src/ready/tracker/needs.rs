@@ -1,4 +1,4 @@
-//! What may heal a component: what it needs is on its way, or nothing is.
+//! Since when the graces of a component run, by what it needs.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,11 +9,11 @@ use super::component::Component;
 /// The components of a run, and what each of them needs, directly or not.
 pub(crate) type Needs = BTreeMap<String, BTreeSet<String>>;
 
-/// Says to each component since when its graces run, and what is on its way.
+/// Sets since when the graces of each component run, and what is on its way.
 ///
-/// They run from when it, and all that it needs, have been applied. `last` is when any component was: that is what counts
-/// for components of which nobody said what they need.
-pub(super) fn tell(needs: &Needs, components: &mut [Component], last: Instant, now: Instant) {
+/// They run from when the component and all that it needs have been applied; from `last`, when any component was applied
+/// last, where it is not known what it needs.
+pub(super) fn set_graces(needs: &Needs, components: &mut [Component], last: Instant, now: Instant) {
     for at in 0..components.len() {
         let known = |name: &String| components.iter().find(|component| component.name == *name);
         let is_on_its_way = |name: &String| known(name).is_none_or(|component| component.is_on_its_way(now));
@@ -31,6 +31,6 @@ pub(super) fn tell(needs: &Needs, components: &mut [Component], last: Instant, n
                 (from.and_then(|all| all.into_iter().max()), needed.iter().any(is_on_its_way), others)
             }
         };
-        components[at].hold(from, needed, others, now);
+        components[at].set_grace(from, needed, others, now);
     }
 }
