@@ -25,6 +25,7 @@ use clap::{Parser, Subcommand, ValueEnum};
 use crate::config::{self, Loaded, Overrides, Switches};
 use crate::folders::Folders;
 use crate::plan::Plan;
+use crate::redact::Redactor;
 use crate::report::console::Console;
 use crate::setup::yes_or_no;
 
@@ -236,7 +237,9 @@ impl Cli {
             text: error.render(color),
             rendered: true,
         })?;
-        Plan::new(loaded).map_err(|error| Failure::new(Exit::Usage, &error))
+        let plan = Plan::new(loaded).map_err(|error| Failure::new(Exit::Usage, &error))?;
+        plan.teach(Redactor::global());
+        Ok(plan)
     }
 
     fn switches(&self) -> Result<Switches, Failure> {

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use annotate_snippets::renderer::DecorStyle;
 use annotate_snippets::{AnnotationKind, Group, Level, Origin, Renderer, Snippet};
 
+use crate::redact::Redactor;
 use crate::yaml::{Source, Span};
 
 /// One problem of one file.
@@ -143,7 +144,8 @@ impl Diagnostics {
         let renderer = if color { Renderer::styled() } else { Renderer::plain() };
         let renderer = renderer.decor_style(DecorStyle::Ascii);
         let texts: Vec<String> = self.0.iter().map(|diagnostic| renderer.render(&diagnostic.groups())).collect();
-        texts.join("\n\n")
+        // As wide as before, so that carets stay below what they point at.
+        Redactor::global().text_in_place(&texts.join("\n\n")).into_owned()
     }
 }
 

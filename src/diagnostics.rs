@@ -7,7 +7,6 @@ mod aftermath;
 mod blame;
 mod bundle;
 mod look;
-pub mod redact;
 mod run;
 mod scene;
 mod text;
@@ -26,7 +25,7 @@ use crate::ready::{LogTail, Unready};
 pub use aftermath::Aftermath;
 pub use bundle::{Bounds, Bundle, Story, bundle, bundle_failure};
 pub use look::investigate;
-pub use redact::Redactor;
+pub(crate) use look::learn_secrets;
 pub use run::{after, cluster_of, expected, now};
 pub use scene::{Log, Scene};
 

@@ -1,6 +1,7 @@
 //! The one way to run another program: quoted, streamed, and killed with its children when nobody wants the result or it
 //! takes longer than it may.
 
+mod display;
 mod error;
 mod orphans;
 
@@ -16,7 +17,9 @@ use duct::{Expression, ReaderHandle};
 use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 
 use crate::config::Switches;
+use crate::redact::Redactor;
 
+pub(crate) use display::quote;
 pub use error::ExecError;
 pub(crate) use orphans::{RUN, end_programs, run_id, session, settle, wait};
 
@@ -42,11 +45,6 @@ pub struct Cmd {
     foreground: bool,
     spares_children: bool,
     deadline: Duration,
-}
-
-/// `word` as one would type it into a shell.
-pub(crate) fn quote(word: &str) -> String {
-    shlex::try_quote(word).map_or_else(|_| word.to_owned(), Into::into)
 }
 
 impl Cmd {
@@ -193,16 +191,6 @@ impl Cmd {
     }
 }
 
-/// As one would type it into a shell, environment included.
-impl std::fmt::Display for Cmd {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let words = self.argv.iter().map(|word| word.to_string_lossy().into_owned());
-        let env = self.env.iter().map(|(name, value)| format!("{}={}", name.display(), value.display()));
-        let quoted: Vec<_> = env.chain(words).map(|word| quote(&word)).collect();
-        f.write_str(&quoted.join(" "))
-    }
-}
-
 /// Standard output, and how it ended; an error when it did not run to its end.
 type Ran = Result<(String, Result<(), ExecError>), ExecError>;
 
@@ -246,7 +234,8 @@ async fn run(
     for line in String::from_utf8_lossy(&stderr).lines() {
         push_tail(&mut tail, line.to_owned());
     }
-    let tail = Vec::from(tail).join("\n").trim().to_owned();
+    let mut tail = Vec::from(tail).join("\n").trim().to_owned();
+    Redactor::global().mask(&mut tail);
     Ok((stdout, Err(ExecError::Failed { command, status, tail })))
 }
 

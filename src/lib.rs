@@ -17,7 +17,7 @@
 //! What may fail for a passing reason on the way is retried by [`resilience`].
 //!
 //! [`session`] lists these stages in order. Every stage sends events to [`report`], from which the console, the table and
-//! the JSON report are made.
+//! the JSON report are made; everything that is written goes through [`redact`].
 //!
 //! ```no_run
 //! use kind_harness::environment::{Environment, shared};
@@ -62,6 +62,7 @@ pub mod session;
 
 pub mod resilience;
 
+pub mod redact;
 pub mod report;
 
 pub mod cli;

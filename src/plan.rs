@@ -5,6 +5,7 @@ mod graph;
 mod name;
 mod part;
 mod print;
+mod teach;
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};

@@ -17,6 +17,7 @@ mod grace;
 mod health;
 mod journal;
 mod logs;
+pub(crate) mod masked;
 mod not_ready;
 mod probe;
 mod readiness;

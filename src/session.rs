@@ -23,6 +23,7 @@ use crate::images::{self, ImageBuilds, ImageError, Loads};
 use crate::manifests;
 use crate::plan::{ClusterName, Plan};
 use crate::ready::{self, Expectation, Readiness, Recorder, Settings};
+use crate::redact::Redactor;
 use crate::report::{Events, Phase};
 use crate::resilience::Resilience;
 use crate::setup::{self, Consent, Finding, Host};
@@ -267,6 +268,7 @@ impl Session {
         previous: &Deployment,
         resilience: &Resilience,
     ) -> Result<Deployment, UpError> {
+        Redactor::global().learn_credentials(&cluster.config);
         let namespace = &self.plan.suite().namespace;
         let resilience = resilience.of(self.events.handle(Phase::Deploy, "cluster"));
         let applier = Applier::new(cluster.client.clone(), namespace).with(resilience.clone());

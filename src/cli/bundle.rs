@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::inspect::{print, silent};
+use super::inspect::{print, print_json, silent};
 use super::{Cli, Exit, Failure, Output};
 use crate::diagnostics::{self, Bounds, Story};
 use crate::report::console::write;
@@ -24,7 +24,7 @@ impl Cli {
         let bundle = bundle.map_err(|error| Failure::new(Exit::Internal, &error))?;
         if self.output == Output::Json {
             let told = serde_json::json!({"bundle": bundle.folder, "bytes": bundle.bytes, "omitted": bundle.omitted});
-            print(&format!("{told:#}"));
+            print_json(&told);
             return Ok(Exit::Done);
         }
         print(&bundle.folder.display().to_string());

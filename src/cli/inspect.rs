@@ -1,8 +1,15 @@
 //! `doctor`, `plan`, `kubeconfig`: what only looks.
 
+use std::borrow::Cow;
+
+use serde::Serialize;
+
 use super::{Cli, Exit, Failure, Output};
 use crate::cluster::{Cluster, Record, Records};
+use crate::diagnostics;
 use crate::plan::{ClusterName, Plan};
+use crate::redact::{MASKED_BY_FIELD, Redactor};
+use crate::report::console::write;
 use crate::session::UpError;
 use crate::setup::{self, Finding};
 
@@ -13,7 +20,7 @@ impl Cli {
         if self.output == Output::Json {
             let findings: Vec<_> = survey.findings.iter().map(Finding::to_json).collect();
             let told = serde_json::json!({"ready": survey.is_ready(), "images": source.source, "findings": findings});
-            print(&format!("{told:#}"));
+            print_json(&told);
         } else {
             print(&format!("images   {:?}: {}", source.source, source.why).to_lowercase());
             survey.findings.iter().for_each(|finding| print(&finding.to_string()));
@@ -28,12 +35,11 @@ impl Cli {
         let plan = self.plan()?;
         // Manifests are part of what can be wrong before anything runs.
         crate::manifests::load_all(plan.root(), &plan.suite().overlay, plan.components()).map_err(UpError::from)?;
-        let text = match (dot, json || self.output == Output::Json) {
-            (true, _) => plan.to_dot(),
-            (false, true) => format!("{:#}", plan.to_json()),
-            (false, false) => plan.to_text(),
-        };
-        print(text.trim_end());
+        match (dot, json || self.output == Output::Json) {
+            (true, _) => print(plan.to_dot().trim_end()),
+            (false, true) => print_json(&plan.to_json()),
+            (false, false) => print(plan.to_text().trim_end()),
+        }
         Ok(Exit::Done)
     }
 
@@ -56,7 +62,19 @@ impl Cli {
         let record = self.record(plan.cluster_name())?;
         let kubeconfig = self.folders()?.cluster(&record.name).join("kubeconfig");
         let cluster = Cluster::attach(record.clone(), kubeconfig).await;
-        Ok((record, cluster.map_err(|error| Failure::new(Exit::Cluster, &error))?))
+        let cluster = cluster.map_err(|error| Failure::new(Exit::Cluster, &error))?;
+        Redactor::global().learn_credentials(&cluster.config);
+        Ok((record, cluster))
+    }
+
+    /// The same, for a command that quotes what components say: what their Secrets hold is learned before.
+    pub(super) async fn running_masked(&self, plan: &Plan) -> Result<(Record, Cluster), Failure> {
+        let (record, cluster) = self.running(plan).await?;
+        if let Err(why) = diagnostics::learn_secrets(&cluster.client, Some(&record.namespace)).await {
+            let namespace = &record.namespace;
+            write(&format!("warning: Secrets in namespace {namespace} cannot be listed: {MASKED_BY_FIELD} ({why})\n"));
+        }
+        Ok((record, cluster))
     }
 
     fn record(&self, name: &ClusterName) -> Result<Record, Failure> {
@@ -75,8 +93,21 @@ pub(super) fn silent(record: &Record, error: &kube::Error) -> String {
     )
 }
 
-/// Prints a line to standard output; a reader that went away (`| head`) is no error.
+/// Prints a line to standard output, with secrets masked; a reader that went away (`| head`) is no error.
 pub(super) fn print(text: &str) {
     use std::io::Write;
+    let _ = writeln!(std::io::stdout(), "{}", Redactor::global().text(text));
+}
+
+/// Prints JSON to standard output, with secrets masked in its strings.
+pub(super) fn print_json(told: &impl Serialize) {
+    use std::io::Write;
+    let mut text = serde_json::to_string_pretty(told).unwrap_or_default();
+    if matches!(Redactor::global().text(&text), Cow::Owned(_)) {
+        // Masked as a text, a number would leave no JSON.
+        let mut told = serde_json::to_value(told).unwrap_or_default();
+        Redactor::global().strings(&mut told);
+        text = format!("{told:#}");
+    }
     let _ = writeln!(std::io::stdout(), "{text}");
 }

@@ -2,7 +2,7 @@
 
 use jiff::{SignedDurationRound, Timestamp, Unit};
 
-use super::inspect::print;
+use super::inspect::{print, print_json};
 use super::{Cli, Exit, Failure, Output};
 use crate::cluster::{Claim, ClusterError, Owner};
 use crate::report::chain;
@@ -14,7 +14,7 @@ impl Cli {
         if self.output == Output::Json {
             let clusters: Vec<_> = found.iter().map(|cluster| to_json(cluster, now)).collect();
             let errors: Vec<_> = silent.iter().map(|error| chain(error)).collect();
-            print(&format!("{:#}", serde_json::json!({"clusters": clusters, "errors": errors})));
+            print_json(&serde_json::json!({"clusters": clusters, "errors": errors}));
         } else if found.is_empty() && silent.is_empty() {
             print("there are no clusters of ours on this host");
         } else {
@@ -47,7 +47,7 @@ impl Cli {
         }
         if self.output == Output::Json {
             let told: Vec<_> = told.iter().map(|(name, why)| serde_json::json!({"name": name.as_str(), "why": why.to_string()})).collect();
-            print(&format!("{:#}", serde_json::json!({"dryRun": dry_run, "removed": told, "errors": remains})));
+            print_json(&serde_json::json!({"dryRun": dry_run, "removed": told, "errors": remains}));
         } else {
             let verb = if dry_run { "would be removed" } else { "was removed" };
             told.iter().for_each(|(name, why)| print(&format!("cluster {name} {verb}: {why}")));

@@ -72,7 +72,7 @@ impl Cli {
                 };
                 let failure = why::tell(&aftermath, error);
                 if self.output == Output::Json {
-                    super::inspect::print(&format!("{:#}", why::to_json(&aftermath, &failure)));
+                    super::inspect::print_json(&why::to_json(&aftermath, &failure));
                 }
                 Err(self.give_up(&session, keep, failure, interrupts).await)
             }
@@ -176,7 +176,7 @@ impl Cli {
                 "unchanged": environment.was_unchanged(),
                 "report": to_json(timeline, strategy),
             });
-            return super::inspect::print(&format!("{told:#}"));
+            return super::inspect::print_json(&told);
         }
         if environment.was_unchanged() {
             let wall = timeline.wall().as_secs_f64();

@@ -21,7 +21,7 @@ impl Cli {
     pub(super) async fn logs(&self, component: Option<&str>, wanted: &Wanted) -> Result<Exit, Failure> {
         let plan = self.plan()?;
         self.known(&plan, component)?;
-        let (record, cluster) = self.running(&plan).await?;
+        let (record, cluster) = self.running_masked(&plan).await?;
         let pods: Api<Pod> = Api::namespaced(cluster.client.clone(), &record.namespace);
         let listed = pods.list(&pods::of(component)).await;
         let listed = listed.map_err(|error| {

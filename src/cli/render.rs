@@ -3,9 +3,10 @@
 use kube::core::DynamicObject;
 use serde_json::{Value, json};
 
-use super::inspect::print;
+use super::inspect::{print, print_json};
 use super::{Cli, Exit, Failure, Output};
 use crate::manifests;
+use crate::redact::Redactor;
 use crate::session::UpError;
 
 impl Cli {
@@ -27,7 +28,7 @@ impl Cli {
             }
         }
         if self.output == Output::Json {
-            print(&format!("{:#}", json!({"apiVersion": "v1", "kind": "List", "items": objects})));
+            print_json(&json!({"apiVersion": "v1", "kind": "List", "items": objects}));
             return Ok(Exit::Done);
         }
         for object in objects {
@@ -50,5 +51,6 @@ fn shown(object: &DynamicObject) -> Result<Value, Failure> {
                 .for_each(|secret| *secret = "(not shown)".into());
         }
     }
+    Redactor::global().object(&mut value);
     Ok(value)
 }

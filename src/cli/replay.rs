@@ -3,7 +3,7 @@
 use std::io::BufReader;
 use std::path::Path;
 
-use super::inspect::print;
+use super::inspect::{print, print_json};
 use super::{Cli, Exit, Failure, Output};
 use crate::ready::{Change, Ended, Replay, replay};
 
@@ -15,7 +15,7 @@ impl Cli {
             Failure::told(Exit::Usage, format!("{} cannot be replayed: {why}", recording.display()))
         })?;
         match self.output {
-            Output::Json => print(&serde_json::to_string_pretty(&replayed).unwrap_or_default()),
+            Output::Json => print_json(&replayed),
             Output::Text => tell(&replayed),
         }
         Ok(exit(&replayed))

@@ -5,7 +5,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::inspect::{print, silent};
+use super::inspect::{print, print_json, silent};
 use super::{Cli, Exit, Failure, Output};
 use crate::cluster::{PortMap, Record};
 use crate::plan::Plan;
@@ -34,7 +34,7 @@ struct Told<'a> {
 impl Cli {
     pub(super) async fn status(&self, json: bool) -> Result<Exit, Failure> {
         let plan = self.plan()?;
-        let (record, cluster) = self.running(&plan).await?;
+        let (record, cluster) = self.running_masked(&plan).await?;
         let expectations = crate::diagnostics::expected(&plan, &cluster);
         let settings = ready::Settings::from(&plan.suite().ready);
         let survey = ready::survey_with(&cluster.client, &record.namespace, &expectations, &settings).await;
@@ -42,7 +42,7 @@ impl Cli {
         let lives = Lives::read(&self.folders()?.cluster(&record.name));
         let told: Vec<_> = survey.iter().map(|now| tell(now, &lives, &plan, &record.ports)).collect();
         if json || self.output == Output::Json {
-            print(&format!("{:#}", serde_json::json!({"cluster": record.name, "components": told})));
+            print_json(&serde_json::json!({"cluster": record.name, "components": told}));
         } else {
             print(&text(&record, &told));
         }

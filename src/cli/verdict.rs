@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use jiff::Timestamp;
 use serde_json::Value;
 
-use super::inspect::print;
+use super::inspect::{print, print_json};
 use super::{Cli, Exit, Failure, Output};
 use crate::config;
 use crate::ready::{Judgement, Settings, Verdict, judge_saved};
@@ -46,7 +46,7 @@ impl Cli {
         };
         let judged = judge_saved(objects, events, &settings, wanted.at.unwrap_or_else(Timestamp::now));
         match self.output {
-            Output::Json => print(&serde_json::to_string_pretty(&judged).unwrap_or_default()),
+            Output::Json => print_json(&judged),
             Output::Text => print(&table(&judged)),
         }
         Ok(exit(judged.iter().map(|judgement| &judgement.verdict)))

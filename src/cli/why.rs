@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::inspect::{print, silent};
+use super::inspect::{print, print_json, silent};
 use super::{Cli, Exit, Failure, Output};
 use crate::diagnostics::{self, Aftermath, Diagnosis};
 use crate::ready::NotReady;
@@ -46,7 +46,7 @@ impl Cli {
     pub(super) async fn why(&self, component: Option<&str>) -> Result<Exit, Failure> {
         let plan = self.plan()?;
         self.known(&plan, component)?;
-        let (record, cluster) = self.running(&plan).await?;
+        let (record, cluster) = self.running_masked(&plan).await?;
         let mut diagnosis = diagnostics::now(&plan, &cluster)
             .await
             .map_err(|error| Failure::told(Exit::Cluster, silent(&record, &error)))?;
@@ -58,7 +58,7 @@ impl Cli {
             (Output::Json, _) => {
                 let mut told = fields(&diagnosis);
                 told["cluster"] = record.name.to_string().into();
-                print(&format!("{told:#}"));
+                print_json(&told);
             }
             (Output::Text, Some(name)) if exit == Exit::Done => print(&format!("component {name} is ready")),
             (Output::Text, None) if exit == Exit::Done => print("every component is ready"),

@@ -20,12 +20,11 @@ use jiff::Timestamp;
 use serde_json::Value;
 use tokio::time::{Instant, timeout_at};
 
-use super::look::{builtin, list};
-use super::redact::Redactor;
+use super::look::learn_secrets;
 use crate::cluster::Cluster;
 use crate::folders::Folders;
-use crate::manifests;
 use crate::plan::Plan;
+use crate::redact::{MASKED_BY_FIELD, Redactor};
 use writer::{SUMMARY, Writer};
 
 /// Bundles of failures that are kept; older ones are removed.
@@ -80,17 +79,18 @@ pub async fn bundle(
     let until = Instant::now() + bounds.time;
     // The nodes of our own cluster are ours to look at, and so is every namespace.
     let scope = cluster.nodes.is_none().then_some(cluster.record.namespace.as_str());
-    let secrets = timeout_at(until, list(&cluster.client, builtin("v1", "Secret"), scope)).await;
+    let redactor = Redactor::global();
+    plan.teach(redactor);
+    let secrets = timeout_at(until, learn_secrets(&cluster.client, scope)).await;
     let secrets = secrets.unwrap_or_else(|_| Err("time was up".into()));
-    let redactor = of_manifests(plan).and(Redactor::of(secrets.iter().flatten()));
     let name = format!("{}-{}", cluster.record.name, Timestamp::now().strftime("%Y%m%dT%H%M%SZ"));
-    let writer = Writer::create(&unused(to, &name), redactor, bounds.bytes)?;
+    let writer = Writer::create(&unused(to, &name), redactor.clone(), bounds.bytes)?;
     writer.summary(&story.summary)?;
     if let Some(timeline) = &story.timeline {
         writer.write("timeline.json", &format!("{timeline:#}\n"));
     }
     if let Err(why) = &secrets {
-        writer.omit("the values of the cluster's own Secrets are not masked", why);
+        writer.omit(MASKED_BY_FIELD, &format!("Secrets cannot be listed: {why}"));
     }
     let api = api::collect(&cluster.client, scope, &writer);
     let nodes = nodes::collect(cluster.nodes.as_ref(), &writer);
@@ -123,14 +123,6 @@ pub async fn bundle_failure(
         let _ = folders.own_bundles().remove(old);
     }
     Ok(bundle)
-}
-
-/// The values of the Secrets that the suite itself brings.
-fn of_manifests(plan: &Plan) -> Redactor {
-    let all = manifests::load_all(plan.root(), &plan.suite().overlay, plan.components()).unwrap_or_default();
-    let is_secret = |types: &kube::core::TypeMeta| types.kind == "Secret";
-    let objects = all.iter().flatten().map(|manifest| &manifest.object);
-    Redactor::of(objects.filter(|object| object.types.as_ref().is_some_and(is_secret)).map(|object| &object.data))
 }
 
 /// Two bundles of the same second do not share a folder.

@@ -10,10 +10,10 @@ use kube::api::{Api, DynamicObject, ListParams};
 use kube::core::{ApiResource, GroupVersionKind};
 use serde_json::{Value, json};
 
-use super::redact::Redactor;
 use super::scene::name_of;
 use super::{Diagnosis, Log, Scene, Trouble, diagnose, tree};
-use crate::ready::{LINES, Lenient, tails};
+use crate::ready::{LINES, Lenient, masked, tails};
+use crate::redact::Redactor;
 
 /// What a diagnosis needs of a namespace. Secrets are listed to keep their values out of what is printed.
 const KINDS: [(&str, &str); 10] = [
@@ -45,21 +45,30 @@ pub async fn investigate(client: &kube::Client, namespace: &str, trouble: &Troub
     let lists = kinds.map(|(version, kind, ns)| list(client, builtin(version, kind), Some(ns)));
     let found = join_all(lists).await.into_iter().filter_map(Result::ok).flatten();
     let (secrets, objects): (Vec<_>, Vec<_>) = found.partition(|object| object.text("/kind") == Some("Secret"));
+    let redactor = Redactor::global();
+    secrets.iter().chain(&objects).for_each(|object| redactor.learn_object(object));
     let mut scene = Scene { objects, logs: Vec::new() };
     scene.logs = logs(client, trouble, &scene).await;
-    let redactor = Redactor::of(&secrets);
     scene.objects.iter_mut().for_each(|object| redactor.messages(object));
     let lines = scene.logs.iter_mut().flat_map(|log| &mut log.tails).flat_map(|tail| &mut tail.lines);
-    lines.for_each(|line| *line = redactor.text(line));
-    diagnose(&redacted(trouble, &redactor), &scene)
+    lines.for_each(|line| redactor.mask(line));
+    diagnose(&known(trouble, redactor), &scene)
 }
 
-/// Container logs that readiness had fetched when it failed are as telling as ours.
-fn redacted(trouble: &Trouble, redactor: &Redactor) -> Trouble {
+/// Teaches the process's redactor what the Secrets of a namespace, or of the cluster, hold.
+///
+/// # Errors
+/// Why they cannot be listed, in words.
+pub(crate) async fn learn_secrets(client: &kube::Client, namespace: Option<&str>) -> Result<(), String> {
+    let secrets = list(client, builtin("v1", "Secret"), namespace).await?;
+    secrets.iter().for_each(|secret| Redactor::global().learn_object(secret));
+    Ok(())
+}
+
+/// What readiness said before these Secrets were known, and the logs that it fetched.
+fn known(trouble: &Trouble, redactor: &Redactor) -> Trouble {
     let mut trouble = trouble.clone();
-    let objects = trouble.unready.iter_mut().flat_map(|unready| &mut unready.objects);
-    let tails = objects.flat_map(|object| &mut object.logs);
-    tails.flat_map(|tail| &mut tail.lines).for_each(|line| *line = redactor.text(line));
+    masked::unready(redactor, &mut trouble.unready);
     trouble
 }
 

@@ -19,6 +19,7 @@ use crate::config::{self, Overrides, Share, Switches};
 use crate::diagnostics::Aftermath;
 use crate::folders::Folders;
 use crate::plan::Plan;
+use crate::redact::Redactor;
 use crate::report::console::Console;
 use crate::report::{Events, Outcome, Phase, Reporter, to_json, to_table};
 use crate::session::{Session, Terms, UpError};
@@ -147,7 +148,8 @@ async fn live(path: PathBuf, up: std::sync::mpsc::Sender<Result<Environment, Str
 async fn told(session: &Session, error: UpError, reporter: &Reporter, strategy: &str) -> String {
     let timeline = to_json(&reporter.so_far().await, strategy);
     let seen = Aftermath::of_up(&session.plan, &session.folders, &session.events, &error, timeline).await;
-    let text = seen.diagnosis.map_or_else(|| crate::report::chain(&error), |diagnosis| diagnosis.to_string());
+    let mut text = seen.diagnosis.map_or_else(|| crate::report::chain(&error), |diagnosis| diagnosis.to_string());
+    Redactor::global().mask(&mut text);
     seen.bundle.map_or(text.clone(), |bundle| format!("{text}\nbundle: {}", bundle.display()))
 }
 
@@ -181,6 +183,7 @@ fn session(path: &Path, events: Events) -> Result<Session, String> {
         Plan::new(loaded).map_err(|error| error.to_string())
     };
     let mut plan = load(&overrides)?;
+    plan.teach(Redactor::global());
     let mut whose = std::process::id().cast_signed();
     if switches.share.unwrap_or_else(usual) == Share::Runner {
         let runner = runner()?;

@@ -18,6 +18,7 @@ use self::kustomization::{Kustomization, Resource};
 use super::overlay::{Layout, instead, layout};
 use crate::config::Component;
 use crate::diagnostic::{Diagnostic, Diagnostics};
+use crate::redact::Redactor;
 use crate::yaml::{self, Node, Source, reason};
 
 /// An object, and where it was read.
@@ -27,6 +28,18 @@ pub struct Manifest {
     pub source: ManifestSource,
     /// The object, as it was written.
     pub object: DynamicObject,
+}
+
+impl Manifest {
+    /// Teaches `redactor` the object's secrets, and the names that it publishes.
+    pub(crate) fn teach(&self, redactor: &Redactor) {
+        let metadata = &self.object.metadata;
+        redactor.spare(metadata.name.iter().chain(&metadata.namespace));
+        match &self.object.types {
+            Some(types) if types.kind == "Secret" => redactor.learn_secret(&self.object.data),
+            _ => redactor.learn_object(&self.object.data),
+        }
+    }
 }
 
 /// Where an object was read.
@@ -129,6 +142,8 @@ impl Reader {
                 self.problems.push(Diagnostic::of_file(Path::new(path), "there is no object in here"));
             }
         }
+        // Before anything of them is quoted, be it in a problem.
+        manifests.iter().for_each(|manifest| manifest.teach(Redactor::global()));
         manifests
     }
 

@@ -6,8 +6,9 @@ use super::rules;
 use super::survey::{age, ask, list};
 use super::view::Key;
 use super::world::World;
-use super::{Expectation, Settings, Unready, UnreadyObject, Verdict};
+use super::{Expectation, Settings, Unready, UnreadyObject, Verdict, masked};
 use crate::object::ObjectRef;
+use crate::redact::Redactor;
 
 /// Lists once what `expectations` name, asks each probe once, and returns every component that is not ready.
 ///
@@ -21,7 +22,10 @@ pub async fn examine(
 ) -> Result<Vec<Unready>, kube::Error> {
     let world = list(client, namespace, expectations).await?;
     let components = expectations.iter().map(|expectation| component(client, &world, expectation, settings));
-    Ok(join_all(components).await.into_iter().filter(|unready| !unready.objects.is_empty()).collect())
+    let mut unready: Vec<_> = join_all(components).await;
+    unready.retain(|unready| !unready.objects.is_empty());
+    masked::unready(Redactor::global(), &mut unready);
+    Ok(unready)
 }
 
 async fn component(client: &kube::Client, world: &World, expectation: &Expectation, settings: &Settings) -> Unready {

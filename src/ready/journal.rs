@@ -17,8 +17,8 @@ use tokio::time::Instant;
 
 use super::tracker::{Command, Component, Needs};
 use super::watch::Update;
-use super::{AllReady, NotReady, Probe, Settings};
-use crate::object::Applied;
+use super::{AllReady, Judgement, NotReady, Probe, Settings, masked};
+use crate::object::{Applied, ObjectRef};
 pub use change::{Change, Ended};
 
 /// The version of the form below. Recordings of another one are refused.
@@ -73,7 +73,8 @@ pub(super) enum What {
     Ended(Value),
 }
 
-/// What a watch brought. Objects are trimmed before they come here: of Secrets there is nothing but the name.
+/// What a watch brought. Objects are trimmed before they come here: of Secrets there is nothing but the name. Other
+/// objects are masked when they are written.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(super) enum Brought {
@@ -248,9 +249,8 @@ impl Journal {
         let Some(recorder) = &mut self.recorder else { return };
         let line = Line { at: seconds(now.saturating_duration_since(self.began)), what: what() };
         self.open |= !matches!(line.what, What::Began { .. } | What::Verdict(_) | What::Ended(_) | What::Judged);
-        let written = serde_json::to_writer(&mut recorder.0, &line).map_err(std::io::Error::from);
         // A full disk must not end a run that can do without its recording.
-        if written.and_then(|()| recorder.0.write_all(b"\n")).is_err() {
+        if masked::line(&line).and_then(|line| recorder.0.write_all(line.as_bytes())).is_err() {
             self.recorder = None;
         }
     }

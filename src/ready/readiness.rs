@@ -10,8 +10,9 @@ use tokio::time::Instant;
 
 use super::health::innermost;
 use super::tracker::{Command, Tracker};
-use super::{NotReady, Probe, Recorder, Settings, logs};
+use super::{NotReady, Probe, Recorder, Settings, logs, masked};
 use crate::object::Applied;
+use crate::redact::Redactor;
 use crate::report::Events;
 
 /// How long the API server may take to give a sign of life when the deadline has passed.
@@ -116,6 +117,9 @@ impl Readiness {
                 }
             }
             _ => {}
+        }
+        if let Err(error) = &mut result {
+            masked::not_ready(Redactor::global(), error);
         }
         result
     }

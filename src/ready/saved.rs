@@ -10,8 +10,9 @@ use super::rules;
 use super::survey::age_at;
 use super::view::{Key, View};
 use super::world::World;
-use super::{Settings, Verdict};
+use super::{Settings, Verdict, masked};
 use crate::object::ObjectRef;
+use crate::redact::Redactor;
 
 /// What was found of one object.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -80,6 +81,8 @@ impl Serialize for Judgement {
 /// and in `events` are what is known about the others, and are not judged themselves. Objects belong together by
 /// their owner references.
 ///
+/// What the Secrets among the objects hold is masked in what is said of the others.
+///
 /// A cause of failure counts as final when, at `now`, the object to blame is older than that cause's grace, or of
 /// unknown age.
 #[must_use]
@@ -97,6 +100,8 @@ pub fn judge_saved(
     for event in events {
         items(event, &mut evidence);
     }
+    let redactor = Redactor::global();
+    flat.iter().for_each(|object| redactor.learn_object(object));
     let (told, flat): (Vec<_>, Vec<_>) = flat.into_iter().partition(is_event);
     evidence.extend(told);
     evidence.retain(is_event);
@@ -110,7 +115,8 @@ pub fn judge_saved(
         let blamed = found.fault().and_then(|fault| world.get(&Key::from(&fault.object))).unwrap_or(view);
         let verdict = found.settle(age_at(blamed, now).unwrap_or(std::time::Duration::MAX));
         let cause = found.fault().map(|fault| fault.object.clone()).filter(|cause| *cause != view.object);
-        Judgement { object: view.object.clone(), verdict, reason: found.code().to_owned(), cause }
+        let found = Judgement { object: view.object.clone(), verdict, reason: found.code().to_owned(), cause };
+        masked::judgement(redactor, found)
     });
     judged.collect()
 }

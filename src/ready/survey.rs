@@ -16,8 +16,9 @@ use super::trim::trim;
 use super::view::{Key, Lenient, View};
 use super::watches::plural_of;
 use super::world::World;
-use super::{Probe, Settings, Verdict};
+use super::{Probe, Settings, Verdict, masked};
 use crate::object::ObjectRef;
+use crate::redact::Redactor;
 
 /// What a component should consist of.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -91,7 +92,7 @@ pub async fn survey_with(
 ) -> Result<Vec<ComponentStatus>, kube::Error> {
     let world = list(client, namespace, expectations).await?;
     let statuses = expectations.iter().map(|expectation| status(client, &world, expectation, settings));
-    Ok(join_all(statuses).await)
+    Ok(join_all(statuses).await.into_iter().map(|status| masked::status(Redactor::global(), status)).collect())
 }
 
 pub(super) async fn list(

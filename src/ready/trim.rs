@@ -7,6 +7,7 @@ use kube::core::ApiResource;
 use serde_json::{Map, Value, json};
 
 use super::view::{Lenient, View};
+use crate::redact::Redactor;
 
 /// Which ReplicaSet is a Deployment's current one.
 pub(crate) const REVISION: &str = "deployment.kubernetes.io/revision";
@@ -17,7 +18,7 @@ pub(crate) const SELECTED_NODE: &str = "volume.kubernetes.io/selected-node";
 /// The annotations that a rule reads. Others may hold whole objects, Secrets among them.
 const ANNOTATIONS: [&str; 3] = [REVISION, DEFAULT_CLASS, SELECTED_NODE];
 
-/// Keeps of `object` what the rules read. List items lack their type, which `resource` supplies.
+/// Keeps of `object` what the rules read, and teaches the redactor what secrets are in the rest. List items lack their type, which `resource` supplies.
 pub(crate) fn trim(object: DynamicObject, resource: &ApiResource) -> View {
     let meta = object.metadata;
     let owners: Vec<_> = meta.owner_references.iter().flatten().map(|owner| json!({ "uid": owner.uid })).collect();
@@ -38,6 +39,12 @@ pub(crate) fn trim(object: DynamicObject, resource: &ApiResource) -> View {
         fields.retain(|_, value| !value.is_null());
     }
     let mut data = object.data;
+    match (resource.group.as_str(), resource.kind.as_str()) {
+        ("", "Secret") => Redactor::global().learn_secret(&data),
+        // Every container's variables come to a pod.
+        ("", "Pod") => Redactor::global().learn_object(&data),
+        _ => {}
+    }
     match (resource.group.as_str(), resource.kind.as_str()) {
         ("", "Secret" | "ConfigMap") => data = Value::Null,
         ("", "Pod") => keep_pod(&mut data),

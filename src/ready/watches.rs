@@ -10,6 +10,7 @@ use tokio::time::Instant;
 
 use super::finding::Finding;
 use super::journal::WatchName;
+use super::masked;
 use super::rules::is_builtin;
 use super::view::{Key, Lenient, View};
 use super::watch::{Update, updates};
@@ -69,13 +70,14 @@ impl Watches {
         Watches { client, streams: SelectAll::new(), watches: Vec::new(), undefined: Vec::new() }
     }
 
-    /// Watches what tells how workloads in a namespace are.
+    /// Watches what tells how workloads in a namespace are, and Secrets: the redactor learns them before they are quoted.
     pub(crate) fn start_namespace(&mut self, namespace: &str) {
         let kinds = [
             ("", "v1", "Pod", true),
             ("apps", "v1", "ReplicaSet", true),
             ("discovery.k8s.io", "v1", "EndpointSlice", true),
             ("", "v1", "Event", false),
+            ("", "v1", "Secret", false),
         ];
         for (group, version, kind, needed) in kinds {
             let kind = GroupVersionKind::gvk(group, version, kind);
@@ -272,7 +274,7 @@ impl Watch {
             return None;
         }
         self.stop.abort();
-        Some(format!("may not list and watch {}: reasons will be less precise", self.what()))
+        Some(format!("may not list and watch {}: {}", self.what(), masked::cost_of_refusal(&self.resource.kind)))
     }
 }
 

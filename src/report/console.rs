@@ -8,6 +8,7 @@ use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
 use super::changes::Changes;
 use super::{Event, EventKind, Outcome, Phase};
+use crate::redact::Redactor;
 
 /// Shows events on standard error; standard output is for what was asked for.
 #[derive(Debug)]
@@ -138,7 +139,7 @@ impl Console {
             match &self.style {
                 Style::Quiet if !is_warning => {}
                 Style::Live { bars, .. } => {
-                    let _ = bars.println(line);
+                    let _ = bars.println(Redactor::global().text(&line));
                 }
                 Style::Quiet | Style::Plain => write(&format!("{line}\n")),
             }
@@ -150,9 +151,9 @@ fn line(at: Duration, phase: Phase, step: &str, text: &str) -> String {
     format!("{:7.1}s  {phase:<8} {step:<16} {text}", at.as_secs_f64())
 }
 
-/// Writes to standard error, as it is. A closed pipe at the other end is no failure of the run.
+/// Writes to standard error, with secrets masked. A closed pipe at the other end is no failure of the run.
 pub fn write(text: &str) {
-    let _ = std::io::stderr().write_all(text.as_bytes());
+    let _ = std::io::stderr().write_all(Redactor::global().text(text).as_bytes());
 }
 
 fn bar(event: &Event, color: bool) -> ProgressBar {

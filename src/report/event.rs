@@ -7,6 +7,8 @@ use jiff::Timestamp;
 use serde::Serialize;
 use tokio::sync::mpsc;
 
+use crate::redact::Redactor;
+
 /// A stage of a run. Phases may overlap: images build while the cluster boots.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
@@ -194,11 +196,25 @@ impl Events {
 
     fn send(&self, phase: Phase, step: &str, kind: EventKind) {
         if let Some(sender) = &self.sender {
+            let kind = masked(kind);
             let event = Event { at: self.began.elapsed(), wall: Timestamp::now(), phase, step: step.into(), kind };
             // A reporter that went away must not stop the run.
             let _ = sender.send(event);
         }
     }
+}
+
+/// `kind` without secrets: whoever reads the stream writes it somewhere.
+fn masked(mut kind: EventKind) -> EventKind {
+    match &mut kind {
+        EventKind::Progress(text)
+        | EventKind::Retry { cause: text, .. }
+        | EventKind::Trouble { why: text, .. }
+        | EventKind::Note(text)
+        | EventKind::Warning(text) => Redactor::global().mask(text),
+        EventKind::Pending | EventKind::Started | EventKind::Finished(_) => {}
+    }
+    kind
 }
 
 /// A step that has begun. Dropping it unfinished reports it as failed.

@@ -3,11 +3,12 @@
 use serde_json::{Value, json};
 
 use super::{Life, Phase, Timeline};
+use crate::redact::Redactor;
 
 /// Version of the report's form. It changes when a field is removed or changes its meaning.
 const FORMAT: u32 = 1;
 
-/// The whole timeline. Times are seconds since the beginning of the run, `began` is wall-clock time.
+/// The whole timeline, with secrets masked. Times are seconds since the beginning of the run, `began` is wall-clock time.
 #[must_use]
 pub fn to_json(timeline: &Timeline, strategy: &str) -> Value {
     let seconds = |duration: std::time::Duration| (duration.as_secs_f64() * 1000.0).round() / 1000.0;
@@ -28,7 +29,7 @@ pub fn to_json(timeline: &Timeline, strategy: &str) -> Value {
             fields.extend(life_fields(life));
         }
     }
-    json!({
+    let mut report = json!({
         "format": FORMAT,
         "began": timeline.began,
         "strategy": strategy,
@@ -40,7 +41,10 @@ pub fn to_json(timeline: &Timeline, strategy: &str) -> Value {
         "deployAndReady": timeline.start_up().map(|(start, end)| seconds(end - start)),
         "parallelEfficiency": timeline.parallel_efficiency().map(|ratio| (ratio * 1000.0).round() / 1000.0),
         "criticalPath": critical,
-    })
+    });
+    // Values that became known since the events were sent.
+    Redactor::global().strings(&mut report);
+    report
 }
 
 /// `state`, `since`, `attempts`, `lastError`, and `history`: every state that it was in, and since when.

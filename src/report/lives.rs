@@ -9,6 +9,7 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use super::{Event, EventKind, Illegal, Life, Outcome, Phase, State, Trouble};
+use crate::redact::Redactor;
 
 /// The file in the cluster's folder.
 const FILE: &str = "states.json";
@@ -76,7 +77,9 @@ impl Lives {
         if self.0.is_empty() || !folder.exists() {
             return Ok(());
         }
-        let text = serde_json::to_string(&self.over(Lives::read(folder)))?;
+        let mut states = serde_json::to_value(self.over(Lives::read(folder)))?;
+        Redactor::global().strings(&mut states);
+        let text = states.to_string();
         crate::folders::publish(&folder.join(FILE), &text)
     }
 

@@ -12,12 +12,14 @@ use crate::environment::Environment;
 use crate::images::ImageBuilds;
 use crate::object::ObjectRef;
 use crate::plan::Plan;
+use crate::redact::Redactor;
 use crate::report::Phase;
 use crate::teardown::{self, Doomed, Kill, KillErrors, Undo};
 
 impl Session {
-    /// Says which components there are, before anything is done with them.
+    /// Says which components there are, and learns their secrets, before anything is done with them.
     pub(super) fn announce(&self) {
+        self.plan.teach(Redactor::global());
         self.plan.components().for_each(|component| self.events.pending(&component.name));
     }
 

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::Bundle;
-use crate::diagnostics::redact::Redactor;
+use crate::redact::Redactor;
 
 /// Room that is kept for the summary, written again at the end with what the bundle lacks.
 const FOR_SUMMARY: u64 = 256 << 10;
@@ -38,7 +38,8 @@ impl Writer {
     pub(super) fn summary(&self, text: &str) -> std::io::Result<u64> {
         let omitted: String = self.state().omitted.iter().map(|what| format!("\n  {what}")).collect();
         let lacks = if omitted.is_empty() { String::new() } else { format!("\n\nnot in this bundle:{omitted}") };
-        let text = self.redactor.text(&format!("{}{lacks}\n", text.trim_end()));
+        let text = format!("{}{lacks}\n", text.trim_end());
+        let text = self.redactor.text(&text);
         let kept = tail(&text, FOR_SUMMARY as usize, false);
         write(&self.folder.join(SUMMARY), kept)?;
         Ok(kept.len() as u64)
@@ -79,7 +80,7 @@ impl Writer {
         self.state().left > 0
     }
 
-    /// Takes objects' secrets out by place and name; those in texts go when they are written.
+    /// Masks objects' secrets by field; those in texts are masked when they are written.
     pub(super) fn redactor(&self) -> &Redactor {
         &self.redactor
     }
@@ -125,7 +126,9 @@ mod tests {
     use super::*;
 
     fn writer(folder: &Path, bytes: u64) -> Writer {
-        Writer::create(folder, Redactor::of_values(["hunter2222".into()]), bytes).unwrap()
+        let redactor = Redactor::default();
+        redactor.learn(["hunter2222"]);
+        Writer::create(folder, redactor, bytes).unwrap()
     }
 
     fn size(folder: &Path) -> u64 {

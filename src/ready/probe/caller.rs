@@ -13,6 +13,7 @@ use tokio::time::timeout;
 
 use super::{Place, Probe};
 use crate::pods::{self, Ran};
+use crate::redact::Redactor;
 use crate::report::root;
 
 /// How long a connection must stay open to count: a port forwarder accepts, and closes when nobody is behind it.
@@ -159,6 +160,8 @@ fn quote(text: &str) -> String {
     if line.is_empty() { line } else { format!(": {line}") }
 }
 
+/// Masked before it is cut: half a secret would not be found any more.
 fn quoted(text: &str) -> String {
-    text.lines().next().unwrap_or_default().chars().take(QUOTE).collect()
+    let line = text.lines().next().unwrap_or_default();
+    Redactor::global().text(line).chars().take(QUOTE).collect()
 }

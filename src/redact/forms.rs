@@ -1,0 +1,116 @@
+//! A value as programs write it: as it is, line by line, in base64, escaped.
+
+use std::collections::BTreeSet;
+
+use base64::Engine;
+use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE_NO_PAD};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use serde_json::Value;
+
+/// What a URL escapes: all but letters, digits and `-._~`.
+const STRICT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+/// The same for JavaScript's `encodeURIComponent` and others that leave more as it is.
+const LOOSE: &AsciiSet = &STRICT.remove(b'!').remove(b'\'').remove(b'(').remove(b')').remove(b'*');
+
+/// Programs that wrap base64 do so after so many letters.
+const WRAPS: [usize; 2] = [76, 64];
+
+/// Longer values, such as those of Helm releases, are looked for as they are and in base64.
+const LONG: usize = 64 << 10;
+
+/// Every form of `value`; some may be shorter than what is looked for.
+pub(super) fn all(value: &[u8]) -> BTreeSet<Vec<u8>> {
+    let mut forms = BTreeSet::from([value.to_vec()]);
+    let trimmed = value.trim_ascii();
+    for bytes in [value, trimmed] {
+        forms.extend(wrapped(&STANDARD_NO_PAD.encode(bytes)));
+        if bytes.len() <= LONG {
+            forms.extend(base64_within(bytes));
+        }
+    }
+    let Ok(text) = std::str::from_utf8(value) else { return forms };
+    forms.extend(escaped(text));
+    forms.extend(escaped(text.trim()));
+    // A line of dashes begins and ends every key.
+    let lines = text.lines().map(str::trim).filter(|line| !line.starts_with("-----") && line.len() < text.trim().len());
+    for line in lines {
+        forms.extend(escaped(line));
+        forms.insert(STANDARD_NO_PAD.encode(line).into());
+    }
+    forms
+}
+
+/// Base64 of `bytes`, once and twice, alone and as part of something longer.
+fn base64_within(bytes: &[u8]) -> BTreeSet<Vec<u8>> {
+    let once = aligned(bytes);
+    let padded = [STANDARD.encode(bytes), STANDARD.encode([bytes, b"\n"].concat())].map(Vec::from);
+    let twice: Vec<_> = once.iter().chain(&padded).flat_map(|form| aligned(form)).collect();
+    let mut forms: BTreeSet<Vec<u8>> = once.into_iter().chain(twice).collect();
+    let in_urls: Vec<_> = forms.iter().flat_map(|form| std::str::from_utf8(form)).flat_map(percent).collect();
+    forms.extend(in_urls);
+    forms
+}
+
+/// The letters of base64 that are the same whatever stands before and behind `bytes`, for each of the three places that
+/// it may have in a group of three bytes; and those of `bytes` alone.
+fn aligned(bytes: &[u8]) -> BTreeSet<Vec<u8>> {
+    let mut forms = BTreeSet::new();
+    for engine in [STANDARD_NO_PAD, URL_SAFE_NO_PAD] {
+        forms.insert(engine.encode(bytes).into_bytes());
+        for before in 0..3 {
+            let letters = engine.encode([&[0; 2][..before], bytes].concat()).into_bytes();
+            // Letters of six bits that have bits of the neighbours in them are cut off.
+            let (start, end) = ((before * 8).div_ceil(6), (before + bytes.len()) * 8 / 6);
+            forms.extend(letters.get(start..end).map(<[u8]>::to_vec));
+        }
+    }
+    forms
+}
+
+fn wrapped(base64: &str) -> Vec<Vec<u8>> {
+    let lines = WRAPS.iter().flat_map(|width| base64.as_bytes().chunks(*width)).map(<[u8]>::to_vec);
+    lines.chain([base64.into()]).collect()
+}
+
+/// `text` with the escapes of JSON (once and twice, and as Go writes it), Rust, URLs, forms and shells.
+fn escaped(text: &str) -> BTreeSet<Vec<u8>> {
+    let json = json(text);
+    let mut forms = BTreeSet::from([text.to_owned(), self::json(&json), go(&json), go(&self::json(&json)), json]);
+    forms.insert(unquoted(&format!("{text:?}")));
+    forms.insert(shlex::try_quote(text).unwrap_or_default().trim_matches(['\'', '"']).to_owned());
+    let mut forms: BTreeSet<Vec<u8>> = forms.into_iter().map(String::into_bytes).collect();
+    forms.extend(percent(text));
+    forms
+}
+
+fn percent(text: &str) -> Vec<Vec<u8>> {
+    let strict = utf8_percent_encode(text, STRICT).to_string();
+    let loose = utf8_percent_encode(text, LOOSE).to_string();
+    let form = strict.replace("%20", "+");
+    let all = [lower_case(&strict), lower_case(&loose), lower_case(&form), strict, loose, form];
+    all.into_iter().map(String::into_bytes).collect()
+}
+
+/// `%2f` for `%2F`.
+fn lower_case(escaped: &str) -> String {
+    let mut parts = escaped.split('%');
+    let mut text = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let (code, rest) = part.split_at(part.len().min(2));
+        text.extend(["%", &code.to_lowercase(), rest]);
+    }
+    text
+}
+
+fn json(text: &str) -> String {
+    unquoted(&Value::from(text).to_string())
+}
+
+fn unquoted(quoted: &str) -> String {
+    quoted.get(1..quoted.len().saturating_sub(1)).unwrap_or_default().to_owned()
+}
+
+/// Go's JSON escapes what HTML would read.
+fn go(json: &str) -> String {
+    json.replace('<', "\\u003c").replace('>', "\\u003e").replace('&', "\\u0026")
+}
