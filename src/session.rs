@@ -17,6 +17,7 @@ pub use tenancy::Terms;
 use crate::cluster::{Cluster, ClusterError, Deployment, Keep, Lease, Provider, Record, Records, Wanted};
 use crate::config::{ImageSource, ProviderKind, Switches};
 use crate::deploy::{Applier, Deployer, Parcel};
+use crate::diagnostics;
 use crate::environment::Environment;
 use crate::folders::Folders;
 use crate::images::{self, ImageBuilds, ImageError, Loads};
@@ -268,8 +269,10 @@ impl Session {
         previous: &Deployment,
         resilience: &Resilience,
     ) -> Result<Deployment, UpError> {
-        Redactor::global().learn_credentials(&cluster.config);
         let namespace = &self.plan.suite().namespace;
+        Redactor::global().learn_credentials(&cluster.config);
+        // Those that come later are learned by readiness, which also says when they may not be listed.
+        let _ = diagnostics::learn_secrets(&cluster.client, Some(namespace)).await;
         let resilience = resilience.of(self.events.handle(Phase::Deploy, "cluster"));
         let applier = Applier::new(cluster.client.clone(), namespace).with(resilience.clone());
         if cluster.nodes.is_none() && previous.objects.is_empty() {

@@ -117,7 +117,7 @@ async fn nothing_is_asked_twice() {
     requests.sort();
     requests.dedup();
     assert_eq!(requests.len(), asked, "each kind is listed once and watched once");
-    assert_eq!(asked, 2 * 7, "{requests:?}");
+    assert_eq!(asked, 2 * 8, "{requests:?}");
 }
 
 #[tokio::test(start_paused = true)]

@@ -42,6 +42,7 @@ impl Cli {
 /// `object` without what nobody should read over a shoulder.
 fn shown(object: &DynamicObject) -> Result<Value, Failure> {
     let mut value = serde_json::to_value(object).map_err(|error| Failure::new(Exit::Internal, &error))?;
+    Redactor::global().object(&mut value);
     if value["kind"] == "Secret" {
         for key in ["data", "stringData"] {
             let entries = value.get_mut(key).and_then(Value::as_object_mut);
@@ -51,6 +52,5 @@ fn shown(object: &DynamicObject) -> Result<Value, Failure> {
                 .for_each(|secret| *secret = "(not shown)".into());
         }
     }
-    Redactor::global().object(&mut value);
     Ok(value)
 }

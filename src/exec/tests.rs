@@ -89,3 +89,12 @@ async fn a_pipe_has_the_longer_of_two_deadlines_and_names_both_ends() {
 async fn one_that_ends_in_time_is_not_disturbed() {
     assert_eq!(sh("echo 1").deadline(Duration::from_mins(1)).output().await.unwrap(), "1");
 }
+
+#[tokio::test]
+async fn an_error_quotes_no_secret() {
+    crate::redact::Redactor::global().learn(["plant-in-output"]);
+    let cmd = Cmd::new("sh", ["-c", "echo says plant-in-output; echo plant-in-output >&2; exit 1"]);
+    let error = cmd.stream(|_| ()).await.unwrap_err();
+    assert!(!format!("{error} {error:?} {}", error.brief()).contains("plant-in-output"), "{error:?}");
+    assert!(error.to_string().contains("says ***"), "{error}");
+}

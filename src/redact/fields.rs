@@ -14,8 +14,17 @@ const VARIABLES: [&str; 10] =
 
 /// How the names of options and fields end whose values are secret: `--password-file` and `secretName` do not.
 const OPTIONS: [&str; 11] = [
-    "password", "passwd", "passphrase", "token", "secret", "credential", "credentials", "apikey", "accesskey",
-    "privatekey", "secretkey",
+    "password",
+    "passwd",
+    "passphrase",
+    "token",
+    "secret",
+    "credential",
+    "credentials",
+    "apikey",
+    "accesskey",
+    "privatekey",
+    "secretkey",
 ];
 
 /// Whether an environment variable of that name may hold a secret.

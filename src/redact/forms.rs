@@ -15,22 +15,26 @@ const LOOSE: &AsciiSet = &STRICT.remove(b'!').remove(b'\'').remove(b'(').remove(
 /// Programs that wrap base64 do so after so many letters.
 const WRAPS: [usize; 2] = [76, 64];
 
-/// Longer values, such as those of Helm releases, are looked for as they are and in base64.
+/// Longer values, such as those of Helm releases, are looked for as they are, line by line and in base64.
 const LONG: usize = 64 << 10;
+
+/// Longer values are looked for in base64 of base64 only where nothing else is encoded with them.
+const WITHIN: usize = 256;
 
 /// Every form of `value`; some may be shorter than what is looked for.
 pub(super) fn all(value: &[u8]) -> BTreeSet<Vec<u8>> {
     let mut forms = BTreeSet::from([value.to_vec()]);
-    let trimmed = value.trim_ascii();
-    for bytes in [value, trimmed] {
+    for bytes in BTreeSet::from([value, value.trim_ascii()]) {
         forms.extend(wrapped(&STANDARD_NO_PAD.encode(bytes)));
         if bytes.len() <= LONG {
             forms.extend(base64_within(bytes));
         }
     }
     let Ok(text) = std::str::from_utf8(value) else { return forms };
-    forms.extend(escaped(text));
-    forms.extend(escaped(text.trim()));
+    if value.len() <= LONG {
+        forms.extend(escaped(text));
+        forms.extend(escaped(text.trim()));
+    }
     // A line of dashes begins and ends every key.
     let lines = text.lines().map(str::trim).filter(|line| !line.starts_with("-----") && line.len() < text.trim().len());
     for line in lines {
@@ -42,12 +46,13 @@ pub(super) fn all(value: &[u8]) -> BTreeSet<Vec<u8>> {
 
 /// Base64 of `bytes`, once and twice, alone and as part of something longer.
 fn base64_within(bytes: &[u8]) -> BTreeSet<Vec<u8>> {
-    let once = aligned(bytes);
-    let padded = [STANDARD.encode(bytes), STANDARD.encode([bytes, b"\n"].concat())].map(Vec::from);
-    let twice: Vec<_> = once.iter().chain(&padded).flat_map(|form| aligned(form)).collect();
-    let mut forms: BTreeSet<Vec<u8>> = once.into_iter().chain(twice).collect();
-    let in_urls: Vec<_> = forms.iter().flat_map(|form| std::str::from_utf8(form)).flat_map(percent).collect();
-    forms.extend(in_urls);
+    let padded = [STANDARD.encode(bytes), STANDARD.encode([bytes, b"\n"].concat())];
+    let mut forms = aligned(bytes);
+    let within: Vec<_> = forms.iter().filter(|_| bytes.len() <= WITHIN).flat_map(|form| aligned(form)).collect();
+    forms.extend(within);
+    forms.extend(padded.iter().flat_map(|encoded| aligned(encoded.as_bytes())));
+    let in_url = utf8_percent_encode(&padded[0], STRICT).to_string();
+    forms.extend([lower_case(&in_url).into_bytes(), in_url.into_bytes()]);
     forms
 }
 
@@ -74,6 +79,9 @@ fn wrapped(base64: &str) -> Vec<Vec<u8>> {
 
 /// `text` with the escapes of JSON (once and twice, and as Go writes it), Rust, URLs, forms and shells.
 fn escaped(text: &str) -> BTreeSet<Vec<u8>> {
+    if text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte)) {
+        return BTreeSet::from([text.into()]);
+    }
     let json = json(text);
     let mut forms = BTreeSet::from([text.to_owned(), self::json(&json), go(&json), go(&self::json(&json)), json]);
     forms.insert(unquoted(&format!("{text:?}")));

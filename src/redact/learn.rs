@@ -66,7 +66,9 @@ impl Redactor {
         }
         let in_urls = super::shapes::find(text).filter(|range| range.len() < text.len());
         in_urls.for_each(|range| self.learn([&text[range]]));
-        let is_text = |bytes: &[u8]| std::str::from_utf8(bytes).is_ok_and(|text| !text.contains(|c: char| c.is_control() && !c.is_whitespace()));
+        let is_text = |bytes: &[u8]| {
+            std::str::from_utf8(bytes).is_ok_and(|text| !text.contains(|c: char| c.is_control() && !c.is_whitespace()))
+        };
         let decoded = decode(text).filter(|it| decodes > 0 && it.len() >= SHORTEST && is_text(it));
         decoded.iter().for_each(|value| self.learn_value(value, decodes - 1));
     }

@@ -60,8 +60,10 @@ fn user_info(text: &str, after: usize) -> Option<Range<usize>> {
 /// `--db-password=value`, `PGPASSWORD=value`: what follows the sign of equality.
 fn assigned(text: &str, at: usize) -> Option<Range<usize>> {
     let before = &text[..at];
-    let name = &before[before.rfind(|c: char| !(c.is_ascii_alphanumeric() || "-_.".contains(c))).map_or(0, |at| at + 1)..];
-    let is_variable = !name.is_empty() && name.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_');
+    let is_part = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
+    let name = &before[before.trim_end_matches(is_part).len()..];
+    let is_variable =
+        !name.is_empty() && name.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_');
     if !(is_variable || name.starts_with('-')) || !is_secret_option(name) {
         return None;
     }

@@ -23,7 +23,11 @@ impl Server {
         std::thread::spawn(move || {
             for stream in listener.incoming().flatten() {
                 let refused = refused.clone();
-                std::thread::spawn(move || serve(stream, &refused.lock().unwrap().clone()));
+                std::thread::spawn(move || {
+                    // Not for as long as it serves.
+                    let refused = refused.lock().unwrap().clone();
+                    serve(stream, &refused);
+                });
             }
         });
         Server { address, forbidden }
@@ -68,22 +72,26 @@ fn answer(verb: &str, path: &str, forbidden: &HashSet<String>) -> (&'static str,
     }
     match parts[..] {
         [.., "log"] => ("200 OK", plants::log()),
-        [.., "proxy", "health"] => ("503 Service Unavailable", format!("database {} is away", PLANTS.http_answer)),
-        [.., "exec"] => ("500 Internal Server Error", format!("exec {} failed", PLANTS.http_answer)),
+        [.., "proxy", "health"] => ("404 Not Found", format!("database {} is away", PLANTS.http_answer)),
+        [.., "exec"] => ("403 Forbidden", format!("exec {} failed", PLANTS.http_answer)),
         ["api", "v1"] => ok(json!({"kind": "APIResourceList", "groupVersion": "v1", "resources": [
             resource("pods", "Pod"), resource("secrets", "Secret"), resource("configmaps", "ConfigMap")]})),
-        ["apis", "example.com", "v1"] => {
-            ok(json!({"kind": "APIResourceList", "groupVersion": "example.com/v1", "resources": [resource("widgets", "Widget")]}))
-        }
+        ["apis", "example.com", "v1"] => ok(
+            json!({"kind": "APIResourceList", "groupVersion": "example.com/v1", "resources": [resource("widgets", "Widget")]}),
+        ),
         ["api", "v1", "namespaces"] if verb == "POST" => ok(json!({"metadata": {"name": "tiny"}})),
         ["api", "v1", "namespaces", name] => ok(json!({"metadata": {"name": name}})),
         // An object, as it is and as it was applied.
         [.., "namespaces", _, plural, name] => {
             let is_it = |object: &&Value| object["metadata"]["name"] == name;
             let known = plants::cluster(plural).iter().find(is_it).cloned();
-            ok(known.unwrap_or_else(|| json!({"metadata": {"name": name, "namespace": "tiny", "uid": format!("u-{name}")}})))
+            ok(known.unwrap_or_else(
+                || json!({"metadata": {"name": name, "namespace": "tiny", "uid": format!("u-{name}")}}),
+            ))
         }
-        _ => ok(json!({"kind": "List", "apiVersion": "v1", "metadata": {"resourceVersion": "1"}, "items": items(last)})),
+        _ => {
+            ok(json!({"kind": "List", "apiVersion": "v1", "metadata": {"resourceVersion": "1"}, "items": items(last)}))
+        }
     }
 }
 

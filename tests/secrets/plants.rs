@@ -130,15 +130,18 @@ pub(crate) fn assert_no_plant(name: &str, text: &str) {
 /// The manifests of the suite. `stringData` is known from here alone.
 pub(crate) fn manifests() -> [(&'static str, String); 4] {
     let secret = json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "own"},
-        "stringData": {"password": PLANTS.string_data}});
+        "stringData": {"password": PLANTS.string_data, "value": PLANTS.config_map}});
     let documents = |objects: &[Value]| objects.iter().map(|it| format!("---\n{it}\n")).collect::<String>();
     let widget = json!({"apiVersion": "example.com/v1", "kind": "Widget", "metadata": {"name": "w"},
         "spec": {"password": PLANTS.custom_spec}});
     [
         ("crashing.yaml", documents(&[secret, bare(&pod("crashing"))])),
         ("pulling.yaml", documents(&[bare(&pod("pulling"))])),
-        ("answering.yaml", documents(&[json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "repeating"},
-            "data": {"application.properties": format!("db.value = {}", PLANTS.config_map)}})])),
+        (
+            "answering.yaml",
+            documents(&[json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "repeating"},
+            "data": {"application.properties": format!("db.value = {}", PLANTS.config_map)}})]),
+        ),
         ("running.yaml", documents(&[widget, bare(&pod("running"))])),
     ]
 }

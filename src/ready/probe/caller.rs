@@ -165,3 +165,17 @@ fn quoted(text: &str) -> String {
     let line = text.lines().next().unwrap_or_default();
     Redactor::global().text(line).chars().take(QUOTE).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_is_masked_before_it_is_cut() {
+        Redactor::global().learn(["plant-at-the-cut"]);
+        let answer = format!("{}plant-at-the-cut", "x".repeat(QUOTE - 8));
+        assert_eq!(quote(&answer), format!(": {}***", "x".repeat(QUOTE - 8)));
+        assert!(has("exec says plant-at-the-cut", Some("y")).is_err_and(|why| why.ends_with(": exec says ***")));
+        assert_eq!(has("exec says plant-at-the-cut", Some("plant-at-the-cut")), Ok(()), "what decides is not masked");
+    }
+}
