@@ -9,7 +9,7 @@ impl Plan {
     /// a manifest is reported by those who apply it.
     pub fn teach(&self, redactor: &Redactor) {
         let suite = self.suite();
-        redactor.spare([&suite.suite, &suite.namespace, &self.cluster_name()]);
+        redactor.spare([suite.suite.as_str(), suite.namespace.as_str(), self.cluster_name().as_str()]);
         redactor.spare(suite.components.iter().map(|component| &component.name));
         for check in suite.components.iter().flat_map(|component| &component.checks) {
             redactor.learn_arguments(check.exec.iter().flatten().map(String::as_str));

@@ -17,8 +17,8 @@ use tokio::time::Instant;
 
 use super::tracker::{Command, Component, Needs};
 use super::watch::Update;
-use super::{AllReady, Judgement, NotReady, Probe, Settings, masked};
-use crate::object::{Applied, ObjectRef};
+use super::{AllReady, NotReady, Probe, Settings, masked};
+use crate::object::Applied;
 pub use change::{Change, Ended};
 
 /// The version of the form below. Recordings of another one are refused.
