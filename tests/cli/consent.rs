@@ -162,9 +162,12 @@ fn as_user(host: &Host) -> Vec<String> {
     if !rustix::process::geteuid().is_root() {
         return vec![env!("CARGO_BIN_EXE_kind-harness").into()];
     }
-    // Where the tests are built that user may not come.
+    // Where the tests are built that user may not come. Copied by a program of its own: while this process writes the file,
+    // another test's child would inherit it open, and nobody could run it.
     let binary = host.path("kind-harness");
-    std::fs::copy(env!("CARGO_BIN_EXE_kind-harness"), &binary).unwrap();
+    if !binary.exists() {
+        duct::cmd("cp", [Path::new(env!("CARGO_BIN_EXE_kind-harness")), &binary]).run().unwrap();
+    }
     let mut open = vec![host.path("")];
     while let Some(path) = open.pop() {
         if path.is_dir() && !path.is_symlink() {
