@@ -10,6 +10,7 @@ mod leases;
 mod lifecycle;
 mod logs;
 mod pool;
+mod production;
 mod render;
 mod replay;
 mod status;

@@ -4,6 +4,7 @@
 //! name is refused, never reused and never deleted.
 
 mod existing;
+mod inventory;
 mod kind;
 mod kind_config;
 mod labelled;
@@ -20,6 +21,9 @@ use kube::config::{KubeConfigOptions, Kubeconfig};
 use thiserror::Error;
 
 pub use existing::Existing;
+pub(crate) use existing::identity;
+pub(crate) use inventory::is_marked;
+pub use inventory::{InventoryFile, InventoryObject, ObjectInventory};
 pub use kind::Kind;
 pub use labelled::{Labelled, labelled};
 pub use lease::{Claim, Expiry, Keep, Lease, Owner, Presence};
@@ -135,6 +139,45 @@ pub enum ClusterError {
         /// Why.
         #[source]
         source: kube::config::KubeconfigError,
+    },
+    /// The context leads elsewhere than before.
+    #[error(
+        "context {context} leads to another cluster than the one that environment {name} was deployed into; nothing was \
+         changed. `kind-harness down` takes the environment out of the earlier cluster, by the kubeconfig that was kept of it"
+    )]
+    AnotherCluster {
+        /// The environment.
+        name: String,
+        /// The context.
+        context: String,
+    },
+    /// The suite's provider was changed while an environment of the former one is there.
+    #[error(
+        "environment {name} was made with `provider: {was}`, and the suite says `provider: {now}`; \
+         remove it with `kind-harness down` first"
+    )]
+    OtherProvider {
+        /// The environment.
+        name: String,
+        /// The provider that made it.
+        was: &'static str,
+        /// The suite's.
+        now: &'static str,
+    },
+    /// The API server does not answer.
+    #[error("the API server of environment {name} does not answer")]
+    Silent {
+        /// The environment.
+        name: String,
+    },
+    /// What was put into a cluster that is not ours is still there.
+    #[error("not everything of environment {name} was taken out of its cluster")]
+    NotTakenOut {
+        /// The environment.
+        name: String,
+        /// What remains, and why.
+        #[source]
+        source: Box<crate::teardown::KillErrors>,
     },
     /// The API server does not answer, or refuses us.
     #[error("the API server of cluster {name} {what}")]

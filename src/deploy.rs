@@ -1,5 +1,6 @@
 //! Deployment: every component of a stage at once, every result over one channel.
 
+mod adopt;
 mod apply;
 mod error;
 mod holder;
@@ -16,6 +17,7 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
 
+pub use adopt::Expected;
 pub use apply::Applier;
 pub use error::{ApplyError, ComponentError, DeployError};
 
@@ -30,7 +32,6 @@ use crate::manifests::{self, Manifest};
 use crate::object::{Applied, ObjectRef};
 use crate::ready::{Probe, Readiness};
 use crate::report::{self, Events, Phase, Step, Trouble};
-use crate::teardown::Doomed;
 
 /// How long a deployment goes on after the first failure, so that failures of the same moment are told together.
 const GATHER: Duration = Duration::from_millis(200);
@@ -75,11 +76,13 @@ pub struct Parcel {
 }
 
 impl Parcel {
-    /// What has to be taken away when it shall not stay.
-    #[must_use]
-    pub fn doomed(&self) -> Doomed {
-        let objects = self.manifests.iter().map(|manifest| ObjectRef::of(&manifest.object));
-        Doomed { component: self.component.name.clone(), objects: objects.collect() }
+    /// What will be applied.
+    pub fn expected(&self) -> impl Iterator<Item = Expected> {
+        self.manifests.iter().map(|manifest| Expected {
+            place: manifest.source.to_string(),
+            component: Some(self.component.name.clone()),
+            object: ObjectRef::of(&manifest.object),
+        })
     }
 }
 

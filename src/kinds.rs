@@ -59,6 +59,21 @@ impl Kinds {
         })
     }
 
+    /// The same, and the object's name with the namespace that it is in.
+    ///
+    /// # Errors
+    /// As [`Kinds::api`].
+    pub(crate) async fn place(
+        &self,
+        object: &ObjectRef,
+        resilience: &Resilience,
+    ) -> Result<(Api<DynamicObject>, ObjectRef), kube::Error> {
+        let api = self.api(object, resilience).await?;
+        let namespace = object.namespace.clone().unwrap_or_else(|| self.namespace.clone());
+        let is_namespaced = api.resource_url().contains("/namespaces/");
+        Ok((api, ObjectRef { namespace: is_namespaced.then_some(namespace), ..object.clone() }))
+    }
+
     /// Asks for a kind anew, and remembers it once it is served.
     ///
     /// # Errors

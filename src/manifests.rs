@@ -5,7 +5,7 @@ mod parse;
 mod render;
 
 pub use parse::{Manifest, ManifestError, ManifestSource, load, load_all};
-pub use render::{COMPONENT_LABEL, MANAGED_BY, MANAGED_BY_LABEL, images, label, order};
+pub use render::{COMPONENT_LABEL, ENVIRONMENT_ANNOTATION, MANAGED_BY, MANAGED_BY_LABEL, images, label, order};
 
 pub(crate) use overlay::{Layout, instead, layout, overlays};
 pub(crate) use parse::{files, plain_files};

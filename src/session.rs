@@ -2,33 +2,36 @@
 
 mod components;
 mod error;
+mod existing;
 mod tenancy;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 
 use futures::FutureExt;
 use tokio::sync::oneshot;
 
 pub use error::UpError;
+pub use existing::LooksLikeProduction;
 pub use tenancy::Terms;
 
-use crate::cluster::{Cluster, ClusterError, Deployment, Keep, Lease, Provider, Record, Records, Wanted};
-use crate::config::{ImageSource, ProviderKind, Switches};
+use crate::cluster::{Cluster, ClusterError, Deployment, Keep, Kind, Lease, Provider, Record, Records, Wanted};
+use crate::config::{ImageSource, ProviderKind};
 use crate::deploy::{Applier, Deployer, Parcel};
 use crate::diagnostics;
 use crate::environment::Environment;
 use crate::folders::Folders;
 use crate::images::{self, ImageBuilds, ImageError, Loads};
 use crate::manifests;
+use crate::object::Applied;
 use crate::plan::{ClusterName, Plan};
 use crate::ready::{self, Expectation, Readiness, Recorder, Settings};
 use crate::redact::Redactor;
 use crate::report::{Events, Phase};
 use crate::resilience::Resilience;
 use crate::setup::{self, Consent, Finding, Host};
-use crate::teardown::{self, Kill, Undo, UndoErrors};
+use crate::teardown::{Kill, Undo, UndoErrors};
+use existing::Guest;
 
 /// One run over one plan.
 pub struct Session {
@@ -46,6 +49,8 @@ pub struct Session {
     pub record: Mutex<Option<Recorder>>,
     /// Asked before anything is installed on the host.
     pub agree: fn(&[Finding]) -> Consent,
+    /// Asked before anything is deployed into a cluster that people may depend on.
+    pub confirm: fn(&LooksLikeProduction) -> bool,
 }
 
 impl Session {
@@ -64,11 +69,15 @@ impl Session {
         if let Some(cluster) = self.joined(&records).await? {
             return Ok(self.environment(cluster, true));
         }
+        self.of_same_provider(&records)?;
         let parcels = self.parcels()?;
         let (host, source) = self.host().await?;
         let resilience = self.resilience(Phase::Cluster, name);
         let provider = Provider::of(&self.plan, host.as_ref(), &resilience);
         let found = provider.find(&self.plan, name, &records, &self.events).await?;
+        if found.is_none() {
+            self.confirm_context(&provider, name).await?;
+        }
         let lease = self.lease(name, host.as_ref())?;
         let builds = Arc::new(match &host {
             Some(host) => ImageBuilds::begin(host, &self.plan, source, found.is_none(), &self.events, &resilience),
@@ -87,6 +96,7 @@ impl Session {
         }
         let (nodes_up, up) = oneshot::channel();
         let loads = self.loads(name, &provider, &builds, up, &resilience);
+        let is_found = found.is_some();
         let mut cluster = match found {
             Some(record) => {
                 let _ = nodes_up.send(());
@@ -94,9 +104,13 @@ impl Session {
             }
             None => self.cluster(name, &provider, &builds, &records, &lease, nodes_up).await?,
         };
+        let guest = self.enter(&mut cluster, &records, &lease, is_found).await?;
         let previous = cluster.record.deployment.take().unwrap_or_default();
-        let deployed = self.deploy(&cluster, loads, parcels, &previous, &resilience).await?;
+        let deployed = self.deploy(&cluster, guest.as_ref(), loads, parcels, &previous, &resilience).await?;
         cluster.record.deployment = Some(deployed);
+        if let Some(guest) = &guest {
+            self.leave(&mut cluster, guest)?;
+        }
         records.write(&cluster.record)?;
         self.renew(&mut cluster.record, &lease, &records)?;
         Ok(self.environment(cluster, false).using(&records).await)
@@ -132,6 +146,11 @@ impl Session {
         let Some((mut record, owned)) = remembered else {
             return left.map_or(Ok(true), |error| Err(error.into()));
         };
+        if record.provider == ProviderKind::Existing {
+            self.down_existing(record, &records, kill).await?;
+            step.done();
+            return Ok(true);
+        }
         let host = record.engine.as_ref().map(|engine| Host {
             engine: engine.clone(),
             kind: "kind".into(),
@@ -141,16 +160,11 @@ impl Session {
             // From here on its end is sure, also should this process be killed.
             record.lease = Some(self.lease(name, Some(host))?);
             records.write(&record)?;
+            // By what the record says, whatever the suite says by now.
+            Provider::Kind(Kind::new(host.clone(), resilience)).delete(&records, owned.as_ref()).await?;
+        } else {
+            records.forget()?;
         }
-        let provider = Provider::of(&self.plan, host.as_ref(), &resilience);
-        if let Provider::Existing(_) = &provider {
-            let cluster = Cluster::attach(record.clone(), records.kubeconfig()).await?;
-            self.remove_all(&cluster, kill).await?;
-            let applier = Applier::new(cluster.client.clone(), &record.namespace).with(resilience.clone());
-            let refused = |source| UpError::Api { what: "to delete the namespace".into(), source: Box::new(source) };
-            applier.delete_namespace(&record.namespace).await.map_err(refused)?;
-        }
-        provider.delete(&records, owned.as_ref()).await?;
         if let Some(error) = left {
             return Err(error.into());
         }
@@ -264,6 +278,7 @@ impl Session {
     async fn deploy(
         &self,
         cluster: &Cluster,
+        guest: Option<&Guest>,
         loads: Arc<Loads>,
         parcels: Vec<Vec<Parcel>>,
         previous: &Deployment,
@@ -275,33 +290,16 @@ impl Session {
         let _ = diagnostics::learn_secrets(&cluster.client, Some(namespace)).await;
         let resilience = resilience.of(self.events.handle(Phase::Deploy, "cluster"));
         let applier = Applier::new(cluster.client.clone(), namespace).with(resilience.clone());
-        if cluster.nodes.is_none() && previous.objects.is_empty() {
-            // This cluster outlives the run: what is put into it has to be taken out again.
-            let doomed: Vec<Vec<_>> = parcels.iter().map(|stage| stage.iter().map(Parcel::doomed).collect()).collect();
-            let resilience = resilience.afresh();
-            let (applier, namespace) = (applier.clone().with(resilience.clone()), namespace.clone());
-            let (client, events) = (cluster.client.clone(), self.events.clone());
-            let hurried = self.undo.hurried();
-            self.undo.register("deployed objects", async move {
-                let kill = Switches::from_env().map(Kill::from).unwrap_or_default();
-                let remove = async |kill| {
-                    teardown::remove(&client, &namespace, doomed.clone(), &kill, &events, &resilience).await
-                };
-                let removed = tokio::select! {
-                    removed = remove(kill) => removed,
-                    () = hurried.cancelled() => remove(Kill { deadline: Duration::ZERO, ..kill }).await,
-                };
-                let refused =
-                    |source| UpError::Api { what: "to delete the namespace".into(), source: Box::new(source) };
-                // What cannot be removed keeps nothing else; an error is told.
-                let emptied = applier.delete_namespace(&namespace).await.map_err(refused);
-                removed.map_err(UpError::from).and(emptied)
-            });
-        }
-        applier
-            .namespace(namespace)
-            .await
-            .map_err(|source| UpError::Api { what: format!("namespace {namespace}"), source: Box::new(source) })?;
+        let expected = self.expected(&parcels);
+        let applier = match guest {
+            Some(guest) => {
+                let applier = applier.recording(guest.inventory.clone());
+                self.adopt(cluster, guest, &applier, &expected, &resilience).await?;
+                applier
+            }
+            None => applier,
+        };
+        applier.namespace(namespace).await.map_err(|error| UpError::Adopt(Box::new(error)))?;
         let settings = Settings::from(&self.plan.suite().ready);
         let recorder = self.record.lock().unwrap_or_else(PoisonError::into_inner).take();
         let (client, events) = (cluster.client.clone(), self.events.clone());
@@ -324,7 +322,10 @@ impl Session {
                 result.probes.insert(name, deployed.probes);
             }
         }
-        self.delete_objects(&applier, previous, &result.objects).await?;
+        match guest {
+            Some(guest) => self.prune(cluster, guest, &expected, &resilience).await?,
+            None => self.delete_objects(&applier, previous, &result.objects).await?,
+        }
         Ok(result)
     }
 
@@ -333,13 +334,15 @@ impl Session {
         &self,
         applier: &Applier,
         previous: &Deployment,
-        kept: &BTreeMap<String, Vec<crate::object::Applied>>,
+        kept: &BTreeMap<String, Vec<Applied>>,
     ) -> Result<(), UpError> {
-        let kept: Vec<_> = kept.values().flatten().map(|applied| &applied.object).collect();
-        let gone = previous.objects.values().flatten().map(|applied| &applied.object);
-        for object in gone.filter(|object| !kept.contains(object)) {
-            let refused = |source| UpError::Api { what: format!("to delete {object}"), source: Box::new(source) };
-            applier.delete(object).await.map_err(refused)?;
+        let is_kept = |gone: &Applied| {
+            // Another version of an API has other names for the same object.
+            kept.values().flatten().any(|applied| applied.object == gone.object || applied.uid == gone.uid)
+        };
+        for gone in previous.objects.values().flatten().filter(|gone| !is_kept(gone)) {
+            let refused = |source| UpError::Api { what: format!("to delete {}", gone.object), source: Box::new(source) };
+            applier.delete(gone).await.map_err(refused)?;
         }
         Ok(())
     }

@@ -7,7 +7,10 @@
 
 mod components;
 mod error;
+mod existing;
+mod existing_reaper;
 pub mod gc;
+mod give_back;
 mod kill;
 mod objects;
 mod reaper;
@@ -15,6 +18,9 @@ mod undo;
 
 pub use components::{Doomed, remove};
 pub use error::{KillError, KillErrors};
+pub use existing::TakeOut;
+pub(crate) use existing::settle;
+pub(crate) use existing_reaper::ExistingReaper;
 pub use kill::Kill;
 pub use reaper::{Reaper, ReaperError};
 pub use undo::{Undo, UndoErrors};

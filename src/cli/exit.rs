@@ -90,10 +90,10 @@ impl From<&UpError> for Exit {
     fn from(error: &UpError) -> Exit {
         match error {
             UpError::Manifests(_) | UpError::Files(_) => Exit::Usage,
-            UpError::Setup(_) | UpError::Reaper(_) => Exit::Host,
+            UpError::Setup(_) | UpError::Reaper(_) | UpError::NotConfirmed(_) => Exit::Host,
             UpError::Images(error) if matches!(**error, ImageError::Variable { .. }) => Exit::Usage,
             UpError::Images(_) => Exit::Images,
-            UpError::Cluster(_) | UpError::Api { .. } => Exit::Cluster,
+            UpError::Cluster(_) | UpError::Api { .. } | UpError::Adopt(_) => Exit::Cluster,
             UpError::Kill(_) => Exit::Teardown,
             UpError::Deploy(error) if error.failed.iter().all(|(_, error)| error.is_about_images()) => Exit::Images,
             UpError::Deploy(_) => Exit::Deploy,

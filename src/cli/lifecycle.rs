@@ -5,7 +5,7 @@ use std::sync::Mutex;
 
 use super::consent::consent;
 use super::interrupts::Interrupts;
-use super::{Cli, Exit, Failure, Output, why};
+use super::{Cli, Exit, Failure, Output, production, why};
 use crate::cluster::Keep;
 use crate::config::ProviderKind;
 use crate::diagnostics::Aftermath;
@@ -13,7 +13,7 @@ use crate::environment::Environment;
 use crate::ready::Recorder;
 use crate::report::console::write;
 use crate::report::{Events, Phase, Reporter, Timeline, to_json, to_table};
-use crate::session::{Session, Terms, UpError};
+use crate::session::{LooksLikeProduction, Session, Terms, UpError};
 use crate::setup;
 use crate::teardown::Undo;
 
@@ -122,6 +122,7 @@ impl Cli {
     }
 
     pub(super) fn session(&self, events: Events, yes: bool) -> Result<Session, Failure> {
+        let confirm = if yes { |_: &LooksLikeProduction| true } else { production::ask };
         Ok(Session {
             plan: self.plan()?,
             folders: self.folders()?,
@@ -131,6 +132,7 @@ impl Cli {
             terms: Terms { runner: None, keep: Keep::Always, ttl: self.overrides.ttl },
             record: Mutex::default(),
             agree: consent(yes),
+            confirm,
         })
     }
 

@@ -1,13 +1,17 @@
 //! Clusters that are already there: used, never created, never deleted.
 
+mod kubeconfig;
+mod production;
+
 use std::net::{IpAddr, SocketAddr};
 
 use jiff::Timestamp;
-use k8s_openapi::api::core::v1::Node as KubeNode;
+use k8s_openapi::api::core::v1::{Namespace, Node as KubeNode};
 use kube::api::{Api, ListParams};
 use kube::config::{KubeConfigOptions, Kubeconfig};
+use kube::core::PartialObjectMeta;
 
-use super::{ClusterError, PortMap, Record, Records};
+use super::{ClusterError, InventoryFile, PortMap, Record, Records};
 use crate::config::ProviderKind;
 use crate::plan::{ClusterName, Plan};
 
@@ -18,32 +22,40 @@ pub struct Existing {
     pub context: String,
 }
 
+/// The cluster that the context leads to.
+struct Reached {
+    kubeconfig: Kubeconfig,
+    client: kube::Client,
+}
+
 impl Existing {
+    /// The environment of an earlier run, when the context still leads to its cluster. Its kubeconfig is renewed, since
+    /// credentials change.
+    ///
+    /// # Errors
+    /// [`ClusterError::AnotherCluster`] when the context leads elsewhere: nothing is changed then.
+    pub async fn find(&self, plan: &Plan, name: &str, records: &Records) -> Result<Option<Record>, ClusterError> {
+        let Some(record) = records.read()? else { return Ok(None) };
+        // Without a list of its objects, none of them is known to be ours.
+        let Some(inventory) = InventoryFile::open(records)? else { return Ok(None) };
+        let reached = self.reach(name).await?;
+        let (identity, ports) = tokio::join!(identity(&reached.client, name), reached.ports(plan, name));
+        if identity? != inventory.content().cluster {
+            return Err(ClusterError::AnotherCluster { name: name.into(), context: self.context.clone() });
+        }
+        reached.publish(records)?;
+        let (context, namespace) = (Some(self.context.clone()), plan.suite().namespace.clone());
+        Ok(Some(Record { context, namespace, ports: ports?, ..record }))
+    }
+
     /// Takes a copy of what the user's kubeconfig says of the context, and finds out where node ports are reached.
     ///
     /// # Errors
     /// When there is no such context, or its API server does not list nodes.
     pub async fn attach(&self, plan: &Plan, name: &ClusterName, records: &Records) -> Result<Record, ClusterError> {
-        let unusable = |source| ClusterError::Kubeconfig { what: format!("context {}", self.context), source };
-        let kubeconfig = Kubeconfig::read().map_err(unusable)?;
-        let options = KubeConfigOptions { context: Some(self.context.clone()), ..KubeConfigOptions::default() };
-        let config = kube::Config::from_custom_kubeconfig(kubeconfig.clone(), &options).await.map_err(unusable)?;
-        let client = kube::Client::try_from(config).map_err(ClusterError::api(name, "cannot be addressed"))?;
-        let nodes = Api::<KubeNode>::all(client).list(&ListParams::default()).await;
-        let nodes = nodes.map_err(ClusterError::api(name, "does not list its nodes"))?.items;
-        let address = nodes.iter().find_map(internal_address);
-
-        let copy = serde_json::to_string(&kubeconfig).map_err(std::io::Error::other);
-        let failed = || ClusterError::file("copying the context's kubeconfig");
-        crate::folders::publish(&records.kubeconfig(), &copy.map_err(failed())?).map_err(failed())?;
-        let mut ports = PortMap::default();
-        for component in plan.components() {
-            for port in &component.ports {
-                if let Some(address) = address {
-                    ports.insert(component, &port.name, SocketAddr::new(address, port.node));
-                }
-            }
-        }
+        let reached = self.reach(name).await?;
+        let ports = reached.ports(plan, name).await?;
+        reached.publish(records)?;
         Ok(Record {
             name: name.clone(),
             suite: plan.path().into(),
@@ -59,6 +71,65 @@ impl Existing {
             deployment: None,
         })
     }
+
+    /// Why the cluster may be one that people depend on; none when nothing says so.
+    ///
+    /// # Errors
+    /// When the context cannot be used.
+    pub async fn looks_like_production(&self, name: &str) -> Result<Option<String>, ClusterError> {
+        if let Some(word) = production::word_in(&self.context) {
+            return Ok(Some(format!("its name says {word}")));
+        }
+        let api: Api<Namespace> = Api::all(self.reach(name).await?.client);
+        // Whoever may not list them is no guest who could do much harm.
+        let Ok(namespaces) = api.list_metadata(&ListParams::default()).await else { return Ok(None) };
+        let metadata: Vec<_> = namespaces.items.into_iter().map(|it: PartialObjectMeta<Namespace>| it.metadata).collect();
+        Ok(production::judge(&metadata))
+    }
+
+    async fn reach(&self, name: &str) -> Result<Reached, ClusterError> {
+        let unusable = |source| ClusterError::Kubeconfig { what: format!("context {}", self.context), source };
+        let all = Kubeconfig::read().map_err(unusable)?;
+        let here = std::env::current_dir().map_err(ClusterError::file("looking up the current folder"))?;
+        let kubeconfig = kubeconfig::minified(all, &self.context, &here);
+        let options = KubeConfigOptions { context: Some(self.context.clone()), ..KubeConfigOptions::default() };
+        let config = kube::Config::from_custom_kubeconfig(kubeconfig.clone(), &options).await.map_err(unusable)?;
+        let client = kube::Client::try_from(config).map_err(ClusterError::api(name, "cannot be addressed"))?;
+        Ok(Reached { kubeconfig, client })
+    }
+}
+
+impl Reached {
+    fn publish(&self, records: &Records) -> Result<(), ClusterError> {
+        let failed = || ClusterError::file("copying the context's kubeconfig");
+        let copy = serde_json::to_string(&self.kubeconfig).map_err(std::io::Error::other);
+        crate::folders::publish(&records.kubeconfig(), &copy.map_err(failed())?).map_err(failed())
+    }
+
+    /// Where the components' ports are reached.
+    async fn ports(&self, plan: &Plan, name: &str) -> Result<PortMap, ClusterError> {
+        let nodes = Api::<KubeNode>::all(self.client.clone()).list(&ListParams::default()).await;
+        let nodes = nodes.map_err(ClusterError::api(name, "does not list its nodes"))?.items;
+        let mut ports = PortMap::default();
+        let Some(address) = nodes.iter().find_map(internal_address) else { return Ok(ports) };
+        for component in plan.components() {
+            for port in &component.ports {
+                ports.insert(component, &port.name, SocketAddr::new(address, port.node));
+            }
+        }
+        Ok(ports)
+    }
+}
+
+/// What tells a cluster from every other: the uid of its system namespace.
+///
+/// # Errors
+/// When the API server does not say.
+pub(crate) async fn identity(client: &kube::Client, name: &str) -> Result<String, ClusterError> {
+    let api: Api<Namespace> = Api::all(client.clone());
+    let system = api.get_metadata("kube-system").await;
+    let system = system.map_err(ClusterError::api(name, "does not show which cluster it is (namespace kube-system)"))?;
+    Ok(system.metadata.uid.unwrap_or_default())
 }
 
 fn internal_address(node: &KubeNode) -> Option<IpAddr> {

@@ -3,7 +3,9 @@
 use jiff::Timestamp;
 use tokio::sync::oneshot;
 
-use super::{Claim, ClusterError, Existing, Kind, Labelled, Lease, Node, Owned, Record, Records, labelled};
+use super::{
+    Claim, ClusterError, Existing, InventoryFile, Kind, Labelled, Lease, Node, Owned, Record, Records, labelled,
+};
 use crate::config::ProviderKind;
 use crate::images::Nodes;
 use crate::plan::{ClusterName, Plan};
@@ -62,7 +64,10 @@ impl Provider {
         records: &Records,
         events: &Events,
     ) -> Result<Option<Record>, ClusterError> {
-        let Provider::Kind(kind) = self else { return Ok(None) };
+        let kind = match self {
+            Provider::Kind(kind) => kind,
+            Provider::Existing(existing) => return existing.find(plan, name, records).await,
+        };
         let (nodes, running) = kind.find(name).await?;
         let record = records.read()?;
         let elsewhere = record.as_ref().and_then(|record| records.owned(record));
@@ -125,13 +130,21 @@ impl Provider {
         }
     }
 
-    /// Removes the cluster if we made it, and forgets it in either case.
+    /// Removes the cluster if we made it, and forgets it. One that is not ours is not forgotten while something that we
+    /// put into it is there.
     ///
     /// # Errors
     /// When something of it remains.
     pub async fn delete(&self, records: &Records, owned: Option<&Owned>) -> Result<(), ClusterError> {
-        if let (Provider::Kind(kind), Some(owned)) = (self, owned) {
-            kind.delete(owned).await?;
+        match (self, owned) {
+            (Provider::Kind(kind), Some(owned)) => kind.delete(owned).await?,
+            (Provider::Kind(_), None) => {}
+            (Provider::Existing(_), _) => {
+                let inventory = InventoryFile::open(records)?;
+                if inventory.is_some_and(|inventory| !inventory.content().objects.is_empty()) {
+                    return Ok(());
+                }
+            }
         }
         records.forget()
     }

@@ -1,22 +1,24 @@
 //! Server-side apply; what fails for a passing reason is asked again.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use backon::{ExponentialBuilder, Retryable};
 use k8s_openapi::api::core::v1::Namespace;
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
-use kube::api::{Api, DeleteParams, ObjectMeta, Patch, PatchParams, PostParams, ValidationDirective};
-use kube::core::GroupVersionKind;
+use kube::api::{Api, DeleteParams, ObjectMeta, Patch, PatchParams, PostParams, Preconditions, ValidationDirective};
+use kube::core::{DynamicObject, GroupVersionKind};
 use kube::runtime::wait::{Condition, await_condition, conditions};
 
 use super::ApplyError;
 use super::holder::{holders, is_port_taken};
 use super::replace::is_changed_job;
+use crate::cluster::InventoryFile;
 use crate::kinds::Kinds;
 use crate::manifests::{MANAGED_BY, MANAGED_BY_LABEL, Manifest};
 use crate::object::{Applied, ObjectRef};
 use crate::report::{Events, Phase, StepHandle};
-use crate::resilience::{Hung, Open, Resilience, is_field_conflict};
+use crate::resilience::{Hung, Open, Resilience, is_field_conflict, is_other_object};
 
 /// How long a definition may take to be served.
 const SERVED: Duration = Duration::from_secs(30);
@@ -29,15 +31,23 @@ const PATIENT: ExponentialBuilder = ExponentialBuilder::new()
 /// Applies objects, each as its manifest says. Clones share what they learned of the API.
 #[derive(Clone)]
 pub struct Applier {
-    kinds: Kinds,
-    resilience: Resilience,
+    pub(super) kinds: Kinds,
+    pub(super) resilience: Resilience,
+    /// Where the cluster is not ours: what was there before, and what is ours.
+    pub(super) inventory: Option<Arc<InventoryFile>>,
 }
 
 impl Applier {
     /// Applies with `client`; objects that name no namespace go into `namespace`. Nobody is told of retries.
     #[must_use]
     pub fn new(client: kube::Client, namespace: &str) -> Applier {
-        Applier { kinds: Kinds::new(client, namespace), resilience: Resilience::default() }
+        Applier { kinds: Kinds::new(client, namespace), resilience: Resilience::default(), inventory: None }
+    }
+
+    /// The same for a cluster that is not ours: what is applied is known to `inventory` before it is.
+    #[must_use]
+    pub fn recording(self, inventory: Arc<InventoryFile>) -> Applier {
+        Applier { inventory: Some(inventory), ..self }
     }
 
     /// The same, with retries as `resilience` makes and tells them.
@@ -68,20 +78,26 @@ impl Applier {
         let object = ObjectRef::of(&manifest.object);
         let refused = |error| refusal(manifest.source.to_string(), object.clone(), error);
         let api = self.kinds.api(&object, &self.resilience).await.map_err(refused)?;
-        let attempt = |force: bool| {
-            let mut params = PatchParams::apply(MANAGED_BY).validation(ValidationDirective::Strict);
+        let manager = self.manager();
+        let attempt = |wanted: &Arc<DynamicObject>, force: bool| {
+            let mut params = PatchParams::apply(&manager).validation(ValidationDirective::Strict);
             params.force = force;
-            let api = &api;
-            let (name, patch) = (&object.name, Patch::Apply(&manifest.object));
-            async move { api.patch(name, &params, &patch).await }
+            let (api, wanted, name) = (&api, wanted.clone(), &object.name);
+            async move { api.patch(name, &params, &Patch::Apply(&*wanted)).await }
         };
         let what = format!("applying {object}");
-        let mut result = self.resilience.api(&what, || attempt(false)).await;
+        let mut wanted = Arc::new(self.claimed(&manifest.object));
+        let mut result = self.resilience.api(&what, || attempt(&wanted, false)).await;
         if let Err(error @ kube::Error::Api(status)) = &result
             && is_field_conflict(status)
         {
+            if self.is_new(&object) {
+                // Somebody has made it since it was looked for.
+                self.look_again(&manifest.source.to_string(), &object, events).await?;
+                wanted = Arc::new(self.claimed(&manifest.object));
+            }
             events.warn(Phase::Deploy, format!("{object}: {}; the manifest wins", short(error)));
-            result = self.resilience.api(&what, || attempt(true)).await;
+            result = self.resilience.api(&what, || attempt(&wanted, true)).await;
         }
         if let Err(error) = &result
             && is_changed_job(&object, error)
@@ -100,6 +116,7 @@ impl Applier {
             refusal.what.extend(holders.map(|holders| format!("; {holders}")));
             refusal
         })?;
+        self.note_applied(&manifest.source.to_string(), &object, &applied, events)?;
         Ok(Applied {
             object: ObjectRef { namespace: applied.metadata.namespace.clone(), ..object.clone() },
             uid: applied.metadata.uid.unwrap_or_default(),
@@ -110,23 +127,32 @@ impl Applier {
     /// Makes sure that namespace `name` exists. One that is there already is left as it is.
     ///
     /// # Errors
-    /// What the API server said.
-    pub async fn namespace(&self, name: &str) -> Result<(), kube::Error> {
+    /// What the API server said, or that what was made could not be written down.
+    pub async fn namespace(&self, name: &str) -> Result<(), ApplyError> {
+        let object = ObjectRef { api_version: "v1".into(), kind: "Namespace".into(), namespace: None, name: name.into() };
         let metadata = ObjectMeta {
             name: Some(name.into()),
             labels: Some([(MANAGED_BY_LABEL.into(), MANAGED_BY.into())].into()),
+            annotations: self.mark().map(|mark| [mark].into()),
             ..ObjectMeta::default()
         };
         let namespace = Namespace { metadata, ..Namespace::default() };
         let api: Api<Namespace> = Api::all(self.kinds.client().clone());
-        let params = PostParams::default();
+        let params = PostParams { field_manager: Some(self.manager()), ..PostParams::default() };
         let create = || async {
             match api.create(&params, &namespace).await {
-                Err(error) if status(&error) == Some(409) => Ok(()),
-                result => result.map(drop),
+                Err(error) if status(&error) == Some(409) => Ok(None),
+                result => result.map(Some),
             }
         };
-        self.resilience.api(&format!("creating namespace {name}"), create).await
+        let what = format!("creating namespace {name}");
+        let created = self.resilience.api(&what, create).await;
+        let place = || "the suite's namespace".to_owned();
+        match created.map_err(|error| refusal(place(), object.clone(), error))? {
+            Some(created) => self.note_uid(&place(), &object, &created.metadata),
+            None if self.is_new(&object) => self.look_again(&place(), &object, &Events::discard()).await,
+            None => Ok(()),
+        }
     }
 
     /// Deletes namespace `name` if it was made by [`Applier::namespace`].
@@ -136,14 +162,14 @@ impl Applier {
     pub async fn delete_namespace(&self, name: &str) -> Result<(), kube::Error> {
         let api: Api<Namespace> = Api::all(self.kinds.client().clone());
         let found = self.resilience.api(&format!("looking at namespace {name}"), || api.get_opt(name)).await?;
-        let Some(namespace) = found else { return Ok(()) };
-        let label = namespace.metadata.labels.and_then(|labels| labels.get(MANAGED_BY_LABEL).cloned());
+        let Some(Namespace { metadata, .. }) = found else { return Ok(()) };
+        let label = metadata.labels.and_then(|labels| labels.get(MANAGED_BY_LABEL).cloned());
         if label.as_deref() != Some(MANAGED_BY) {
             return Ok(());
         }
-        let params = DeleteParams::background();
+        let params = DeleteParams::background().preconditions(Preconditions { uid: metadata.uid, resource_version: None });
         match self.resilience.api(&format!("deleting namespace {name}"), || api.delete(name, &params)).await {
-            Err(error) if status(&error) == Some(404) => Ok(()),
+            Err(error) if is_gone(&error) => Ok(()),
             result => result.map(drop),
         }
     }
@@ -174,23 +200,30 @@ impl Applier {
         Ok(())
     }
 
-    /// Deletes `object`; one that is not there is no error.
+    /// Deletes the object that was applied, and no other of its name; one that is not there is no error.
     ///
     /// # Errors
     /// What the API server said.
-    pub async fn delete(&self, object: &ObjectRef) -> Result<(), kube::Error> {
-        let params = DeleteParams::background();
+    pub async fn delete(&self, applied: &Applied) -> Result<(), kube::Error> {
+        let Applied { object, uid, .. } = applied;
+        let only = Preconditions { uid: Some(uid.clone()), resource_version: None };
+        let params = DeleteParams::background().preconditions(only);
         let deleted = async {
             let api = self.kinds.api(object, &self.resilience).await?;
             self.resilience.api(&format!("deleting {object}"), || api.delete(&object.name, &params)).await
         };
         match deleted.await {
-            Err(error) if status(&error) == Some(404) => Ok(()),
+            Err(error) if is_gone(&error) => Ok(()),
             // An object of a kind that is not served was never there.
             Err(kube::Error::Discovery(_)) => Ok(()),
             result => result.map(drop),
         }
     }
+}
+
+/// Whether the object that was to be deleted is not there, or another one has its name.
+fn is_gone(error: &kube::Error) -> bool {
+    matches!(error, kube::Error::Api(status) if status.code == 404 || is_other_object(status))
 }
 
 /// Why a definition's names are not accepted.
@@ -214,7 +247,7 @@ fn short(error: &kube::Error) -> String {
     }
 }
 
-fn refusal(place: String, object: ObjectRef, error: kube::Error) -> ApplyError {
+pub(super) fn refusal(place: String, object: ObjectRef, error: kube::Error) -> ApplyError {
     let unknown = format!("is of a kind that the cluster does not serve: {} {}", object.api_version, object.kind);
     match error {
         kube::Error::Discovery(_) => ApplyError { place, what: unknown, object, source: None },

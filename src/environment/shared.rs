@@ -196,7 +196,10 @@ fn session(path: &Path, events: Events) -> Result<Session, String> {
         plan = load(&overrides)?;
     }
     let (undo, record) = (Undo::default(), Mutex::default());
-    Ok(Session { plan, folders, events, undo, terms, record, agree: crate::setup::consent_of_environment })
+    let agree = crate::setup::consent_of_environment;
+    // Nobody can be asked in a test run.
+    let confirm = |_: &LooksLikeProduction| crate::setup::consent_of_environment(&[]) == Consent::Given;
+    Ok(Session { plan, folders, events, undo, terms, record, agree, confirm })
 }
 
 /// Lets the cluster stay, and tells how to use it.

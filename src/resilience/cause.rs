@@ -119,6 +119,7 @@ fn of_status(status: &kube::core::Status) -> Cause {
     match status.code {
         429 => passes("too many requests"),
         409 if is_field_conflict(status) => stays("field conflict"),
+        409 if is_other_object(status) => stays("another object"),
         // Somebody else wrote meanwhile, or what bears the name is just being deleted.
         409 => passes("write conflict"),
         500 if text.contains("failed calling webhook") => passes("webhook not reachable"),
@@ -139,6 +140,12 @@ fn of_status(status: &kube::core::Status) -> Cause {
 /// Whether somebody else owns a field that was to be set.
 pub(crate) fn is_field_conflict(status: &kube::core::Status) -> bool {
     status.code == 409 && status.message.contains("conflict with")
+}
+
+/// Whether the object that bears the name has another uid than the request named.
+pub(crate) fn is_other_object(status: &kube::core::Status) -> bool {
+    let says = ["UID in the precondition", "UID in precondition", "uid mismatch"];
+    status.code == 409 && says.iter().any(|words| status.message.contains(words))
 }
 
 #[cfg(test)]

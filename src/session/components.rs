@@ -6,15 +6,15 @@ use std::sync::{Arc, Mutex};
 use tokio::sync::oneshot;
 
 use super::{Session, UpError};
-use crate::cluster::{Cluster, ClusterError, Deployment, Provider};
+use crate::cluster::{Cluster, ClusterError, Deployment, InventoryFile, InventoryObject, Provider};
 use crate::diagnostics;
 use crate::environment::Environment;
 use crate::images::ImageBuilds;
-use crate::object::ObjectRef;
+use crate::object::{ObjectRef, Target};
 use crate::plan::Plan;
 use crate::redact::Redactor;
 use crate::report::Phase;
-use crate::teardown::{self, Doomed, Kill, KillErrors, Undo};
+use crate::teardown::{self, Doomed, Kill, KillErrors, TakeOut, Undo};
 
 impl Session {
     /// Says which components there are, and learns their secrets, before anything is done with them.
@@ -33,11 +33,12 @@ impl Session {
         let records = self.records(name).await?;
         let mut record = records.read()?.ok_or_else(|| ClusterError::Missing { name: name.to_string() })?;
         let cluster = Cluster::attach(record.clone(), records.kubeconfig()).await?;
-        let mut objects = self.deployed(&cluster);
+        let inventory = InventoryFile::open(&records)?;
+        let mut objects = self.deployed(&cluster, inventory.as_ref());
         let kept = match components {
             [] => BTreeMap::new(),
             some => {
-                let is_kept = |component: &String, _: &mut Vec<ObjectRef>| !some.contains(component);
+                let is_kept = |component: &String, _: &mut Vec<Target>| !some.contains(component);
                 objects.extract_if(.., is_kept).collect()
             }
         };
@@ -47,7 +48,10 @@ impl Session {
         }
         let doomed: Vec<String> = objects.keys().cloned().collect();
         doomed.iter().for_each(|component| self.events.pending(component));
-        let removed = self.remove(&cluster, objects, kill).await;
+        let removed = match &inventory {
+            Some(inventory) => self.take_out(&cluster, inventory, &objects, kill).await,
+            None => self.remove(&cluster, objects, kill).await,
+        };
         let failed = removed.as_ref().err().map_or(&[][..], |errors| &errors.0);
         if let Some(deployment) = &mut record.deployment {
             for gone in doomed.iter().filter(|name| !failed.iter().any(|(failed, _)| failed == *name)) {
@@ -72,11 +76,13 @@ impl Session {
             terms: self.terms.clone(),
             record: Mutex::default(),
             agree: self.agree,
+            confirm: self.confirm,
         };
         let parcels = part.parcels()?;
         let name = self.plan.cluster_name();
-        let records = self.records(name).await?;
+        let records = Arc::new(self.records(name).await?);
         let record = records.read()?.ok_or_else(|| ClusterError::Missing { name: name.to_string() })?;
+        self.of_same_provider(&records)?;
         part.announce();
         self.tell_dependants(Phase::Deploy, components, "is deployed again");
         let (host, source) = part.host().await?;
@@ -96,9 +102,14 @@ impl Session {
         let known = cluster.record.deployment.clone().unwrap_or_default();
         let mut previous = known.clone();
         previous.objects.retain(|component, _| components.contains(component));
-        let deployed = part.deploy(&cluster, loads, parcels, &previous, &resilience).await;
+        let guest = self.visit(&cluster, &records)?;
+        let deployed = part.deploy(&cluster, guest.as_ref(), loads, parcels, &previous, &resilience).await;
         // What was deployed stays, as what it was deployed beside does.
         part.undo.keep();
+        let is_owned = cluster.record.lease.as_ref().is_some_and(|lease| lease.owner.is_some());
+        if let Some(guest) = guest.filter(|_| !is_owned) {
+            guest.inventory.change(|inventory| inventory.keep(true))?;
+        }
         cluster.record.deployment = Some(merge(known, deployed?, &self.plan)?);
         records.write(&cluster.record)?;
         Ok(self.environment(cluster, false))
@@ -113,27 +124,50 @@ impl Session {
         }
     }
 
-    /// Everything that was deployed into a cluster, by component.
-    fn deployed(&self, cluster: &Cluster) -> BTreeMap<String, Vec<ObjectRef>> {
-        let expected = diagnostics::expected(&self.plan, cluster).into_iter();
-        let mut objects: BTreeMap<_, _> = expected.map(|it| (it.component, it.objects)).collect();
-        // What the plan does not name any more is there all the same.
-        for (component, applied) in cluster.record.deployment.iter().flat_map(|deployment| &deployment.objects) {
-            let known = applied.iter().map(|applied| applied.object.clone());
-            objects.entry(component.clone()).or_insert_with(|| known.collect());
+    /// Everything that was deployed into a cluster, by component. In one that is not ours that is what `inventory` lists, and
+    /// nothing else of these names.
+    fn deployed(&self, cluster: &Cluster, inventory: Option<&InventoryFile>) -> BTreeMap<String, Vec<Target>> {
+        let mut objects: BTreeMap<String, Vec<Target>> = BTreeMap::new();
+        if let Some(inventory) = inventory.map(InventoryFile::content) {
+            for entry in &inventory.objects {
+                if let Some(component) = &entry.component {
+                    objects.entry(component.clone()).or_default().push(inventory.target(entry));
+                }
+            }
+            return objects;
+        }
+        let known = cluster.record.deployment.iter().flat_map(|deployment| &deployment.objects);
+        let known = known.map(|(component, applied)| (component.clone(), applied.iter().cloned().map(Target::from).collect()));
+        objects.extend(known);
+        for expected in diagnostics::expected(&self.plan, cluster) {
+            let named = || expected.objects.iter().cloned().map(Target::from).collect();
+            objects.entry(expected.component.clone()).or_insert_with(named);
         }
         objects
     }
 
-    /// Takes everything out of a cluster that was deployed into it.
-    pub(super) async fn remove_all(&self, cluster: &Cluster, kill: &Kill) -> Result<(), KillErrors> {
-        self.remove(cluster, self.deployed(cluster), kill).await
+    /// Takes components out of a cluster that is not ours, and off its inventory.
+    async fn take_out(
+        &self,
+        cluster: &Cluster,
+        inventory: &InventoryFile,
+        objects: &BTreeMap<String, Vec<Target>>,
+        kill: &Kill,
+    ) -> Result<(), KillErrors> {
+        let resilience = self.resilience(Phase::Teardown, &cluster.record.name);
+        let (waves, events) = (self.wave_names(), &self.events);
+        let take_out = TakeOut { inventory, waves, kill: *kill, events, resilience: &resilience };
+        let is_chosen = |entry: &InventoryObject| {
+            let component = entry.component.as_ref().and_then(|component| objects.get(component));
+            component.is_some_and(|targets| targets.iter().any(|target| target.object == entry.object))
+        };
+        take_out.run(&cluster.client, is_chosen).await
     }
 
     async fn remove(
         &self,
         cluster: &Cluster,
-        mut objects: BTreeMap<String, Vec<ObjectRef>>,
+        mut objects: BTreeMap<String, Vec<Target>>,
         kill: &Kill,
     ) -> Result<(), KillErrors> {
         let mut doomed = |component: &str| {
@@ -152,16 +186,17 @@ impl Session {
 
 /// Takes out of `objects` what those live in who stay. Returns it, each with one of them.
 fn spare(
-    objects: &mut BTreeMap<String, Vec<ObjectRef>>,
-    kept: &BTreeMap<String, Vec<ObjectRef>>,
+    objects: &mut BTreeMap<String, Vec<Target>>,
+    kept: &BTreeMap<String, Vec<Target>>,
 ) -> Vec<(ObjectRef, String)> {
     let mut spared = Vec::new();
     let user = |object: &ObjectRef| {
-        kept.iter().find(|(_, theirs)| theirs.iter().any(|other| lives_in(other, object))).map(|(name, _)| name.clone())
+        let uses = |theirs: &[Target]| theirs.iter().any(|other| lives_in(&other.object, object));
+        kept.iter().find(|(_, theirs)| uses(theirs)).map(|(name, _)| name.clone())
     };
     for object in objects.values_mut() {
-        for shared in object.extract_if(.., |object| user(object).is_some()) {
-            spared.extend(user(&shared).map(|user| (shared, user)));
+        for shared in object.extract_if(.., |target| user(&target.object).is_some()) {
+            spared.extend(user(&shared.object).map(|user| (shared.object, user)));
         }
     }
     spared
@@ -198,13 +233,14 @@ fn merge(mut known: Deployment, part: Deployment, plan: &Plan) -> Result<Deploym
 mod tests {
     use super::*;
 
-    fn object(api_version: &str, kind: &str, namespace: Option<&str>, name: &str) -> ObjectRef {
-        ObjectRef {
+    fn object(api_version: &str, kind: &str, namespace: Option<&str>, name: &str) -> Target {
+        let object = ObjectRef {
             api_version: api_version.into(),
             kind: kind.into(),
             namespace: namespace.map(str::to_owned),
             name: name.into(),
-        }
+        };
+        object.into()
     }
 
     #[test]
@@ -228,7 +264,7 @@ mod tests {
         let spared = spare(&mut objects, &kept);
         let spared: Vec<_> = spared.iter().map(|(object, user)| format!("{object} {user}")).collect();
         assert_eq!(spared, ["namespace/shop app", "customresourcedefinition/widgets.example.com app"]);
-        let left: Vec<_> = objects["operator"].iter().map(ToString::to_string).collect();
+        let left: Vec<_> = objects["operator"].iter().map(|target| target.object.to_string()).collect();
         assert_eq!(left, ["namespace/own", "customresourcedefinition/widgets.example.org", "deployment/operator"]);
     }
 }

@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use thiserror::Error;
 
+use super::LooksLikeProduction;
 use crate::cluster::ClusterError;
-use crate::deploy::{DeployError, StageError};
+use crate::deploy::{ApplyError, DeployError, StageError};
 use crate::images::ImageError;
 use crate::manifests::ManifestError;
 use crate::ready::NotReady;
@@ -30,6 +31,12 @@ pub enum UpError {
     /// Components could not be applied.
     #[error(transparent)]
     Deploy(#[from] DeployError),
+    /// What is there already cannot be told, or the suite's namespace cannot be made; nothing was deployed.
+    #[error(transparent)]
+    Adopt(Box<ApplyError>),
+    /// A cluster that people may depend on was not confirmed.
+    #[error("{0}; nothing was changed. If this is the cluster that is meant, say so with `--yes` or KIND_HARNESS_YES=1")]
+    NotConfirmed(LooksLikeProduction),
     /// Components did not become ready.
     #[error(transparent)]
     NotReady(#[from] Box<NotReady>),

@@ -5,12 +5,12 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::{Session, UpError};
-use crate::cluster::{Cluster, ClusterError, Keep, Lease, Owned, Owner, PortMap, Record, Records};
+use crate::cluster::{Cluster, ClusterError, InventoryFile, Keep, Lease, Owned, Owner, PortMap, Record, Records};
 use crate::config::ProviderKind;
 use crate::plan::ClusterName;
 use crate::report::{self, Phase};
 use crate::setup::Host;
-use crate::teardown::Reaper;
+use crate::teardown::{ExistingReaper, Reaper};
 use crate::teardown::gc::{self, Inventory};
 
 /// How long a run waits for another one on the same cluster, such as the reaper of a run that was killed.
@@ -37,6 +37,9 @@ impl Session {
         self.undo.keep();
         let records = self.records(self.plan.cluster_name()).await?;
         let Some(mut record) = records.read()? else { return Ok(()) };
+        if let Some(inventory) = InventoryFile::open(&records)? {
+            inventory.change(|inventory| inventory.keep(true))?;
+        }
         record.lease = record.lease.map(Lease::released);
         records.write(&record)
     }
@@ -73,12 +76,16 @@ impl Session {
         Ok(cluster.client.apiserver_version().await.is_ok().then_some(cluster))
     }
 
-    /// Takes the cluster for this run. On a host of ours, a reaper ends the run's programs, and the cluster, when the owner
-    /// ends.
+    /// Takes the cluster for this run. When the owner ends, a reaper ends the run's programs and removes the cluster; from a
+    /// cluster that is not ours, which needs no host, it takes out what was put into it.
     pub(super) fn lease(&self, name: &ClusterName, host: Option<&Host>) -> Result<Lease, UpError> {
         let lease = Lease::take(self.owner()?, self.terms.keep, self.terms.ttl);
-        if let Some(host) = host {
-            Reaper { host: host.clone(), name: name.clone(), lease: lease.clone() }.start()?;
+        match host {
+            Some(host) => Reaper { host: host.clone(), name: name.clone(), lease: lease.clone() }.start()?,
+            None => {
+                let folders = self.folders.clone();
+                ExistingReaper { folders, name: name.clone(), lease: lease.clone() }.start()?;
+            }
         }
         Ok(lease)
     }

@@ -16,7 +16,7 @@ use tokio::time::{Instant, timeout};
 
 use super::objects::{Asked, Going, Objects, is_custom};
 use super::{Kill, KillError, KillErrors};
-use crate::object::ObjectRef;
+use crate::object::{ObjectRef, Ownership, Target};
 use crate::report::{self, Events, Phase, Step, Trouble};
 use crate::resilience::Resilience;
 
@@ -28,12 +28,12 @@ const ANSWER: Duration = Duration::from_secs(15);
 const FOREGROUND: &str = "foregroundDeletion";
 
 /// A component that is to go.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Doomed {
     /// Its name.
     pub component: String,
     /// Its objects. Pods, and what else these own, go with them.
-    pub objects: Vec<ObjectRef>,
+    pub objects: Vec<Target>,
 }
 
 /// Takes away the components of `waves`, which are in the order in which they were deployed: all at once, or wave by
@@ -76,7 +76,7 @@ pub async fn remove(
 /// Lets pods of `group` go when they have ended, for as long as somebody waits for that.
 async fn dismiss(objects: &Objects, group: &[Doomed]) -> Infallible {
     let components: BTreeSet<&str> = group.iter().map(|doomed| doomed.component.as_str()).collect();
-    let places = group.iter().flat_map(|doomed| &doomed.objects).map(|object| objects.namespace(object));
+    let places = group.iter().flat_map(|doomed| &doomed.objects).map(|target| objects.namespace(&target.object));
     let places: BTreeSet<&str> = places.collect();
     join_all(places.into_iter().map(|namespace| objects.dismiss(&components, namespace))).await;
     pending().await
@@ -96,26 +96,28 @@ impl Removal<'_> {
     async fn component(self, doomed: &Doomed) -> (String, Vec<KillError>) {
         let step = self.events.step(Phase::Teardown, &doomed.component);
         let mut round = Round::default();
-        let definitions = doomed.objects.iter().filter(|object| object.kind == "CustomResourceDefinition");
-        let is_namespace = |object: &&ObjectRef| object.kind == "Namespace";
-        let all = || doomed.objects.iter();
+        let is_adopted = |target: &Target| matches!(target.ownership, Ownership::Adopted(_));
+        let all = || doomed.objects.iter().filter(|target| !is_adopted(target));
+        let definitions = all().filter(|target| target.object.kind == "CustomResourceDefinition");
+        let is_namespace = |target: &&Target| target.object.kind == "Namespace";
         // Half of the time for those who may have to wait for a controller that is not there.
         let soon = self.began + self.kill.deadline / 2;
         let until = self.began + self.kill.deadline;
-        self.delete(all().filter(|object| is_custom(object)), soon, &step, &mut round).await;
+        self.delete(all().filter(|target| is_custom(&target.object)), soon, &step, &mut round).await;
         // Those of objects that nobody told us of. Any other takes the server a second, and needs no controller.
-        let used = join_all(definitions.map(async |it| self.is_used(it).await.then_some(it))).await;
+        let used = join_all(definitions.map(async |it| self.is_used(&it.object).await.then_some(it))).await;
         let used: Vec<_> = used.into_iter().flatten().collect();
         self.delete(used.iter().copied(), soon, &step, &mut round).await;
         self.turn.wait().await;
-        let others = all().filter(|it| !is_custom(it) && !used.contains(it) && !is_namespace(it));
+        let others = all().filter(|it| !is_custom(&it.object) && !used.contains(it) && !is_namespace(it));
         self.delete(others, until, &step, &mut round).await;
         self.delete(all().filter(is_namespace), until, &step, &mut round).await;
+        self.give_back(doomed, &mut round).await;
         let left = self.await_all(std::mem::take(&mut round.left), until).await;
         let mut errors = round.errors;
         errors.extend(self.force(&doomed.component, left, &step).await);
         if self.kill.verify && errors.is_empty() {
-            errors.extend(self.verify(doomed).await);
+            errors.extend(self.verify(doomed, &round.others).await);
         }
         match errors.first() {
             Some(error) => step.fail(Trouble::Failed, report::chain(error)),
@@ -133,16 +135,21 @@ impl Removal<'_> {
     /// Asks objects to go, and waits for them.
     async fn delete<'a>(
         &self,
-        objects: impl Iterator<Item = &'a ObjectRef>,
+        targets: impl Iterator<Item = &'a Target>,
         until: Instant,
         step: &Step,
         round: &mut Round,
     ) {
-        let asked = objects.map(|object| answer(object, self.objects.delete(object)));
+        let asked = targets.map(async |it| (&it.object, answer(&it.object, self.objects.delete(it)).await));
         let mut going = Vec::new();
-        for answer in join_all(asked).await {
+        for (object, answer) in join_all(asked).await {
             match answer {
                 Ok(Asked::Absent) => {}
+                Ok(Asked::Another) => {
+                    let text = format!("{object} is another one than was deployed; it is left alone");
+                    self.events.warn(Phase::Teardown, text);
+                    round.others.push(object.clone());
+                }
                 Ok(Asked::Gone) => round.there = true,
                 Ok(Asked::Going(object)) => going.push(*object),
                 Err(error) => round.errors.push(error),
@@ -154,6 +161,30 @@ impl Removal<'_> {
         round.there = true;
         step.progress(format!("waits for {}", names(&going)));
         round.left.extend(self.await_all(going, until).await);
+    }
+
+    /// Gives back what was there before the component: after what was made in it is gone.
+    async fn give_back(&self, doomed: &Doomed, round: &mut Round) {
+        let adopted = doomed.objects.iter().filter_map(|target| match &target.ownership {
+            Ownership::Adopted(adopted) => Some((&target.object, adopted)),
+            _ => None,
+        });
+        let given = adopted.map(async |(object, adopted)| {
+            (object, answer(object, self.objects.give_back(object, adopted)).await)
+        });
+        for (object, given) in join_all(given).await {
+            match given {
+                Ok(false) => {}
+                Ok(true) => {
+                    round.there = true;
+                    let text = format!("gave {object} back: it is as it was before, and stays");
+                    self.events.note(Phase::Teardown, text);
+                }
+                Err(KillError::Api { object, source }) => round.errors.push(KillError::NotGivenBack { object, source }),
+                Err(error) => round.errors.push(error),
+            }
+            round.others.push(object.clone());
+        }
     }
 
     /// Those that are not gone in time.
@@ -223,9 +254,10 @@ impl Removal<'_> {
         Some(KillError::Left { object, why })
     }
 
-    /// Looks again for everything that the component had.
-    async fn verify(&self, doomed: &Doomed) -> Vec<KillError> {
-        let objects = doomed.objects.iter().map(|object| async move {
+    /// Looks again for everything that the component had, but for `others`: objects that were not its to remove.
+    async fn verify(&self, doomed: &Doomed, others: &[ObjectRef]) -> Vec<KillError> {
+        let names = || doomed.objects.iter().map(|target| &target.object);
+        let objects = names().filter(|name| !others.contains(name)).map(|object| async move {
             match answer(object, self.objects.exists(object)).await {
                 Ok(false) => None,
                 Ok(true) => {
@@ -235,7 +267,11 @@ impl Removal<'_> {
             }
         });
         let mut left: Vec<KillError> = join_all(objects).await.into_iter().flatten().collect();
-        let namespaces: BTreeSet<&str> = doomed.objects.iter().map(|object| self.objects.namespace(object)).collect();
+        // The pods of workloads that stay bear the label until these have replaced them.
+        if names().any(|name| others.contains(name)) {
+            return left;
+        }
+        let namespaces: BTreeSet<&str> = names().map(|object| self.objects.namespace(object)).collect();
         for namespace in namespaces {
             match answer(&pods_in(namespace), self.objects.labelled(&doomed.component, namespace)).await {
                 Ok(pods) => {
@@ -253,12 +289,14 @@ impl Removal<'_> {
 struct Round {
     /// Whether anything of it was there.
     there: bool,
+    /// Those that stay, since they were not made by us.
+    others: Vec<ObjectRef>,
     left: Vec<Going>,
     errors: Vec<KillError>,
 }
 
 /// What the API server answers about an object, if it does.
-async fn answer<T>(object: &ObjectRef, asked: impl Future<Output = Result<T, kube::Error>>) -> Result<T, KillError> {
+pub(super) async fn answer<T>(object: &ObjectRef, asked: impl Future<Output = Result<T, kube::Error>>) -> Result<T, KillError> {
     match timeout(ANSWER, asked).await {
         Ok(answer) => answer.map_err(|source| KillError::Api { object: object.clone(), source: Box::new(source) }),
         Err(_) => Err(KillError::Silent { object: object.clone() }),

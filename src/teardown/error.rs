@@ -19,6 +19,15 @@ pub enum KillError {
         #[source]
         source: Box<kube::Error>,
     },
+    /// An object that was there before us still has what we set.
+    #[error("{object} was there before and could not be given back as it was")]
+    NotGivenBack {
+        /// The object.
+        object: ObjectRef,
+        /// What the API server says.
+        #[source]
+        source: Box<kube::Error>,
+    },
     /// The API server does not answer.
     #[error("the API server does not say whether {object} is gone")]
     Silent {

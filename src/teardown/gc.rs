@@ -140,6 +140,9 @@ pub async fn collect(folders: &Folders, cluster: &Found) -> Result<Option<Expiry
     if let Some(lease) = now.lease() {
         lease.end_programs();
     }
+    if let Some(record) = now.record.as_ref().filter(|record| record.provider == ProviderKind::Existing) {
+        return super::existing::collect(&records, record.clone()).await.map(|()| Some(why));
+    }
     let owned = match (&now.record, &now.containers) {
         (Some(record), _) => records.owned(record),
         (None, Some((engine, cluster))) => Some(cluster.owned(engine).await?),

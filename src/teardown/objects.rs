@@ -12,7 +12,7 @@ use k8s_openapi::api::core::v1::Pod;
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
     CustomResourceDefinition, CustomResourceDefinitionSpec,
 };
-use kube::api::{Api, DeleteParams, DynamicObject, ListParams, ObjectMeta, Patch, PatchParams};
+use kube::api::{Api, DeleteParams, DynamicObject, ListParams, ObjectMeta, Patch, PatchParams, Preconditions};
 use kube::core::{GroupVersionKind, NamespaceResourceScope};
 use kube::discovery::ApiResource;
 use kube::runtime::wait::{await_condition, conditions};
@@ -21,11 +21,12 @@ use kube::{Resource, ResourceExt};
 use serde_json::json;
 use tokio::time::{Instant, timeout_at};
 
+use crate::cluster::is_marked;
 use crate::kinds::Kinds;
-use crate::manifests::COMPONENT_LABEL;
-use crate::object::ObjectRef;
+use crate::manifests::{COMPONENT_LABEL, MANAGED_BY, MANAGED_BY_LABEL};
+use crate::object::{ObjectRef, Ownership, Target};
 use crate::report::StepHandle;
-use crate::resilience::Resilience;
+use crate::resilience::{Resilience, is_other_object};
 
 /// How a watch is begun again, until whoever waits gives up.
 const PATIENT: ExponentialBuilder = ExponentialBuilder::new()
@@ -45,16 +46,25 @@ pub(super) struct Going {
 pub(super) enum Asked {
     /// It was not there.
     Absent,
+    /// Another one has its name, which is left alone.
+    Another,
     /// It was there, and is gone.
     Gone,
     /// It goes when whoever has to has let it go.
     Going(Box<Going>),
 }
 
+/// Which object a target is.
+enum Identity {
+    Known(String),
+    Absent,
+    Another,
+}
+
 /// Objects of one cluster, as somebody meets them who takes them away.
 pub(super) struct Objects {
     kinds: Kinds,
-    resilience: Resilience,
+    pub(super) resilience: Resilience,
 }
 
 impl Objects {
@@ -73,21 +83,45 @@ impl Objects {
         object.namespace.as_deref().unwrap_or(self.kinds.namespace())
     }
 
-    /// Asks an object to go.
-    pub(super) async fn delete(&self, object: &ObjectRef) -> Result<Asked, kube::Error> {
+    /// Asks an object to go: the one with the uid that it is known by, and no other of its name.
+    pub(super) async fn delete(&self, target: &Target) -> Result<Asked, kube::Error> {
+        let object = &target.object;
         let Some(api) = self.api(object).await? else { return Ok(Asked::Absent) };
+        let uid = match self.identify(&api, target).await? {
+            Identity::Known(uid) => uid,
+            Identity::Absent => return Ok(Asked::Absent),
+            Identity::Another => return Ok(Asked::Another),
+        };
         let params = if owns_pods(object) { DeleteParams::foreground() } else { DeleteParams::background() };
+        let params = params.preconditions(only(&uid));
         let delete = || api.delete(&object.name, &params);
         match self.resilience.api(&format!("deleting {object}"), delete).await {
             Err(error) if is_absent(&error) => Ok(Asked::Absent),
+            Err(error) if is_another(&error) => Ok(Asked::Another),
             result => Ok(match result?.left() {
-                Some(it) => {
-                    let uid = it.uid().unwrap_or_default();
-                    Asked::Going(Box::new(Going { object: object.clone(), uid, api }))
-                }
+                Some(_) => Asked::Going(Box::new(Going { object: object.clone(), uid, api })),
                 None => Asked::Gone,
             }),
         }
+    }
+
+    /// Which object may be deleted.
+    async fn identify(&self, api: &Api<DynamicObject>, target: &Target) -> Result<Identity, kube::Error> {
+        let environment = match &target.ownership {
+            Ownership::Uid(uid) => return Ok(Identity::Known(uid.clone())),
+            Ownership::Adopted(_) => return Ok(Identity::Another),
+            Ownership::Cluster => None,
+            Ownership::Mark(environment) => Some(environment),
+        };
+        let object = &target.object;
+        let look = || api.get_metadata_opt(&object.name);
+        let found = match self.resilience.api(&format!("looking at {object}"), look).await {
+            Err(error) if is_absent(&error) => None,
+            found => found?,
+        };
+        let Some(found) = found else { return Ok(Identity::Absent) };
+        let is_ours = environment.is_none_or(|it| is_marked(&found.metadata, it) && is_labelled(&found.metadata));
+        Ok(found.metadata.uid.filter(|_| is_ours).map_or(Identity::Another, Identity::Known))
     }
 
     /// Waits until an object is gone, or another one has its name. Whether that was so in time.
@@ -135,21 +169,21 @@ impl Objects {
 
     /// Removes what keeps an object from going.
     pub(super) async fn release(&self, going: &Going) -> Result<(), kube::Error> {
-        let (params, patch) = (PatchParams::default(), Patch::Merge(json!({"metadata": {"finalizers": null}})));
+        let (params, patch) = (PatchParams::default(), Patch::Merge(json!({"metadata": {"uid": going.uid, "finalizers": null}})));
         let Going { object, api, .. } = going;
         let release = || api.patch_metadata(&object.name, &params, &patch);
         match self.resilience.api(&format!("removing finalizers of {object}"), release).await {
-            Err(error) if is_absent(&error) => Ok(()),
+            Err(error) if is_absent(&error) || is_another(&error) => Ok(()),
             result => result.map(drop),
         }
     }
 
     /// Ends a pod without grace.
     pub(super) async fn end(&self, pod: &Going) -> Result<(), kube::Error> {
-        let params = DeleteParams::background().grace_period(0);
+        let params = DeleteParams::background().grace_period(0).preconditions(only(&pod.uid));
         let Going { object, api, .. } = pod;
         match self.resilience.api(&format!("ending {object}"), || api.delete(&object.name, &params)).await {
-            Err(error) if is_absent(&error) => Ok(()),
+            Err(error) if is_absent(&error) || is_another(&error) => Ok(()),
             result => result.map(drop),
         }
     }
@@ -216,7 +250,7 @@ impl Objects {
     }
 
     /// Where requests about an object go; nothing when its kind is not served, so that it cannot be there.
-    async fn api(&self, object: &ObjectRef) -> Result<Option<Api<DynamicObject>>, kube::Error> {
+    pub(super) async fn api(&self, object: &ObjectRef) -> Result<Option<Api<DynamicObject>>, kube::Error> {
         match self.kinds.api(object, &self.resilience).await {
             Err(error) if is_absent(&error) => Ok(None),
             found => found.map(Some),
@@ -246,8 +280,24 @@ fn is_of(metadata: &ObjectMeta, kin: &BTreeSet<String>) -> bool {
     metadata.owner_references.iter().flatten().any(|owner| kin.contains(&owner.uid))
 }
 
+/// The condition that a request is only about the object with this uid.
+fn only(uid: &str) -> Preconditions {
+    Preconditions { uid: Some(uid.to_owned()), resource_version: None }
+}
+
+/// Whether an object bears a label of ours. A manifest may set the first one to something else.
+fn is_labelled(metadata: &ObjectMeta) -> bool {
+    let labels = metadata.labels.iter().flatten();
+    labels.into_iter().any(|(key, value)| key == MANAGED_BY_LABEL && value == MANAGED_BY || key == COMPONENT_LABEL)
+}
+
+/// Whether the object that is there is not the one that was meant.
+pub(super) fn is_another(error: &kube::Error) -> bool {
+    matches!(error, kube::Error::Api(status) if is_other_object(status))
+}
+
 /// Whether there is no such object, or not even such a kind.
-fn is_absent(error: &kube::Error) -> bool {
+pub(super) fn is_absent(error: &kube::Error) -> bool {
     match error {
         kube::Error::Api(status) => status.code == 404,
         kube::Error::Discovery(_) => true,

@@ -14,6 +14,9 @@ pub const MANAGED_BY: &str = "kind-harness";
 /// The label that says which component an object belongs to.
 pub const COMPONENT_LABEL: &str = "kind-harness.dev/component";
 
+/// The annotation that says which environment created an object in a cluster that is not ours.
+pub const ENVIRONMENT_ANNOTATION: &str = "kind-harness.dev/environment";
+
 /// Labels `object` and the pods that it makes as part of `component`.
 ///
 /// Selectors stay as they are; and since they may select by it, an [`MANAGED_BY_LABEL`] that is there stays too.

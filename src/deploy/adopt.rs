@@ -1,0 +1,193 @@
+//! What is applied into a cluster that is not ours: looked for first, adopted if it was there, ours if it was not.
+
+use std::time::Duration;
+
+use futures::{FutureExt, StreamExt, TryStreamExt, stream};
+use kube::api::{Api, DynamicObject, ObjectMeta};
+use kube::runtime::wait::{await_condition, conditions};
+use kube::ResourceExt;
+
+use super::ApplyError;
+use super::apply::{Applier, refusal};
+use crate::manifests::{ENVIRONMENT_ANNOTATION, MANAGED_BY, MANAGED_BY_LABEL};
+use crate::object::ObjectRef;
+use crate::report::{Events, Phase};
+
+/// Objects that are looked for at the same time.
+const AT_ONCE: usize = 16;
+/// How long an object may take to go that is being deleted already.
+const GOING: Duration = Duration::from_secs(60);
+
+/// An object that is to be applied.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Expected {
+    /// File and line of its manifest.
+    pub place: String,
+    /// Its component; none for the suite's namespace, which is created and never changed.
+    pub component: Option<String>,
+    /// Its name.
+    pub object: ObjectRef,
+}
+
+impl Applier {
+    /// Looks for everything that is to be applied, before anything is, and writes down what is there: that is adopted,
+    /// told in a line each, and never deleted.
+    ///
+    /// # Errors
+    /// When an object cannot be looked at, or it is being deleted and does not go.
+    pub async fn look(&self, all: &[Expected], events: &Events) -> Result<(), ApplyError> {
+        let (Some(inventory), Some(first)) = (&self.inventory, all.first()) else { return Ok(()) };
+        let look = |expected: Expected| {
+            let (applier, events) = (self.clone(), events.clone());
+            async move {
+                let (object, found) = applier.look_at(&expected.place, &expected.object, &events).await?;
+                Ok::<_, ApplyError>((expected, object, found))
+            }
+        };
+        let looks: Vec<_> = all.iter().cloned().map(|expected| look(expected).boxed()).collect();
+        let found: Vec<_> = stream::iter(looks).buffered(AT_ONCE).try_collect().await?;
+        let adopted = inventory.change(|inventory| {
+            inventory.namespace = self.default_namespace().to_owned();
+            let adopted = found.into_iter().filter(|(expected, object, found)| {
+                inventory.expect(expected.component.as_deref(), object.clone(), found.as_ref())
+            });
+            adopted.map(|(expected, object, _)| (expected.component.is_some(), object)).collect::<Vec<_>>()
+        });
+        let adopted = adopted.map_err(|error| unwritten(&first.place, &first.object, &error))?;
+        for (is_changed, object) in adopted {
+            tell(events, is_changed, &object);
+        }
+        Ok(())
+    }
+
+    /// The same for an object that has come to be since.
+    pub(super) async fn look_again(&self, place: &str, object: &ObjectRef, events: &Events) -> Result<(), ApplyError> {
+        let known = self.inventory.as_ref().and_then(|it| it.content().find(object).cloned());
+        let component = known.and_then(|entry| entry.component);
+        let expected = Expected { place: place.into(), component, object: object.clone() };
+        self.look(&[expected], events).await
+    }
+
+    async fn look_at(
+        &self,
+        place: &str,
+        object: &ObjectRef,
+        events: &Events,
+    ) -> Result<(ObjectRef, Option<DynamicObject>), ApplyError> {
+        let refused = |error| refusal(place.to_owned(), object.clone(), error);
+        let (api, named) = match self.kinds.place(object, &self.resilience).await {
+            // Of a kind that is not served yet there is nothing.
+            Err(kube::Error::Discovery(_)) => return Ok((object.clone(), None)),
+            Err(kube::Error::Api(status)) if status.code == 404 => return Ok((object.clone(), None)),
+            place => place.map_err(refused)?,
+        };
+        let look = || api.get_opt(&object.name);
+        let found = self.resilience.api(&format!("looking for {object}"), look).await.map_err(refused)?;
+        if let Some(going) = found.as_ref().filter(|it| it.metadata.deletion_timestamp.is_some()) {
+            events.note(Phase::Deploy, format!("{object} is being deleted; waits until it is gone"));
+            gone(&api, going).await.map_err(|what| failed(place, object, what))?;
+            return Ok((named, None));
+        }
+        Ok((named, found))
+    }
+
+    /// The name under which the fields are ours.
+    pub(super) fn manager(&self) -> String {
+        self.inventory.as_ref().map_or_else(|| MANAGED_BY.to_owned(), |inventory| inventory.content().manager())
+    }
+
+    /// The annotation on what is created.
+    pub(super) fn mark(&self) -> Option<(String, String)> {
+        let inventory = self.inventory.as_ref()?;
+        Some((ENVIRONMENT_ANNOTATION.to_owned(), inventory.content().environment))
+    }
+
+    /// Whether the object was not there when it was looked for, and has not been applied since.
+    pub(super) fn is_new(&self, object: &ObjectRef) -> bool {
+        let Some(inventory) = &self.inventory else { return false };
+        inventory.content().find(object).is_some_and(|entry| entry.uid.is_none())
+    }
+
+    /// `manifest` as it is applied: what we create says whose it is; what is adopted stays who it was, and is refused when
+    /// another object has its name by now.
+    pub(super) fn claimed(&self, manifest: &DynamicObject) -> DynamicObject {
+        let mut wanted = manifest.clone();
+        let Some(inventory) = &self.inventory else { return wanted };
+        let adopted = inventory.content().find(&ObjectRef::of(manifest)).cloned().filter(|it| it.before.is_some());
+        if let Some(adopted) = adopted {
+            wanted.metadata.uid = adopted.uid;
+            let labels = wanted.labels_mut();
+            if labels.get(MANAGED_BY_LABEL).is_some_and(|it| it == MANAGED_BY) {
+                labels.remove(MANAGED_BY_LABEL);
+            }
+        } else {
+            wanted.annotations_mut().extend(self.mark());
+        }
+        wanted
+    }
+
+    /// Writes down that `object` was applied.
+    pub(super) fn note_applied(
+        &self,
+        place: &str,
+        object: &ObjectRef,
+        applied: &DynamicObject,
+        events: &Events,
+    ) -> Result<(), ApplyError> {
+        if self.is_new(object) && is_older(&applied.metadata, &self.manager()) {
+            // It came to be after it was looked for, and took all that we set: it is no more ours than if it had been found.
+            tell(events, true, object);
+            let inventory = self.inventory.as_ref();
+            let found = Some(applied);
+            let adopt = inventory.map(|inventory| {
+                inventory.change(|it| {
+                    let component = it.find(object).and_then(|entry| entry.component.clone());
+                    it.adopt(component.as_deref(), object, found)
+                })
+            });
+            return adopt.transpose().map(drop).map_err(|error| unwritten(place, object, &error));
+        }
+        self.note_uid(place, object, &applied.metadata)
+    }
+
+    /// Writes down the uid of `object`.
+    pub(super) fn note_uid(&self, place: &str, object: &ObjectRef, metadata: &ObjectMeta) -> Result<(), ApplyError> {
+        let Some(inventory) = &self.inventory else { return Ok(()) };
+        inventory.change(|it| it.applied(object, metadata)).map_err(|error| unwritten(place, object, &error))
+    }
+}
+
+/// Waits until an object that is being deleted is gone.
+async fn gone(api: &Api<DynamicObject>, object: &DynamicObject) -> Result<(), String> {
+    let (name, uid) = (object.name_any(), object.uid().unwrap_or_default());
+    let gone = await_condition(api.clone(), &name, conditions::is_deleted(&uid));
+    match tokio::time::timeout(GOING, gone).await {
+        Ok(Ok(_)) => Ok(()),
+        Ok(Err(error)) => Err(format!("is being deleted, and cannot be watched: {error}")),
+        Err(_) => Err(format!("is being deleted, and is not gone after {GOING:?}")),
+    }
+}
+
+/// Whether somebody else made the object: one whose fields are as old as the object itself.
+fn is_older(metadata: &ObjectMeta, manager: &str) -> bool {
+    let entries = metadata.managed_fields.iter().flatten();
+    let mut others = entries.filter(|it| it.manager.as_deref() != Some(manager) && it.subresource.is_none());
+    others.any(|it| it.time <= metadata.creation_timestamp)
+}
+
+fn tell(events: &Events, is_changed: bool, object: &ObjectRef) {
+    let text = if is_changed {
+        format!("adopted {object}: it was there before; `down` gives it back")
+    } else {
+        format!("{object} was there before; `down` leaves it")
+    };
+    events.note(Phase::Deploy, text);
+}
+
+fn failed(place: &str, object: &ObjectRef, what: String) -> ApplyError {
+    ApplyError { place: place.into(), object: object.clone(), what, source: None }
+}
+
+fn unwritten(place: &str, object: &ObjectRef, error: &crate::cluster::ClusterError) -> ApplyError {
+    failed(place, object, format!("is not applied: {}", crate::report::chain(error)))
+}

@@ -1,0 +1,171 @@
+//! Takes an environment out of a cluster that is not ours: what it created is deleted, what it adopted is given back.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use tokio::time::timeout;
+
+use super::components::{Doomed, answer, remove};
+use super::objects::{Asked, Objects};
+use super::{Kill, KillError, KillErrors};
+use crate::cluster::{Cluster, ClusterError, InventoryFile, InventoryObject, Lease, ObjectInventory, Record, Records};
+use crate::object::{ObjectRef, Ownership, Target};
+use crate::report::{Events, Phase, chain};
+use crate::resilience::Resilience;
+
+/// How long whoever removes an environment in the background waits for an API server to answer: meanwhile nobody else can
+/// work on the environment.
+const ANSWERS: Duration = Duration::from_secs(10);
+
+/// Takes objects of an inventory out of their cluster.
+#[derive(Debug)]
+pub struct TakeOut<'a> {
+    /// What there is.
+    pub inventory: &'a InventoryFile,
+    /// The names of the components in the order in which they were deployed; others go with the last.
+    pub waves: Vec<Vec<String>>,
+    /// How pods are ended.
+    pub kill: Kill,
+    /// Where progress goes.
+    pub events: &'a Events,
+    /// How calls are repeated.
+    pub resilience: &'a Resilience,
+}
+
+impl TakeOut<'_> {
+    /// Takes out what `which` says, and takes it off the inventory.
+    ///
+    /// # Errors
+    /// What is still there; it stays on the inventory.
+    pub async fn run(
+        &self,
+        client: &kube::Client,
+        which: impl Fn(&InventoryObject) -> bool,
+    ) -> Result<(), KillErrors> {
+        let inventory = self.inventory.content();
+        let chosen: Vec<&InventoryObject> = inventory.objects.iter().filter(|entry| which(entry)).collect();
+        let removed =
+            remove(client, &inventory.namespace, self.waves(&inventory, &chosen), &self.kill, self.events, self.resilience);
+        let mut errors = removed.await.map_or_else(|KillErrors(errors)| errors, |()| Vec::new());
+        let objects = Objects::new(client.clone(), &inventory.namespace, self.resilience.clone());
+        for entry in &chosen {
+            let target = inventory.target(entry);
+            // A request that was on its way when the run ended may have been served since.
+            let is_late = matches!(target.ownership, Ownership::Mark(_));
+            if entry.component.is_none() || is_late {
+                errors.extend(ask_to_go(&objects, &target).await.map(|error| (component(entry), error)));
+            }
+        }
+        let is_left = |entry: &InventoryObject| errors.iter().any(|(name, _)| *name == component(entry));
+        let gone = chosen.iter().filter(|entry| !is_left(entry)).map(|entry| &entry.object).collect::<Vec<_>>();
+        self.forget(&gone);
+        if errors.is_empty() { Ok(()) } else { Err(KillErrors(errors)) }
+    }
+
+    /// Asks what `which` says to go, as that which the manifests no longer name: nobody waits for it, and its component
+    /// stays what it is.
+    ///
+    /// # Errors
+    /// What is still wanted by somebody; it stays on the inventory.
+    pub async fn prune(
+        &self,
+        client: &kube::Client,
+        which: impl Fn(&InventoryObject) -> bool,
+    ) -> Result<(), KillErrors> {
+        let inventory = self.inventory.content();
+        let objects = Objects::new(client.clone(), &inventory.namespace, self.resilience.clone());
+        let (mut errors, mut gone) = (Vec::new(), Vec::new());
+        for entry in inventory.objects.iter().filter(|entry| which(entry)) {
+            let target = inventory.target(entry);
+            let asked = match &target.ownership {
+                Ownership::Adopted(adopted) => answer(&entry.object, objects.give_back(&entry.object, adopted)).await.err(),
+                _ => ask_to_go(&objects, &target).await,
+            };
+            match asked {
+                Some(error) => errors.push((component(entry), error)),
+                None => gone.push(&entry.object),
+            }
+        }
+        self.forget(&gone);
+        if errors.is_empty() { Ok(()) } else { Err(KillErrors(errors)) }
+    }
+
+    /// Takes what is gone off the inventory.
+    fn forget(&self, gone: &[&ObjectRef]) {
+        let written = self.inventory.change(|inventory| gone.iter().for_each(|object| inventory.forget(object)));
+        if let Err(error) = written {
+            // Nothing is lost: it is not there the next time either.
+            self.events.warn(Phase::Teardown, chain(&error));
+        }
+    }
+
+    /// The components of what was chosen, in their waves.
+    fn waves(&self, inventory: &ObjectInventory, chosen: &[&InventoryObject]) -> Vec<Vec<Doomed>> {
+        let mut components: BTreeMap<&str, Vec<Target>> = BTreeMap::new();
+        for entry in chosen {
+            if let Some(component) = &entry.component {
+                components.entry(component).or_default().push(inventory.target(entry));
+            }
+        }
+        let mut doomed = |component: &str| {
+            components.remove_entry(component).map(|(name, objects)| Doomed { component: name.into(), objects })
+        };
+        let planned = self.waves.iter().map(|wave| wave.iter().filter_map(|name| doomed(name)).collect());
+        let mut waves: Vec<Vec<_>> = planned.collect();
+        let others = components.into_iter().map(|(name, objects)| Doomed { component: name.into(), objects });
+        waves.push(others.collect());
+        waves
+    }
+}
+
+/// Asks an object to go, and does not wait for it.
+async fn ask_to_go(objects: &Objects, target: &Target) -> Option<KillError> {
+    match &target.ownership {
+        // The suite's namespace, which nothing was set in.
+        Ownership::Adopted(_) => None,
+        _ => match answer(&target.object, objects.delete(target)).await {
+            Ok(Asked::Absent | Asked::Another | Asked::Gone | Asked::Going(_)) => None,
+            Err(error) => Some(error),
+        },
+    }
+}
+
+/// Whose error it is when an object remains.
+fn component(entry: &InventoryObject) -> String {
+    entry.component.clone().unwrap_or_else(|| "the suite's namespace".into())
+}
+
+/// Takes out what nobody needs any more, and what the record says of it: all of it when its time is over; when the run
+/// that worked on it has ended, what that run added to what was to stay.
+pub(super) async fn collect(records: &Records, record: Record) -> Result<(), ClusterError> {
+    let Some(inventory) = InventoryFile::open(records)? else { return records.forget() };
+    let name = record.name.clone();
+    let cluster = Cluster::attach(record, records.kubeconfig()).await?;
+    let silent = || ClusterError::Silent { name: name.clone() };
+    let identity = timeout(ANSWERS, crate::cluster::identity(&cluster.client, &name)).await.map_err(|_| silent())??;
+    if identity != inventory.content().cluster {
+        // Another cluster has its address: nothing in it is ours.
+        return records.forget();
+    }
+    let is_over = cluster.record.lease.as_ref().is_none_or(|lease| lease.owner.is_none());
+    let (events, resilience) = (Events::discard(), Resilience::default());
+    let kill = Kill { deadline: ANSWERS, ..Kill::default() };
+    let take_out = TakeOut { inventory: &inventory, waves: Vec::new(), kill, events: &events, resilience: &resilience };
+    let taken = take_out.run(&cluster.client, |entry| is_over || !entry.kept).await;
+    taken.map_err(|source| ClusterError::NotTakenOut { name, source: Box::new(source) })?;
+    settle(records, &inventory, None)
+}
+
+/// Forgets an environment that nothing is left of; of any other, whose it is from now on.
+pub(crate) fn settle(
+    records: &Records,
+    inventory: &InventoryFile,
+    lease: Option<Lease>,
+) -> Result<(), ClusterError> {
+    if inventory.content().objects.is_empty() {
+        return records.forget();
+    }
+    let Some(mut record) = records.read()? else { return Ok(()) };
+    record.lease = lease.or_else(|| record.lease.map(Lease::released));
+    records.write(&record)
+}

@@ -1,0 +1,187 @@
+//! Gives fields of adopted objects back to those who had them before.
+
+use kube::api::{DynamicObject, Patch, PatchParams, PostParams};
+use kube::{Api, ResourceExt};
+use serde_json::{Map, Value, json};
+
+use super::objects::{Objects, is_absent, is_another};
+use crate::manifests::MANAGED_BY;
+use crate::object::{Adopted, ObjectRef};
+
+/// The API server's own name for who set what no field manager is known for.
+const UNKNOWN_MANAGER: &str = "before-first-apply";
+/// How often it is begun anew when somebody else writes to the object meanwhile.
+const ATTEMPTS: usize = 5;
+
+impl Objects {
+    /// Gives back what we set of an object: values that others had set are restored, in their name; fields that only we
+    /// had are removed. What others have changed since stays as they want it. Whether the object was there.
+    ///
+    /// A field has one owner at least, or it is removed: so values are restored first, and ours is given up last.
+    pub(super) async fn give_back(&self, object: &ObjectRef, adopted: &Adopted) -> Result<bool, kube::Error> {
+        let Some(api) = self.api(object).await? else { return Ok(false) };
+        let mut attempt = 1;
+        loop {
+            match self.restore_and_release(&api, object, adopted).await {
+                Err(kube::Error::Api(status)) if status.code == 409 && attempt < ATTEMPTS => attempt += 1,
+                Err(error) if is_absent(&error) || is_another(&error) => return Ok(false),
+                result => return result,
+            }
+        }
+    }
+
+    async fn restore_and_release(
+        &self,
+        api: &Api<DynamicObject>,
+        object: &ObjectRef,
+        adopted: &Adopted,
+    ) -> Result<bool, kube::Error> {
+        let look = || api.get_opt(&object.name);
+        let found = self.resilience.api(&format!("looking at {object}"), look).await?;
+        let Some(mut found) = found.filter(|found| found.uid().as_deref() == Some(&adopted.uid)) else {
+            return Ok(false);
+        };
+        let state = serde_json::to_value(&found).map_err(kube::Error::SerdeError)?;
+        // By hand or by a test, with the name that every environment has.
+        let is_ours = |manager: &str| manager == adopted.manager || manager == MANAGED_BY;
+        let ours = managers(&state).into_iter().filter(|(manager, _)| is_ours(manager));
+        let ours = ours.map(|(_, fields)| fields).fold(json!({}), union);
+        let theirs = managers(&adopted.before).into_iter().filter(|(manager, _)| !is_ours(manager));
+        let owners = theirs.chain([(UNKNOWN_MANAGER.to_owned(), ours.clone())]);
+        for (manager, fields) in owners {
+            let mut state = serde_json::to_value(&found).map_err(kube::Error::SerdeError)?;
+            if restore(&common(&ours, &fields), &adopted.before, &mut state) {
+                let restored = serde_json::from_value(state).map_err(kube::Error::SerdeError)?;
+                let params = PostParams { field_manager: Some(manager), ..PostParams::default() };
+                // Not as a call that is repeated: when somebody else wrote meanwhile, all of it is begun anew.
+                found = api.replace(&object.name, &params, &restored).await?;
+            }
+        }
+        let nothing = json!({
+            "apiVersion": object.api_version, "kind": object.kind,
+            "metadata": {"name": object.name, "namespace": found.metadata.namespace, "uid": adopted.uid},
+        });
+        let (params, patch) = (PatchParams::apply(&adopted.manager), Patch::Apply(&nothing));
+        let release = || api.patch(&object.name, &params, &patch);
+        self.resilience.api(&format!("giving {object} back"), release).await?;
+        Ok(true)
+    }
+}
+
+/// The field managers of an object, each with its fields, as the API server writes them: `f:name` for a field,
+/// `k:{"name":"x"}` for an item of a list with keys. Status belongs to controllers.
+fn managers(object: &Value) -> Vec<(String, Value)> {
+    let entries = object.pointer("/metadata/managedFields").and_then(Value::as_array).into_iter().flatten();
+    let of_object = entries.filter(|entry| entry["subresource"].as_str().unwrap_or_default().is_empty());
+    of_object.map(|it| (it["manager"].as_str().unwrap_or_default().to_owned(), it["fieldsV1"].clone())).collect()
+}
+
+/// The fields of both.
+fn union(mut one: Value, other: Value) -> Value {
+    if let (Value::Object(fields), Value::Object(others)) = (&mut one, other) {
+        for (key, theirs) in others {
+            let ours = fields.remove(&key).unwrap_or_else(|| json!({}));
+            fields.insert(key, union(ours, theirs));
+        }
+    }
+    one
+}
+
+/// The fields that both have. A field with nothing below it is owned with all that is in it.
+fn common(ours: &Value, theirs: &Value) -> Value {
+    let (Some(ours), Some(theirs)) = (ours.as_object(), theirs.as_object()) else { return json!({}) };
+    let mut both = Map::new();
+    for (key, inner) in ours {
+        let Some(other) = theirs.get(key) else { continue };
+        let inner = match (is_empty(inner), is_empty(other)) {
+            (true, _) => other.clone(),
+            (_, true) => inner.clone(),
+            _ => common(inner, other),
+        };
+        both.insert(key.clone(), inner);
+    }
+    Value::Object(both)
+}
+
+fn is_empty(fields: &Value) -> bool {
+    fields.as_object().is_none_or(Map::is_empty)
+}
+
+/// Sets `fields` of `now` to what they were `before`, where they were set. Returns whether that changed anything.
+fn restore(fields: &Value, before: &Value, now: &mut Value) -> bool {
+    let mut changed = false;
+    for (key, inner) in fields.as_object().into_iter().flatten() {
+        let (was, is) = match key.split_once(':') {
+            Some(("f", name)) => (before.get(name), now.get_mut(name)),
+            Some(("k", keys)) => (item(before, keys), item_mut(now, keys)),
+            // `.` is the item itself; members of sets belong to each of their owners.
+            _ => continue,
+        };
+        let Some(was) = was else { continue };
+        match is {
+            Some(is) if is_empty(inner) => {
+                if is != was {
+                    is.clone_from(was);
+                    changed = true;
+                }
+            }
+            Some(is) => changed |= restore(inner, was, is),
+            None => {}
+        }
+    }
+    changed
+}
+
+fn item<'a>(list: &'a Value, keys: &str) -> Option<&'a Value> {
+    list.as_array()?.iter().find(|item| has_keys(item, keys))
+}
+
+fn item_mut<'a>(list: &'a mut Value, keys: &str) -> Option<&'a mut Value> {
+    list.as_array_mut()?.iter_mut().find(|item| has_keys(item, keys))
+}
+
+fn has_keys(item: &Value, keys: &str) -> bool {
+    let keys: Map<String, Value> = serde_json::from_str(keys).unwrap_or_default();
+    !keys.is_empty() && keys.iter().all(|(key, value)| item.get(key) == Some(value))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_fields_of_both_are_restored_and_only_where_there_was_a_value() {
+        let ours = json!({
+            "f:metadata": {"f:labels": {"f:app": {}, "f:new": {}}},
+            "f:spec": {"f:replicas": {}, "f:containers": {"k:{\"name\":\"a\"}": {".": {}, "f:image": {}, "f:args": {}}}},
+        });
+        let theirs = json!({
+            "f:metadata": {"f:labels": {".": {}, "f:app": {}, "f:other": {}}},
+            "f:spec": {"f:containers": {"k:{\"name\":\"a\"}": {".": {}, "f:image": {}}, "k:{\"name\":\"b\"}": {".": {}}}},
+        });
+        let before = json!({
+            "metadata": {"labels": {"app": "theirs", "other": "1"}},
+            "spec": {"replicas": 1, "containers": [{"name": "b", "image": "b:1"}, {"name": "a", "image": "a:1"}]},
+        });
+        let mut now = json!({
+            "metadata": {"labels": {"app": "ours", "new": "ours", "other": "changed since"}},
+            "spec": {"replicas": 3, "containers": [{"name": "a", "image": "a:2", "args": ["x"]}, {"name": "b", "image": "b:2"}]},
+        });
+        assert!(restore(&common(&ours, &theirs), &before, &mut now));
+        assert_eq!(now["metadata"]["labels"], json!({"app": "theirs", "new": "ours", "other": "changed since"}));
+        let containers = json!([{"name": "a", "image": "a:1", "args": ["x"]}, {"name": "b", "image": "b:2"}]);
+        assert_eq!(now["spec"], json!({"replicas": 3, "containers": containers}));
+        assert!(restore(&ours, &before, &mut now), "what nobody is known for");
+        assert_eq!(now["spec"]["replicas"], 1);
+        assert!(!restore(&ours, &before, &mut now), "restored already");
+    }
+
+    #[test]
+    fn whoever_owns_a_whole_map_owns_what_is_in_it() {
+        let ours = json!({"f:data": {"f:a": {}}});
+        assert_eq!(common(&ours, &json!({"f:data": {}})), ours);
+        assert_eq!(common(&json!({"f:data": {}}), &ours), ours);
+        assert_eq!(common(&ours, &json!({"f:spec": {}})), json!({}));
+        assert_eq!(union(ours, json!({"f:data": {"f:b": {}}})), json!({"f:data": {"f:a": {}, "f:b": {}}}));
+    }
+}
