@@ -11,6 +11,7 @@ mod existing;
 mod existing_reaper;
 pub mod gc;
 mod give_back;
+mod identity;
 mod kill;
 mod objects;
 mod reaper;

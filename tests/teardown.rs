@@ -6,11 +6,12 @@ mod server;
 use std::time::Duration;
 
 use kind_harness::config::RetrySpec;
-use kind_harness::object::ObjectRef;
+use kind_harness::object::{ObjectRef, Ownership, Target};
 use kind_harness::report::{Event, EventKind, Events, Outcome, Phase};
 use kind_harness::resilience::Resilience;
 use kind_harness::teardown::{Doomed, Kill, remove};
 use rstest::rstest;
+use serde_json::{Value, json};
 use tokio::time::Instant;
 
 use server::Server;
@@ -32,7 +33,7 @@ fn object(name: &str) -> ObjectRef {
 }
 
 fn doomed(component: &str, objects: &[&str]) -> Doomed {
-    Doomed { component: component.into(), objects: objects.iter().map(|name| object(name)).collect() }
+    Doomed { component: component.into(), objects: objects.iter().map(|name| object(name).into()).collect() }
 }
 
 /// Three components in two waves: `db` and `cache`, then `api`.
@@ -162,7 +163,7 @@ async fn a_finalizer_that_nobody_removes(#[case] force: bool) {
     let server = Server::default();
     let mut waves = shop(&server);
     server.put_with_finalizer("widgets", "w", "example.com/guard");
-    waves[1][0].objects.push(object("widget/w"));
+    waves[1][0].objects.push(object("widget/w").into());
     let (result, events) = run(&server, waves, &Kill { force, ..Kill::default() }).await;
     if force {
         assert_eq!(result, Ok(()));
@@ -191,7 +192,7 @@ async fn custom_objects_go_while_every_controller_is_still_there(#[case] more: b
         server.put("widgets", "made-by-a-test");
     }
     server.put("customresourcedefinitions", "widgets.example.com");
-    waves[1][0].objects.extend([object("definition/widgets.example.com"), object("widget/w")]);
+    waves[1][0].objects.extend([object("definition/widgets.example.com").into(), object("widget/w").into()]);
     let (result, _) = run(&server, waves, &Kill::default()).await;
     assert_eq!(result, Ok(()));
     assert_eq!(server.left(), Vec::<String>::new());
@@ -251,4 +252,58 @@ async fn what_was_never_there_is_no_error_and_takes_no_time() {
     assert_eq!(result, Ok(()));
     assert_eq!(steps(&events).last(), Some(&("api", &EventKind::Finished(Outcome::Unchanged))));
     assert!(began.elapsed() < Duration::from_secs(1));
+}
+
+/// Every request to delete names a uid, and another object of the same name is left alone.
+#[tokio::test(start_paused = true)]
+async fn only_what_has_the_uid_is_deleted() {
+    let server = Server::default();
+    let mut waves = shop(&server);
+    let recorded = |name: &str, uid: &str| Target { object: object(name), ownership: Ownership::Uid(uid.into()) };
+    waves[1][0].objects =
+        vec![recorded("configmap/api", "of-before"), recorded("deployment/api", "deployments-api")];
+    let (result, events) = run(&server, waves, &Kill::default()).await;
+    assert_eq!(result, Ok(()));
+    assert_eq!(server.left(), ["configmaps/api"], "somebody else's by now");
+    let told = events.iter().any(|event| {
+        event.kind == EventKind::Warning("configmap/api is another one than was deployed; it is left alone".into())
+    });
+    assert!(told, "{events:?}");
+    assert_eq!(server.without_uid(), Vec::<String>::new());
+}
+
+/// A run that was killed before it learned a uid has left its mark, or it is not its object.
+#[rstest]
+#[case::ours(json!({"labels": {"app.kubernetes.io/managed-by": "kind-harness"}, "annotations": {"kind-harness.dev/environment": "e"}}), true)]
+#[case::another_environments(json!({"labels": {"app.kubernetes.io/managed-by": "kind-harness"}, "annotations": {"kind-harness.dev/environment": "f"}}), false)]
+#[case::without_a_label(json!({"annotations": {"kind-harness.dev/environment": "e"}}), false)]
+#[case::without_an_annotation(json!({"labels": {"app.kubernetes.io/managed-by": "kind-harness"}}), false)]
+#[tokio::test(start_paused = true)]
+async fn what_has_no_recorded_uid_is_known_by_its_mark(#[case] metadata: Value, #[case] goes: bool) {
+    let server = Server::default();
+    server.put_with("configmaps", "a", metadata);
+    let target = Target { object: object("configmap/a"), ownership: Ownership::Mark("e".into()) };
+    let waves = vec![vec![Doomed { component: "a".into(), objects: vec![target] }]];
+    let (result, _) = run(&server, waves, &Kill::default()).await;
+    assert_eq!(result, Ok(()));
+    assert_eq!(server.left().is_empty(), goes);
+    assert_eq!(server.without_uid(), Vec::<String>::new());
+}
+
+/// As in the tests above, where pods are forced and dismissed and finalizers removed.
+#[tokio::test(start_paused = true)]
+async fn force_names_uids_too() {
+    let server = Server::default();
+    let mut waves = shop(&server);
+    server.put_with_finalizer("widgets", "w", "example.com/guard");
+    waves[1][0].objects.push(object("widget/w").into());
+    server.is_stubborn("db-1-a");
+    server.is_slow("cache-1-a");
+    let (result, _) = run(&server, waves, &Kill { force: true, ..Kill::default() }).await;
+    assert_eq!(result, Ok(()));
+    let changes = server.changes();
+    for change in ["DELETE pods/db-1-a", "DELETE pods/cache-1-a", "PATCH widgets/w"] {
+        position(&changes, change);
+    }
+    assert_eq!(server.without_uid(), Vec::<String>::new());
 }

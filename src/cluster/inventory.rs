@@ -1,6 +1,6 @@
 //! What an environment put into a cluster that is not ours: the list by which it is taken out again.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use kube::ResourceExt;
@@ -88,7 +88,7 @@ impl ObjectInventory {
             (entry.uid, entry.before, entry.kept) = (None, None, false);
             return false;
         };
-        if entry.uid == uid {
+        if uid.is_some() && entry.uid == uid {
             return false;
         }
         let ours = entry.uid.is_none() && entry.before.is_none() && is_marked(&found.metadata, environment);
@@ -205,6 +205,12 @@ impl InventoryFile {
         };
         let content = serde_json::from_str(&text).map_err(|error| failed(error.into()))?;
         Ok(Some(InventoryFile { path, content: Mutex::new(content) }))
+    }
+
+    /// The environment whose inventory is in `folder`, for somebody who only looks.
+    pub(crate) fn environment_in(folder: &Path) -> Option<String> {
+        let text = fs_err::read_to_string(folder.join(FILE)).ok()?;
+        serde_json::from_str::<ObjectInventory>(&text).ok().map(|inventory| inventory.environment)
     }
 
     /// What it says now.

@@ -114,7 +114,7 @@ impl Provider {
                 let record = existing.attach(wanted.plan, wanted.name, wanted.records).await?;
                 // Whoever went away meanwhile does not wait for nodes any more.
                 let _ = wanted.nodes_up.send(());
-                Ok(record)
+                Ok(Record { lease: Some(wanted.lease.clone()), ..record })
             }
         }
     }

@@ -2,7 +2,7 @@
 
 use k8s_openapi::api::core::v1::{Namespace, Pod};
 use kube::ResourceExt;
-use kube::api::{Api, DeleteParams, ListParams};
+use kube::api::{Api, DeleteParams, ListParams, Preconditions};
 use tokio::sync::mpsc;
 
 use crate::cluster::Keep;
@@ -13,6 +13,8 @@ use crate::report::{Events, Phase};
 pub(crate) struct Leftover {
     /// Its name.
     pub(super) namespace: String,
+    /// The uid that it was made with: another of its name is not deleted.
+    pub(super) uid: Option<String>,
     /// Whether the test failed.
     pub(super) failed: bool,
 }
@@ -25,7 +27,7 @@ pub(super) async fn clean(
     keep: Keep,
 ) {
     let api: Api<Namespace> = Api::all(client.clone());
-    while let Some(Leftover { namespace, failed }) = leftovers.recv().await {
+    while let Some(Leftover { namespace, uid, failed }) = leftovers.recv().await {
         if failed {
             tell(&client, &events, &namespace).await;
         }
@@ -33,7 +35,8 @@ pub(super) async fn clean(
             events.note(Phase::Specs, format!("namespace {namespace} stays for a look"));
         } else {
             // What remains goes with the cluster.
-            let _ = api.delete(&namespace, &DeleteParams::background()).await;
+            let params = DeleteParams::background().preconditions(Preconditions { uid, resource_version: None });
+            let _ = api.delete(&namespace, &params).await;
         }
     }
 }

@@ -7,17 +7,16 @@ use tokio::sync::mpsc;
 
 use super::janitor::Leftover;
 use super::{Environment, Turn};
-use crate::manifests::{MANAGED_BY, MANAGED_BY_LABEL};
+use crate::cluster::InventoryFile;
+use crate::manifests::{ENVIRONMENT_ANNOTATION, MANAGED_BY, MANAGED_BY_LABEL, TEST_LABEL};
 use crate::report::{Outcome, Phase, Step};
-
-/// Label that carries the name of the test a namespace belongs to.
-const TEST_LABEL: &str = "kind-harness.dev/test";
 
 /// A namespace that belongs to one test. It is deleted in the background when this value is dropped.
 #[derive(Debug)]
 pub struct TestNamespace {
     /// Its name, unique in the cluster.
     pub name: String,
+    uid: Option<String>,
     step: Option<Step>,
     janitor: Option<mpsc::WeakUnboundedSender<Leftover>>,
     _turn: Turn,
@@ -69,14 +68,16 @@ impl Environment {
             "metadata": {
                 "generateName": format!("{}-", prefix.trim_end_matches('-')),
                 "labels": {MANAGED_BY_LABEL: MANAGED_BY, TEST_LABEL: label},
+                // In a cluster that is not ours: whose it is when this process is killed.
+                "annotations": InventoryFile::environment_in(self.folder()).map(|it| serde_json::json!({ENVIRONMENT_ANNOTATION: it})),
             },
         }))
         .map_err(kube::Error::SerdeError)?;
         let step = Some(self.events.step(Phase::Specs, test));
         let api: Api<Namespace> = Api::all(self.client());
         let made = api.create(&PostParams::default(), &namespace).await?;
-        let name = made.metadata.name.unwrap_or_default();
-        Ok(TestNamespace { name, step, janitor: self.janitor.clone(), _turn: turn })
+        let (name, uid) = (made.metadata.name.unwrap_or_default(), made.metadata.uid);
+        Ok(TestNamespace { name, uid, step, janitor: self.janitor.clone(), _turn: turn })
     }
 }
 
@@ -88,7 +89,7 @@ impl Drop for TestNamespace {
         }
         // A janitor who went home has left the namespace to the end of the cluster.
         if let Some(janitor) = self.janitor.as_ref().and_then(mpsc::WeakUnboundedSender::upgrade) {
-            let _ = janitor.send(Leftover { namespace: std::mem::take(&mut self.name), failed });
+            let _ = janitor.send(Leftover { namespace: std::mem::take(&mut self.name), uid: self.uid.take(), failed });
         }
     }
 }

@@ -83,10 +83,10 @@ async fn dismiss(objects: &Objects, group: &[Doomed]) -> Infallible {
 }
 
 /// The removal of a component among those that go together.
-struct Removal<'a> {
-    objects: Objects,
+pub(super) struct Removal<'a> {
+    pub(super) objects: Objects,
     kill: &'a Kill,
-    events: &'a Events,
+    pub(super) events: &'a Events,
     began: Instant,
     /// Passed by each component when its custom objects are gone.
     turn: &'a Barrier,
@@ -163,30 +163,6 @@ impl Removal<'_> {
         round.left.extend(self.await_all(going, until).await);
     }
 
-    /// Gives back what was there before the component: after what was made in it is gone.
-    async fn give_back(&self, doomed: &Doomed, round: &mut Round) {
-        let adopted = doomed.objects.iter().filter_map(|target| match &target.ownership {
-            Ownership::Adopted(adopted) => Some((&target.object, adopted)),
-            _ => None,
-        });
-        let given = adopted.map(async |(object, adopted)| {
-            (object, answer(object, self.objects.give_back(object, adopted)).await)
-        });
-        for (object, given) in join_all(given).await {
-            match given {
-                Ok(false) => {}
-                Ok(true) => {
-                    round.there = true;
-                    let text = format!("gave {object} back: it is as it was before, and stays");
-                    self.events.note(Phase::Teardown, text);
-                }
-                Err(KillError::Api { object, source }) => round.errors.push(KillError::NotGivenBack { object, source }),
-                Err(error) => round.errors.push(error),
-            }
-            round.others.push(object.clone());
-        }
-    }
-
     /// Those that are not gone in time.
     async fn await_all(&self, going: Vec<Going>, until: Instant) -> Vec<Going> {
         let waits = going.into_iter().map(|going| async {
@@ -257,7 +233,10 @@ impl Removal<'_> {
     /// Looks again for everything that the component had, but for `others`: objects that were not its to remove.
     async fn verify(&self, doomed: &Doomed, others: &[ObjectRef]) -> Vec<KillError> {
         let names = || doomed.objects.iter().map(|target| &target.object);
-        let objects = names().filter(|name| !others.contains(name)).map(|object| async move {
+        // One whose request may still be on its way is looked for once more when all else is gone.
+        let is_late = |target: &&Target| matches!(target.ownership, Ownership::Mark(_));
+        let known = doomed.objects.iter().filter(|target| !is_late(target)).map(|target| &target.object);
+        let objects = known.filter(|name| !others.contains(name)).map(|object| async move {
             match answer(object, self.objects.exists(object)).await {
                 Ok(false) => None,
                 Ok(true) => {
@@ -286,13 +265,13 @@ impl Removal<'_> {
 
 /// What became of a component's objects so far.
 #[derive(Default)]
-struct Round {
+pub(super) struct Round {
     /// Whether anything of it was there.
-    there: bool,
+    pub(super) there: bool,
     /// Those that stay, since they were not made by us.
-    others: Vec<ObjectRef>,
+    pub(super) others: Vec<ObjectRef>,
     left: Vec<Going>,
-    errors: Vec<KillError>,
+    pub(super) errors: Vec<KillError>,
 }
 
 /// What the API server answers about an object, if it does.

@@ -59,6 +59,10 @@ impl TakeOut<'_> {
         let is_left = |entry: &InventoryObject| errors.iter().any(|(name, _)| *name == component(entry));
         let gone = chosen.iter().filter(|entry| !is_left(entry)).map(|entry| &entry.object).collect::<Vec<_>>();
         self.forget(&gone);
+        if self.inventory.content().objects.is_empty() {
+            let left = objects.delete_namespaces_of_tests(&inventory.environment).await;
+            errors.extend(left.into_iter().map(|error| ("a test's namespace".into(), error)));
+        }
         if errors.is_empty() { Ok(()) } else { Err(KillErrors(errors)) }
     }
 

@@ -1,12 +1,17 @@
 //! Gives fields of adopted objects back to those who had them before.
 
+use futures::future::join_all;
 use kube::api::{DynamicObject, Patch, PatchParams, PostParams};
 use kube::{Api, ResourceExt};
 use serde_json::{Map, Value, json};
 
-use super::objects::{Objects, is_absent, is_another};
+use super::KillError;
+use super::components::{Doomed, Removal, Round, answer};
+use super::identity::is_another;
+use super::objects::{Objects, is_absent};
 use crate::manifests::MANAGED_BY;
-use crate::object::{Adopted, ObjectRef};
+use crate::object::{Adopted, ObjectRef, Ownership};
+use crate::report::Phase;
 
 /// The API server's own name for who set what no field manager is known for.
 const UNKNOWN_MANAGER: &str = "before-first-apply";
@@ -15,7 +20,7 @@ const ATTEMPTS: usize = 5;
 
 impl Objects {
     /// Gives back what we set of an object: values that others had set are restored, in their name; fields that only we
-    /// had are removed. What others have changed since stays as they want it. Whether the object was there.
+    /// had are removed. What others have changed since stays as they want it. Whether there was something to give back.
     ///
     /// A field has one owner at least, or it is removed: so values are restored first, and ours is given up last.
     pub(super) async fn give_back(&self, object: &ObjectRef, adopted: &Adopted) -> Result<bool, kube::Error> {
@@ -46,6 +51,9 @@ impl Objects {
         let is_ours = |manager: &str| manager == adopted.manager || manager == MANAGED_BY;
         let ours = managers(&state).into_iter().filter(|(manager, _)| is_ours(manager));
         let ours = ours.map(|(_, fields)| fields).fold(json!({}), union);
+        if is_empty(&ours) {
+            return Ok(false);
+        }
         let theirs = managers(&adopted.before).into_iter().filter(|(manager, _)| !is_ours(manager));
         let owners = theirs.chain([(UNKNOWN_MANAGER.to_owned(), ours.clone())]);
         for (manager, fields) in owners {
@@ -65,6 +73,32 @@ impl Objects {
         let release = || api.patch(&object.name, &params, &patch);
         self.resilience.api(&format!("giving {object} back"), release).await?;
         Ok(true)
+    }
+}
+
+impl Removal<'_> {
+    /// Gives back what was there before the component: after what was made in it is gone.
+    pub(super) async fn give_back(&self, doomed: &Doomed, round: &mut Round) {
+        let adopted = doomed.objects.iter().filter_map(|target| match &target.ownership {
+            Ownership::Adopted(adopted) => Some((&target.object, adopted)),
+            _ => None,
+        });
+        let given = adopted.map(async |(object, adopted)| {
+            (object, answer(object, self.objects.give_back(object, adopted)).await)
+        });
+        for (object, given) in join_all(given).await {
+            match given {
+                Ok(false) => {}
+                Ok(true) => {
+                    round.there = true;
+                    let text = format!("gave {object} back: it is as it was before, and stays");
+                    self.events.note(Phase::Teardown, text);
+                }
+                Err(KillError::Api { object, source }) => round.errors.push(KillError::NotGivenBack { object, source }),
+                Err(error) => round.errors.push(error),
+            }
+            round.others.push(object.clone());
+        }
     }
 }
 

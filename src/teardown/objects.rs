@@ -12,7 +12,7 @@ use k8s_openapi::api::core::v1::Pod;
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
     CustomResourceDefinition, CustomResourceDefinitionSpec,
 };
-use kube::api::{Api, DeleteParams, DynamicObject, ListParams, ObjectMeta, Patch, PatchParams, Preconditions};
+use kube::api::{Api, DeleteParams, DynamicObject, ListParams, ObjectMeta, Patch, PatchParams};
 use kube::core::{GroupVersionKind, NamespaceResourceScope};
 use kube::discovery::ApiResource;
 use kube::runtime::wait::{await_condition, conditions};
@@ -21,12 +21,12 @@ use kube::{Resource, ResourceExt};
 use serde_json::json;
 use tokio::time::{Instant, timeout_at};
 
-use crate::cluster::is_marked;
+use super::identity::{Identity, is_another, only};
 use crate::kinds::Kinds;
-use crate::manifests::{COMPONENT_LABEL, MANAGED_BY, MANAGED_BY_LABEL};
-use crate::object::{ObjectRef, Ownership, Target};
+use crate::manifests::COMPONENT_LABEL;
+use crate::object::{ObjectRef, Target};
 use crate::report::StepHandle;
-use crate::resilience::{Resilience, is_other_object};
+use crate::resilience::Resilience;
 
 /// How a watch is begun again, until whoever waits gives up.
 const PATIENT: ExponentialBuilder = ExponentialBuilder::new()
@@ -54,16 +54,9 @@ pub(super) enum Asked {
     Going(Box<Going>),
 }
 
-/// Which object a target is.
-enum Identity {
-    Known(String),
-    Absent,
-    Another,
-}
-
 /// Objects of one cluster, as somebody meets them who takes them away.
 pub(super) struct Objects {
-    kinds: Kinds,
+    pub(super) kinds: Kinds,
     pub(super) resilience: Resilience,
 }
 
@@ -103,25 +96,6 @@ impl Objects {
                 None => Asked::Gone,
             }),
         }
-    }
-
-    /// Which object may be deleted.
-    async fn identify(&self, api: &Api<DynamicObject>, target: &Target) -> Result<Identity, kube::Error> {
-        let environment = match &target.ownership {
-            Ownership::Uid(uid) => return Ok(Identity::Known(uid.clone())),
-            Ownership::Adopted(_) => return Ok(Identity::Another),
-            Ownership::Cluster => None,
-            Ownership::Mark(environment) => Some(environment),
-        };
-        let object = &target.object;
-        let look = || api.get_metadata_opt(&object.name);
-        let found = match self.resilience.api(&format!("looking at {object}"), look).await {
-            Err(error) if is_absent(&error) => None,
-            found => found?,
-        };
-        let Some(found) = found else { return Ok(Identity::Absent) };
-        let is_ours = environment.is_none_or(|it| is_marked(&found.metadata, it) && is_labelled(&found.metadata));
-        Ok(found.metadata.uid.filter(|_| is_ours).map_or(Identity::Another, Identity::Known))
     }
 
     /// Waits until an object is gone, or another one has its name. Whether that was so in time.
@@ -278,22 +252,6 @@ fn has_ended(pod: &Pod) -> bool {
 
 fn is_of(metadata: &ObjectMeta, kin: &BTreeSet<String>) -> bool {
     metadata.owner_references.iter().flatten().any(|owner| kin.contains(&owner.uid))
-}
-
-/// The condition that a request is only about the object with this uid.
-fn only(uid: &str) -> Preconditions {
-    Preconditions { uid: Some(uid.to_owned()), resource_version: None }
-}
-
-/// Whether an object bears a label of ours. A manifest may set the first one to something else.
-fn is_labelled(metadata: &ObjectMeta) -> bool {
-    let labels = metadata.labels.iter().flatten();
-    labels.into_iter().any(|(key, value)| key == MANAGED_BY_LABEL && value == MANAGED_BY || key == COMPONENT_LABEL)
-}
-
-/// Whether the object that is there is not the one that was meant.
-pub(super) fn is_another(error: &kube::Error) -> bool {
-    matches!(error, kube::Error::Api(status) if is_other_object(status))
 }
 
 /// Whether there is no such object, or not even such a kind.

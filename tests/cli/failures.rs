@@ -17,7 +17,7 @@ type Asked = Arc<Mutex<Vec<String>>>;
 fn host() -> Host {
     let host = Host::ready();
     host.write("suite/app.yaml", POD);
-    let (address, _) = serve();
+    let (address, _) = serve(true);
     let folder = "home/.local/state/kind-harness/t";
     std::fs::create_dir_all(host.path(folder)).unwrap();
     let record = json!({
@@ -41,8 +41,9 @@ fn kubeconfig(address: std::net::SocketAddr) -> String {
     kubeconfig.to_string()
 }
 
-/// Answers for as long as the test runs, and writes down what it was asked.
-fn serve() -> (std::net::SocketAddr, Asked) {
+/// Answers for as long as the test runs, and writes down what it was asked. The pod is there from the beginning, or when
+/// it is applied.
+fn serve(is_there: bool) -> (std::net::SocketAddr, Asked) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     let asked = Asked::default();
@@ -56,10 +57,13 @@ fn serve() -> (std::net::SocketAddr, Asked) {
                 head.iter().find_map(|line| line.to_lowercase().strip_prefix("content-length: ")?.parse().ok());
             let _ = reader.read_exact(&mut vec![0; length.unwrap_or(0)]);
             let asked: Vec<_> = head.first().into_iter().flat_map(|line| line.split([' ', '?'])).take(2).collect();
-            let deleted = log.lock().unwrap().iter().any(|line| line.starts_with("DELETE "));
+            let was = |verb: &str| log.lock().unwrap().iter().any(|line| line.starts_with(verb));
+            let (applied, deleted) = (is_there || was("PATCH "), was("DELETE "));
             log.lock().unwrap().push(asked.join(" "));
             let (code, body) = match asked[..] {
-                [_, path] if deleted && path.ends_with("/web") => (404, json!({"code": 404}).to_string()),
+                ["GET", path] if (deleted || !applied) && path.ends_with("/web") => (404, json!({"code": 404, "status": "Failure", "reason": "NotFound"}).to_string()),
+                ["GET", path] if !applied && path.ends_with("/tiny") => (404, json!({"code": 404, "status": "Failure", "reason": "NotFound"}).to_string()),
+                ["DELETE", path] if deleted && path.ends_with("/web") => (404, json!({"code": 404, "status": "Failure", "reason": "NotFound"}).to_string()),
                 [_, path] if deleted && path.ends_with("/pods") => (200, list(&json!([]))),
                 _ => (200, answer(asked.first().unwrap_or(&""), asked.last().unwrap_or(&""))),
             };
@@ -75,13 +79,14 @@ fn answer(verb: &str, path: &str) -> String {
     let status = json!({"name": "app", "image": "i", "ready": false, "restartCount": 4,
         "state": {"waiting": {"reason": "CrashLoopBackOff"}},
         "lastState": {"terminated": {"exitCode": 3, "reason": "Error"}}});
-    let metadata = json!({"name": "web", "namespace": "tiny", "creationTimestamp": "2020-01-01T00:00:00Z"});
+    let metadata = json!({"name": "web", "namespace": "tiny", "uid": "u", "creationTimestamp": "2020-01-01T00:00:00Z"});
     let pod = json!({"metadata": metadata, "status": {"phase": "Running", "containerStatuses": [status]}});
     let items = match path.rsplit('/').next().unwrap_or_default() {
         "log" => return "connecting with hunter2222\nrefused\n".into(),
         "pods" => json!([pod]),
-        "namespaces" if verb == "POST" => return json!({"metadata": {"name": "tiny"}}).to_string(),
-        "tiny" => return json!({"metadata": {"name": "tiny"}}).to_string(),
+        "namespaces" if verb == "POST" => return json!({"metadata": {"name": "tiny", "uid": "n"}}).to_string(),
+        "tiny" => return json!({"metadata": {"name": "tiny", "uid": "n"}}).to_string(),
+        "kube-system" => return json!({"metadata": {"name": "kube-system", "uid": "k"}}).to_string(),
         // As it was applied.
         "web" => return pod.to_string(),
         "v1" if path == "/api/v1" => {
@@ -189,7 +194,7 @@ fn a_bundle_at_any_time() {
 #[test]
 fn a_failed_up_tells_its_root_and_looks_before_it_takes_anything_away() {
     let host = Host::bare();
-    let (address, asked) = serve();
+    let (address, asked) = serve(false);
     host.write("suite/app.yaml", POD);
     host.write("kubeconfig", &kubeconfig(address));
     let suite = "suite: tiny\nnamespace: tiny\ncluster: {provider: existing, context: c}\nimages: registry\n\

@@ -4,11 +4,13 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot prepare its host has failed")]
 
+mod api;
 mod bad_days;
 mod base_image;
 mod builds;
 mod consent;
 mod engines;
+mod existing;
 mod failures;
 mod leases;
 mod registry;

@@ -41,7 +41,7 @@ impl Spec {
         let objects = vec![object("apps/v1", "Deployment"), object("v1", "ConfigMap")];
         let deadline = tokio::time::Instant::now() + Duration::from_secs(60);
         ready::wait_for(&self.client(), objects.clone(), deadline).await?;
-        Ok(Doomed { component: name.into(), objects })
+        Ok(Doomed { component: name.into(), objects: objects.into_iter().map(Into::into).collect() })
     }
 
     /// The spec's own objects of some kind.

@@ -32,7 +32,7 @@ async fn applied_in_the_worst_order_nothing_is_ever_restarted(#[future(awt)] alo
             let applier = Applier::new(spec.client(), spec.namespace());
             let objects = spec.record().deployment.iter().flat_map(|deployment| deployment.objects.values().flatten());
             for applied in objects.filter(|applied| WORKLOADS.contains(&applied.object.kind.as_str())) {
-                applier.delete(&applied.object).await?;
+                applier.delete(applied).await?;
             }
             // Nobody is asked to be graceful: this spec is about beginnings.
             pods.delete_collection(&DeleteParams::default().grace_period(0), &ListParams::default()).await?;

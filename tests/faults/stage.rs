@@ -133,8 +133,7 @@ impl Stage {
         match meanwhile {
             Meanwhile::Delete => {
                 let first = case.manifests.first().context("a manifest")?;
-                let applier = Applier::new(self.client.clone(), namespace);
-                applier.delete(&ObjectRef::of(&first.object)).await?;
+                delete(&self.client, namespace, &first.object).await?;
             }
             Meanwhile::Evict => {
                 let pods: Api<Pod> = Api::namespaced(self.client.clone(), namespace);
@@ -201,7 +200,7 @@ impl Stage {
     async fn clean(&self, round: &Round) -> anyhow::Result<()> {
         let applier = Applier::new(self.client.clone(), &round.namespace);
         for manifest in round.case.before.iter().chain(&round.case.manifests) {
-            applier.delete(&ObjectRef::of(&manifest.object)).await?;
+            delete(&self.client, &round.namespace, &manifest.object).await?;
         }
         if round.case.expect.node {
             Api::<Node>::all(self.client.clone()).delete("tainted", &DeleteParams::default()).await?;
@@ -213,4 +212,19 @@ impl Stage {
 fn parcel(case: &Case) -> Parcel {
     let component = Component { name: "fault".into(), ..Component::default() };
     Parcel { component, manifests: case.manifests.clone() }
+}
+
+/// Deletes what a case has applied, and nobody waits for.
+async fn delete(client: &kube::Client, namespace: &str, object: &kube::core::DynamicObject) -> anyhow::Result<()> {
+    let object = ObjectRef::of(object);
+    let Ok((resource, capabilities)) = kube::discovery::pinned_kind(client, &object.gvk()).await else { return Ok(()) };
+    let namespace = object.namespace.as_deref().unwrap_or(namespace);
+    let api: Api<kube::core::DynamicObject> = match capabilities.scope {
+        kube::discovery::Scope::Namespaced => Api::namespaced_with(client.clone(), namespace, &resource),
+        kube::discovery::Scope::Cluster => Api::all_with(client.clone(), &resource),
+    };
+    match api.delete(&object.name, &DeleteParams::background()).await {
+        Err(kube::Error::Api(status)) if status.code == 404 => Ok(()),
+        deleted => Ok(deleted.map(drop)?),
+    }
 }

@@ -56,6 +56,8 @@ struct State {
     /// Kinds about which the next request that changes something is one too many.
     busy: BTreeSet<String>,
     requests: Vec<String>,
+    /// Changes that did not say which object they are about.
+    without_uid: Vec<String>,
 }
 
 impl Server {
@@ -99,6 +101,15 @@ impl Server {
 
     pub(crate) fn put_with_finalizer(&self, plural: &str, name: &str, finalizer: &str) {
         self.lock().put(plural, name, json!({"finalizers": [finalizer]}));
+    }
+
+    pub(crate) fn put_with(&self, plural: &str, name: &str, metadata: Value) {
+        self.lock().put(plural, name, metadata);
+    }
+
+    /// Changes that named no uid.
+    pub(crate) fn without_uid(&self) -> Vec<String> {
+        self.lock().without_uid.clone()
     }
 
     /// This pod goes only when it is ended without grace.
@@ -177,6 +188,17 @@ impl State {
         let (plural, name) = (segments[at].to_owned(), segments.get(at + 1).copied().unwrap_or_default().to_owned());
         if head.method != Method::GET {
             self.requests.push(format!("{} {plural}/{name}", head.method));
+            let uid = body.pointer("/preconditions/uid").or(body.pointer("/metadata/uid")).and_then(Value::as_str);
+            let Some(uid) = uid else {
+                self.without_uid.push(format!("{} {plural}/{name}", head.method));
+                return failure(500, "no uid");
+            };
+            let found = self.objects.get(&(plural.clone(), name.clone()));
+            if found.is_some_and(|found| found["metadata"]["uid"] != uid) {
+                let words = "the UID in the precondition (x) does not match the UID in record (y). The object might have \
+                             been deleted and then recreated";
+                return failure(409, words);
+            }
             if self.forbidden.contains(&plural) {
                 return failure(403, "not allowed");
             }

@@ -14,6 +14,9 @@ pub const MANAGED_BY: &str = "kind-harness";
 /// The label that says which component an object belongs to.
 pub const COMPONENT_LABEL: &str = "kind-harness.dev/component";
 
+/// The label that carries the name of the test that a namespace belongs to.
+pub(crate) const TEST_LABEL: &str = "kind-harness.dev/test";
+
 /// The annotation that says which environment created an object in a cluster that is not ours.
 pub const ENVIRONMENT_ANNOTATION: &str = "kind-harness.dev/environment";
 
