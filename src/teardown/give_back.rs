@@ -130,7 +130,11 @@ fn common(ours: &Value, theirs: &Value) -> Value {
         let inner = match (is_empty(inner), is_empty(other)) {
             (true, _) => other.clone(),
             (_, true) => inner.clone(),
-            _ => common(inner, other),
+            _ => match common(inner, other) {
+                // Nothing of it, as opposed to all of it.
+                nothing if is_empty(&nothing) => continue,
+                some => some,
+            },
         };
         both.insert(key.clone(), inner);
     }
@@ -216,6 +220,7 @@ mod tests {
         assert_eq!(common(&ours, &json!({"f:data": {}})), ours);
         assert_eq!(common(&json!({"f:data": {}}), &ours), ours);
         assert_eq!(common(&ours, &json!({"f:spec": {}})), json!({}));
+        assert_eq!(common(&ours, &json!({"f:data": {"f:b": {}}})), json!({}), "not all of the map");
         assert_eq!(union(ours, json!({"f:data": {"f:b": {}}})), json!({"f:data": {"f:a": {}, "f:b": {}}}));
     }
 }
