@@ -7,6 +7,6 @@ mod render;
 pub use parse::{Manifest, ManifestError, ManifestSource, load, load_all};
 pub use render::{COMPONENT_LABEL, ENVIRONMENT_ANNOTATION, MANAGED_BY, MANAGED_BY_LABEL, images, label, order};
 
-pub(crate) use render::TEST_LABEL;
 pub(crate) use overlay::{Layout, instead, layout, overlays};
 pub(crate) use parse::{files, plain_files};
+pub(crate) use render::TEST_LABEL;

@@ -16,7 +16,7 @@ mod runner;
 
 pub use backoff::Backoff;
 pub use breaker::{Breaker, COOL_DOWN, Open, Pass, THRESHOLD};
-pub(crate) use cause::{is_field_conflict, is_other_object};
 pub use cause::{Cause, Dependency};
+pub(crate) use cause::{is_field_conflict, is_other_object};
 pub use hung::Hung;
 pub use runner::Resilience;

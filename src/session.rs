@@ -16,7 +16,7 @@ pub use existing::LooksLikeProduction;
 pub use tenancy::Terms;
 
 use crate::cluster::{Cluster, ClusterError, Deployment, Keep, Kind, Lease, Provider, Record, Records, Wanted};
-use crate::config::{ImageSource, ProviderKind};
+use crate::config::{ImageMap, ImageSource, ProviderKind};
 use crate::deploy::{Applier, Deployer, Parcel};
 use crate::diagnostics;
 use crate::environment::Environment;
@@ -219,7 +219,13 @@ impl Session {
     async fn is_unchanged(&self, cluster: &Cluster, builds: &ImageBuilds) -> Result<bool, UpError> {
         let Some(deployment) = &cluster.record.deployment else { return Ok(false) };
         let all_there = self.plan.components().all(|it| deployment.objects.contains_key(&it.name));
-        if !all_there || deployment.plan != self.plan.digest()? || deployment.images != builds.all().await? {
+        if !all_there || deployment.plan != self.plan.digest()? {
+            return Ok(false);
+        }
+        // Where nothing is built, no component has images of ours.
+        let (built, none) = (builds.all().await?, ImageMap::new());
+        let of = |images: &BTreeMap<String, ImageMap>, name| images.get(name).unwrap_or(&none).clone();
+        if self.plan.components().any(|it| of(&deployment.images, &it.name) != of(&built, &it.name)) {
             return Ok(false);
         }
         let expectations = expectations(&self.plan, deployment);
@@ -341,7 +347,8 @@ impl Session {
             kept.values().flatten().any(|applied| applied.object == gone.object || applied.uid == gone.uid)
         };
         for gone in previous.objects.values().flatten().filter(|gone| !is_kept(gone)) {
-            let refused = |source| UpError::Api { what: format!("to delete {}", gone.object), source: Box::new(source) };
+            let refused =
+                |source| UpError::Api { what: format!("to delete {}", gone.object), source: Box::new(source) };
             applier.delete(gone).await.map_err(refused)?;
         }
         Ok(())

@@ -260,8 +260,7 @@ async fn only_what_has_the_uid_is_deleted() {
     let server = Server::default();
     let mut waves = shop(&server);
     let recorded = |name: &str, uid: &str| Target { object: object(name), ownership: Ownership::Uid(uid.into()) };
-    waves[1][0].objects =
-        vec![recorded("configmap/api", "of-before"), recorded("deployment/api", "deployments-api")];
+    waves[1][0].objects = vec![recorded("configmap/api", "of-before"), recorded("deployment/api", "deployments-api")];
     let (result, events) = run(&server, waves, &Kill::default()).await;
     assert_eq!(result, Ok(()));
     assert_eq!(server.left(), ["configmaps/api"], "somebody else's by now");

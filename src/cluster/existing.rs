@@ -83,7 +83,8 @@ impl Existing {
         let api: Api<Namespace> = Api::all(self.reach(name).await?.client);
         // Whoever may not list them is no guest who could do much harm.
         let Ok(namespaces) = api.list_metadata(&ListParams::default()).await else { return Ok(None) };
-        let metadata: Vec<_> = namespaces.items.into_iter().map(|it: PartialObjectMeta<Namespace>| it.metadata).collect();
+        let metadata: Vec<_> =
+            namespaces.items.into_iter().map(|it: PartialObjectMeta<Namespace>| it.metadata).collect();
         Ok(production::judge(&metadata))
     }
 
@@ -128,7 +129,8 @@ impl Reached {
 pub(crate) async fn identity(client: &kube::Client, name: &str) -> Result<String, ClusterError> {
     let api: Api<Namespace> = Api::all(client.clone());
     let system = api.get_metadata("kube-system").await;
-    let system = system.map_err(ClusterError::api(name, "does not show which cluster it is (namespace kube-system)"))?;
+    let system =
+        system.map_err(ClusterError::api(name, "does not show which cluster it is (namespace kube-system)"))?;
     Ok(system.metadata.uid.unwrap_or_default())
 }
 

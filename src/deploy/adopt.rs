@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use futures::{FutureExt, StreamExt, TryStreamExt, stream};
+use kube::ResourceExt;
 use kube::api::{Api, DynamicObject, ObjectMeta};
 use kube::runtime::wait::{await_condition, conditions};
-use kube::ResourceExt;
 
 use super::ApplyError;
 use super::apply::{Applier, refusal};

@@ -129,7 +129,8 @@ impl Applier {
     /// # Errors
     /// What the API server said, or that what was made could not be written down.
     pub async fn namespace(&self, name: &str) -> Result<(), ApplyError> {
-        let object = ObjectRef { api_version: "v1".into(), kind: "Namespace".into(), namespace: None, name: name.into() };
+        let object =
+            ObjectRef { api_version: "v1".into(), kind: "Namespace".into(), namespace: None, name: name.into() };
         let metadata = ObjectMeta {
             name: Some(name.into()),
             labels: Some([(MANAGED_BY_LABEL.into(), MANAGED_BY.into())].into()),
@@ -167,7 +168,8 @@ impl Applier {
         if label.as_deref() != Some(MANAGED_BY) {
             return Ok(());
         }
-        let params = DeleteParams::background().preconditions(Preconditions { uid: metadata.uid, resource_version: None });
+        let params =
+            DeleteParams::background().preconditions(Preconditions { uid: metadata.uid, resource_version: None });
         match self.resilience.api(&format!("deleting namespace {name}"), || api.delete(name, &params)).await {
             Err(error) if is_gone(&error) => Ok(()),
             result => result.map(drop),

@@ -137,7 +137,8 @@ impl Session {
             return objects;
         }
         let known = cluster.record.deployment.iter().flat_map(|deployment| &deployment.objects);
-        let known = known.map(|(component, applied)| (component.clone(), applied.iter().cloned().map(Target::from).collect()));
+        let known =
+            known.map(|(component, applied)| (component.clone(), applied.iter().cloned().map(Target::from).collect()));
         objects.extend(known);
         for expected in diagnostics::expected(&self.plan, cluster) {
             let named = || expected.objects.iter().cloned().map(Target::from).collect();

@@ -35,7 +35,9 @@ pub enum UpError {
     #[error(transparent)]
     Adopt(Box<ApplyError>),
     /// A cluster that people may depend on was not confirmed.
-    #[error("{0}; nothing was changed. If this is the cluster that is meant, say so with `--yes` or KIND_HARNESS_YES=1")]
+    #[error(
+        "{0}; nothing was changed. If this is the cluster that is meant, say so with `--yes` or KIND_HARNESS_YES=1"
+    )]
     NotConfirmed(LooksLikeProduction),
     /// Components did not become ready.
     #[error(transparent)]

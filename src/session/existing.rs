@@ -154,10 +154,8 @@ impl Session {
         resilience: &Resilience,
     ) -> Result<(), UpError> {
         let inventory = guest.inventory.content();
-        let wanted: Vec<ObjectRef> = expected
-            .iter()
-            .filter_map(|it| inventory.find(&it.object).map(|entry| entry.object.clone()))
-            .collect();
+        let wanted: Vec<ObjectRef> =
+            expected.iter().filter_map(|it| inventory.find(&it.object).map(|entry| entry.object.clone())).collect();
         let kill = Switches::from_env().map(Kill::from).unwrap_or_default();
         let (events, inventory) = (&self.events, &guest.inventory);
         let take_out = TakeOut { inventory, waves: self.wave_names(), kill, events, resilience };
@@ -185,7 +183,9 @@ impl Session {
         let cluster = Cluster::attach(record.clone(), records.kubeconfig()).await?;
         if identity(&cluster.client, &name).await? != inventory.content().cluster {
             let context = record.context.unwrap_or_default();
-            let text = format!("context {context} leads to another cluster than before, in which nothing is ours; {name} is forgotten");
+            let text = format!(
+                "context {context} leads to another cluster than before, in which nothing is ours; {name} is forgotten"
+            );
             self.events.warn(Phase::Teardown, text);
             return Ok(records.forget()?);
         }

@@ -10,8 +10,8 @@ use crate::config::ProviderKind;
 use crate::plan::ClusterName;
 use crate::report::{self, Phase};
 use crate::setup::Host;
-use crate::teardown::{ExistingReaper, Reaper};
 use crate::teardown::gc::{self, Inventory};
+use crate::teardown::{ExistingReaper, Reaper};
 
 /// How long a run waits for another one on the same cluster, such as the reaper of a run that was killed.
 const PATIENCE: Duration = Duration::from_secs(20);

@@ -275,7 +275,10 @@ pub(super) struct Round {
 }
 
 /// What the API server answers about an object, if it does.
-pub(super) async fn answer<T>(object: &ObjectRef, asked: impl Future<Output = Result<T, kube::Error>>) -> Result<T, KillError> {
+pub(super) async fn answer<T>(
+    object: &ObjectRef,
+    asked: impl Future<Output = Result<T, kube::Error>>,
+) -> Result<T, KillError> {
     match timeout(ANSWER, asked).await {
         Ok(answer) => answer.map_err(|source| KillError::Api { object: object.clone(), source: Box::new(source) }),
         Err(_) => Err(KillError::Silent { object: object.clone() }),

@@ -37,15 +37,17 @@ impl TakeOut<'_> {
     ///
     /// # Errors
     /// What is still there; it stays on the inventory.
-    pub async fn run(
-        &self,
-        client: &kube::Client,
-        which: impl Fn(&InventoryObject) -> bool,
-    ) -> Result<(), KillErrors> {
+    pub async fn run(&self, client: &kube::Client, which: impl Fn(&InventoryObject) -> bool) -> Result<(), KillErrors> {
         let inventory = self.inventory.content();
         let chosen: Vec<&InventoryObject> = inventory.objects.iter().filter(|entry| which(entry)).collect();
-        let removed =
-            remove(client, &inventory.namespace, self.waves(&inventory, &chosen), &self.kill, self.events, self.resilience);
+        let removed = remove(
+            client,
+            &inventory.namespace,
+            self.waves(&inventory, &chosen),
+            &self.kill,
+            self.events,
+            self.resilience,
+        );
         let mut errors = removed.await.map_or_else(|KillErrors(errors)| errors, |()| Vec::new());
         let objects = Objects::new(client.clone(), &inventory.namespace, self.resilience.clone());
         for entry in &chosen {
@@ -82,7 +84,9 @@ impl TakeOut<'_> {
         for entry in inventory.objects.iter().filter(|entry| which(entry)) {
             let target = inventory.target(entry);
             let asked = match &target.ownership {
-                Ownership::Adopted(adopted) => answer(&entry.object, objects.give_back(&entry.object, adopted)).await.err(),
+                Ownership::Adopted(adopted) => {
+                    answer(&entry.object, objects.give_back(&entry.object, adopted)).await.err()
+                }
                 _ => ask_to_go(&objects, &target).await,
             };
             match asked {
@@ -161,11 +165,7 @@ pub(super) async fn collect(records: &Records, record: Record) -> Result<(), Clu
 }
 
 /// Forgets an environment that nothing is left of; of any other, whose it is from now on.
-pub(crate) fn settle(
-    records: &Records,
-    inventory: &InventoryFile,
-    lease: Option<Lease>,
-) -> Result<(), ClusterError> {
+pub(crate) fn settle(records: &Records, inventory: &InventoryFile, lease: Option<Lease>) -> Result<(), ClusterError> {
     if inventory.content().objects.is_empty() {
         return records.forget();
     }

@@ -50,7 +50,9 @@ impl ExistingReaper {
         loop {
             // Whoever works on the environment now may take it over.
             let Some(records) = Records::wait(&self.folders, &self.name).await? else { return Ok(()) };
-            let Some(record) = records.read()?.filter(|it| it.provider == ProviderKind::Existing) else { return Ok(()) };
+            let Some(record) = records.read()?.filter(|it| it.provider == ProviderKind::Existing) else {
+                return Ok(());
+            };
             let lease = record.lease.as_ref().filter(|lease| lease.run == self.lease.run);
             match lease.map(|lease| lease.claim(Timestamp::now())) {
                 Some(Claim::Over(_)) => return collect(&records, record).await,
@@ -58,7 +60,8 @@ impl ExistingReaper {
                     drop(records);
                     let left = Duration::try_from(Timestamp::now().duration_until(until)).unwrap_or_default();
                     // Not for longer at once, since a clock may be set.
-                    let _ = tokio::time::timeout(left.min(Duration::from_secs(3600)), std::future::pending::<()>()).await;
+                    let _ =
+                        tokio::time::timeout(left.min(Duration::from_secs(3600)), std::future::pending::<()>()).await;
                 }
                 _ => return Ok(()),
             }

@@ -83,9 +83,8 @@ impl Removal<'_> {
             Ownership::Adopted(adopted) => Some((&target.object, adopted)),
             _ => None,
         });
-        let given = adopted.map(async |(object, adopted)| {
-            (object, answer(object, self.objects.give_back(object, adopted)).await)
-        });
+        let given = adopted
+            .map(async |(object, adopted)| (object, answer(object, self.objects.give_back(object, adopted)).await));
         for (object, given) in join_all(given).await {
             match given {
                 Ok(false) => {}

@@ -41,7 +41,8 @@ impl Objects {
     /// Deletes the namespaces that tests of `environment` did not live to delete. Returns what could not be.
     pub(super) async fn delete_namespaces_of_tests(&self, environment: &str) -> Vec<KillError> {
         let api: Api<Namespace> = Api::all(self.kinds.client().clone());
-        let object = |name: String| ObjectRef { api_version: "v1".into(), kind: "Namespace".into(), namespace: None, name };
+        let object =
+            |name: String| ObjectRef { api_version: "v1".into(), kind: "Namespace".into(), namespace: None, name };
         let params = ListParams::default().labels(TEST_LABEL);
         let list = self.resilience.api("listing namespaces of tests", || api.list_metadata(&params)).await;
         let failed = |object, source| KillError::Api { object, source: Box::new(source) };
@@ -52,7 +53,8 @@ impl Objects {
         let mut errors = Vec::new();
         for namespace in all.into_iter().filter(|it| is_marked(&it.metadata, environment)) {
             let object = object(namespace.name_any());
-            let target = Target { ownership: Ownership::Uid(namespace.uid().unwrap_or_default()), object: object.clone() };
+            let target =
+                Target { ownership: Ownership::Uid(namespace.uid().unwrap_or_default()), object: object.clone() };
             errors.extend(self.delete(&target).await.err().map(|error| failed(object, error)));
         }
         errors

@@ -143,7 +143,8 @@ impl Objects {
 
     /// Removes what keeps an object from going.
     pub(super) async fn release(&self, going: &Going) -> Result<(), kube::Error> {
-        let (params, patch) = (PatchParams::default(), Patch::Merge(json!({"metadata": {"uid": going.uid, "finalizers": null}})));
+        let (params, patch) =
+            (PatchParams::default(), Patch::Merge(json!({"metadata": {"uid": going.uid, "finalizers": null}})));
         let Going { object, api, .. } = going;
         let release = || api.patch_metadata(&object.name, &params, &patch);
         match self.resilience.api(&format!("removing finalizers of {object}"), release).await {

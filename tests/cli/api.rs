@@ -97,7 +97,8 @@ impl Api {
 
     fn serve(&self, mut stream: TcpStream) -> Option<()> {
         let mut reader = BufReader::new(stream.try_clone().ok()?);
-        let head: Vec<String> = reader.by_ref().lines().map_while(Result::ok).take_while(|line| !line.is_empty()).collect();
+        let head: Vec<String> =
+            reader.by_ref().lines().map_while(Result::ok).take_while(|line| !line.is_empty()).collect();
         let length = head.iter().find_map(|line| line.to_lowercase().strip_prefix("content-length: ")?.parse().ok());
         let mut body = vec![0; length.unwrap_or(0)];
         reader.read_exact(&mut body).ok()?;
@@ -144,7 +145,10 @@ impl State {
                 json!({"name": plural, "singularName": "", "namespaced": namespaced, "kind": kind, "verbs": []})
             });
             let kinds: Vec<_> = kinds.collect();
-            return (200, json!({"kind": "APIResourceList", "groupVersion": &path[path.len() - 2..], "resources": kinds}));
+            return (
+                200,
+                json!({"kind": "APIResourceList", "groupVersion": &path[path.len() - 2..], "resources": kinds}),
+            );
         }
         let version = KINDS.iter().map(|kind| kind.0).find(|version| path.starts_with(version)).unwrap_or("/api/v1");
         let rest: Vec<&str> = path.strip_prefix(version).unwrap_or(path).trim_start_matches('/').split('/').collect();
@@ -260,7 +264,8 @@ impl State {
         self.uids += 1;
         let (version, _, kind, namespaced) = KINDS.into_iter().find(|kind| kind.1 == plural).expect("a kind");
         let version = version.trim_start_matches("/apis/").trim_start_matches("/api/");
-        let mut metadata = json!({"name": name, "uid": format!("uid-{}", self.uids), "creationTimestamp": "2026-01-01T00:00:00Z"});
+        let mut metadata =
+            json!({"name": name, "uid": format!("uid-{}", self.uids), "creationTimestamp": "2026-01-01T00:00:00Z"});
         if namespaced {
             metadata["namespace"] = json!(namespace);
         }
@@ -305,7 +310,9 @@ fn found_uid(stored: Option<&Stored>) -> Option<&str> {
 fn leaves(object: &Value) -> BTreeMap<Path, Value> {
     fn walk(path: &Path, value: &Value, found: &mut BTreeMap<Path, Value>) {
         match value.as_object().filter(|fields| !fields.is_empty()) {
-            Some(fields) => fields.iter().for_each(|(key, value)| walk(&[path.clone(), vec![key.clone()]].concat(), value, found)),
+            Some(fields) => {
+                fields.iter().for_each(|(key, value)| walk(&[path.clone(), vec![key.clone()]].concat(), value, found))
+            }
             None => drop(found.insert(path.clone(), value.clone())),
         }
     }

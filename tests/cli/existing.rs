@@ -64,12 +64,15 @@ impl Guest {
     }
 
     fn suite(&self, context: &str, manifests: &[&str]) {
-        let components = manifests.iter().enumerate().map(|(at, it)| format!("  - {{name: part{at}, manifests: [{it}]}}\n"));
+        let components =
+            manifests.iter().enumerate().map(|(at, it)| format!("  - {{name: part{at}, manifests: [{it}]}}\n"));
         let components: String = components.collect();
         let cluster = format!("cluster: {{provider: existing, context: {context}, name: guest}}");
         self.host.write(
             "suite/e2e.yaml",
-            &format!("suite: guest\nnamespace: tiny\n{cluster}\nimages: registry\ndeadline: 20s\ncomponents:\n{components}"),
+            &format!(
+                "suite: guest\nnamespace: tiny\n{cluster}\nimages: registry\ndeadline: 20s\ncomponents:\n{components}"
+            ),
         );
     }
 
@@ -131,7 +134,11 @@ fn down_gives_back_what_was_there_and_deletes_what_was_not() {
     let before = guest.api.world();
     guest.done(&["up"]);
     let data = |name: &str| guest.api.object("configmaps", "tiny", name).unwrap()["data"].clone();
-    assert_eq!(data("settings"), json!({"a": "guests", "b": "guests", "c": "theirs"}), "the manifest wins while it is up");
+    assert_eq!(
+        data("settings"),
+        json!({"a": "guests", "b": "guests", "c": "theirs"}),
+        "the manifest wins while it is up"
+    );
     let own = guest.api.object("configmaps", "tiny", "own").unwrap();
     assert_eq!(own["metadata"]["labels"]["app.kubernetes.io/managed-by"], "kind-harness");
     let precious = guest.api.object("namespaces", "", "precious").unwrap();

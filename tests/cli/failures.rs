@@ -61,9 +61,15 @@ fn serve(is_there: bool) -> (std::net::SocketAddr, Asked) {
             let (applied, deleted) = (is_there || was("PATCH "), was("DELETE "));
             log.lock().unwrap().push(asked.join(" "));
             let (code, body) = match asked[..] {
-                ["GET", path] if (deleted || !applied) && path.ends_with("/web") => (404, json!({"code": 404, "status": "Failure", "reason": "NotFound"}).to_string()),
-                ["GET", path] if !applied && path.ends_with("/tiny") => (404, json!({"code": 404, "status": "Failure", "reason": "NotFound"}).to_string()),
-                ["DELETE", path] if deleted && path.ends_with("/web") => (404, json!({"code": 404, "status": "Failure", "reason": "NotFound"}).to_string()),
+                ["GET", path] if (deleted || !applied) && path.ends_with("/web") => {
+                    (404, json!({"code": 404, "status": "Failure", "reason": "NotFound"}).to_string())
+                }
+                ["GET", path] if !applied && path.ends_with("/tiny") => {
+                    (404, json!({"code": 404, "status": "Failure", "reason": "NotFound"}).to_string())
+                }
+                ["DELETE", path] if deleted && path.ends_with("/web") => {
+                    (404, json!({"code": 404, "status": "Failure", "reason": "NotFound"}).to_string())
+                }
                 [_, path] if deleted && path.ends_with("/pods") => (200, list(&json!([]))),
                 _ => (200, answer(asked.first().unwrap_or(&""), asked.last().unwrap_or(&""))),
             };

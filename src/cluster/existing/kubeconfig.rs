@@ -66,7 +66,10 @@ users:
         assert!(!text.contains("their"), "{text}");
         let told: Value = serde_json::from_str(&text).unwrap();
         assert_eq!(told["current-context"], "mine");
-        assert_eq!(told["contexts"], json!([{"name": "mine", "context": {"cluster": "c", "user": "u", "namespace": "shop"}}]));
+        assert_eq!(
+            told["contexts"],
+            json!([{"name": "mine", "context": {"cluster": "c", "user": "u", "namespace": "shop"}}])
+        );
         assert_eq!(told["clusters"][0]["cluster"]["certificate-authority"], "/home/u/pki/ca.crt");
         let user = &told["users"][0]["user"];
         assert_eq!(user["client-certificate"], "/home/u/pki/me.crt");

@@ -17,7 +17,8 @@ pub(super) fn word_in(context: &str) -> Option<&str> {
 
 /// What the cluster's namespaces say.
 pub(super) fn judge(namespaces: &[ObjectMeta]) -> Option<String> {
-    let is_ours = |it: &ObjectMeta| it.labels.iter().flatten().any(|(key, value)| key == MANAGED_BY_LABEL && value == MANAGED_BY);
+    let is_ours =
+        |it: &ObjectMeta| it.labels.iter().flatten().any(|(key, value)| key == MANAGED_BY_LABEL && value == MANAGED_BY);
     let many = namespaces.len() > NAMESPACES && !namespaces.iter().any(is_ours);
     many.then(|| format!("it has {} namespaces, and none of kind-harness", namespaces.len()))
 }
