@@ -103,7 +103,7 @@ impl Applier {
             && is_changed_job(&object, error)
             && self.remove_changed_job(&api, &object, events).await.map_err(refused)?
         {
-            result = self.resilience.api(&what, || attempt(false)).await;
+            result = self.resilience.api(&what, || attempt(&wanted, false)).await;
         }
         let holders = match &result {
             Err(error) if is_port_taken(error) => {

@@ -22,7 +22,8 @@ use crate::plan::Plan;
 use crate::redact::Redactor;
 use crate::report::console::Console;
 use crate::report::{Events, Outcome, Phase, Reporter, to_json, to_table};
-use crate::session::{Session, Terms, UpError};
+use crate::session::{LooksLikeProduction, Session, Terms, UpError};
+use crate::setup::Consent;
 use crate::teardown::Undo;
 
 /// How long the namespaces of failed tests may take to be looked at.

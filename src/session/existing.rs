@@ -45,7 +45,7 @@ impl Session {
         let now = self.plan.suite().cluster.provider;
         match records.read()? {
             Some(Record { provider: was, name, .. }) if was != now => {
-                Err(ClusterError::OtherProvider { name, was: word(was), now: word(now) })
+                Err(ClusterError::OtherProvider { name: name.to_string(), was: word(was), now: word(now) })
             }
             _ => Ok(()),
         }
@@ -94,7 +94,7 @@ impl Session {
             return Ok(None);
         }
         let inventory = InventoryFile::open(records)?;
-        let inventory = inventory.ok_or_else(|| ClusterError::Missing { name: cluster.record.name.clone() })?;
+        let inventory = inventory.ok_or_else(|| ClusterError::Missing { name: cluster.record.name.to_string() })?;
         let former = Some(cluster.record.lease.clone());
         Ok(Some(Guest { inventory: Arc::new(inventory), records: records.clone(), former, is_whole: false }))
     }

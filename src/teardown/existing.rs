@@ -147,7 +147,7 @@ fn component(entry: &InventoryObject) -> String {
 /// that worked on it has ended, what that run added to what was to stay.
 pub(super) async fn collect(records: &Records, record: Record) -> Result<(), ClusterError> {
     let Some(inventory) = InventoryFile::open(records)? else { return records.forget() };
-    let name = record.name.clone();
+    let name = record.name.to_string();
     let cluster = Cluster::attach(record, records.kubeconfig()).await?;
     let silent = || ClusterError::Silent { name: name.clone() };
     let identity = timeout(ANSWERS, crate::cluster::identity(&cluster.client, &name)).await.map_err(|_| silent())??;

@@ -12,6 +12,7 @@ use crate::cluster::{Claim, ClusterError, Lease, Records};
 use crate::config::ProviderKind;
 use crate::exec::{self, Cmd};
 use crate::folders::Folders;
+use crate::plan::ClusterName;
 
 const TASK: &str = "KIND_HARNESS_EXISTING_REAPER";
 
@@ -21,7 +22,7 @@ pub(crate) struct ExistingReaper {
     /// Where the environment's record, kubeconfig and inventory are.
     pub(crate) folders: Folders,
     /// The environment.
-    pub(crate) name: String,
+    pub(crate) name: ClusterName,
     /// The lease under which the environment is its to remove.
     pub(crate) lease: Lease,
 }
@@ -32,7 +33,7 @@ impl ExistingReaper {
         self.lease.watch().map_err(ReaperError::Watch)?;
         let task = serde_json::to_string(self).map_err(ReaperError::Task)?;
         // By this path the program is found even when it was built anew meanwhile.
-        let program = Cmd::new("/proc/self/exe", ["reaper-of", &self.name]).env(TASK, task).dir("/");
+        let program = Cmd::new("/proc/self/exe", ["reaper-of", self.name.as_str()]).env(TASK, task).dir("/");
         program.detach().map_err(ReaperError::Start)
     }
 
@@ -55,7 +56,7 @@ impl ExistingReaper {
             };
             let lease = record.lease.as_ref().filter(|lease| lease.run == self.lease.run);
             match lease.map(|lease| lease.claim(Timestamp::now())) {
-                Some(Claim::Over(_)) => return collect(&records, record).await,
+                Some(Claim::Expired(_)) => return collect(&records, record).await,
                 Some(Claim::Kept(Some(until))) => {
                     drop(records);
                     let left = Duration::try_from(Timestamp::now().duration_until(until)).unwrap_or_default();
