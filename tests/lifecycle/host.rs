@@ -11,11 +11,12 @@ use anyhow::{Context, Result, ensure};
 use duct::{Expression, Handle, cmd};
 use kind_harness::exec::Cmd;
 use kind_harness::folders::Folders;
-use kind_harness::setup::{Engine, EngineKind, known_engines};
+use kind_harness::setup::{Engine, known_engines};
 use procfs::process::all_processes;
 use tempfile::TempDir;
 
 use crate::ending::VARIABLE;
+use crate::world::World;
 use crate::{SUITE, pause};
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_kind-harness");
@@ -54,7 +55,7 @@ impl Host {
         let engine = known_engines(&Folders::of_user()?).into_iter().next();
         let engine = engine.context("`kind-harness doctor` finds an engine first")?;
         let mut host = Host { engine, state: tempfile::tempdir()?, before: Traces::default() };
-        host.before = host.traces().await?;
+        host.before = host.traces()?;
         Ok(host)
     }
 
@@ -130,7 +131,7 @@ impl Host {
     pub(crate) async fn until_clean(&self) -> Result<(Duration, Traces)> {
         let began = Instant::now();
         loop {
-            let traces = self.traces().await?;
+            let traces = self.traces()?;
             let left = Traces(traces.0.difference(&self.before.0).cloned().collect());
             if left.0.is_empty() || began.elapsed() > GOING {
                 return Ok((began.elapsed(), left));
@@ -139,28 +140,15 @@ impl Host {
         }
     }
 
-    async fn traces(&self) -> Result<Traces> {
-        let mut traces = BTreeSet::new();
-        for (what, list) in [
-            ("container", ["ps", "-a", "--format", "{{.Names}}"]),
-            ("volume", ["volume", "ls", "--format", "{{.Name}}"]),
-            ("network", ["network", "ls", "--format", "{{.Name}}"]),
-        ] {
-            let text = self.engine.command(list).output().await?;
-            traces.extend(text.lines().map(|line| format!("{what} {line}")));
-        }
-        // What an engine that was torn away leaves, and does not list.
-        let interfaces = entries(Path::new("/sys/class/net"));
-        traces.extend(interfaces.into_iter().map(|path| format!("interface {}", path.display())));
-        let namespaces = entries(Path::new("/run/netns"));
-        traces.extend(namespaces.into_iter().map(|path| format!("network namespace {}", path.display())));
-        if self.engine.kind == EngineKind::Podman {
-            let storage = self.engine.command(["ps", "-a", "--external", "--format", "{{.ID}}"]).output().await?;
-            traces.extend(storage.lines().map(|id| format!("storage of container {id}")));
-        }
-        let rules = Cmd::new("iptables-save", [] as [&str; 0]).output().await?;
-        let forwards = rules.lines().filter(|rule| rule.contains("--to-destination"));
-        traces.extend(forwards.map(|rule| format!("rule {rule}")));
+    fn traces(&self) -> Result<Traces> {
+        let mut firewall = World::of_firewall()?;
+        firewall.0.retain(|rule, _| rule.contains("--to-destination"));
+        let world = World::of_engine(&self.engine)?.and(World::of_network()).and(firewall);
+        let trace = |(key, value): (&String, &String)| {
+            let is_named = key.starts_with("container ") || key.starts_with("network ");
+            if is_named { format!("{key} {}", value.split(' ').next().unwrap_or_default()) } else { key.clone() }
+        };
+        let mut traces: BTreeSet<String> = world.0.iter().map(trace).collect();
         let state = self.state.path().join("kind-harness");
         for folder in [state.clone(), state.join("locks"), self.temporary()] {
             traces.extend(entries(&folder).into_iter().map(|path| format!("file {}", path.display())));

@@ -7,6 +7,9 @@ mod ending;
 mod host;
 mod matrix;
 mod soak;
+#[expect(dead_code, reason = "shared with the target `hostile`")]
+#[path = "../world/mod.rs"]
+mod world;
 
 use std::time::Duration;
 

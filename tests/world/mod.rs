@@ -31,23 +31,21 @@ impl World {
     /// When the engine does not list it.
     pub(crate) fn of_engine(engine: &Engine) -> Result<World> {
         let mut world = World::default();
-        let containers = ask(engine, &["ps", "-a", "--no-trunc", "--format", "{{.ID}} {{.Names}} {{.State}}"])?;
-        world.add_lines("container", &containers);
+        let is_podman = engine.kind == EngineKind::Podman;
+        // Podman also tells what is left of containers that it no longer knows.
+        let all = if is_podman { "--external" } else { "--all" };
+        let format = "{{.ID}} {{.Names}} {{.State}}";
+        for line in ask(engine, &["ps", "-a", all, "--no-trunc", "--format", format])?.lines() {
+            // What follows says since when.
+            let words: Vec<&str> = line.split(' ').take(3).collect();
+            world.add_line("container", &words.join(" "));
+        }
         let networks = ask(engine, &["network", "ls", "--no-trunc", "--format", "{{.ID}} {{.Name}}"])?;
-        world.add_lines("network", &networks);
-        let volumes = ask(engine, &["volume", "ls", "--format", "{{.Name}}"])?;
-        world.add_lines("volume", &volumes);
-        if engine.kind == EngineKind::Podman {
-            // What is left of a container that podman no longer knows.
-            let storage = ask(engine, &["ps", "-a", "--external", "--no-trunc", "--format", "{{.ID}}"])?;
-            world.add_lines("storage of container", &storage);
-        }
-        for volume in volumes.lines() {
-            // One that was listed may be gone by now.
-            if let Ok(created) = ask(engine, &["volume", "inspect", "--format", "{{.CreatedAt}}", volume]) {
-                world.0.insert(format!("volume {volume}"), created);
-            }
-        }
+        networks.lines().for_each(|line| world.add_line("network", line));
+        // Others do not list when a volume was made.
+        let format = if is_podman { "{{.Name}} {{.CreatedAt}}" } else { "{{.Name}}" };
+        let volumes = ask(engine, &["volume", "ls", "--format", format])?;
+        volumes.lines().for_each(|line| world.add_line("volume", line));
         Ok(world)
     }
 
@@ -106,11 +104,9 @@ impl World {
         }
     }
 
-    fn add_lines(&mut self, what: &str, lines: &str) {
-        for line in lines.lines().filter(|line| !line.is_empty()) {
-            let (id, rest) = line.split_once(' ').unwrap_or((line, ""));
-            self.0.insert(format!("{what} {id}"), rest.to_owned());
-        }
+    fn add_line(&mut self, what: &str, line: &str) {
+        let (id, rest) = line.split_once(' ').unwrap_or((line, ""));
+        self.0.insert(format!("{what} {id}"), rest.to_owned());
     }
 
     /// Both pictures as one.

@@ -5,7 +5,7 @@ use std::process::Command;
 
 use anyhow::{Result, bail, ensure};
 
-use super::ours::{held, node};
+use super::ours::held;
 use crate::judge::Fate;
 use crate::row::{Row, need_root};
 use crate::{NotHere, Situation, situation};
@@ -53,7 +53,7 @@ impl Drop for Full {
 fn full(goes: bool) -> Result<()> {
     let row = Row::on_engine("disk")?;
     let disk = Full::mount(&row)?;
-    let id = row.container(&node(&row.name), &[], &[])?;
+    let id = row.node(&[])?;
     if goes {
         row.remember_dead(&[&id])?;
     } else {
@@ -65,7 +65,6 @@ fn full(goes: bool) -> Result<()> {
     let before = row.picture()?;
     let gc = row.run(&["gc"])?;
     ensure!(gc.code.is_some_and(|code| code != 101), "{gc:?}");
-    let storage = Fate::Gone(format!("storage of container {id}"));
-    let gone = [Fate::container_gone(&id), storage, Fate::file_gone(&row.state(&row.name))];
+    let gone = [Fate::container_gone(&id), Fate::file_gone(&row.state(&row.name))];
     row.judge(&before, if goes { &gone } else { &[] })
 }

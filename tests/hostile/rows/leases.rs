@@ -91,11 +91,7 @@ fn lost(labels: fn(&str) -> Result<Labels>, goes: bool) -> Result<()> {
     let gc = row.run(&["gc"])?;
     let words = format!("cluster {} was removed", row.name);
     ensure!(gc.stdout.contains(&words) == goes, "{gc:?}");
-    row.judge(&before, &if goes { vec![Fate::container_gone(&id), storage_gone(&id)] } else { Vec::new() })
-}
-
-fn storage_gone(id: &str) -> Fate {
-    Fate::Gone(format!("storage of container {id}"))
+    row.judge(&before, &if goes { vec![Fate::container_gone(&id)] } else { Vec::new() })
 }
 
 fn other_name() -> Result<()> {
@@ -114,7 +110,7 @@ fn a_second_container() -> Result<()> {
     row.container(&format!("{}-worker", row.name), &by_hand, &[])?;
     let before = row.picture()?;
     row.run(&["gc"])?;
-    row.judge(&before, &[Fate::container_gone(&id), storage_gone(&id)])
+    row.judge(&before, &[Fate::container_gone(&id)])
 }
 
 /// A kept cluster of the same user's other HOME, on the same engine. Its record is there, not here.

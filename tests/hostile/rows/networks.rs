@@ -23,7 +23,7 @@ pub(super) fn table() -> Vec<Situation> {
 /// kind labels a node's volume with the node's name; so can anybody.
 fn volume() -> Result<()> {
     let row = Row::on_engine("volume")?;
-    let id = row.container(&node(&row.name), &[], &[])?;
+    let id = row.node(&[])?;
     let (volume, mark) = (format!("{}-data", row.name), format!("{MARK}={}", std::process::id()));
     row.ask(&["volume", "create", "--label", &node(&row.name), "--label", &mark, &volume])?;
     row.remove_later(&["volume", "rm", "-f", &volume]);
@@ -33,9 +33,8 @@ fn volume() -> Result<()> {
     row.judge(&before, &gone(&row, &id))
 }
 
-fn gone(row: &Row, id: &str) -> [Fate; 3] {
-    let storage = Fate::Gone(format!("storage of container {id}"));
-    [Fate::container_gone(id), storage, Fate::file_gone(&row.state(&row.name))]
+fn gone(row: &Row, id: &str) -> [Fate; 2] {
+    [Fate::container_gone(id), Fate::file_gone(&row.state(&row.name))]
 }
 
 fn is_there(row: &Row) -> Result<bool> {
@@ -48,7 +47,7 @@ fn network(labels: &[&str]) -> Result<()> {
     if is_there(&row)? {
         bail!(NotHere(format!("clusters on this host use the network {NETWORK}")));
     }
-    let id = row.container(&node(&row.name), &[], &[])?;
+    let id = row.node(&[])?;
     let mark = format!("{MARK}={}", std::process::id());
     row.ask(&[&["network", "create", "--label", &mark], labels, &[NETWORK]].concat())?;
     row.remove_later(&["network", "rm", NETWORK]);
@@ -65,7 +64,7 @@ fn foreign_container() -> Result<()> {
         row.remove_later(&["network", "rm", NETWORK]);
     }
     row.container(&format!("{}-database", row.name), &[], &["--network", NETWORK])?;
-    let id = row.container(&node(&row.name), &[], &["--network", NETWORK])?;
+    let id = row.node(&["--network", NETWORK])?;
     row.remember_dead(&[&id])?;
     let before = row.picture()?;
     row.run(&["gc"])?;

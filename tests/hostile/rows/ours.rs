@@ -85,6 +85,11 @@ pub(super) fn node(name: &str) -> String {
 }
 
 impl Row {
+    /// The node of the row's cluster, labelled as ours are; its owner is gone. Returns its id.
+    pub(super) fn node(&self, options: &[&str]) -> Result<String> {
+        self.container(&node(&self.name), &labels(&self.name, &dead()?.to_string()), options)
+    }
+
     /// Puts a record into the state folder.
     pub(super) fn remember(&self, name: &str, record: &Value) -> Result<()> {
         self.write(&format!("state/kind-harness/{name}/cluster.json"), &record.to_string())

@@ -1,6 +1,6 @@
 //! Records in the state folder that are old, spoilt, or about somebody else's cluster.
 
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
 
 use super::ours::{KIND_CLUSTER, KIND_ROLE, Labels, dead, held, node, record, with};
@@ -20,6 +20,7 @@ pub(super) fn table() -> Vec<Situation> {
         situation("record::named_like_no_cluster", named_like_no_cluster),
         situation("record::its_name_is_another_than_its_folders", another_name),
         situation("record::held_by_its_owner", owner_runs),
+        situation("record::of_kind_and_the_suite_says_existing_now", provider_changed),
     ];
     for act in ["gc", "down"] {
         // A power cut came before the first node; then `kind create cluster --name dev` by hand.
@@ -47,13 +48,12 @@ fn kinds_own(row: &Row, name: &str) -> Result<String> {
 
 fn its_own() -> Result<()> {
     let row = Row::on_engine("own")?;
-    let id = kinds_own(&row, &row.name)?;
+    let id = row.node(&[])?;
     row.remember_dead(&[&id])?;
     let before = row.picture()?;
     let gc = row.run(&["gc"])?;
     ensure!(gc.stdout.contains(&format!("cluster {} was removed: its owner is gone", row.name)), "{gc:?}");
-    let storage = Fate::Gone(format!("storage of container {id}"));
-    row.judge(&before, &[Fate::container_gone(&id), storage, Fate::file_gone(&row.state(&row.name))])
+    row.judge(&before, &[Fate::container_gone(&id), Fate::file_gone(&row.state(&row.name))])
 }
 
 /// The user's own cluster has the name of one that we remember.
@@ -71,14 +71,13 @@ fn by_hand(act: &str, remembered: &[&str]) -> Result<()> {
 
 fn a_node_more() -> Result<()> {
     let row = Row::on_engine("more")?;
-    let id = kinds_own(&row, &row.name)?;
+    let id = row.node(&[])?;
     let labels = with(with(Labels::new(), KIND_CLUSTER, Some(&row.name)), KIND_ROLE, Some("worker"));
     row.container(&format!("{}-worker", row.name), &labels, &[])?;
     row.remember_dead(&[&id])?;
     let before = row.picture()?;
     row.run(&["gc"])?;
-    let storage = Fate::Gone(format!("storage of container {id}"));
-    row.judge(&before, &[Fate::container_gone(&id), storage, Fate::file_ours(&row.state(&row.name))])
+    row.judge(&before, &[Fate::container_gone(&id), Fate::file_ours(&row.state(&row.name))])
 }
 
 /// A record that can be read by nobody, beside the user's own cluster of that name.
@@ -140,4 +139,17 @@ fn owner_runs() -> Result<()> {
     let before = row.picture()?;
     row.run(&["gc"])?;
     row.judge(&before, &[])
+}
+
+/// `down` after the suite was changed from a cluster of ours to an existing one: ours is not forgotten.
+fn provider_changed() -> Result<()> {
+    let row = Row::on_engine("changed")?;
+    let id = row.node(&[])?;
+    row.remember_dead(&[&id])?;
+    let suite = std::fs::read_to_string(row.path("suite/e2e.yaml"))?;
+    row.write("suite/e2e.yaml", &format!("{suite}cluster: {{provider: existing, context: nowhere}}\n"))?;
+    let before = row.picture()?;
+    let down = row.run(&["down", "--name", &row.name])?;
+    row.judge(&before, &[Fate::container_gone(&id), Fate::file_gone(&row.state(&row.name))])
+        .with_context(|| format!("{down:?}"))
 }

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use anyhow::{Result, ensure};
 
-use super::ours::{dead, node, record};
+use super::ours::{dead, record};
 use crate::judge::Fate;
 use crate::row::Row;
 use crate::{Situation, situation};
@@ -91,13 +91,13 @@ fn lock(what: &str) -> Result<()> {
 
 fn nodes_lock() -> Result<()> {
     let row = Row::on_engine("nodes")?;
-    let id = row.container(&node(&row.name), &[], &[])?;
+    let id = row.node(&[])?;
     row.remember_dead(&[&id])?;
     link(&row.path("victim/file"), &row.state("nodes.lock"))?;
     let before = row.picture()?;
     act(&row, "gc")?;
-    let [container, storage] = [format!("container {id}"), format!("storage of container {id}")].map(Fate::Ours);
-    row.judge(&before, &[container, storage, Fate::file_ours(&row.state(&row.name))])
+    let container = Fate::Ours(format!("container {id}"));
+    row.judge(&before, &[container, Fate::file_ours(&row.state(&row.name))])
 }
 
 fn bundles() -> Result<()> {

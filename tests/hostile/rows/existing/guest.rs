@@ -86,11 +86,20 @@ impl Guest {
         self.judge_but(before, &[])
     }
 
+    /// The same, once what a reaper does has been done.
+    pub(super) fn judge_within(&self, deadline: Duration, before: &Picture) -> Result<()> {
+        self.row.judge_within(deadline, before, &self.fates(&[]))
+    }
+
     /// The same, but for objects whose keys begin so.
     pub(super) fn judge_but(&self, before: &Picture, keys: &[String]) -> Result<()> {
+        self.row.judge(before, &self.fates(keys))
+    }
+
+    fn fates(&self, keys: &[String]) -> Vec<Fate> {
         let files = [self.row.state(self.name()), self.row.state("bundles"), self.row.path("suite")];
-        let fates = files.iter().map(|path| Fate::file_ours(path)).chain(keys.iter().cloned().map(Fate::Ours));
-        self.row.judge(before, &fates.collect::<Vec<_>>())
+        let files = files.iter().map(|path| Fate::file_ours(path));
+        files.chain(keys.iter().cloned().map(Fate::Ours)).collect()
     }
 
     /// The same, and the user has changed one thing.
