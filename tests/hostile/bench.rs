@@ -155,11 +155,27 @@ impl Bench {
         let (engine, mounted) = (&self.engine, format!("{name}:/data"));
         ask(engine, &["network", "create", "--label", &mark, &name])?;
         ask(engine, &["volume", "create", "--label", &mark, &name])?;
-        let id = ask(engine, &[
-            "run", "-d", "--name", &name, "--label", &mark, "--network", &name, "-v", &mounted, "-p", "127.0.0.1::8080",
-            &self.image, "/idle",
-        ])?;
-        let format = "{{range .NetworkSettings.Networks}}{{.IPAddress}} {{.NetworkID}}{{end}} {{.NetworkSettings.SandboxKey}}";
+        let id = ask(
+            engine,
+            &[
+                "run",
+                "-d",
+                "--name",
+                &name,
+                "--label",
+                &mark,
+                "--network",
+                &name,
+                "-v",
+                &mounted,
+                "-p",
+                "127.0.0.1::8080",
+                &self.image,
+                "/idle",
+            ],
+        )?;
+        let format =
+            "{{range .NetworkSettings.Networks}}{{.IPAddress}} {{.NetworkID}}{{end}} {{.NetworkSettings.SandboxKey}}";
         let found = ask(engine, &["inspect", "--format", format, &id])?;
         let namespace = found.rsplit('/').next().unwrap_or_default().to_owned();
         let address = found.split(' ').next().unwrap_or_default().to_owned();
@@ -174,7 +190,9 @@ impl Bench {
     /// Removes everything with this label.
     fn remove(&self, label: &str) -> Result<()> {
         let filter = format!("label={label}");
-        for (list, remove) in [("ps -aq", "rm -f -v"), ("volume ls -q", "volume rm -f"), ("network ls -q", "network rm")] {
+        for (list, remove) in
+            [("ps -aq", "rm -f -v"), ("volume ls -q", "volume rm -f"), ("network ls -q", "network rm")]
+        {
             let mut args: Vec<&str> = list.split(' ').collect();
             args.extend(["--filter", &filter]);
             let found = ask(&self.engine, &args)?;

@@ -145,9 +145,11 @@ async fn api(client: &kube::Client, object: &Value) -> Result<(Api<DynamicObject
     let (group, version) = version.split_once('/').map_or(("", version.as_str()), |(group, version)| (group, version));
     let (resource, capabilities) = pinned_kind(client, &GroupVersionKind::gvk(group, version, &kind)).await?;
     let api = match capabilities.scope {
-        Scope::Namespaced => {
-            Api::namespaced_with(client.clone(), object["metadata"]["namespace"].as_str().unwrap_or("default"), &resource)
-        }
+        Scope::Namespaced => Api::namespaced_with(
+            client.clone(),
+            object["metadata"]["namespace"].as_str().unwrap_or("default"),
+            &resource,
+        ),
         Scope::Cluster => Api::all_with(client.clone(), &resource),
     };
     Ok((api, text(&object["metadata"]["name"])))
@@ -214,7 +216,9 @@ fn content(mut object: Value) -> String {
     managers.dedup();
     let managers = managers.join("+");
     if let Some(metadata) = object["metadata"].as_object_mut() {
-        ["managedFields", "resourceVersion", "generation", "uid"].iter().for_each(|field| drop(metadata.remove(*field)));
+        ["managedFields", "resourceVersion", "generation", "uid"]
+            .iter()
+            .for_each(|field| drop(metadata.remove(*field)));
     }
     if let Some(object) = object.as_object_mut() {
         object.remove("status");

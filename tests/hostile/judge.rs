@@ -76,7 +76,8 @@ impl Row {
             }
         }
         for (key, value) in after.0.iter().filter(|(key, _)| !before.0.contains_key(*key)) {
-            let of_the_row = key.starts_with(&file_key(self.root())) || key.contains(&self.name) || value.contains(&self.name);
+            let of_the_row =
+                key.starts_with(&file_key(self.root())) || key.contains(&self.name) || value.contains(&self.name);
             if of_the_row && !names(fates, key, |_| true) && !self.is_harmless(key) {
                 wrong.push(format!("left: {key} {value}"));
             }
@@ -105,7 +106,8 @@ impl Row {
     /// tightened.
     fn is_harmless(&self, key: &str) -> bool {
         let exact = [self.state(""), self.path("tmp"), self.path("cache"), self.path("state")];
-        let locks = [self.path("calls"), self.state("locks"), self.state("nodes.lock"), self.path("cache/kind-harness")];
+        let locks =
+            [self.path("calls"), self.state("locks"), self.state("nodes.lock"), self.path("cache/kind-harness")];
         let below = |path: &std::path::PathBuf| key.starts_with(&file_key(path));
         // Files that a row puts there itself are judged.
         let is_planted = key.contains("planted");
@@ -134,7 +136,8 @@ impl Row {
         let id = key.rsplit(' ').next().unwrap_or_default();
         let short = id.get(..12).unwrap_or(id);
         let name = value.split(' ').next().unwrap_or_default();
-        let is_asked_for = |line: &str| line.contains(" rm ") && line.split(' ').any(|word| word.starts_with(short) || word == name);
+        let is_asked_for =
+            |line: &str| line.contains(" rm ") && line.split(' ').any(|word| word.starts_with(short) || word == name);
         if self.calls().lines().any(is_asked_for) {
             return true;
         }

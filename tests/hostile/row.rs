@@ -251,7 +251,9 @@ impl Row {
     fn processes(&self) -> Vec<i32> {
         let state = self.path("state");
         let is_mine = |process: &procfs::process::Process| {
-            process.environ().is_ok_and(|it| it.get(std::ffi::OsStr::new("XDG_STATE_HOME")).is_some_and(|it| *it == state))
+            process
+                .environ()
+                .is_ok_and(|it| it.get(std::ffi::OsStr::new("XDG_STATE_HOME")).is_some_and(|it| *it == state))
         };
         let all = procfs::process::all_processes().into_iter().flatten().flatten();
         all.filter(is_mine).map(|process| process.pid).collect()

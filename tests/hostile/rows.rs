@@ -20,8 +20,19 @@ use crate::Situation;
 /// Every row.
 pub(crate) fn all() -> Vec<Situation> {
     let tables = [
-        labels::table, leases::table, records::table, networks::table, symlinks::table, names::table, reports::table,
-        owners::table, capacity::table, disk::table, users::table, engines::table, existing::table,
+        labels::table,
+        leases::table,
+        records::table,
+        networks::table,
+        symlinks::table,
+        names::table,
+        reports::table,
+        owners::table,
+        capacity::table,
+        disk::table,
+        users::table,
+        engines::table,
+        existing::table,
     ];
     tables.into_iter().flat_map(|table| table()).collect()
 }

@@ -24,7 +24,8 @@ impl Full {
     fn mount(row: &Row) -> Result<Full> {
         need_root()?;
         let place = row.path("state");
-        let mount = Command::new("mount").args(["-t", "tmpfs", "-o", "size=64k,mode=755", "none"]).arg(&place).output()?;
+        let mount =
+            Command::new("mount").args(["-t", "tmpfs", "-o", "size=64k,mode=755", "none"]).arg(&place).output()?;
         if !mount.status.success() {
             bail!(NotHere(String::from_utf8_lossy(&mount.stderr).trim().to_owned()));
         }

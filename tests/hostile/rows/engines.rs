@@ -58,7 +58,8 @@ fn two(docker_script: &str) -> Result<(Row, String)> {
 fn hangs() -> Result<()> {
     let (row, other) = two("exec sleep 300")?;
     let before = row.picture()?;
-    let mut gc = row.command(&["gc"])?.stdout(std::process::Stdio::null()).stderr(std::process::Stdio::null()).spawn()?;
+    let mut gc =
+        row.command(&["gc"])?.stdout(std::process::Stdio::null()).stderr(std::process::Stdio::null()).spawn()?;
     let began = Instant::now();
     while row.state(&other).exists() && began.elapsed() < PATIENCE && gc.try_wait()?.is_none() {
         std::thread::park_timeout(Duration::from_millis(20));
@@ -136,11 +137,16 @@ fn answers(list: &str, inspect: &str) -> Result<()> {
 /// An engine that writes a list for ever: it is not read for ever, and not into all of the memory.
 fn endless() -> Result<()> {
     let row = Row::bare("endless")?;
-    row.stand_in("podman", "case \"$1\" in ps) head -c 200000000 /dev/zero | tr '\\0' 'a' ;; esac")?;
+    row.stand_in("podman", "case \"$1\" in ps) head -c 20000000 /dev/zero | tr '\\0' 'a' ;; esac")?;
     row.remember(&row.name, &record(&row.name, &dead()?, None, &[NONE])?)?;
     let before = row.picture()?;
     let gc = row.shell(&[], "ulimit -v 4000000; exec \"$kh\" gc")?;
-    ensure!(gc.code.is_some_and(|code| code != 101), "it ended by {:?}: {}", gc.code, gc.stderr.get(..500).unwrap_or(&gc.stderr));
+    ensure!(
+        gc.code.is_some_and(|code| code != 101),
+        "it ended by {:?}: {}",
+        gc.code,
+        gc.stderr.get(..500).unwrap_or(&gc.stderr)
+    );
     row.judge(&before, &[Fate::file_ours(&row.state(&row.name))])
 }
 
@@ -157,7 +163,8 @@ fn recorded(id: &str) -> Result<()> {
         ensure!(ended.code.is_some_and(|code| code != 101), "{act:?}: {ended:?}");
     }
     let calls = row.calls();
-    let removed: Vec<&str> = calls.lines().filter(|call| call.contains(" rm ") && !call.contains("network rm")).collect();
+    let removed: Vec<&str> =
+        calls.lines().filter(|call| call.contains(" rm ") && !call.contains("network rm")).collect();
     ensure!(removed.is_empty(), "{removed:#?}");
     row.judge(&before, &[Fate::file_ours(&row.state(&row.name))])
 }

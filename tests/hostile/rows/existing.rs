@@ -112,7 +112,8 @@ fn pruning() -> Result<()> {
     let stays = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "stays"}});
     guest.suite("30s", std::slice::from_ref(&stays))?;
     guest.succeeds(&["up", "--yes"])?;
-    guest.judge_but(&before, &[format!("object v1/ConfigMap {}-guest/", guest.name()), guest.namespace_key()])
+    guest
+        .judge_but(&before, &[format!("object v1/ConfigMap {}-guest/", guest.name()), guest.namespace_key()])
         .context("after pruning")?;
     guest.succeeds(&["down"])?;
     guest.judge(&before).context("after down")
@@ -174,7 +175,14 @@ fn made_again() -> Result<()> {
     guest.house().plant(&[role, map])?;
     let before = guest.row.picture()?;
     guest.succeeds(&["down"])?;
-    guest.judge_but(&before, &[guest.namespace_key(), format!("object v1/ConfigMap {}-guest/", guest.name()), format!("object v1/ServiceAccount {}-guest/", guest.name())])
+    guest.judge_but(
+        &before,
+        &[
+            guest.namespace_key(),
+            format!("object v1/ConfigMap {}-guest/", guest.name()),
+            format!("object v1/ServiceAccount {}-guest/", guest.name()),
+        ],
+    )
 }
 
 /// Nothing is known of the first run: `down` takes nothing that was there before it.
@@ -187,7 +195,14 @@ fn lost_record() -> Result<()> {
     let before = guest.row.picture()?;
     guest.run(&["down"])?;
     guest.row.run(&["gc"])?;
-    guest.judge_but(&before, &[guest.namespace_key(), format!("object v1/ConfigMap {}-guest/", guest.name()), format!("object v1/ServiceAccount {}-guest/", guest.name())])
+    guest.judge_but(
+        &before,
+        &[
+            guest.namespace_key(),
+            format!("object v1/ConfigMap {}-guest/", guest.name()),
+            format!("object v1/ServiceAccount {}-guest/", guest.name()),
+        ],
+    )
 }
 
 /// Another user, or the same one with another HOME, takes the same suite down: what the first brought up is not theirs.

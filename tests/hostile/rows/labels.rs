@@ -33,7 +33,9 @@ const NAMES: [(&str, &str); 18] = [
 pub(super) fn table() -> Vec<Situation> {
     let names = NAMES.map(|(what, name)| situation(format!("label::cluster_name_{what}"), move || forged(name)));
     let images = [
-        situation("label::on_the_image_alone", || image(|_, labels| labels.retain(|(key, _)| !key.starts_with("io.x-k8s")))),
+        situation("label::on_the_image_alone", || {
+            image(|_, labels| labels.retain(|(key, _)| !key.starts_with("io.x-k8s")))
+        }),
         situation("label::on_the_image_with_labels_of_kind", || image(|_, _| ())),
     ];
     names.into_iter().chain(images).collect()

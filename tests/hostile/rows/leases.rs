@@ -27,7 +27,9 @@ pub(super) fn table() -> Vec<Situation> {
     stays("over_with_another_role_than_its_name_says", |name| Ok(with(expired(name)?, KIND_ROLE, Some("worker"))));
     stays("until_later", |name| leased(name, kept(Some("2999-01-01T00:00:00Z"))?));
     stays("without_an_end", |name| leased(name, kept(None)?));
-    stays("from_the_future", |name| leased(name, kept(Some("2026-01-02T00:00:00Z"))?.but("taken", "2999-01-01T00:00:00Z")));
+    stays("from_the_future", |name| {
+        leased(name, kept(Some("2026-01-02T00:00:00Z"))?.but("taken", "2999-01-01T00:00:00Z"))
+    });
     stays("owner_runs", |name| leased(name, held()?));
     stays("owner_on_another_host", |name| leased(name, elsewhere()?));
     stays("owner_in_another_container", |name| leased(name, dead()?.of_owner("pids", json!("pid:[1]"))));

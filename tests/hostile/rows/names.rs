@@ -42,7 +42,8 @@ pub(super) fn table() -> Vec<Situation> {
         };
         situation(format!("name::variable_{}", name.replace(['.', '/'], "")), act)
     });
-    let files = ["locks", "bundles"].map(|name| situation(format!("name::in_the_suite_{name}"), move || in_the_file(name)));
+    let files =
+        ["locks", "bundles"].map(|name| situation(format!("name::in_the_suite_{name}"), move || in_the_file(name)));
     let suites = [31, 32, 33, 34, 63].map(|length| {
         situation(format!("name::of_a_suite_with_{length}_letters_and_a_private_cluster"), move || private(length))
     });

@@ -45,8 +45,12 @@ pub(super) fn kept(until: Option<&str>) -> Result<Value> {
 pub(super) fn labels(name: &str, lease: &str) -> Labels {
     let uid = rustix::process::getuid().as_raw().to_string();
     let labels = [
-        (CLUSTER, name), (LEASE, lease), (UID, &uid), ("kind-harness.dev/run", "another"),
-        (KIND_CLUSTER, name), (KIND_ROLE, "control-plane"),
+        (CLUSTER, name),
+        (LEASE, lease),
+        (UID, &uid),
+        ("kind-harness.dev/run", "another"),
+        (KIND_CLUSTER, name),
+        (KIND_ROLE, "control-plane"),
     ];
     labels.map(|(key, value)| (key.to_owned(), value.to_owned())).into()
 }

@@ -71,7 +71,8 @@ fn hidden(lease: &Value) -> Result<()> {
     let mine = row.shell(&[], "chown -R 65534:65534 .. && chmod 755 ..")?;
     ensure!(mine.code == Some(0), "{mine:?}");
     let as_nobody = "mount -t proc -o hidepid=2 proc /proc && exec setpriv --reuid 65534 --regid 65534 --clear-groups";
-    let tried = row.shell(&["unshare", "-m"], &format!("{as_nobody} sh -c '[ ! -e /proc/1/stat ] && \"$kh\" --version'"))?;
+    let tried =
+        row.shell(&["unshare", "-m"], &format!("{as_nobody} sh -c '[ ! -e /proc/1/stat ] && \"$kh\" --version'"))?;
     if tried.code != Some(0) {
         bail!(NotHere(format!("/proc cannot be mounted with hidepid=2 here, or the program not be run: {tried:?}")));
     }

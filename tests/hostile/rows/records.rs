@@ -1,6 +1,6 @@
 //! Records in the state folder that are old, spoilt, or about somebody else's cluster.
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Result, ensure};
 use serde_json::{Value, json};
 
 use super::ours::{KIND_CLUSTER, KIND_ROLE, Labels, dead, held, node, record, with};
@@ -25,7 +25,9 @@ pub(super) fn table() -> Vec<Situation> {
     for act in ["gc", "down"] {
         // A power cut came before the first node; then `kind create cluster --name dev` by hand.
         rows.push(situation(format!("record::without_nodes_then_kind_by_hand_{act}"), move || by_hand(act, &[])));
-        rows.push(situation(format!("record::with_other_nodes_then_kind_by_hand_{act}"), move || by_hand(act, &[NONE])));
+        rows.push(situation(format!("record::with_other_nodes_then_kind_by_hand_{act}"), move || {
+            by_hand(act, &[NONE])
+        }));
     }
     let spoilt: [(&str, fn(&str) -> String); 6] = [
         ("empty", |_| String::new()),
@@ -150,6 +152,6 @@ fn provider_changed() -> Result<()> {
     row.write("suite/e2e.yaml", &format!("{suite}cluster: {{provider: existing, context: nowhere}}\n"))?;
     let before = row.picture()?;
     let down = row.run(&["down", "--name", &row.name])?;
+    ensure!(down.code == Some(0), "{down:?}");
     row.judge(&before, &[Fate::container_gone(&id), Fate::file_gone(&row.state(&row.name))])
-        .with_context(|| format!("{down:?}"))
 }

@@ -10,9 +10,8 @@ use super::guest::Guest;
 use crate::{Situation, situation};
 
 pub(super) fn table() -> Vec<Situation> {
-    let production = ["production", "prod-eu-1", "live"].map(|context| {
-        situation(format!("existing::context_{context}_without_a_yes"), move || without_a_yes(context))
-    });
+    let production = ["production", "prod-eu-1", "live"]
+        .map(|context| situation(format!("existing::context_{context}_without_a_yes"), move || without_a_yes(context)));
     let rows = [
         situation("existing::kubeconfig_of_one_context", one_context),
         situation("existing::the_context_is_gone", context_is_gone),
