@@ -4,6 +4,9 @@
 //! that is not ours may differ, and what is ours is gone or kept as the row says. A row that this host cannot make says
 //! why, and counts as ignored.
 
+#![expect(clippy::disallowed_methods, reason = "these programs are the tests' own, not the harness's")]
+#![expect(clippy::unwrap_used, reason = "in the stand-ins of the target `cli`")]
+
 mod bench;
 mod cluster;
 mod judge;

@@ -8,7 +8,6 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
-use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
 use kind_harness::setup::{Engine, EngineKind};
@@ -69,9 +68,7 @@ impl World {
     /// When iptables does not list them.
     pub(crate) fn of_firewall() -> Result<World> {
         let mut world = World::default();
-        let saved = Command::new("iptables-save").output().context("iptables-save")?;
-        ensure!(saved.status.success(), "iptables-save: {}", String::from_utf8_lossy(&saved.stderr));
-        let saved = String::from_utf8_lossy(&saved.stdout);
+        let saved = run("iptables-save", &[], None)?;
         let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
         saved.lines().filter(|line| line.starts_with("-A")).for_each(|rule| *counts.entry(rule).or_default() += 1);
         world.0.extend(counts.into_iter().map(|(rule, count)| (format!("rule {rule}"), count.to_string())));
@@ -127,13 +124,14 @@ pub(crate) fn file_key(path: &Path) -> String {
 /// # Errors
 /// When it fails, with what it wrote to standard error.
 pub(crate) fn ask(engine: &Engine, args: &[&str]) -> Result<String> {
-    let mut command = Command::new(engine.kind.name());
-    command.args(args);
-    if let Some(path) = &engine.containers_conf {
-        command.env("CONTAINERS_CONF", path);
-    }
-    let output = command.output().with_context(|| engine.kind.name())?;
-    let failed = || format!("{} {}: {}", engine.kind.name(), args.join(" "), String::from_utf8_lossy(&output.stderr));
+    run(engine.kind.name(), args, engine.containers_conf.as_deref())
+}
+
+fn run(program: &str, args: &[&str], containers_conf: Option<&Path>) -> Result<String> {
+    let command = duct::cmd(program, args).stdin_null().stdout_capture().stderr_capture().unchecked();
+    let command = containers_conf.into_iter().fold(command, |command, path| command.env("CONTAINERS_CONF", path));
+    let output = command.run().with_context(|| program.to_owned())?;
+    let failed = || format!("{program} {}: {}", args.join(" "), String::from_utf8_lossy(&output.stderr));
     ensure!(output.status.success(), failed());
     Ok(String::from_utf8_lossy(&output.stdout).trim_end().to_owned())
 }

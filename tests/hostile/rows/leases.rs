@@ -112,7 +112,8 @@ fn a_second_container() -> Result<()> {
     row.container(&format!("{}-worker", row.name), &by_hand, &[])?;
     let before = row.picture()?;
     row.run(&["gc"])?;
-    row.judge(&before, &[Fate::container_gone(&id)])
+    // Ours may stay here: whether the lost record was one with a worker, nobody can tell.
+    row.judge(&before, &[Fate::Ours(format!("container {id}"))])
 }
 
 /// A kept cluster of the same user's other HOME, on the same engine. Its record is there, not here.

@@ -52,7 +52,14 @@ pub(super) fn table() -> Vec<Situation> {
 
 /// Every command that takes a name refuses it, as wrong usage.
 fn refused(command: impl Fn(&Row, &str) -> Result<Command>) -> Result<()> {
+    refused_in("", command)
+}
+
+/// The same, with this at the end of the suite.
+fn refused_in(suite: &str, command: impl Fn(&Row, &str) -> Result<Command>) -> Result<()> {
     let row = Row::bare("name")?;
+    let text = std::fs::read_to_string(row.path("suite/e2e.yaml"))?;
+    row.write("suite/e2e.yaml", &format!("{text}{suite}"))?;
     row.write("state/kind-harness/bundles/planted/summary.txt", "kept")?;
     row.write("state/kind-harness/locks/planted", "")?;
     row.write("state/kind-harness/nodes.lock", "")?;
@@ -66,15 +73,7 @@ fn refused(command: impl Fn(&Row, &str) -> Result<Command>) -> Result<()> {
 }
 
 fn in_the_file(name: &str) -> Result<()> {
-    let suite = std::fs::read_to_string(Row::bare("suite")?.path("suite/e2e.yaml"))?;
-    refused(|row, command| {
-        // Before the first picture it is not: this file is the row's own.
-        row.write("home/e2e.yaml", &format!("{suite}cluster: {{name: {name}}}\n"))?;
-        row.write("home/app.yaml", "{apiVersion: v1, kind: ConfigMap, metadata: {name: app}}")?;
-        let mut command = row.command(&[command, "--file"])?;
-        command.arg(row.path("home/e2e.yaml"));
-        Ok(command)
-    })
+    refused_in(&format!("cluster: {{name: {name}}}\n"), |row, command| row.command(&[command]))
 }
 
 /// What this program does when it is told to be a test: asks for the environment, which stand-ins cannot bring up.

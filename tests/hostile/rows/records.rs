@@ -3,7 +3,7 @@
 use anyhow::{Result, ensure};
 use serde_json::{Value, json};
 
-use super::ours::{KIND_CLUSTER, KIND_ROLE, Labels, dead, held, node, record, with};
+use super::ours::{KIND_CLUSTER, KIND_ROLE, Labels, dead, held, kept, node, record, with};
 use crate::judge::Fate;
 use crate::row::Row;
 use crate::{Situation, situation};
@@ -20,6 +20,9 @@ pub(super) fn table() -> Vec<Situation> {
         situation("record::named_like_no_cluster", named_like_no_cluster),
         situation("record::its_name_is_another_than_its_folders", another_name),
         situation("record::held_by_its_owner", owner_runs),
+        situation("record::kept_and_stopped", || kept_cluster(None, false)),
+        situation("record::kept_until_later", || kept_cluster(Some("2999-01-01T00:00:00Z"), false)),
+        situation("record::kept_and_its_time_is_over", || kept_cluster(Some("2026-01-02T00:00:00Z"), true)),
         situation("record::of_kind_and_the_suite_says_existing_now", provider_changed),
     ];
     for act in ["gc", "down"] {
@@ -141,6 +144,17 @@ fn owner_runs() -> Result<()> {
     let before = row.picture()?;
     row.run(&["gc"])?;
     row.judge(&before, &[])
+}
+
+/// A cluster that was kept, whose node does not run.
+fn kept_cluster(until: Option<&str>, goes: bool) -> Result<()> {
+    let row = Row::on_engine("kept")?;
+    let id = row.node(&[])?;
+    row.remember(&row.name, &record(&row.name, &kept(until)?, Some(row.engine()?.engine.clone()), &[&id])?)?;
+    let before = row.picture()?;
+    row.run(&["gc"])?;
+    let gone = [Fate::container_gone(&id), Fate::file_gone(&row.state(&row.name))];
+    row.judge(&before, if goes { &gone } else { &[] })
 }
 
 /// `down` after the suite was changed from a cluster of ours to an existing one: ours is not forgotten.
