@@ -11,6 +11,9 @@ use crate::{Situation, situation};
 /// An id that no container has.
 const NONE: &str = "00000000000000000000000000000000000000000000000000000000000000ff";
 
+/// Makes another text of a record's.
+type Spoil = fn(&str) -> String;
+
 pub(super) fn table() -> Vec<Situation> {
     let mut rows = vec![
         // The judge sees what is removed.
@@ -32,7 +35,7 @@ pub(super) fn table() -> Vec<Situation> {
             by_hand(act, &[NONE])
         }));
     }
-    let spoilt: [(&str, fn(&str) -> String); 6] = [
+    let spoilt: [(&str, Spoil); 6] = [
         ("empty", |_| String::new()),
         ("truncated", |text| text.chars().take(text.len() / 2).collect()),
         ("garbage", |_| "\u{0}\u{1}ELF".into()),
@@ -86,7 +89,7 @@ fn a_node_more() -> Result<()> {
 }
 
 /// A record that can be read by nobody, beside the user's own cluster of that name.
-fn spoilt_beside_a_foreign(spoil: fn(&str) -> String) -> Result<()> {
+fn spoilt_beside_a_foreign(spoil: Spoil) -> Result<()> {
     let row = Row::on_engine("spoilt")?;
     let id = kinds_own(&row, &row.name)?;
     let whole = record(&row.name, &dead()?, Some(row.engine()?.engine.clone()), &[&id])?;
