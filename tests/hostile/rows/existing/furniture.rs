@@ -19,7 +19,7 @@ pub(super) fn furniture(name: &str) -> Vec<Value> {
         json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": inside, "data": {"a": "b"}}),
         json!({"apiVersion": "v1", "kind": "Secret", "metadata": inside, "stringData": {"password": "precious"}}),
         json!({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": inside}),
-        json!({"apiVersion": "v1", "kind": "Service", "metadata": inside, "spec": {"clusterIP": "None", "selector": {"none": "such"}}}),
+        json!({"apiVersion": "v1", "kind": "Service", "metadata": inside, "spec": {"clusterIP": "None", "ports": [{"name": "http", "port": 80, "protocol": "TCP", "targetPort": 80}]}}),
         json!({"apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": inside, "spec": {
             "storageClassName": name, "accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Mi"}}}}),
         json!({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": inside, "spec": {"replicas": 0,
@@ -39,7 +39,7 @@ pub(super) fn furniture(name: &str) -> Vec<Value> {
             "metadata": everywhere, "webhooks": [{"name": "none.example.com", "failurePolicy": "Ignore",
             "sideEffects": "None", "admissionReviewVersions": ["v1"],
             "clientConfig": {"url": "https://none.invalid/"},
-            "rules": [{"apiGroups": ["none.example.com"], "apiVersions": ["v1"], "operations": ["CREATE"], "resources": ["nones"]}]}]}),
+            "rules": [{"apiGroups": ["none.example.com"], "apiVersions": ["v1"], "operations": ["CREATE"], "resources": ["nones"], "scope": "*"}]}]}),
         json!({"apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition",
             "metadata": {"name": format!("{plural}.{group}")}, "spec": {"group": group, "scope": "Namespaced",
             "names": {"plural": plural, "singular": "chair", "kind": "Chair"},
