@@ -190,8 +190,9 @@ async fn all(client: kube::Client) -> Result<BTreeMap<String, Value>> {
     let mut objects = BTreeMap::new();
     for group in Discovery::new(client.clone()).run().await?.groups() {
         for (resource, capabilities) in group.recommended_resources() {
-            // These come and go by themselves.
-            let passing = ["Event", "Lease", "EndpointSlice", "Endpoints"].contains(&resource.kind.as_str());
+            // These come and go by themselves, or are what a controller remembers of other objects.
+            let passing = ["Event", "Lease", "EndpointSlice", "Endpoints", "ReplicaSet", "ControllerRevision"]
+                .contains(&resource.kind.as_str());
             if passing || !capabilities.supports_operation(verbs::LIST) {
                 continue;
             }
@@ -219,6 +220,9 @@ fn content(mut object: Value) -> String {
         ["managedFields", "resourceVersion", "generation", "uid"]
             .iter()
             .for_each(|field| drop(metadata.remove(*field)));
+    }
+    if let Some(annotations) = object["metadata"]["annotations"].as_object_mut() {
+        annotations.remove("deployment.kubernetes.io/revision");
     }
     if let Some(object) = object.as_object_mut() {
         object.remove("status");

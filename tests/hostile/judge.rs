@@ -58,6 +58,10 @@ impl Row {
     /// The differences.
     pub(crate) fn judge(&self, before: &Picture, fates: &[Fate]) -> Result<()> {
         self.settle();
+        self.compare(before, fates)
+    }
+
+    fn compare(&self, before: &Picture, fates: &[Fate]) -> Result<()> {
         let (before, after) = (&before.0, self.world()?);
         let mut wrong = Vec::new();
         for (key, value) in &before.0 {
@@ -95,7 +99,7 @@ impl Row {
     pub(crate) fn judge_within(&self, deadline: Duration, before: &Picture, fates: &[Fate]) -> Result<()> {
         let began = Instant::now();
         loop {
-            match self.judge(before, fates) {
+            match self.compare(before, fates) {
                 Err(_) if began.elapsed() < deadline => std::thread::park_timeout(Duration::from_millis(250)),
                 judged => return judged,
             }

@@ -237,14 +237,11 @@ impl Row {
         std::fs::read_to_string(self.path("calls")).unwrap_or_default()
     }
 
-    /// Waits until no process of this row's runs any more, reapers above all. Those that stay longer than that are ended.
+    /// Waits until no process of this row's runs any more, reapers above all; not for ever.
     pub(crate) fn settle(&self) {
         let deadline = Instant::now() + Duration::from_secs(5);
         while !self.processes().is_empty() && Instant::now() < deadline {
             std::thread::park_timeout(Duration::from_millis(20));
-        }
-        for pid in self.processes().into_iter().filter_map(rustix::process::Pid::from_raw) {
-            let _ = rustix::process::kill_process(pid, rustix::process::Signal::KILL);
         }
     }
 
@@ -263,6 +260,9 @@ impl Row {
 impl Drop for Row {
     fn drop(&mut self) {
         self.settle();
+        for pid in self.processes().into_iter().filter_map(rustix::process::Pid::from_raw) {
+            let _ = rustix::process::kill_process(pid, rustix::process::Signal::KILL);
+        }
         for args in self.made.borrow().iter().rev() {
             let _ = self.ask(&args.iter().map(String::as_str).collect::<Vec<_>>());
         }

@@ -11,6 +11,9 @@ use crate::cluster::{self, House};
 use crate::judge::{Fate, Picture};
 use crate::row::{Ended, Row};
 
+/// How long the cluster may take to delete a namespace, or a reaper to take out what a killed run has put in.
+const PATIENCE: Duration = Duration::from_secs(20);
+
 /// A row whose suite runs in the cluster for guests.
 pub(super) struct Guest {
     pub(super) row: Row,
@@ -81,19 +84,15 @@ impl Guest {
         Ok(())
     }
 
-    /// Everything is as it was, but for the suite's files and what we remember of it.
+    /// Everything is as it was, but for the suite's files and what we remember of it: at once, or as soon as the cluster
+    /// has deleted a namespace, or a reaper has done its work.
     pub(super) fn judge(&self, before: &Picture) -> Result<()> {
         self.judge_but(before, &[])
     }
 
-    /// The same, once what a reaper does has been done.
-    pub(super) fn judge_within(&self, deadline: Duration, before: &Picture) -> Result<()> {
-        self.row.judge_within(deadline, before, &self.fates(&[]))
-    }
-
     /// The same, but for objects whose keys begin so.
     pub(super) fn judge_but(&self, before: &Picture, keys: &[String]) -> Result<()> {
-        self.row.judge(before, &self.fates(keys))
+        self.row.judge_within(PATIENCE, before, &self.fates(keys))
     }
 
     fn fates(&self, keys: &[String]) -> Vec<Fate> {
