@@ -69,20 +69,40 @@ pub(crate) fn close() {
     let _ = std::fs::remove_dir_all(&bench.cache);
 }
 
+/// The engine that works on this host, tried with the user's kind.
+fn tried_engine(cache: &Path) -> Result<Engine> {
+    let folders = Folders::of_user()?;
+    let ours = Folders { cache: cache.join("kind-harness"), state: folders.state };
+    std::fs::create_dir_all(&ours.cache)?;
+    let tools = folders.cache.join("tools");
+    if tools.exists() && !ours.cache.join("tools").exists() {
+        std::os::unix::fs::symlink(tools, ours.cache.join("tools"))?;
+    }
+    let tried = doctor(cache).output()?;
+    let engine = known_engines(&ours).into_iter().next();
+    engine.with_context(|| format!("no engine works here: {}", String::from_utf8_lossy(&tried.stdout)))
+}
+
+fn doctor(cache: &Path) -> Command {
+    let mut doctor = crate::row::cli(&["doctor"]);
+    doctor.env("XDG_CACHE_HOME", cache).env_remove("HOSTILE_CALLS");
+    doctor
+}
+
 impl Bench {
     fn make() -> Result<Bench> {
-        let folders = Folders::of_user()?;
-        let engine = known_engines(&folders).into_iter().next().context("no engine has been tried on this host yet")?;
         let (pid, here) = (std::process::id(), Path::new(env!("CARGO_TARGET_TMPDIR")));
+        let cache = here.join(format!("hostile-cache-{pid}"));
+        let engine = tried_engine(&cache)?;
         let mut bench = Bench {
             image: format!("localhost/{MARK}:{pid}"),
             bin: here.join(format!("hostile-bin-{pid}")),
-            cache: here.join(format!("hostile-cache-{pid}")),
             bystanders: Vec::new(),
+            cache,
             engine,
         };
         bench.remove_leftovers()?;
-        bench.prepare_cli(&folders)?;
+        bench.prepare_cli()?;
         bench.import(here)?;
         bench.add_bystanders(pid)?;
         Ok(bench)
@@ -101,7 +121,7 @@ impl Bench {
     }
 
     /// A command of the engine that writes down its arguments, and a cache in which the harness remembers it.
-    fn prepare_cli(&self, folders: &Folders) -> Result<()> {
+    fn prepare_cli(&self) -> Result<()> {
         let name = self.engine.kind.name();
         let script = format!(
             "#!/bin/sh\n[ -z \"$HOSTILE_CALLS\" ] || printf '%s\\n' \"{name} $*\" >> \"$HOSTILE_CALLS\"\nexec {} \"$@\"\n",
@@ -110,17 +130,9 @@ impl Bench {
         std::fs::create_dir_all(&self.bin)?;
         std::fs::write(self.bin.join(name), script)?;
         std::fs::set_permissions(self.bin.join(name), PermissionsExt::from_mode(0o755))?;
-        std::fs::create_dir_all(self.cache.join("kind-harness"))?;
-        // The engine is tried with the user's kind.
-        let (tools, ours) = (folders.cache.join("tools"), self.cache.join("kind-harness/tools"));
-        if tools.exists() && !ours.exists() {
-            std::os::unix::fs::symlink(tools, ours)?;
-        }
-        let doctor = crate::row::cli(&["doctor"])
+        let doctor = doctor(&self.cache)
             .env("PATH", crate::row::path_with(&self.bin)?)
-            .env("XDG_CACHE_HOME", &self.cache)
             .env("KIND_HARNESS_ENGINE", name)
-            .env_remove("HOSTILE_CALLS")
             .output()?;
         let remembered = self.cache.join("kind-harness/host").join(format!("{name}.json"));
         ensure!(remembered.exists(), "doctor: {}", String::from_utf8_lossy(&doctor.stdout));
