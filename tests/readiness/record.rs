@@ -154,11 +154,17 @@ async fn a_wait_that_follows_one_for_failures_is_the_only_one_that_ends() {
     readiness.expect("web", server.put(&deployment("web", 0)), Vec::new());
     let early = tokio::time::timeout(Duration::from_secs(1), readiness.failure(&["web"])).await;
     assert!(early.is_err(), "nothing has failed: {early:?}");
-    readiness.wait_for_all_ready(Some(&["web"]), in_seconds(5)).await.expect_err("late");
+    let wait = tokio::spawn({
+        let readiness = readiness.clone();
+        async move { readiness.wait_for_all_ready(Some(&["web"]), in_seconds(60)).await }
+    });
+    settle().await;
+    server.put(&pod("web", &crashes(3)));
+    wait.await.expect("the wait").expect_err("failed");
     drop(readiness);
     let text = std::fs::read_to_string(file.path()).expect("the recording");
     let ends: Vec<_> = again(&text).waits.iter().map(|wait| wait.how).collect();
-    assert_eq!(ends, ["deadline"]);
+    assert_eq!(ends, ["failed"]);
 }
 
 #[tokio::test(start_paused = true)]

@@ -18,7 +18,7 @@ async fn a_pod_is_unschedulable_only_once_no_other_makes_room() {
     let lacks =
         format!("conditions: [{{type: PodScheduled, status: 'False', reason: Unschedulable, message: '{message}'}}]");
     server.put(&pod("web", &lacks));
-    let going = "- {apiVersion: v1, kind: Pod, metadata: {name: old, namespace: shop, uid: o, deletionTimestamp: x}, spec: {nodeName: n1}, status: {phase: Running}}";
+    let going = "- {apiVersion: v1, kind: Pod, metadata: {name: old, namespace: shop, uid: o, deletionTimestamp: '2026-01-01T00:00:00Z'}, spec: {nodeName: n1}, status: {phase: Running}}";
     server.put(going);
     let early = timeout(Duration::from_secs(25), readiness.wait_for_all_ready(None, in_seconds(60))).await;
     assert!(early.is_err(), "it ends within its grace period: {early:?}");
