@@ -92,7 +92,8 @@ impl Environment {
         match records.use_it().await {
             Ok(lock) => self.used = Some(Arc::new(lock)),
             Err(error) => {
-                let text = format!("a time to live may end while this process uses the cluster: {}", report::chain(&error));
+                let text =
+                    format!("a time to live may end while this process uses the cluster: {}", report::chain(&error));
                 self.events.warn(Phase::Cluster, text);
             }
         }

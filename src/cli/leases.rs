@@ -46,7 +46,10 @@ impl Cli {
             }
         }
         if self.output == Output::Json {
-            let told: Vec<_> = told.iter().map(|(name, why)| serde_json::json!({"name": name.as_str(), "why": why.to_string()})).collect();
+            let told: Vec<_> = told
+                .iter()
+                .map(|(name, why)| serde_json::json!({"name": name.as_str(), "why": why.to_string()}))
+                .collect();
             print_json(&serde_json::json!({"dryRun": dry_run, "removed": told, "errors": remains}));
         } else {
             let verb = if dry_run { "would be removed" } else { "was removed" };

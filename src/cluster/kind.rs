@@ -145,7 +145,8 @@ impl Kind {
         let created = self.resilience.call(Dependency::Engine, "kind create cluster", classify, attempt);
         created.await.map_err(ClusterError::command(format!("creating cluster {name}")))?;
         let nodes = self.find(name).await?.0;
-        record.nodes = nodes.into_iter().filter(|node| records.owned(&record).is_some_and(|owned| owned.has(node))).collect();
+        record.nodes =
+            nodes.into_iter().filter(|node| records.owned(&record).is_some_and(|owned| owned.has(node))).collect();
         Ok(record)
     }
 }

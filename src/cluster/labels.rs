@@ -133,9 +133,14 @@ mod tests {
             labels.remove(key);
             assert_eq!(read(&labels), None, "without {key}");
         }
-        for (key, value) in
-            [(CLUSTER, "../../victim"), (CLUSTER, "b"), (CLUSTER, "locks"), (UID, "12345"), (LEASE, "{\"run\":4"), (KIND, "b")]
-        {
+        for (key, value) in [
+            (CLUSTER, "../../victim"),
+            (CLUSTER, "b"),
+            (CLUSTER, "locks"),
+            (UID, "12345"),
+            (LEASE, "{\"run\":4"),
+            (KIND, "b"),
+        ] {
             let mut labels = good.clone();
             labels.insert(key.into(), value.into());
             assert_eq!(read(&labels), None, "{key}={value}");
@@ -148,12 +153,16 @@ mod tests {
         let engine = home.path().join("echo it's");
         fs_err::write(&engine, "#!/bin/sh\nprintf '<%s>' \"$@\"\n").unwrap();
         fs_err::set_permissions(&engine, std::fs::Permissions::from_mode(0o700)).unwrap();
-        let labels = BTreeMap::from([("a", "it's \"1\"".to_owned()), (CLUSTER, "c".to_owned()), (STATE, "/s".to_owned())]);
+        let labels =
+            BTreeMap::from([("a", "it's \"1\"".to_owned()), (CLUSTER, "c".to_owned()), (STATE, "/s".to_owned())]);
         let shim = shim(&engine, &labels, home.path()).unwrap().join("echo it's");
         let run = async |words: &[&str]| Cmd::new(&shim, words).output().await.unwrap();
         let ran = run(&["run", "-d", "two words"]).await;
         let (recorded, labelled) = ran.split_once("><--label>").unwrap();
-        assert!(recorded.starts_with(&format!("<run><--cidfile><{}/container.", home.path().join(MADE).display())), "{ran}");
+        assert!(
+            recorded.starts_with(&format!("<run><--cidfile><{}/container.", home.path().join(MADE).display())),
+            "{ran}"
+        );
         assert!(labelled.starts_with("<a=it's \"1\">") && labelled.ends_with("<-d><two words>"), "{ran}");
         let volume = run(&["volume", "create", "--label", "n=true"]).await;
         assert_eq!(

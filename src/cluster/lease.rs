@@ -80,9 +80,14 @@ impl Owner {
     pub fn of(pid: i32) -> io::Result<Option<Owner>> {
         let here = Here::look()?;
         match Seen::look(pid) {
-            Seen::Running(started) => {
-                Ok(Some(Owner { host: here.host, machine: here.machine, boot: here.boot, pids: here.pids, pid, started }))
-            }
+            Seen::Running(started) => Ok(Some(Owner {
+                host: here.host,
+                machine: here.machine,
+                boot: here.boot,
+                pids: here.pids,
+                pid,
+                started,
+            })),
             Seen::Gone => Ok(None),
             Seen::Unknown => Err(io::Error::other(format!("/proc does not show process {pid}"))),
         }
@@ -226,7 +231,15 @@ impl Lease {
     pub fn take(owner: Owner, keep: Keep, ttl: Option<Duration>) -> Lease {
         let taken = Timestamp::now();
         let until = ttl.and_then(|ttl| taken.checked_add(SignedDuration::try_from(ttl).ok()?).ok());
-        Lease { run: exec::run_id().into(), session: exec::session(), owner: Some(owner), stays: false, keep, taken, until }
+        Lease {
+            run: exec::run_id().into(),
+            session: exec::session(),
+            owner: Some(owner),
+            stays: false,
+            keep,
+            taken,
+            until,
+        }
     }
 
     /// The same cluster, kept: its owner may end.
@@ -300,11 +313,7 @@ mod tests {
             ("no such process", Owner { pid: i32::MAX, ..me.clone() }, Presence::Gone),
             ("the host was booted again", Owner { boot: "b".into(), ..me.clone() }, Presence::Gone),
             ("the host has another name now", Owner { host: "h".into(), ..me.clone() }, Presence::Alive),
-            (
-                "another host",
-                Owner { machine: "m".into(), boot: "b".into(), ..me.clone() },
-                Presence::Elsewhere,
-            ),
+            ("another host", Owner { machine: "m".into(), boot: "b".into(), ..me.clone() }, Presence::Elsewhere),
             ("another container", Owner { pids: "pid:[1]".into(), ..me.clone() }, Presence::Elsewhere),
             ("nonsense", Owner { pid: -4, ..me.clone() }, Presence::Gone),
         ] {

@@ -57,8 +57,10 @@ impl Owned {
         let mut volumes = BTreeSet::new();
         if !containers.is_empty() && engine.kind == EngineKind::Podman {
             let filter = |label: &str, value: &str| format!("label={label}={value}");
-            let ours = [filter(super::labels::CLUSTER, &cluster.name), filter(STATE, &cluster.state.display().to_string())];
-            let list = engine.command(["volume", "ls", "-q", "--filter", &ours[0], "--filter", &ours[1]]).deadline(LOOK);
+            let ours =
+                [filter(super::labels::CLUSTER, &cluster.name), filter(STATE, &cluster.state.display().to_string())];
+            let list =
+                engine.command(["volume", "ls", "-q", "--filter", &ours[0], "--filter", &ours[1]]).deadline(LOOK);
             let list = list.output().await.map_err(ClusterError::command("listing our volumes"))?;
             volumes = list.lines().filter(|name| is_id(name)).map(str::to_owned).collect();
         }

@@ -70,7 +70,9 @@ fn single(entry: &Path) -> io::Result<&Path> {
     let mut parts = entry.components();
     match (parts.next(), parts.next()) {
         (Some(Component::Normal(name)), None) if name == entry.as_os_str() => Ok(entry),
-        _ => Err(io::Error::new(io::ErrorKind::InvalidInput, format!("{} is not the name of an entry", entry.display()))),
+        _ => {
+            Err(io::Error::new(io::ErrorKind::InvalidInput, format!("{} is not the name of an entry", entry.display())))
+        }
     }
 }
 

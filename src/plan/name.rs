@@ -159,7 +159,9 @@ mod tests {
             assert!(ClusterName::new(good).is_ok(), "{good}");
         }
         let long = "a".repeat(49);
-        for bad in ["", "-a", "a-", "A", "a.b", "a_b", "ä", "a b", "..", "/", "a/b", "a\n", "a\0", "locks", "bundles", &long] {
+        for bad in
+            ["", "-a", "a-", "A", "a.b", "a_b", "ä", "a b", "..", "/", "a/b", "a\n", "a\0", "locks", "bundles", &long]
+        {
             assert!(ClusterName::new(bad).is_err(), "{bad}");
         }
     }
@@ -170,7 +172,10 @@ mod tests {
             let name = ClusterName::new("x".repeat(length)).unwrap().with_suffix("4194304").unwrap();
             assert!(name.len() <= 48 && name.ends_with("-4194304"), "{name}");
         }
-        assert_eq!(ClusterName::new(format!("{}-y", "x".repeat(39))).unwrap().with_suffix("4194304").unwrap().len(), 47);
+        assert_eq!(
+            ClusterName::new(format!("{}-y", "x".repeat(39))).unwrap().with_suffix("4194304").unwrap().len(),
+            47
+        );
     }
 
     #[test]

@@ -124,7 +124,9 @@ pub async fn collect(folders: &Folders, cluster: &Found) -> Result<Option<Expiry
         records => records?,
     };
     let resilience = Resilience::default();
-    if cluster.remains && let Some(error) = records.remove_remains(&resilience).await?.into_iter().next() {
+    if cluster.remains
+        && let Some(error) = records.remove_remains(&resilience).await?.into_iter().next()
+    {
         return Err(error);
     }
     // Asked again: somebody may have taken it over, or removed it, before the lock was ours.
