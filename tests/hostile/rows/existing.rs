@@ -112,9 +112,9 @@ fn pruning() -> Result<()> {
     let stays = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "stays"}});
     guest.suite("30s", std::slice::from_ref(&stays))?;
     guest.succeeds(&["up", "--yes"])?;
-    guest
-        .judge_but(&before, &[format!("object v1/ConfigMap {}-guest/", guest.name()), guest.namespace_key()])
-        .context("after pruning")?;
+    let added = ["ConfigMap", "ServiceAccount"].map(|kind| format!("object v1/{kind} {}-guest/", guest.name()));
+    let [maps, accounts] = added;
+    guest.judge_but(&before, &[maps, accounts, guest.namespace_key()]).context("after pruning")?;
     guest.succeeds(&["down"])?;
     guest.judge(&before).context("after down")
 }
