@@ -115,6 +115,7 @@ impl Bench {
             let pids = names.lines().filter_map(|name| name.strip_prefix("bystander-"));
             for pid in pids.filter(|pid| !Path::new("/proc").join(pid).exists()) {
                 self.remove(&format!("{MARK}={pid}"))?;
+                let _ = ask(&self.engine, &["rmi", "-f", &format!("localhost/{MARK}:{pid}")]);
             }
         }
         Ok(())

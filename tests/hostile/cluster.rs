@@ -56,6 +56,8 @@ pub(crate) fn take() -> Result<(&'static House, MutexGuard<'static, ()>)> {
 pub(crate) fn close() {
     if let Some(Ok(house)) = HOUSE.get() {
         let _ = house.cli(&["down"]).output();
+        // What is static is never dropped.
+        let _ = std::fs::remove_dir_all(house.folder.path());
     }
 }
 
