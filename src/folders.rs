@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 pub(crate) use aside::Aside;
 pub(crate) use lock::Lock;
 pub use output::write_output;
-pub(crate) use own::OwnFolder;
+pub(crate) use own::{OwnFolder, check_owner};
 
 use serde::{Deserialize, Serialize};
 use thiserror::Error;

@@ -159,7 +159,8 @@ enum Seen {
 
 impl Seen {
     fn look(pid: i32) -> Seen {
-        let Some(number) = (pid > 0).then(|| Pid::from_raw(pid)).flatten() else { return Seen::Gone };
+        // No process has such an id: somebody else has written it, and what it means cannot be told.
+        let Some(number) = (pid > 0).then(|| Pid::from_raw(pid)).flatten() else { return Seen::Unknown };
         match Process::new(pid).and_then(|process| process.stat()) {
             Ok(stat) if matches!(stat.state, 'Z' | 'X') => Seen::Gone,
             Ok(stat) => Seen::Running(stat.starttime),
@@ -315,7 +316,7 @@ mod tests {
             ("the host has another name now", Owner { host: "h".into(), ..me.clone() }, Presence::Alive),
             ("another host", Owner { machine: "m".into(), boot: "b".into(), ..me.clone() }, Presence::Elsewhere),
             ("another container", Owner { pids: "pid:[1]".into(), ..me.clone() }, Presence::Elsewhere),
-            ("nonsense", Owner { pid: -4, ..me.clone() }, Presence::Gone),
+            ("nonsense", Owner { pid: -4, ..me.clone() }, Presence::Elsewhere),
         ] {
             assert_eq!(other.presence(), presence, "{why}");
             assert_eq!(other.watch().unwrap().is_some(), presence == Presence::Alive, "{why}");

@@ -240,6 +240,7 @@ impl Records {
     /// When the state folder cannot be read.
     pub fn names(folders: &Folders) -> Result<Vec<ClusterName>, ClusterError> {
         let failed = || ClusterError::file("listing what is remembered of clusters");
+        folders.own_state().check().map_err(failed())?;
         if !folders.state.exists() {
             return Ok(Vec::new());
         }
@@ -285,7 +286,9 @@ const KUBECONFIG: &str = "kubeconfig";
 const REMAINS: &str = "remains.json";
 
 fn read(folder: &std::path::Path, name: &ClusterName) -> Result<Option<Record>, ClusterError> {
-    match fs_err::read_to_string(folder.join(FILE)) {
+    let path = folder.join(FILE);
+    let checked = fs_err::metadata(&path).and_then(|found| folders::check_owner(&path, &found));
+    match checked.and_then(|()| fs_err::read_to_string(&path)) {
         // One that was copied here from another cluster's folder says nothing of this one.
         Ok(text) => Ok(serde_json::from_str(&text).ok().filter(|record: &Record| record.name == *name)),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),

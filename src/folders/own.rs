@@ -33,10 +33,7 @@ impl OwnFolder {
             std::fs::DirBuilder::new().recursive(true).mode(PRIVATE).create(&self.0).map_err(self.about())?;
         }
         let found = fs_err::metadata(&self.0)?;
-        if found.uid() != rustix::process::geteuid().as_raw() {
-            let other = format!("belongs to user {}; choose another folder with XDG_STATE_HOME", found.uid());
-            return Err(self.about()(io::Error::new(io::ErrorKind::PermissionDenied, other)));
-        }
+        check_owner(&self.0, &found)?;
         if found.mode() & 0o077 != 0 {
             fs_err::set_permissions(&self.0, std::fs::Permissions::from_mode(PRIVATE))?;
         }
@@ -59,10 +56,27 @@ impl OwnFolder {
         gone.or_else(|error| if error.kind() == io::ErrorKind::NotFound { Ok(()) } else { Err(error) })
     }
 
+    /// Whether the folder is this user's, if it is there.
+    ///
+    /// # Errors
+    /// When it belongs to another user, whose word on what is ours does not count.
+    pub(crate) fn check(&self) -> io::Result<()> {
+        fs_err::metadata(&self.0).map_or(Ok(()), |found| check_owner(&self.0, &found))
+    }
+
     fn about(&self) -> impl FnOnce(io::Error) -> io::Error {
         let path = self.0.display().to_string();
         move |error| io::Error::new(error.kind(), format!("{path}: {error}"))
     }
+}
+
+/// Fails when a file or folder of the harness belongs to another user.
+pub(crate) fn check_owner(path: &Path, found: &std::fs::Metadata) -> io::Result<()> {
+    if found.uid() == rustix::process::geteuid().as_raw() {
+        return Ok(());
+    }
+    let other = format!("{} belongs to user {}; XDG_STATE_HOME can name another folder", path.display(), found.uid());
+    Err(io::Error::new(io::ErrorKind::PermissionDenied, other))
 }
 
 /// `entry`, if it is one name and nothing that leads elsewhere.
