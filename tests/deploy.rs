@@ -211,9 +211,11 @@ async fn a_kind_that_is_not_served_is_named(#[case] api_version: &str, #[case] k
 }
 
 /// Somebody edited a field by hand: that is said, and the manifest wins.
+#[rstest]
+#[case::one("Apply failed with 1 conflict: conflict with \"kubectl-edit\": .data.a")]
+#[case::several("Apply failed with 2 conflicts: conflicts with \"kubectl-edit\":\n- .data.a\n- .data.b")]
 #[tokio::test(start_paused = true)]
-async fn a_field_that_another_owns_is_taken_back_and_that_is_said() {
-    let conflict = "Apply failed with 1 conflict: conflict with \"kubectl-edit\": .data.a";
+async fn a_field_that_another_owns_is_taken_back_and_that_is_said(#[case] conflict: &str) {
     let server = Server::answering([failure(409, conflict), taken()]);
     let (result, warnings) = apply(&server, CONFIG_MAP).await;
     assert_eq!(result.unwrap(), "u1 3");

@@ -3,9 +3,11 @@
 use std::time::Duration;
 
 use futures::{FutureExt, StreamExt, TryStreamExt, stream};
+use k8s_openapi::ByteString;
 use kube::ResourceExt;
 use kube::api::{Api, DynamicObject, ObjectMeta};
 use kube::runtime::wait::{await_condition, conditions};
+use serde_json::{Value, json};
 
 use super::ApplyError;
 use super::apply::{Applier, refusal};
@@ -113,6 +115,7 @@ impl Applier {
     pub(super) fn claimed(&self, manifest: &DynamicObject) -> DynamicObject {
         let mut wanted = manifest.clone();
         let Some(inventory) = &self.inventory else { return wanted };
+        plain_data(&mut wanted);
         let adopted = inventory.content().find(&ObjectRef::of(manifest)).cloned().filter(|it| it.before.is_some());
         if let Some(adopted) = adopted {
             wanted.metadata.uid = adopted.uid;
@@ -155,6 +158,23 @@ impl Applier {
         let Some(inventory) = &self.inventory else { return Ok(()) };
         inventory.change(|it| it.applied(object, metadata)).map_err(|error| unwritten(place, object, &error))
     }
+}
+
+/// Moves a Secret's `stringData` into `data`. The API server does the same, but only after it has noted whose fields are
+/// whose, so that data would be overwritten without a conflict and not be given back.
+fn plain_data(object: &mut DynamicObject) {
+    if object.types.as_ref().is_none_or(|types| types.api_version != "v1" || types.kind != "Secret") {
+        return;
+    }
+    let Some(fields) = object.data.as_object_mut() else { return };
+    let Some(Value::Object(texts)) = fields.get("stringData").cloned() else { return };
+    // What is no map is for the API server to refuse.
+    let Some(data) = fields.entry("data").or_insert_with(|| json!({})).as_object_mut() else { return };
+    for (key, text) in texts {
+        let bytes = ByteString(text.as_str().unwrap_or_default().as_bytes().to_vec());
+        data.insert(key, json!(bytes));
+    }
+    fields.remove("stringData");
 }
 
 /// Waits until an object that is being deleted is gone.

@@ -139,7 +139,9 @@ fn of_status(status: &kube::core::Status) -> Cause {
 
 /// Whether somebody else owns a field that was to be set.
 pub(crate) fn is_field_conflict(status: &kube::core::Status) -> bool {
-    status.code == 409 && status.message.contains("conflict with")
+    // One of them, or several.
+    let says = ["conflict with", "conflicts with"];
+    status.code == 409 && says.iter().any(|words| status.message.contains(words))
 }
 
 /// Whether the object that bears the name has another uid than the request named.

@@ -18,7 +18,7 @@ const MANIFESTS: &str = "
 ---
 {apiVersion: v1, kind: ConfigMap, metadata: {name: settings}, data: {a: guests, b: guests}}
 ---
-{apiVersion: v1, kind: Secret, metadata: {name: password}, data: {p: Z3Vlc3Rz}}
+{apiVersion: v1, kind: Secret, metadata: {name: password}, stringData: {p: guests}}
 ---
 {apiVersion: v1, kind: ConfigMap, metadata: {name: own}, data: {x: '1'}}
 ";
@@ -139,6 +139,9 @@ fn down_gives_back_what_was_there_and_deletes_what_was_not() {
         json!({"a": "guests", "b": "guests", "c": "theirs"}),
         "the manifest wins while it is up"
     );
+    // As data, which can be given back, and not as `stringData`, which the API server takes without asking whose it is.
+    let secret = guest.api.object("secrets", "tiny", "password").unwrap();
+    assert_eq!((&secret["data"]["p"], secret.get("stringData")), (&json!("Z3Vlc3Rz"), None));
     let own = guest.api.object("configmaps", "tiny", "own").unwrap();
     assert_eq!(own["metadata"]["labels"]["app.kubernetes.io/managed-by"], "kind-harness");
     let precious = guest.api.object("namespaces", "", "precious").unwrap();
