@@ -136,7 +136,7 @@ impl Applier {
         object: &ObjectRef,
         applied: &DynamicObject,
         events: &Events,
-    ) -> Result<(), ApplyError> {
+    ) -> Result<(), Box<ApplyError>> {
         if self.is_new(object) && is_older(&applied.metadata, &self.manager()) {
             // It came to be after it was looked for, and took all that we set: it is no more ours than if it had been found.
             tell(events, true, object);
@@ -148,15 +148,21 @@ impl Applier {
                     it.adopt(component.as_deref(), object, found)
                 })
             });
-            return adopt.transpose().map(drop).map_err(|error| unwritten(place, object, &error));
+            return adopt.transpose().map(drop).map_err(|error| Box::new(unwritten(place, object, &error)));
         }
         self.note_uid(place, object, &applied.metadata)
     }
 
     /// Writes down the uid of `object`.
-    pub(super) fn note_uid(&self, place: &str, object: &ObjectRef, metadata: &ObjectMeta) -> Result<(), ApplyError> {
+    pub(super) fn note_uid(
+        &self,
+        place: &str,
+        object: &ObjectRef,
+        metadata: &ObjectMeta,
+    ) -> Result<(), Box<ApplyError>> {
         let Some(inventory) = &self.inventory else { return Ok(()) };
-        inventory.change(|it| it.applied(object, metadata)).map_err(|error| unwritten(place, object, &error))
+        let noted = inventory.change(|it| it.applied(object, metadata));
+        noted.map_err(|error| Box::new(unwritten(place, object, &error)))
     }
 }
 

@@ -116,7 +116,7 @@ impl Applier {
             refusal.what.extend(holders.map(|holders| format!("; {holders}")));
             refusal
         })?;
-        self.note_applied(&manifest.source.to_string(), &object, &applied, events)?;
+        self.note_applied(&manifest.source.to_string(), &object, &applied, events).map_err(|error| *error)?;
         Ok(Applied {
             object: ObjectRef { namespace: applied.metadata.namespace.clone(), ..object.clone() },
             uid: applied.metadata.uid.unwrap_or_default(),
@@ -150,7 +150,7 @@ impl Applier {
         let created = self.resilience.api(&what, create).await;
         let place = || "the suite's namespace".to_owned();
         match created.map_err(|error| refusal(place(), object.clone(), error))? {
-            Some(created) => self.note_uid(&place(), &object, &created.metadata),
+            Some(created) => self.note_uid(&place(), &object, &created.metadata).map_err(|error| *error),
             None if self.is_new(&object) => self.look_again(&place(), &object, &Events::discard()).await,
             None => Ok(()),
         }

@@ -142,7 +142,7 @@ impl Session {
             let settled = settle(&guest.records, &guest.inventory, guest.former.flatten());
             removed.map_err(UpError::from).and(settled.map_err(UpError::from))
         });
-        Ok(applier.look(expected, &self.events).await.map_err(|error| UpError::Adopt(Box::new(error)))?)
+        applier.look(expected, &self.events).await.map_err(|error| UpError::Adopt(Box::new(error)))
     }
 
     /// Takes out what was deployed before and is no longer in the manifests, of the components of this plan and of none.

@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::time::timeout;
 
 use super::components::{Doomed, answer, remove};
-use super::objects::{Asked, Objects};
+use super::objects::Objects;
 use super::{Kill, KillError, KillErrors};
 use crate::cluster::{Cluster, ClusterError, InventoryFile, InventoryObject, Lease, ObjectInventory, Record, Records};
 use crate::object::{ObjectRef, Ownership, Target};
@@ -131,10 +131,7 @@ async fn ask_to_go(objects: &Objects, target: &Target) -> Option<KillError> {
     match &target.ownership {
         // The suite's namespace, which nothing was set in.
         Ownership::Adopted(_) => None,
-        _ => match answer(&target.object, objects.delete(target)).await {
-            Ok(Asked::Absent | Asked::Another | Asked::Gone | Asked::Going(_)) => None,
-            Err(error) => Some(error),
-        },
+        _ => answer(&target.object, objects.delete(target)).await.err(),
     }
 }
 

@@ -157,10 +157,8 @@ fn restore(fields: &Value, before: &Value, now: &mut Value) -> bool {
         let Some(was) = was else { continue };
         match is {
             Some(is) if is_empty(inner) => {
-                if is != was {
-                    is.clone_from(was);
-                    changed = true;
-                }
+                changed |= is != was;
+                is.clone_from(was);
             }
             Some(is) => changed |= restore(inner, was, is),
             None => {}

@@ -206,8 +206,8 @@ impl State {
         let fields = leaves(wanted);
         for (path, value) in &fields {
             let differs = at(&stored.object, path) != Some(value);
-            let others = stored.owners.iter().filter(|(other, theirs)| *other != manager && theirs.contains(path));
-            if let Some((other, _)) = others.filter(|_| differs).next()
+            let mut others = stored.owners.iter().filter(|(other, theirs)| *other != manager && theirs.contains(path));
+            if let Some((other, _)) = others.find(|_| differs)
                 && !force
             {
                 let field = path.join(".");
