@@ -68,6 +68,7 @@ fn session() -> Result<Session> {
         terms: Terms { keep: Keep::Always, ttl: Some(Duration::from_secs(3600)), ..Terms::default() },
         record: Mutex::default(),
         agree: |_| true,
+        confirm: |_| true,
     })
 }
 
