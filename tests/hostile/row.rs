@@ -47,6 +47,9 @@ pub(crate) struct Ended {
     pub(crate) stderr: String,
 }
 
+/// The state folder that has a cluster's record.
+const STATE: &str = "kind-harness.dev/state";
+
 impl Ended {
     /// The output as JSON.
     pub(crate) fn json(&self) -> Result<serde_json::Value> {
@@ -167,6 +170,8 @@ impl Row {
     ) -> Result<String> {
         let mut args = vec!["create".to_owned(), "--name".into(), name.into()];
         args.extend(["--label".into(), format!("{MARK}={}", std::process::id())]);
+        // What a row says of it comes last, and wins.
+        args.extend(["--label".into(), format!("{STATE}={}", self.state("").display())]);
         args.extend(labels.into_iter().flat_map(|(key, value)| ["--label".into(), format!("{key}={value}")]));
         args.extend(options.iter().map(|option| (*option).to_owned()));
         args.extend([image.to_owned(), "/idle".into()]);
