@@ -40,6 +40,14 @@ faults *args:
 kill-matrix:
     cargo test --test lifecycle -- --ignored --exact matrix::kill_matrix --nocapture
 
+# Make every hostile situation of tests/hostile, or one group: `just hostile label::`
+hostile *args:
+    cargo test --test hostile {{args}}
+
+# Try a million malformed labels, leases, records and names
+fuzz-ownership:
+    PROPTEST_CASES=1000000 cargo test -p kind-harness --lib -- owned::properties own::tests
+
 # Bring the reference suite up and down 30 times, and look for what grows
 soak:
     cargo test --test lifecycle -- --ignored --exact soak::soak --nocapture

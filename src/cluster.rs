@@ -11,9 +11,11 @@ mod labelled;
 mod labels;
 mod lease;
 mod owned;
+mod owner;
 mod ports;
 mod provider;
 mod record;
+mod remains;
 
 use std::path::PathBuf;
 
@@ -26,8 +28,9 @@ pub(crate) use inventory::is_marked;
 pub use inventory::{InventoryFile, InventoryObject, ObjectInventory};
 pub use kind::Kind;
 pub use labelled::{Labelled, labelled};
-pub use lease::{Claim, Expiry, Keep, Lease, Owner, Presence};
+pub use lease::{Claim, Expiry, Keep, Lease};
 pub use owned::Owned;
+pub use owner::{Owner, Presence};
 pub use ports::PortMap;
 pub use provider::{Provider, Wanted};
 pub use record::{Deployment, Node, Record, Records};

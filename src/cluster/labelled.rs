@@ -51,6 +51,7 @@ impl Labelled {
 /// # Errors
 /// When the engine does not say.
 pub async fn labelled(engine: &Engine) -> Result<Vec<Labelled>, ClusterError> {
+    super::owned::reach(engine).await?;
     // One that was listed may be gone a moment later.
     let vanished = |error: &ClusterError| report::chain(error).to_lowercase().contains("no such");
     let soon = ExponentialBuilder::new().with_min_delay(Duration::from_millis(100));

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-use super::lease::{Lease, Owner};
+use super::{Lease, Owner};
 use crate::exec;
 use crate::folders::Folders;
 use crate::plan::ClusterName;

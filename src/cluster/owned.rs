@@ -90,8 +90,12 @@ impl Owned {
     /// # Errors
     /// Why it does not.
     pub async fn is_reachable(&self) -> Result<(), ClusterError> {
-        let ask = self.engine.command(["ps", "-q"]).deadline(ALIVE);
-        ask.output().await.map(drop).map_err(ClusterError::command("reaching the engine of the cluster"))
+        reach(&self.engine).await
+    }
+
+    /// Those of `found` that may be removed.
+    fn removable(&self, found: Vec<Node>) -> Vec<Node> {
+        found.into_iter().filter(|node| self.has(node) && is_id(&node.id)).collect()
     }
 
     /// Removes them, and our network when no cluster uses it any more. What is not there is no error.
@@ -103,7 +107,7 @@ impl Owned {
         // A kind that was ended a moment ago may have an engine at work still.
         let _ = tokio::task::spawn_blocking(exec::settle).await;
         let (nodes, _) = find(engine, name, &resilience.afresh()).await?;
-        let nodes: Vec<_> = nodes.into_iter().filter(|node| self.has(node) && is_id(&node.id)).collect();
+        let nodes = self.removable(nodes);
         if !nodes.is_empty() {
             // Nothing in a node is worth a graceful end, and kind's own delete takes four seconds for one.
             let remove = match engine.kind {
@@ -138,6 +142,13 @@ impl Owned {
         let failed = ClusterError::command(format!("removing the volumes of cluster {name}"));
         remove.output().await.map(drop).map_err(failed)
     }
+}
+
+/// Whether `engine` answers at all, asked once and for five seconds at most.
+pub(super) async fn reach(engine: &Engine) -> Result<(), ClusterError> {
+    let ask = engine.command(["ps", "-q"]).deadline(ALIVE);
+    let failed = ClusterError::command(format!("reaching {}", engine.kind.name()));
+    ask.output().await.map(drop).map_err(failed)
 }
 
 /// The node containers of cluster `name`, no matter who made it, and whether all of them run.
@@ -197,6 +208,9 @@ fn is_node_of(cluster: &str, node: &str) -> bool {
     let role = role.trim_end_matches(|c: char| c.is_ascii_digit());
     matches!(role, "control-plane" | "worker" | "external-load-balancer")
 }
+
+#[cfg(test)]
+mod properties;
 
 #[cfg(test)]
 mod tests {

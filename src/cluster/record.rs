@@ -6,13 +6,12 @@ use std::path::PathBuf;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{ClusterError, Lease, Owned, PortMap};
+use super::{ClusterError, Lease, Owned, PortMap, remains};
 use crate::config::{ImageMap, ProviderKind};
-use crate::folders::{self, Folders, Lock, OwnFolder};
+use crate::folders::{self, Folders, Lock};
 use crate::object::Applied;
 use crate::plan::ClusterName;
 use crate::ready::Probe;
-use crate::resilience::Resilience;
 use crate::setup::Engine;
 
 /// What we remember of a cluster. It holds no secrets; the kubeconfig beside it does.
@@ -72,9 +71,9 @@ pub struct Deployment {
 /// Reads and writes records. While it lives, no other run works on the same cluster.
 #[derive(Debug)]
 pub struct Records {
-    name: ClusterName,
-    folders: Folders,
-    folder: PathBuf,
+    pub(super) name: ClusterName,
+    pub(super) folders: Folders,
+    pub(super) folder: PathBuf,
     _lock: Lock,
 }
 
@@ -171,56 +170,6 @@ impl Records {
         Owned::recorded(record, &self.folder)
     }
 
-    /// Containers of this name on engines that did not answer when they were to be removed.
-    #[must_use]
-    pub fn remains(&self) -> Vec<Owned> {
-        remains(&self.folder)
-    }
-
-    /// Forgets the cluster, except for `owned`, which could not be removed yet.
-    ///
-    /// # Errors
-    /// When that cannot be written.
-    pub fn forget_but(&self, owned: Owned) -> Result<(), ClusterError> {
-        let mut all = self.remains();
-        all.push(owned);
-        self.keep_remains(all)
-    }
-
-    /// Tries again to remove what remains on other engines. Returns why some of it is still there.
-    ///
-    /// # Errors
-    /// When what is left cannot be written down.
-    pub async fn remove_remains(&self, resilience: &Resilience) -> Result<Vec<ClusterError>, ClusterError> {
-        let (mut left, mut errors) = (Vec::new(), Vec::new());
-        for owned in self.remains() {
-            let removed = match owned.is_reachable().await {
-                Ok(()) => owned.remove(&self.folders, resilience).await,
-                silent => silent,
-            };
-            if let Err(error) = removed {
-                left.push(owned);
-                errors.push(error);
-            }
-        }
-        if left.is_empty() {
-            let own = OwnFolder::of(&self.folders, &self.name);
-            own.remove(REMAINS).map_err(ClusterError::file("forgetting what remained of the cluster"))?;
-        } else {
-            let text = serde_json::to_string_pretty(&left).unwrap_or_default();
-            let failed = ClusterError::file("remembering what remains of the cluster");
-            folders::publish(&self.folder.join(REMAINS), &text).map_err(failed)?;
-        }
-        Ok(errors)
-    }
-
-    fn keep_remains(&self, remains: Vec<Owned>) -> Result<(), ClusterError> {
-        let failed = || ClusterError::file("remembering what remains of the cluster");
-        let text = serde_json::to_string_pretty(&remains).map_err(std::io::Error::other).map_err(failed())?;
-        self.folders.own_state().remove(self.name.as_str()).map_err(failed())?;
-        folders::publish(&self.folder.join(REMAINS), &text).map_err(failed())
-    }
-
     /// Forgets the cluster, kubeconfig included; not what [remains](Records::remains) of it on other engines.
     ///
     /// # Errors
@@ -250,7 +199,7 @@ impl Records {
             let name = entry.file_name().into_string().ok().and_then(|name| ClusterName::new(name).ok());
             let is_folder = entry.file_type().is_ok_and(|found| found.is_dir());
             let has = |file: &&str| entry.path().join(file).exists();
-            let is_a_clusters = is_folder && [FILE, KUBECONFIG, REMAINS, super::kind::CONFIG].iter().any(has);
+            let is_a_clusters = is_folder && [FILE, KUBECONFIG, remains::FILE, super::kind::CONFIG].iter().any(has);
             names.extend(name.filter(|_| is_a_clusters));
         }
         names.sort();
@@ -263,12 +212,6 @@ impl Records {
     /// As [`Records::read`].
     pub fn peek(folders: &Folders, name: &ClusterName) -> Result<Option<Record>, ClusterError> {
         read(&folders.cluster(name), name)
-    }
-
-    /// Whether something of cluster `name` remains on an engine that did not answer.
-    #[must_use]
-    pub fn has_remains(folders: &Folders, name: &ClusterName) -> bool {
-        !remains(&folders.cluster(name)).is_empty()
     }
 }
 
@@ -283,7 +226,6 @@ fn locking(name: &ClusterName) -> impl Fn(std::io::Error) -> ClusterError + '_ {
 
 const FILE: &str = "cluster.json";
 const KUBECONFIG: &str = "kubeconfig";
-const REMAINS: &str = "remains.json";
 
 fn read(folder: &std::path::Path, name: &ClusterName) -> Result<Option<Record>, ClusterError> {
     let path = folder.join(FILE);
@@ -294,11 +236,6 @@ fn read(folder: &std::path::Path, name: &ClusterName) -> Result<Option<Record>, 
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
         Err(source) => Err(ClusterError::File { what: "reading what is remembered of the cluster".into(), source }),
     }
-}
-
-fn remains(folder: &std::path::Path) -> Vec<Owned> {
-    let text = std::fs::read_to_string(folder.join(REMAINS)).unwrap_or_default();
-    serde_json::from_str(&text).unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -19,10 +19,11 @@ impl std::fmt::Display for Cmd {
             if is_secret { MASK.to_owned() } else { Redactor::global().text(&word).into_owned() }
         });
         let env = self.env.iter().map(|(name, value)| match name.to_string_lossy() {
-            name if is_secret_name(&name) => format!("{name}={MASK}"),
-            name => format!("{name}={}", value.display()),
+            name if is_secret_name(&name) => format!("{name}={}", quote(MASK)),
+            // A quoted name would be the name of a program.
+            name => format!("{name}={}", quote(&value.to_string_lossy())),
         });
-        let quoted: Vec<_> = env.chain(words).map(|word| quote(&word)).collect();
+        let quoted: Vec<_> = env.chain(words.map(|word| quote(&word))).collect();
         f.write_str(&quoted.join(" "))
     }
 }
@@ -35,7 +36,7 @@ mod tests {
     fn a_command_is_shown_without_what_is_secret_by_its_name() {
         let cmd = Cmd::new("psql", ["--password", "hunter2222", "--token=abc", "-c", "select 1"]);
         let cmd = cmd.env("PGPASSWORD", "hunter2222").env("PGHOST", "db");
-        let shown = "'PGPASSWORD=***' PGHOST=db psql --password '***' '--token=***' -c 'select 1'";
+        let shown = "PGPASSWORD='***' PGHOST=db psql --password '***' '--token=***' -c 'select 1'";
         assert_eq!(cmd.to_string(), shown);
     }
 }

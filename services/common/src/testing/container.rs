@@ -86,7 +86,9 @@ fn host() -> &'static Host {
     HOST.get_or_init(|| {
         block_on(async {
             let folders = Folders::of_user().unwrap();
-            setup::ensure(&folders, ImageSource::Packages, setup::consent_of_environment, &Events::discard()).await.unwrap()
+            setup::ensure(&folders, ImageSource::Packages, setup::consent_of_environment, &Events::discard())
+                .await
+                .unwrap()
         })
     })
 }

@@ -1,0 +1,74 @@
+//! What remains of clusters on engines that did not answer when it was to be removed.
+
+use std::path::Path;
+
+use super::{ClusterError, Owned, Records};
+use crate::folders::{self, Folders, OwnFolder};
+use crate::plan::ClusterName;
+use crate::resilience::Resilience;
+
+/// What remains, in the cluster's folder.
+pub(super) const FILE: &str = "remains.json";
+
+impl Records {
+    /// Containers of this name on engines that did not answer when they were to be removed.
+    #[must_use]
+    pub fn remains(&self) -> Vec<Owned> {
+        remains(&self.folder)
+    }
+
+    /// Forgets the cluster, except for `owned`, which could not be removed yet.
+    ///
+    /// # Errors
+    /// When that cannot be written.
+    pub fn forget_but(&self, owned: Owned) -> Result<(), ClusterError> {
+        let mut all = self.remains();
+        all.push(owned);
+        self.keep_remains(all)
+    }
+
+    /// Tries again to remove what remains on other engines. Returns why some of it is still there.
+    ///
+    /// # Errors
+    /// When what is left cannot be written down.
+    pub async fn remove_remains(&self, resilience: &Resilience) -> Result<Vec<ClusterError>, ClusterError> {
+        let (mut left, mut errors) = (Vec::new(), Vec::new());
+        for owned in self.remains() {
+            let removed = match owned.is_reachable().await {
+                Ok(()) => owned.remove(&self.folders, resilience).await,
+                silent => silent,
+            };
+            if let Err(error) = removed {
+                left.push(owned);
+                errors.push(error);
+            }
+        }
+        if left.is_empty() {
+            let own = OwnFolder::of(&self.folders, &self.name);
+            own.remove(FILE).map_err(ClusterError::file("forgetting what remained of the cluster"))?;
+        } else {
+            let text = serde_json::to_string_pretty(&left).unwrap_or_default();
+            let failed = ClusterError::file("remembering what remains of the cluster");
+            folders::publish(&self.folder.join(FILE), &text).map_err(failed)?;
+        }
+        Ok(errors)
+    }
+
+    pub(super) fn keep_remains(&self, remains: Vec<Owned>) -> Result<(), ClusterError> {
+        let failed = || ClusterError::file("remembering what remains of the cluster");
+        let text = serde_json::to_string_pretty(&remains).map_err(std::io::Error::other).map_err(failed())?;
+        self.folders.own_state().remove(self.name.as_str()).map_err(failed())?;
+        folders::publish(&self.folder.join(FILE), &text).map_err(failed())
+    }
+
+    /// Whether something of cluster `name` remains on an engine that did not answer.
+    #[must_use]
+    pub fn has_remains(folders: &Folders, name: &ClusterName) -> bool {
+        !remains(&folders.cluster(name)).is_empty()
+    }
+}
+
+fn remains(folder: &Path) -> Vec<Owned> {
+    let text = std::fs::read_to_string(folder.join(FILE)).unwrap_or_default();
+    serde_json::from_str(&text).unwrap_or_default()
+}
