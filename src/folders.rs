@@ -65,6 +65,11 @@ impl Folders {
         self.state.join("nodes.lock")
     }
 
+    /// The ids of the networks that an engine made for clusters of this state folder, a line each.
+    pub(crate) fn networks(&self, engine: &str) -> PathBuf {
+        self.state.join(format!("networks.{engine}"))
+    }
+
     /// The folder of cluster `name`.
     #[must_use]
     pub fn cluster(&self, name: &ClusterName) -> PathBuf {
@@ -108,7 +113,7 @@ mod tests {
     #[test]
     fn no_cluster_is_called_like_a_folder_of_the_harness() {
         let folders = Folders { cache: "/c".into(), state: "/s".into() };
-        for own in [folders.bundles(), folders.locks(), folders.nodes_lock()] {
+        for own in [folders.bundles(), folders.locks(), folders.nodes_lock(), folders.networks("podman")] {
             let name = own.file_name().unwrap().to_str().unwrap();
             assert!(ClusterName::new(name).is_err(), "{name}");
         }

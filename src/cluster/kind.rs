@@ -98,7 +98,13 @@ impl Kind {
         let config_file = folder.join(CONFIG);
         crate::folders::publish(&config_file, &config.to_string()).map_err(failed())?;
         let labels = labels::labels_for(name, lease, folders);
-        let shim = labels::shim(&self.host.engine.kind.path(), &labels, folder).map_err(failed())?;
+        let shim = labels::shim(
+            &self.host.engine.kind.path(),
+            &labels,
+            folder,
+            &folders.networks(self.host.engine.kind.name()),
+        )
+        .map_err(failed())?;
         let path = std::env::var_os("PATH").unwrap_or_default();
         let path = std::env::join_paths(std::iter::once(shim).chain(std::env::split_paths(&path)));
         let path = path.map_err(std::io::Error::other).map_err(failed())?;

@@ -64,7 +64,10 @@ pub async fn labelled(engine: &Engine) -> Result<Vec<Labelled>, ClusterError> {
         else {
             continue;
         };
-        let Some(found) = serde_json::from_str(json).ok().and_then(|found| labels::read(&found)) else { continue };
+        // Docker writes a name as a path.
+        let node = node.trim_start_matches('/');
+        let labels = serde_json::from_str(json).ok();
+        let Some(found) = labels.and_then(|labels| labels::read(node, &labels)) else { continue };
         let cluster = clusters.entry((found.name.clone(), found.state.clone())).or_insert_with(|| Labelled {
             name: found.name,
             state: found.state,
@@ -73,8 +76,7 @@ pub async fn labelled(engine: &Engine) -> Result<Vec<Labelled>, ClusterError> {
             running: true,
             images: Vec::new(),
         });
-        // Docker writes a name as a path.
-        cluster.nodes.push(Node { id: id.into(), name: node.trim_start_matches('/').into() });
+        cluster.nodes.push(Node { id: id.into(), name: node.into() });
         cluster.images.push(image.into());
         cluster.running &= running == "true";
     }

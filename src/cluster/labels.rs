@@ -15,6 +15,8 @@ pub(super) const CLUSTER: &str = "kind-harness.dev/cluster";
 pub(super) const STATE: &str = "kind-harness.dev/state";
 /// kind's own label: the cluster's name.
 pub(super) const KIND: &str = "io.x-k8s.kind.cluster";
+/// kind's own label: what a node is for, as in its name.
+const ROLE: &str = "io.x-k8s.kind.role";
 const LEASE: &str = "kind-harness.dev/lease";
 const UID: &str = "kind-harness.dev/uid";
 
@@ -43,11 +45,16 @@ pub(super) fn labels_for(name: &ClusterName, lease: &Lease, folders: &Folders) -
     ])
 }
 
-/// What `labels` prove: nothing unless the name is a cluster's, kind says the same name, the user is this one and the lease can
-/// be read. Anybody who may use the engine may write labels, so they count only where a record is lost.
-pub(super) fn read(labels: &BTreeMap<String, String>) -> Option<Identity> {
+/// What the `labels` of a container called `node` prove: nothing unless the name is a cluster's, kind says the same name and
+/// calls its node so, the user is this one and the lease can be read. Anybody who may use the engine may write labels, so they
+/// count only where a record is lost.
+pub(super) fn read(node: &str, labels: &BTreeMap<String, String>) -> Option<Identity> {
     let name = ClusterName::new(labels.get(CLUSTER)?).ok()?;
     if labels.get(KIND).map(String::as_str) != Some(name.as_str()) || *labels.get(UID)? != user() {
+        return None;
+    }
+    let role = node.strip_prefix(name.as_str())?.strip_prefix('-')?.trim_end_matches(|c: char| c.is_ascii_digit());
+    if role != labels.get(ROLE)? || !ROLES.contains(&role) {
         return None;
     }
     let state = PathBuf::from(labels.get(STATE)?);
@@ -57,6 +64,9 @@ pub(super) fn read(labels: &BTreeMap<String, String>) -> Option<Identity> {
     Some(Identity { name, state, lease })
 }
 
+/// What nodes are for, as kind says it.
+const ROLES: [&str; 3] = ["control-plane", "external-load-balancer", "worker"];
+
 fn user() -> String {
     rustix::process::geteuid().as_raw().to_string()
 }
@@ -65,9 +75,15 @@ fn user() -> String {
 pub(super) const MADE: &str = "made";
 
 /// kind cannot label what it makes, nor say which ids that has. So it gets an engine that does: a script of the engine's
-/// name below `folder`, which adds `labels` and records the ids of containers and the names of volumes in [`MADE`].
+/// name below `folder`, which adds `labels` and records the ids of containers and the names of volumes in [`MADE`], and the ids
+/// of networks, which other clusters use too, in the file `networks`.
 /// Returns the folder to put in front of PATH.
-pub(super) fn shim(engine: &Path, labels: &BTreeMap<&str, String>, folder: &Path) -> std::io::Result<PathBuf> {
+pub(super) fn shim(
+    engine: &Path,
+    labels: &BTreeMap<&str, String>,
+    folder: &Path,
+    networks: &Path,
+) -> std::io::Result<PathBuf> {
     let quote = |text: &str| exec::quote(text);
     let write = |wanted: &[&str]| {
         let labels = labels.iter().filter(|(key, _)| wanted.is_empty() || wanted.contains(key));
@@ -76,14 +92,16 @@ pub(super) fn shim(engine: &Path, labels: &BTreeMap<&str, String>, folder: &Path
     let made = folder.join(MADE);
     fs_err::create_dir_all(&made)?;
     let (all, some, network) = (write(&[]), write(&[CLUSTER, UID, STATE]), write(&[UID, STATE]));
-    let (path, made) = (quote(&engine.display().to_string()), quote(&made.display().to_string()));
+    let quoted = |path: &Path| quote(&path.display().to_string());
+    let (path, made, networks) = (quoted(engine), quoted(&made), quoted(networks));
     let script = format!(
         "#!/bin/sh\n\
          case \"$1 $2\" in\n\
          'run '*) shift; exec {path} run --cidfile {made}/container.$$ {all} \"$@\" ;;\n\
          'volume create') shift 2; name=$({path} volume create {some} \"$@\") || exit\n\
          echo \"$name\" > {made}/volume.$$; echo \"$name\"; exit ;;\n\
-         'network create') shift 2; exec {path} network create {network} \"$@\" ;;\n\
+         'network create') shift 2; {path} network create {network} \"$@\" || exit; for name; do :; done\n\
+         {path} network inspect --format '{{{{.ID}}}}' \"$name\" >> {networks}; exit ;;\n\
          esac\n\
          exec {path} \"$@\"\n"
     );
@@ -110,7 +128,9 @@ mod tests {
 
     fn written(lease: &Lease) -> BTreeMap<String, String> {
         let name = ClusterName::new("a").unwrap();
-        let labels = labels_for(&name, lease, &folders()).into_iter().chain([(KIND, "a".to_owned())]);
+        let labels = labels_for(&name, lease, &folders())
+            .into_iter()
+            .chain([(KIND, "a".to_owned()), (ROLE, "worker".to_owned())]);
         labels.map(|(key, value)| (key.to_owned(), value)).collect()
     }
 
@@ -118,7 +138,7 @@ mod tests {
     fn what_is_written_is_read_and_what_may_have_been_kept_counts_as_kept() {
         for (keep, stays) in [(Keep::Never, false), (Keep::OnFailure, true), (Keep::Always, true)] {
             let lease = lease(keep);
-            let read = read(&written(&lease)).unwrap();
+            let read = read("a-worker2", &written(&lease)).unwrap();
             assert_eq!((read.name.as_str(), &read.state), ("a", &PathBuf::from("/s")));
             assert_eq!(read.lease, Lease { stays, ..lease }, "the owner is not forgotten");
         }
@@ -127,11 +147,14 @@ mod tests {
     #[test]
     fn labels_that_contradict_each_other_or_name_another_user_prove_nothing() {
         let good = written(&lease(Keep::Never));
-        assert!(read(&good).is_some());
-        for key in [CLUSTER, UID, STATE, LEASE, KIND] {
+        assert!(read("a-worker", &good).is_some());
+        for node in ["", "a", "a-", "a-control-plane", "b-worker", "worker", "a-b-worker"] {
+            assert_eq!(read(node, &good), None, "{node}");
+        }
+        for key in [CLUSTER, UID, STATE, LEASE, KIND, ROLE] {
             let mut labels = good.clone();
             labels.remove(key);
-            assert_eq!(read(&labels), None, "without {key}");
+            assert_eq!(read("a-worker", &labels), None, "without {key}");
         }
         for (key, value) in [
             (CLUSTER, "../../victim"),
@@ -143,7 +166,7 @@ mod tests {
         ] {
             let mut labels = good.clone();
             labels.insert(key.into(), value.into());
-            assert_eq!(read(&labels), None, "{key}={value}");
+            assert_eq!(read("a-worker", &labels), None, "{key}={value}");
         }
     }
 
@@ -155,7 +178,8 @@ mod tests {
         fs_err::set_permissions(&engine, std::fs::Permissions::from_mode(0o700)).unwrap();
         let labels =
             BTreeMap::from([("a", "it's \"1\"".to_owned()), (CLUSTER, "c".to_owned()), (STATE, "/s".to_owned())]);
-        let shim = shim(&engine, &labels, home.path()).unwrap().join("echo it's");
+        let networks = home.path().join("networks");
+        let shim = shim(&engine, &labels, home.path(), &networks).unwrap().join("echo it's");
         let run = async |words: &[&str]| Cmd::new(&shim, words).output().await.unwrap();
         let ran = run(&["run", "-d", "two words"]).await;
         let (recorded, labelled) = ran.split_once("><--label>").unwrap();
@@ -172,7 +196,10 @@ mod tests {
         let kept: Vec<_> = fs_err::read_dir(home.path().join(MADE)).unwrap().map(|it| it.unwrap().path()).collect();
         let [kept] = &kept[..] else { panic!("{kept:?}") };
         assert_eq!(fs_err::read_to_string(kept).unwrap().trim_end(), volume);
-        assert_eq!(run(&["network", "create", "n"]).await, "<network><create><--label><kind-harness.dev/state=/s><n>");
+        let network = run(&["network", "create", "-d=bridge", "n"]).await;
+        assert_eq!(network, "<network><create><--label><kind-harness.dev/state=/s><-d=bridge><n>");
+        let recorded = fs_err::read_to_string(networks).unwrap();
+        assert_eq!(recorded, "<network><inspect><--format><{{.ID}}><n>");
         assert_eq!(run(&["ps", "-a"]).await, "<ps><-a>");
     }
 }

@@ -26,6 +26,9 @@ pub struct Owned {
     engine: Engine,
     containers: BTreeSet<String>,
     volumes: BTreeSet<String>,
+    /// Whether the record is lost, and labels are the proof.
+    #[serde(default)]
+    lost: bool,
 }
 
 impl Owned {
@@ -38,6 +41,7 @@ impl Owned {
             engine: record.engine.clone()?,
             containers: nodes.chain(made_containers).collect(),
             volumes,
+            lost: false,
         })
     }
 
@@ -50,7 +54,7 @@ impl Owned {
         for (node, image) in cluster.nodes.iter().zip(&cluster.images) {
             let labels = engine.command(["image", "inspect", "--format", "{{json .Config.Labels}}", image]);
             let labels = labels.deadline(LOOK).output().await.map_err(ClusterError::command("looking at our image"))?;
-            if !labels.contains(super::labels::CLUSTER) && is_id(&node.id) && is_node_of(&cluster.name, &node.name) {
+            if !labels.contains(super::labels::CLUSTER) && is_id(&node.id) {
                 containers.insert(node.id.clone());
             }
         }
@@ -64,7 +68,7 @@ impl Owned {
             let list = list.output().await.map_err(ClusterError::command("listing our volumes"))?;
             volumes = list.lines().filter(|name| is_id(name)).map(str::to_owned).collect();
         }
-        Ok(Owned { name: cluster.name.clone(), engine: engine.clone(), containers, volumes })
+        Ok(Owned { name: cluster.name.clone(), engine: engine.clone(), containers, volumes, lost: true })
     }
 
     /// The cluster.
@@ -121,7 +125,7 @@ impl Owned {
         let turn = Lock::try_take(&folders.nodes_lock());
         // A run that is making nodes will remove the network. On a full disk there is no lock, and all the more to remove.
         if !matches!(turn, Ok(None)) {
-            remove_network(engine, folders).await;
+            self.remove_networks(folders).await;
         }
         Ok(())
     }
@@ -141,6 +145,31 @@ impl Owned {
         let remove = engine.command(["volume", "rm", "-f"].into_iter().chain(there));
         let failed = ClusterError::command(format!("removing the volumes of cluster {name}"));
         remove.output().await.map(drop).map_err(failed)
+    }
+
+    /// Removes the networks that were made for clusters of this state folder, by id. One that a cluster still uses is refused by
+    /// the engine and goes with that cluster.
+    async fn remove_networks(&self, folders: &Folders) {
+        let file = folders.networks(self.engine.kind.name());
+        let text = std::fs::read_to_string(&file).unwrap_or_default();
+        let recorded: BTreeSet<&str> = text.lines().filter(|id| is_id(id)).collect();
+        if recorded.is_empty() && !self.lost {
+            return;
+        }
+        let ours = format!("label={STATE}={}", folders.state.display());
+        let list = ["network", "ls", "--no-trunc", "--filter", &ours, "--format", "{{.ID}}"];
+        let Ok(listed) = self.engine.command(list).deadline(LOOK).output().await else { return };
+        let mut left = String::new();
+        for id in listed.lines().filter(|id| is_id(id) && (self.lost || recorded.contains(id))) {
+            if self.engine.command(["network", "rm", id]).output().await.is_err() {
+                left.push_str(&format!("{id}\n"));
+            }
+        }
+        // What cannot be written down now is asked for once more the next time.
+        let _ = match left.is_empty() {
+            true => folders.own_state().remove(file.file_name().unwrap_or_default()),
+            false => crate::folders::publish(&file, &left),
+        };
     }
 }
 
@@ -173,16 +202,6 @@ pub(super) async fn find(
     Ok((nodes.collect(), running))
 }
 
-/// Removes the networks of this state folder, by id. One that a cluster still uses is refused by the engine and goes with
-/// that cluster.
-async fn remove_network(engine: &Engine, folders: &Folders) {
-    let ours = format!("label={STATE}={}", folders.state.display());
-    let list = engine.command(["network", "ls", "--no-trunc", "--filter", &ours, "--format", "{{.ID}}"]).deadline(LOOK);
-    for id in list.output().await.unwrap_or_default().lines().filter(|id| is_id(id)) {
-        let _ = engine.command(["network", "rm", id]).output().await;
-    }
-}
-
 /// The ids of containers and the names of volumes that the shim has recorded in `folder`.
 fn made(folder: &Path) -> (BTreeSet<String>, BTreeSet<String>) {
     let (mut containers, mut volumes) = (BTreeSet::new(), BTreeSet::new());
@@ -202,25 +221,5 @@ fn is_id(text: &str) -> bool {
     (1..=64).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte))
 }
 
-/// Whether kind would give this name to a node of cluster `cluster`.
-fn is_node_of(cluster: &str, node: &str) -> bool {
-    let role = node.strip_prefix(cluster).and_then(|rest| rest.strip_prefix('-')).unwrap_or_default();
-    let role = role.trim_end_matches(|c: char| c.is_ascii_digit());
-    matches!(role, "control-plane" | "worker" | "external-load-balancer")
-}
-
 #[cfg(test)]
 mod properties;
-
-#[cfg(test)]
-mod tests {
-    use super::is_node_of;
-
-    #[test]
-    fn nodes_are_told_from_those_of_clusters_with_longer_names() {
-        assert!(is_node_of("a", "a-control-plane"));
-        assert!(is_node_of("a", "a-worker3"));
-        assert!(!is_node_of("a", "a-b-control-plane"));
-        assert!(!is_node_of("a-b", "a-control-plane"));
-    }
-}

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{ClusterError, Lease, Owned, PortMap, remains};
+use super::{ClusterError, Expiry, Lease, Owned, PortMap, remains};
 use crate::config::{ImageMap, ProviderKind};
 use crate::folders::{self, Folders, Lock};
 use crate::object::Applied;
@@ -124,17 +124,12 @@ impl Records {
         self.folder.join(KUBECONFIG)
     }
 
-    /// Whether tests of other processes use the cluster now, which a time to live does not end.
-    #[must_use]
-    pub fn is_used(&self) -> bool {
-        let path = use_lock(&self.folders, &self.name);
-        path.exists() && matches!(Lock::try_take(&path), Ok(None))
-    }
-
-    /// Resolves when no process [uses](Records::is_used) the cluster.
-    pub(crate) fn unused(&self) -> impl Future<Output = Result<(), ClusterError>> + use<> {
+    /// Resolves when no process [uses](Records::use_it) the cluster any more; none when nothing has to be waited for: only the
+    /// end of a time to live waits for those who use it.
+    pub(crate) fn wait_for_users(&self, why: Expiry) -> Option<impl Future<Output = Result<(), ClusterError>> + use<>> {
         let (path, name) = (use_lock(&self.folders, &self.name), self.name.clone());
-        async move { Lock::wait(path).await.map(drop).map_err(locking(&name)) }
+        let is_used = why == Expiry::TimeOver && path.exists() && matches!(Lock::try_take(&path), Ok(None));
+        is_used.then_some(async move { Lock::wait(path).await.map(drop).map_err(locking(&name)) })
     }
 
     /// Keeps the cluster from being removed at the end of its time to live for as long as the returned value lives. Any
@@ -189,10 +184,10 @@ impl Records {
     /// When the state folder cannot be read.
     pub fn names(folders: &Folders) -> Result<Vec<ClusterName>, ClusterError> {
         let failed = || ClusterError::file("listing what is remembered of clusters");
-        folders.own_state().check().map_err(failed())?;
         if !folders.state.exists() {
             return Ok(Vec::new());
         }
+        folders.own_state().make().map_err(failed())?;
         let mut names = Vec::new();
         for entry in fs_err::read_dir(&folders.state).map_err(failed())? {
             let entry = entry.map_err(failed())?;

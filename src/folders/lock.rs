@@ -2,7 +2,7 @@
 
 use std::fs::{File, TryLockError};
 use std::io;
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use tokio::sync::oneshot;
@@ -66,9 +66,23 @@ async fn wait(path: PathBuf, lock: fn(&File) -> io::Result<()>) -> io::Result<Lo
     taken.ok_or_else(|| io::ErrorKind::WouldBlock.into())
 }
 
+/// The file at `path`, made if it is not there. A link is not followed: what it leads to is not ours to lock or to remove.
+fn open(path: &Path) -> io::Result<File> {
+    let about = |error: io::Error| io::Error::new(error.kind(), format!("{}: {error}", path.display()));
+    if path.parent().is_some_and(Path::is_symlink) {
+        return Err(about(io::Error::other("its folder is a symbolic link; the harness makes none: remove it")));
+    }
+    let flags = rustix::fs::OFlags::NOFOLLOW.bits().cast_signed();
+    let options = std::fs::OpenOptions::new().write(true).create(true).truncate(false).custom_flags(flags).open(path);
+    options.map_err(|error| match path.is_symlink() {
+        true => about(io::Error::other("is a symbolic link; the harness makes none: remove it")),
+        false => about(error),
+    })
+}
+
 fn take(path: &Path, lock: impl Fn(&File) -> io::Result<bool>) -> io::Result<Option<Lock>> {
     loop {
-        let (file, _) = fs_err::File::create(path)?.into_parts();
+        let file = open(path)?;
         if !lock(&file)? {
             return Ok(None);
         }

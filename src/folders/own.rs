@@ -56,14 +56,6 @@ impl OwnFolder {
         gone.or_else(|error| if error.kind() == io::ErrorKind::NotFound { Ok(()) } else { Err(error) })
     }
 
-    /// Whether the folder is this user's, if it is there.
-    ///
-    /// # Errors
-    /// When it belongs to another user, whose word on what is ours does not count.
-    pub(crate) fn check(&self) -> io::Result<()> {
-        fs_err::metadata(&self.0).map_or(Ok(()), |found| check_owner(&self.0, &found))
-    }
-
     fn about(&self) -> impl FnOnce(io::Error) -> io::Error {
         let path = self.0.display().to_string();
         move |error| io::Error::new(error.kind(), format!("{path}: {error}"))

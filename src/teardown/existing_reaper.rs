@@ -56,7 +56,11 @@ impl ExistingReaper {
             };
             let lease = record.lease.as_ref().filter(|lease| lease.run == self.lease.run);
             match lease.map(|lease| lease.claim(Timestamp::now())) {
-                Some(Claim::Expired(_)) => return collect(&records, record).await,
+                Some(Claim::Expired(why)) => {
+                    let Some(unused) = records.wait_for_users(why) else { return collect(&records, record).await };
+                    drop(records);
+                    unused.await?;
+                }
                 Some(Claim::Kept(Some(until))) => {
                     drop(records);
                     let left = Duration::try_from(Timestamp::now().duration_until(until)).unwrap_or_default();

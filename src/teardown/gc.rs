@@ -136,7 +136,7 @@ pub async fn collect(folders: &Folders, cluster: &Found) -> Result<Option<Expiry
     }
     let now = Found { record, ..cluster.clone() };
     let Claim::Expired(why) = now.claim(Timestamp::now()) else { return Ok(None) };
-    if why == Expiry::TimeOver && records.is_used() {
+    if records.wait_for_users(why).is_some() {
         return Ok(None);
     }
     if let Some(lease) = now.lease() {
@@ -151,6 +151,8 @@ pub async fn collect(folders: &Folders, cluster: &Found) -> Result<Option<Expiry
         (None, None) => None,
     };
     if let Some(owned) = owned {
+        // One that hangs must not keep others waiting for as long as a removal may take.
+        owned.is_reachable().await?;
         owned.remove(folders, &resilience).await?;
     }
     if !cluster.foreign {

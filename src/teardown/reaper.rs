@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use crate::cluster::{Claim, ClusterError, Expiry, Labelled, Lease, Owned, Record, Records, labelled};
+use crate::cluster::{Claim, ClusterError, Labelled, Lease, Owned, Record, Records, labelled};
 use crate::exec::{self, Cmd, ExecError};
 use crate::plan::ClusterName;
 use crate::resilience::Resilience;
@@ -93,8 +93,7 @@ impl Reaper {
             };
             match lease.filter(|lease| lease.run == self.lease.run).map(|lease| lease.claim(Timestamp::now())) {
                 Some(Claim::Expired(why)) => {
-                    let used = records.as_ref().filter(|records| why == Expiry::TimeOver && records.is_used());
-                    let Some(unused) = used.map(Records::unused) else {
+                    let Some(unused) = records.as_ref().and_then(|records| records.wait_for_users(why)) else {
                         return self.remove(records.as_ref(), record.as_ref()).await;
                     };
                     // Tests may use a cluster that is kept beyond its time to live.

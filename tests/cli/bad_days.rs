@@ -92,7 +92,7 @@ fn a_recipe_that_fails_shows_its_last_lines() {
 /// Runs `up` with a kind that takes for ever, and sends `signal` once it is at it.
 fn interrupt(host: &Host, signal: Signal) -> Ended {
     let kind = "#!/bin/sh\n[ $1 != version ] || { echo 'kind v0.33.0 x y'; exit; }\n\
-                podman run --name t-control-plane node; echo $$ > $CALLS.creating; sleep 60\n";
+                podman network create n; podman run --name t-control-plane node; echo $$ > $CALLS.creating; sleep 60\n";
     host.program("kind", kind);
     let running = host.command(&["up", "--name", "t"]).start().unwrap();
     host.eventually("kind is called", || host.path("calls.creating").exists());
@@ -204,4 +204,31 @@ fn programs_do_not_read_what_is_typed() {
     // What is packed for it comes through a pipe.
     let others = host.calls().lines().filter(|line| !line.ends_with("/dev/null")).collect::<Vec<_>>().join("\n");
     assert!(others.lines().all(|line| line.starts_with("podman import reads pipe:")), "{others}");
+}
+
+#[test]
+fn a_reaper_whose_engine_is_gone_lets_the_name_go() {
+    let host = Host::ready();
+    let kind = "#!/bin/sh\n[ $1 != version ] || { echo 'kind v0.33.0 x y'; exit; }\n\
+                podman run --name t-control-plane node; echo $$ > $CALLS.creating; sleep 60\n";
+    host.program("kind", kind);
+    let engine = std::fs::read_to_string(host.path("bin/podman")).unwrap();
+    let running = host.command(&["up", "--name", "t"]).start().unwrap();
+    host.eventually("kind is called", || host.path("calls.creating").exists());
+    host.program("podman", "#!/bin/sh\necho \"podman $*\" >> \"$CALLS\"; echo 'cannot connect' >&2; exit 125\n");
+    let asked = || host.calls().matches("podman ps -q\n").count();
+    let before = asked();
+    let pid = i32::try_from(running.pids()[0]).ok().and_then(Pid::from_raw).unwrap();
+    kill_process(pid, Signal::KILL).unwrap();
+    running.wait().unwrap();
+    host.eventually("the reaper asks the engine", || asked() > before);
+    let lock = std::fs::File::create(host.path("home/.local/state/kind-harness/locks/t")).unwrap();
+    host.eventually("the name is free", || lock.try_lock().is_ok());
+    drop(lock);
+    assert!(!host.calls().contains("podman rm"), "{}", host.calls());
+    host.program("podman", &engine);
+    host.eventually("what it had made is removed once the engine is there", || {
+        host.run(&["gc"]);
+        host.calls().contains("podman rm -f -t 0 -v 1f2e") && host.left_behind().is_empty()
+    });
 }

@@ -194,6 +194,23 @@ fn a_second_up_changes_nothing_and_says_so() {
 }
 
 #[test]
+fn an_up_that_finds_everything_renews_the_time_to_live() {
+    let guest = Guest::new();
+    let until = || {
+        let record = std::fs::read_to_string(guest.folder().join("cluster.json")).unwrap();
+        serde_json::from_str::<Value>(&record).unwrap()["lease"]["until"].clone()
+    };
+    guest.done(&["up", "--ttl", "1h"]);
+    let first = until();
+    assert!(first.is_string());
+    assert!(guest.done(&["up", "--ttl", "2h"]).stderr.contains("unchanged"));
+    let second = until();
+    assert!(second.as_str() > first.as_str(), "{first} {second}");
+    guest.done(&["up"]);
+    assert_eq!(until(), Value::Null, "without a time to live it stays until `down`");
+}
+
+#[test]
 fn what_is_no_longer_in_the_manifests_is_deleted_or_given_back() {
     let guest = Guest::in_a_house();
     let before = guest.api.world();

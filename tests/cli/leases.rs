@@ -174,7 +174,8 @@ fn a_lost_record_is_made_up_for_by_labels() {
     let lease = Lease { run: "another".into(), ..Lease::take(Owner { started: 1, ..me() }, Keep::Never, None) };
     let lease = serde_json::to_string(&lease).unwrap();
     let labels = serde_json::json!({
-        "io.x-k8s.kind.cluster": "lost", "kind-harness.dev/cluster": "lost", "kind-harness.dev/lease": lease,
+        "io.x-k8s.kind.cluster": "lost", "io.x-k8s.kind.role": "control-plane",
+        "kind-harness.dev/cluster": "lost", "kind-harness.dev/lease": lease,
         "kind-harness.dev/uid": rustix::process::geteuid().as_raw().to_string(),
         "kind-harness.dev/state": host.path("home/.local/state/kind-harness").to_str().unwrap(),
     });
@@ -188,4 +189,39 @@ fn a_lost_record_is_made_up_for_by_labels() {
     assert!(table.contains("lost") && table.contains("no more: its owner is gone"), "{table}");
     assert!(host.run(&["gc"]).stdout.contains("cluster lost was removed: its owner is gone"));
     assert!(host.calls().contains("podman rm -f -t 0 -v 1f2e"), "{}", host.calls());
+}
+
+#[test]
+fn the_end_of_a_time_to_live_waits_for_those_who_use_the_cluster() {
+    let host = host();
+    let locks = host.path("home/.local/state/kind-harness/locks");
+    std::fs::create_dir_all(&locks).unwrap();
+    let users = ["past", "dead"].map(|name| {
+        let used = std::fs::File::create(locks.join(format!("{name}.use"))).unwrap();
+        used.lock_shared().unwrap();
+        used
+    });
+    let gone = host.run(&["gc"]).stdout;
+    assert!(!gone.contains("cluster past"), "{gone}");
+    assert!(gone.contains("cluster dead was removed: its owner is gone"), "{gone}");
+    drop(users);
+    assert!(host.run(&["gc"]).stdout.contains("cluster past was removed: its time to live is over"));
+}
+
+#[test]
+fn a_cluster_on_an_engine_that_is_gone_is_in_nobodys_way() {
+    let host = Host::ready();
+    host.program("docker", "#!/bin/sh\necho 'Cannot connect to the Docker daemon' >&2; exit 1\n");
+    let old = Engine { kind: EngineKind::Docker, containers_conf: None };
+    remember(&host, &Record { engine: Some(old), ..record("t", Some(Owner { started: 1, ..me() })) });
+    let ended = host.run(&["up", "--name", "t"]);
+    assert!(ended.stderr.contains("cluster t was on docker, which does not answer"), "{}", ended.stderr);
+    assert!(host.calls().contains("kind create cluster --name t"), "it goes on with podman: {}", host.calls());
+    assert!(!host.calls().contains("podman rm"), "{}", host.calls());
+    // Once the engine is there again, what was left on it is removed, by its id.
+    host.run(&["gc"]).failed_with(9, &["Cannot connect to the Docker daemon"]);
+    host.write("nodes", "1f2e t-control-plane Up 1 second");
+    host.program("docker", "#!/bin/sh\necho \"docker $*\" >> \"$CALLS\"\n[ $1 != ps ] || cat \"$NODES\"\n");
+    host.run(&["gc"]);
+    assert!(host.calls().contains("docker rm -f -v 1f2e"), "{}", host.calls());
 }

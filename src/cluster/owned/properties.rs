@@ -94,7 +94,7 @@ proptest! {
     #[test]
     fn no_labels_are_believed_that_are_not_whole(
         cluster in prop::option::of(hostile()), kind in prop::option::of(hostile()), user in prop::option::of(hostile()),
-        state in prop::option::of(hostile()), lease in prop::option::of(hostile()), right in any::<u8>(),
+        state in prop::option::of(hostile()), lease in prop::option::of(hostile()), node in hostile(), right in any::<u8>(),
     ) {
         let right = |bit: u8, given: Option<String>, usual: &str| if right & bit == 0 { Some(usual.to_owned()) } else { given };
         let me = rustix::process::geteuid().as_raw().to_string();
@@ -104,10 +104,12 @@ proptest! {
             ("kind-harness.dev/uid", right(4, user, &me)),
             (STATE, right(8, state, "/s/kind-harness")),
             ("kind-harness.dev/lease", right(16, lease, &self::lease().to_string())),
+            ("io.x-k8s.kind.role", Some("worker".to_owned())),
         ];
+        let node = if right(32, None, "").is_some() { "shop-worker".to_owned() } else { node };
         let labels: BTreeMap<_, _> =
             written.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value?))).collect();
-        if let Some(identity) = labels::read(&labels) {
+        if let Some(identity) = labels::read(&node, &labels) {
             prop_assert!(ClusterName::new(identity.name.as_str()).is_ok());
             prop_assert_eq!(labels.get(KIND).map(String::as_str), Some(identity.name.as_str()));
             prop_assert_eq!(labels.get("kind-harness.dev/uid"), Some(&me));

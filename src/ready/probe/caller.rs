@@ -175,7 +175,7 @@ mod tests {
         Redactor::global().learn(["plant-at-the-cut"]);
         let answer = format!("{}plant-at-the-cut", "x".repeat(QUOTE - 8));
         assert_eq!(quote(&answer), format!(": {}***", "x".repeat(QUOTE - 8)));
-        let told = has("exec says plant-at-the-cut", Some("y")).unwrap_err();
+        let told = has("exec says plant-at-the-cut", Some("pong")).unwrap_err();
         assert!(told.ends_with(": exec says ***"), "{told}");
         assert_eq!(has("exec says plant-at-the-cut", Some("plant-at-the-cut")), Ok(()), "what decides is not masked");
     }
