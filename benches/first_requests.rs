@@ -18,6 +18,7 @@ use kind_harness::folders::Folders;
 use kind_harness::plan::Plan;
 use kind_harness::report::Events;
 use kind_harness::session::Terms;
+use kind_harness::setup;
 use kind_harness::teardown::{Kill, Undo};
 use kind_harness::{Environment, Session};
 use kube::ResourceExt;
@@ -67,7 +68,7 @@ fn session() -> Result<Session> {
         // Each round uses the cluster again.
         terms: Terms { keep: Keep::Always, ttl: Some(Duration::from_secs(3600)), ..Terms::default() },
         record: Mutex::default(),
-        agree: |_| true,
+        agree: setup::consent_of_environment,
         confirm: |_| true,
     })
 }

@@ -108,7 +108,7 @@ fn list(findings: &[Finding]) -> String {
     findings.iter().map(|finding| format!("  {finding}")).collect::<Vec<_>>().join("\n")
 }
 
-/// What [`look`] saw.
+/// What a look at the host saw.
 #[derive(Debug)]
 pub struct Survey {
     /// One finding per prerequisite, good ones too.

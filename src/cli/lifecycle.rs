@@ -98,7 +98,7 @@ impl Cli {
 
     /// Keeps what became of the components beside the cluster, for `status`.
     pub(super) fn keep_states(&self, session: &Session, timeline: &Timeline) {
-        let folder = session.folders.cluster(&session.plan.cluster_name());
+        let folder = session.folders.cluster(session.plan.cluster_name());
         // A status without it is a status all the same.
         let _ = timeline.lives.clone().keep(&folder);
     }
@@ -154,7 +154,7 @@ impl Cli {
         }
         let undone = tokio::select! {
             undone = session.undo() => undone.map_err(|error| error.to_string()),
-            () = interrupts.third(&session.undo, &session.events) => Err(left(session, &name)),
+            () = interrupts.third(&session.undo, &session.events) => Err(left(session, name)),
         };
         match undone {
             Ok(()) if failure.exit == Exit::Interrupted => failure.text.push_str("; what was begun has been undone"),

@@ -16,7 +16,7 @@ async fn an_error_pastes_into_a_shell_and_quotes_the_last_output() {
     let error = sh("echo 'no space left' >&2; exit 3").env("A", "b c").output().await.unwrap_err().to_string();
     assert_eq!(
         error,
-        "`'A=b c' sh -c \"echo 'no space left' >&2; exit 3\"` failed (exit status: 3); its last output:\n  | no space left"
+        "`A='b c' sh -c \"echo 'no space left' >&2; exit 3\"` failed (exit status: 3); its last output:\n  | no space left"
     );
 }
 

@@ -225,7 +225,7 @@ fn a_reaper_whose_engine_is_gone_lets_the_name_go() {
     let lock = std::fs::File::create(host.path("home/.local/state/kind-harness/locks/t")).unwrap();
     host.eventually("the name is free", || lock.try_lock().is_ok());
     drop(lock);
-    assert!(!host.calls().contains("podman rm"), "{}", host.calls());
+    assert!(!host.calls().contains("podman rm "), "{}", host.calls());
     host.program("podman", &engine);
     host.eventually("what it had made is removed once the engine is there", || {
         host.run(&["gc"]);

@@ -217,7 +217,7 @@ fn a_cluster_on_an_engine_that_is_gone_is_in_nobodys_way() {
     let ended = host.run(&["up", "--name", "t"]);
     assert!(ended.stderr.contains("cluster t was on docker, which does not answer"), "{}", ended.stderr);
     assert!(host.calls().contains("kind create cluster --name t"), "it goes on with podman: {}", host.calls());
-    assert!(!host.calls().contains("podman rm"), "{}", host.calls());
+    assert!(!host.calls().contains("podman rm "), "{}", host.calls());
     // Once the engine is there again, what was left on it is removed, by its id.
     host.run(&["gc"]).failed_with(9, &["Cannot connect to the Docker daemon"]);
     host.write("nodes", "1f2e t-control-plane Up 1 second");

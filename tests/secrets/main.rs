@@ -73,13 +73,14 @@ fn host_with_cluster(server: &api::Server) -> Host {
     host
 }
 
-/// Everything below `folder` as text, kubeconfigs left out: they are what they are for.
+/// Everything below `folder` as text. Kubeconfigs are left out, because credentials are what they are for, and so are inventories:
+/// they hold what adopted Secrets are given back, for their user alone, until `down`.
 fn files(folder: &Path, found: &mut Vec<(String, String)>) {
     for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
         let path = entry.path();
         if path.is_dir() {
             files(&path, found);
-        } else if path.file_name().unwrap() != "kubeconfig" {
+        } else if !["kubeconfig", "objects.json"].iter().any(|name| path.ends_with(name)) {
             found.push((
                 path.display().to_string(),
                 String::from_utf8_lossy(&std::fs::read(&path).unwrap()).into_owned(),

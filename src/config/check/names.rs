@@ -18,10 +18,8 @@ impl Checker<'_> {
         let (suite, tree) = (self.suite, self.tree);
         self.label(&suite.suite, tree.at("suite"), MAX_LABEL);
         self.label(&suite.namespace, tree.at("namespace"), MAX_LABEL);
-        if let Some(name) = &suite.cluster.name {
-            if let Err(error) = ClusterName::new(name) {
-                self.refuse(tree.at("cluster").at("name").span, error.to_string(), LABEL);
-            }
+        if let Some(Err(error)) = suite.cluster.name.as_ref().map(ClusterName::new) {
+            self.refuse(tree.at("cluster").at("name").span, error.to_string(), LABEL);
         }
         if suite.components.is_empty() {
             let help = "describe at least one: `- { name: my-service, manifests: [manifests/my-service] }`";
