@@ -8,7 +8,6 @@
 mod components;
 mod error;
 mod existing;
-mod existing_reaper;
 pub mod gc;
 mod give_back;
 mod identity;
@@ -21,7 +20,6 @@ pub use components::{Doomed, remove};
 pub use error::{KillError, KillErrors};
 pub use existing::TakeOut;
 pub(crate) use existing::settle;
-pub(crate) use existing_reaper::ExistingReaper;
 pub use kill::Kill;
 pub use reaper::{Reaper, ReaperError};
 pub use undo::{Undo, UndoErrors};

@@ -10,8 +10,8 @@ use crate::config::ProviderKind;
 use crate::plan::ClusterName;
 use crate::report::{self, Phase};
 use crate::setup::Host;
+use crate::teardown::Reaper;
 use crate::teardown::gc::{self, Inventory};
-use crate::teardown::{ExistingReaper, Reaper};
 
 /// How long a run waits for another one on the same cluster, such as the reaper of a run that was killed.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -80,13 +80,8 @@ impl Session {
     /// cluster that is not ours, which needs no host, it takes out what was put into it.
     pub(super) fn lease(&self, name: &ClusterName, host: Option<&Host>) -> Result<Lease, UpError> {
         let lease = Lease::take(self.owner()?, self.terms.keep, self.terms.ttl);
-        match host {
-            Some(host) => Reaper { host: host.clone(), name: name.clone(), lease: lease.clone() }.start()?,
-            None => {
-                let folders = self.folders.clone();
-                ExistingReaper { folders, name: name.clone(), lease: lease.clone() }.start()?;
-            }
-        }
+        let engine = host.map(|host| host.engine.clone());
+        Reaper { folders: self.folders.clone(), engine, name: name.clone(), lease: lease.clone() }.start()?;
         Ok(lease)
     }
 

@@ -1,4 +1,5 @@
-//! The detached process that removes a cluster when its owner is gone, SIGKILL included.
+//! The detached process that removes a cluster when its owner is gone, SIGKILL included; from a cluster that is not ours it
+//! takes out what was put into it.
 //!
 //! A library has no program of its own to start. So the reaper is this same program once more, told by a variable to
 //! reap and end before its `main` begins.
@@ -10,11 +11,14 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+use super::existing;
 use crate::cluster::{Claim, ClusterError, Labelled, Lease, Owned, Record, Records, labelled};
+use crate::config::ProviderKind;
 use crate::exec::{self, Cmd, ExecError};
+use crate::folders::Folders;
 use crate::plan::ClusterName;
 use crate::resilience::Resilience;
-use crate::setup::Host;
+use crate::setup::Engine;
 
 const TASK: &str = "KIND_HARNESS_REAPER";
 /// An engine that does not answer is asked again, for a good half hour. The cluster is not locked meanwhile.
@@ -26,8 +30,10 @@ const PATIENCE: ExponentialBuilder = ExponentialBuilder::new()
 /// What a reaper has to know. It waits for the owner's end, and is woken by it: nothing is polled.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Reaper {
-    /// The host whose engine runs the cluster.
-    pub host: Host,
+    /// Where the cluster's record is.
+    pub folders: Folders,
+    /// The engine that runs the cluster; none when it is not ours.
+    pub engine: Option<Engine>,
     /// The cluster.
     pub name: ClusterName,
     /// The lease under which the cluster is its to remove, when the lease's owner ends. Under any other the cluster is
@@ -82,7 +88,7 @@ impl Reaper {
     async fn attempt(&self) -> Result<(), ClusterError> {
         loop {
             // Whoever works on the cluster now may take it over.
-            let records = Records::wait(&self.host.folders, &self.name).await?;
+            let records = Records::wait(&self.folders, &self.name).await?;
             let record = records.as_ref().map(Records::read).transpose()?.flatten();
             let lease = match &record {
                 Some(record) => record.lease.clone(),
@@ -113,31 +119,37 @@ impl Reaper {
 
     /// What the cluster's containers bear, if there are any.
     async fn labelled(&self) -> Result<Option<Labelled>, ClusterError> {
-        let clusters = labelled(&self.host.engine).await?;
-        let is_ours = |it: &Labelled| it.name == self.name && it.state == self.host.folders.state;
-        Ok(clusters.into_iter().find(is_ours))
+        let Some(engine) = &self.engine else { return Ok(None) };
+        let is_ours = |it: &Labelled| it.name == self.name && it.state == self.folders.state;
+        Ok(labelled(engine).await?.into_iter().find(is_ours))
     }
 
     async fn remove(&self, records: Option<&Records>, record: Option<&Record>) -> Result<(), ClusterError> {
+        if let Some((records, record)) = records.zip(record)
+            && record.provider == ProviderKind::Existing
+        {
+            return existing::collect(records, record.clone()).await;
+        }
         let recorded = records.zip(record).and_then(|(records, record)| records.owned(record));
-        let owned: Option<Owned> = match recorded {
-            Some(owned) => Some(owned),
-            None => match self.labelled().await? {
-                Some(cluster) => Some(cluster.owned(&self.host.engine).await?),
+        let owned: Option<Owned> = match (recorded, &self.engine) {
+            (None, Some(engine)) => match self.labelled().await? {
+                Some(cluster) => Some(cluster.owned(engine).await?),
                 None => None,
             },
+            (recorded, _) => recorded,
         };
         if let Some(owned) = owned {
             owned.is_reachable().await?;
-            owned.remove(&self.host.folders, &Resilience::default()).await?;
+            owned.remove(&self.folders, &Resilience::default()).await?;
         }
         records.map_or(Ok(()), Records::forget)
     }
 }
 
-/// Whether the engine may do it later: not when there is no such program any more.
+/// Whether the engine may do it later: not when there is no such program any more. An API server that is not ours may need
+/// credentials that only a person can renew, so it is not asked again and again.
 fn may_pass(error: &ClusterError) -> bool {
-    !matches!(error, ClusterError::Command { source: ExecError::Start { .. }, .. })
+    matches!(error, ClusterError::Command { source, .. } if !matches!(source, ExecError::Start { .. }))
 }
 
 /// Runs before `main` in every program that this library is part of. It is `dtor` that puts it among the functions which
