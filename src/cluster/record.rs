@@ -172,7 +172,7 @@ impl Records {
     pub fn forget(&self) -> Result<(), ClusterError> {
         let remains = self.remains();
         if !remains.is_empty() {
-            return self.keep_remains(remains);
+            return self.keep_remains(&remains);
         }
         self.folders.own_state().remove(self.name.as_str()).map_err(ClusterError::file("forgetting the cluster"))
     }

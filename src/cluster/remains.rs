@@ -24,7 +24,7 @@ impl Records {
     pub fn forget_but(&self, owned: Owned) -> Result<(), ClusterError> {
         let mut all = self.remains();
         all.push(owned);
-        self.keep_remains(all)
+        self.keep_remains(&all)
     }
 
     /// Tries again to remove what remains on other engines. Returns why some of it is still there.
@@ -54,11 +54,17 @@ impl Records {
         Ok(errors)
     }
 
-    pub(super) fn keep_remains(&self, remains: Vec<Owned>) -> Result<(), ClusterError> {
+    /// Writes down what remains, and removes everything else that is kept of the cluster. The file is never away: who only looks
+    /// has no lock.
+    pub(super) fn keep_remains(&self, remains: &[Owned]) -> Result<(), ClusterError> {
         let failed = || ClusterError::file("remembering what remains of the cluster");
-        let text = serde_json::to_string_pretty(&remains).map_err(std::io::Error::other).map_err(failed())?;
-        self.folders.own_state().remove(self.name.as_str()).map_err(failed())?;
-        folders::publish(&self.folder.join(FILE), &text).map_err(failed())
+        let text = serde_json::to_string_pretty(remains).map_err(std::io::Error::other).map_err(failed())?;
+        folders::publish(&self.folder.join(FILE), &text).map_err(failed())?;
+        let own = OwnFolder::of(&self.folders, &self.name);
+        for entry in fs_err::read_dir(&self.folder).map_err(failed())?.flatten().filter(|it| it.file_name() != FILE) {
+            own.remove(entry.file_name()).map_err(failed())?;
+        }
+        Ok(())
     }
 
     /// Whether something of cluster `name` remains on an engine that did not answer.
