@@ -200,10 +200,10 @@ fn an_up_that_finds_everything_renews_the_time_to_live() {
         let record = std::fs::read_to_string(guest.folder().join("cluster.json")).unwrap();
         serde_json::from_str::<Value>(&record).unwrap()["lease"]["until"].clone()
     };
-    guest.done(&["up", "--ttl", "1h"]);
+    guest.done(&["up", "--ttl", "60s"]);
     let first = until();
     assert!(first.is_string());
-    assert!(guest.done(&["up", "--ttl", "2h"]).stderr.contains("unchanged"));
+    assert!(guest.done(&["up", "--ttl", "120s"]).stderr.contains("unchanged"));
     let second = until();
     assert!(second.as_str() > first.as_str(), "{first} {second}");
     guest.done(&["up"]);
