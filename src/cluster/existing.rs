@@ -75,14 +75,19 @@ impl Existing {
     /// Why the cluster may be one that people depend on; none when nothing says so.
     ///
     /// # Errors
-    /// When the context cannot be used.
+    /// When the context cannot be used, or its API server fails for another reason than missing rights.
     pub async fn looks_like_production(&self, name: &str) -> Result<Option<String>, ClusterError> {
         if let Some(word) = production::word_in(&self.context) {
             return Ok(Some(format!("its name says {word}")));
         }
         let api: Api<Namespace> = Api::all(self.reach(name).await?.client);
-        // Whoever may not list them is no guest who could do much harm.
-        let Ok(namespaces) = api.list_metadata(&ListParams::default()).await else { return Ok(None) };
+        let namespaces = match api.list_metadata(&ListParams::default()).await {
+            Ok(namespaces) => namespaces,
+            // An account that may not list namespaces has no cluster-wide rights; only the context's name is judged.
+            Err(kube::Error::Api(status)) if status.code == 403 => return Ok(None),
+            // Any other failure must not be taken for a "no".
+            Err(error) => return Err(ClusterError::api(name, "does not list its namespaces")(error)),
+        };
         let metadata: Vec<_> =
             namespaces.items.into_iter().map(|it: PartialObjectMeta<Namespace>| it.metadata).collect();
         Ok(production::judge(&metadata))

@@ -208,7 +208,7 @@ impl InventoryFile {
         Ok(Some(InventoryFile { path, content: Mutex::new(content) }))
     }
 
-    /// The environment whose inventory is in `folder`, for somebody who only looks.
+    /// The environment whose inventory is in `folder`, read without its lock.
     pub(crate) fn environment_in(folder: &Path) -> Option<String> {
         let text = fs_err::read_to_string(folder.join(FILE)).ok()?;
         serde_json::from_str::<ObjectInventory>(&text).ok().map(|inventory| inventory.environment)

@@ -62,11 +62,11 @@ pub enum Claim {
     Kept(Option<Timestamp>),
     /// Its owner cannot be seen from here.
     Elsewhere,
-    /// Nobody needs it any more.
+    /// The cluster can be removed.
     Expired(Expiry),
 }
 
-/// Why nobody needs a cluster any more.
+/// Why a cluster can be removed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Expiry {
     /// The process that it was made for has ended.

@@ -133,7 +133,7 @@ enum Seen {
 
 impl Seen {
     fn look(pid: i32) -> Seen {
-        // No process has such an id: somebody else has written it, and what it means cannot be told.
+        // No process has such an id, so the lease was not written by this harness: treat the owner as unknown.
         let Some(number) = (pid > 0).then(|| Pid::from_raw(pid)).flatten() else { return Seen::Unknown };
         match Process::new(pid).and_then(|process| process.stat()) {
             Ok(stat) if matches!(stat.state, 'Z' | 'X') => Seen::Gone,

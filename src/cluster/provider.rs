@@ -166,7 +166,7 @@ async fn lost(kind: &Kind, name: &ClusterName) -> Result<Option<Owned>, ClusterE
 }
 
 /// Removes a cluster of this name from the engine that an earlier run used. Where that engine does not answer, it is
-/// remembered for `down` and `gc`, and is in nobody's way.
+/// remembered for `down` and `gc`, and does not block this run.
 async fn leave_engine(owned: Owned, kind: &Kind, records: &Records, events: &Events) -> Result<(), ClusterError> {
     let (name, engine) = (owned.name().clone(), owned.engine().kind.name());
     match owned.is_reachable().await {

@@ -54,8 +54,8 @@ impl Records {
         Ok(errors)
     }
 
-    /// Writes down what remains, and removes everything else that is kept of the cluster. The file is never away: who only looks
-    /// has no lock.
+    /// Writes down what remains, and removes everything else that is kept of the cluster. The file never disappears in between,
+    /// because `gc` lists clusters without a lock.
     pub(super) fn keep_remains(&self, remains: &[Owned]) -> Result<(), ClusterError> {
         let failed = || ClusterError::file("remembering what remains of the cluster");
         let text = serde_json::to_string_pretty(remains).map_err(std::io::Error::other).map_err(failed())?;

@@ -35,7 +35,7 @@ impl Lock {
         wait(path, File::lock).await
     }
 
-    /// The lock at `path` together with others who share it, once nobody has it alone. Its folder has to be there.
+    /// A shared lock at `path`; waits while another process has it exclusively. Its folder has to be there.
     pub(crate) async fn share(path: PathBuf) -> io::Result<Lock> {
         wait(path, File::lock_shared).await
     }
@@ -43,7 +43,7 @@ impl Lock {
 
 impl Drop for Lock {
     fn drop(&mut self) {
-        // Removed only by who has it alone, so that nobody else's is removed. One that stays is in nobody's way.
+        // The file is removed only under an exclusive lock, so no other holder loses it. A file that stays is harmless.
         if matches!(try_lock(&self.file), Ok(true)) {
             let _ = fs_err::remove_file(&self.path);
         }

@@ -4,7 +4,7 @@ use kube::core::ObjectMeta;
 
 use crate::manifests::{MANAGED_BY, MANAGED_BY_LABEL};
 
-/// More namespaces than this nobody makes for tests alone.
+/// Clusters made for tests rarely have more namespaces than this.
 const NAMESPACES: usize = 50;
 
 /// The word of a context's name that says so.
