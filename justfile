@@ -46,7 +46,7 @@ hostile *args:
 
 # Try a million malformed labels, leases, records and names
 fuzz-ownership:
-    PROPTEST_CASES=1000000 cargo test -p kind-harness --lib -- owned::properties
+    PROPTEST_CASES=1000000 cargo test --release -p kind-harness --lib -- owned::properties
 
 # Bring the reference suite up and down 30 times, and look for what grows
 soak:

@@ -27,6 +27,9 @@ const PATIENCE: ExponentialBuilder = ExponentialBuilder::new()
     .with_max_delay(Duration::from_secs(30))
     .with_max_times(64);
 
+/// How often the reaper of a kept cluster checks that the cluster is still there: it exits this soon after `down`.
+const LOOK_AGAIN: Duration = Duration::from_secs(60);
+
 /// What a reaper has to know. It waits for the owner's end, and is woken by it: nothing is polled.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Reaper {
@@ -109,7 +112,7 @@ impl Reaper {
                 Some(Claim::Kept(Some(until))) => {
                     drop(records);
                     let left = Timestamp::now().duration_until(until);
-                    let left = Duration::try_from(left).unwrap_or_default().min(Duration::from_secs(3600));
+                    let left = Duration::try_from(left).unwrap_or_default().min(LOOK_AGAIN);
                     let _ = tokio::time::timeout(left, std::future::pending::<()>()).await;
                 }
                 _ => return Ok(()),
