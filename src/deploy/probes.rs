@@ -2,9 +2,9 @@
 
 use super::kind;
 use crate::cluster::PortMap;
-use crate::config::{Check, Component, ServicePort};
-use crate::manifests::Manifest;
-use crate::ready::{Place, Probe};
+use crate::readiness::{Place, Probe};
+use crate::suite::config::{Check, Component, ServicePort};
+use crate::suite::manifests::{COMPONENT_LABEL, Manifest};
 
 /// What a component must answer: its checks; a connection to each of its ports that no check asks; and one to each port of
 /// its Services that no port of the host leads to.
@@ -17,10 +17,9 @@ pub(crate) fn probes(component: &Component, manifests: &[Manifest], ports: &Port
     };
     let checked = component.checks.iter().filter_map(|check| {
         if let Some(command) = &check.exec {
-            let (namespace, component) = (namespace.to_owned(), component.name.clone());
             return Some(Probe::Exec {
-                namespace,
-                component,
+                namespace: namespace.to_owned(),
+                selector: format!("{COMPONENT_LABEL}={}", component.name),
                 command: command.clone(),
                 contains: check.contains.clone(),
             });
@@ -74,7 +73,7 @@ fn served<'a>(service: &'a Manifest, mapped: &'a [i64]) -> impl Iterator<Item = 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::{HostPort, Port};
+    use crate::suite::config::{HostPort, Port};
 
     const SERVICE: &str = "{apiVersion: v1, kind: Service, metadata: {name: api}, spec: {selector: {app: api}, ports: [
         {name: http, port: 80, nodePort: 30080}, {name: grpc, port: 90}, {name: dns, port: 53, protocol: UDP}]}}";
@@ -82,7 +81,7 @@ mod tests {
     fn asked(checks: &str, service: &str) -> Vec<String> {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("service.yaml"), service).unwrap();
-        let manifests = crate::manifests::load(folder.path(), "dev", &["service.yaml".into()]).unwrap();
+        let manifests = crate::suite::manifests::load(folder.path(), "dev", &["service.yaml".into()]).unwrap();
         let port = Port { name: "http".into(), node: 30080, host: HostPort::Auto };
         let checks = serde_saphyr::from_str(checks).unwrap();
         let component = Component { name: "api".into(), ports: vec![port], checks, ..Component::default() };

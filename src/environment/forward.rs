@@ -10,7 +10,8 @@ use tokio::task::JoinSet;
 use tokio_util::task::AbortOnDropHandle;
 
 use super::{Environment, EnvironmentError};
-use crate::pods;
+use crate::environment::logs::selector;
+use crate::readiness::pods;
 
 /// A port of this host that leads to a component's pods. It ends, with all its connections, when this value is dropped.
 #[derive(Debug)]
@@ -75,7 +76,7 @@ async fn connect(
     component: &str,
     port: u16,
 ) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
-    let pod = pods::ready(pods, component).await?.ok_or("no pod is ready")?;
+    let pod = pods::find_ready(pods, &selector(Some(component))).await?.ok_or("no pod is ready")?;
     let mut forwarder = pods.portforward(&pod, &[port]).await?;
     let mut remote = forwarder.take_stream(port).ok_or("no stream")?;
     copy_bidirectional(&mut local, &mut remote).await?;

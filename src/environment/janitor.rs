@@ -5,8 +5,8 @@ use kube::ResourceExt;
 use kube::api::{Api, DeleteParams, ListParams, Preconditions};
 use tokio::sync::mpsc;
 
-use crate::cluster::Keep;
 use crate::report::{Events, Phase};
+use crate::suite::config::Keep;
 
 /// A namespace that its test needs no more.
 #[derive(Debug)]

@@ -8,8 +8,8 @@ use tokio::sync::mpsc;
 use super::janitor::Leftover;
 use super::{Environment, Turn};
 use crate::cluster::InventoryFile;
-use crate::manifests::{ENVIRONMENT_ANNOTATION, MANAGED_BY, MANAGED_BY_LABEL, TEST_LABEL};
 use crate::report::{Outcome, Phase, Step};
+use crate::suite::manifests::{ENVIRONMENT_ANNOTATION, MANAGED_BY, MANAGED_BY_LABEL, TEST_LABEL};
 
 /// A namespace that belongs to one test. It is deleted in the background when this value is dropped.
 #[derive(Debug)]

@@ -6,7 +6,8 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Status;
 use kube::api::{Api, LogParams};
 
 use super::{Environment, EnvironmentError};
-use crate::pods::{self, LogError, LogLine};
+use crate::environment::logs::{self, LogError, LogLine};
+use crate::readiness::pods;
 
 /// What a command printed, and how it ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -47,9 +48,9 @@ impl Environment {
     ) -> Result<BoxStream<'static, Result<LogLine, LogError>>, EnvironmentError> {
         self.known(component)?;
         let pods = self.pods();
-        let listed = pods.list(&pods::of(Some(component))).await;
+        let listed = pods.list(&logs::of(Some(component))).await;
         let listed = listed.map_err(EnvironmentError::api(format!("list the pods of {component}")))?;
-        Ok(pods::logs(&pods, listed, &LogParams { follow: true, ..LogParams::default() }))
+        Ok(logs::logs(&pods, listed, &LogParams { follow: true, ..LogParams::default() }))
     }
 
     /// Runs a command in a ready pod of a component, to its end. One that ends with another exit code than 0 is no error.
@@ -82,7 +83,7 @@ impl Environment {
     /// The name of a ready pod of a component.
     pub(super) async fn ready_pod(&self, component: &str) -> Result<String, EnvironmentError> {
         self.known(component)?;
-        let found = pods::ready(&self.pods(), component).await;
+        let found = pods::find_ready(&self.pods(), &logs::selector(Some(component))).await;
         let found = found.map_err(EnvironmentError::api(format!("list the pods of {component}")))?;
         found.ok_or_else(|| EnvironmentError::NoPod { component: component.to_owned() })
     }

@@ -14,16 +14,17 @@ use tokio::sync::{mpsc, oneshot};
 use super::Environment;
 use super::janitor::clean;
 use super::runner::{runner, usual};
-use crate::cluster::{Cluster, Keep};
-use crate::config::{self, Overrides, Share, Switches};
-use crate::diagnostics::Aftermath;
-use crate::folders::Folders;
-use crate::plan::Plan;
-use crate::redact::Redactor;
-use crate::report::console::Console;
+use crate::cluster::Cluster;
+use crate::host::folders::Folders;
+use crate::host::setup::Consent;
+use crate::readiness::redact::Redactor;
+use crate::report::console::PlainConsole;
 use crate::report::{Events, Outcome, Phase, Reporter, to_json, to_table};
-use crate::session::{LooksLikeProduction, Session, Terms, UpError};
-use crate::setup::Consent;
+use crate::run::diagnostics::Aftermath;
+use crate::run::session::{LooksLikeProduction, Session, Terms, UpError};
+use crate::suite::config::Keep;
+use crate::suite::config::{self, Overrides, Share, Switches};
+use crate::suite::plan::Plan;
 use crate::teardown::Undo;
 
 /// How long the namespaces of failed tests may take to be looked at.
@@ -83,7 +84,7 @@ fn start(path: PathBuf) -> Shared {
 
 /// The whole life of the environment.
 async fn live(path: PathBuf, up: std::sync::mpsc::Sender<Result<Environment, String>>, ending: oneshot::Receiver<()>) {
-    let (events, reporter) = Reporter::start(Console::detect());
+    let (events, reporter) = Reporter::start(PlainConsole::default());
     let session = match session(&path, events) {
         Ok(session) => session,
         Err(why) => return drop(up.send(Err(why))),
@@ -139,7 +140,7 @@ async fn live(path: PathBuf, up: std::sync::mpsc::Sender<Result<Environment, Str
     }
     if let Some(path) = std::env::var_os("KIND_HARNESS_REPORT") {
         let report = to_json(&timeline, &strategy).to_string();
-        if let Err(error) = crate::folders::write_output(Path::new(&path), &report) {
+        if let Err(error) = crate::host::folders::write_output(Path::new(&path), &report) {
             crate::report::console::write(&format!("the report could not be written: {error}\n"));
         }
     }
@@ -149,7 +150,8 @@ async fn live(path: PathBuf, up: std::sync::mpsc::Sender<Result<Environment, Str
 async fn told(session: &Session, error: UpError, reporter: &Reporter, strategy: &str) -> String {
     let timeline = to_json(&reporter.so_far().await, strategy);
     let seen = Aftermath::of_up(&session.plan, &session.folders, &session.events, &error, timeline).await;
-    let mut text = seen.diagnosis.map_or_else(|| crate::report::chain(&error), |diagnosis| diagnosis.to_string());
+    let mut text =
+        seen.diagnosis.map_or_else(|| crate::readiness::errors::chain(&error), |diagnosis| diagnosis.to_string());
     Redactor::global().mask(&mut text);
     seen.bundle.map_or(text.clone(), |bundle| format!("{text}\nbundle: {}", bundle.display()))
 }
@@ -197,9 +199,9 @@ fn session(path: &Path, events: Events) -> Result<Session, String> {
         plan = load(&overrides)?;
     }
     let (undo, record) = (Undo::default(), Mutex::default());
-    let agree = crate::setup::consent_of_environment;
+    let agree = crate::host::setup::consent_of_environment;
     // Nobody can be asked in a test run.
-    let confirm = |_: &LooksLikeProduction| crate::setup::consent_of_environment(&[]) == Consent::Given;
+    let confirm = |_: &LooksLikeProduction| crate::host::setup::consent_of_environment(&[]) == Consent::Given;
     Ok(Session { plan, folders, events, undo, terms, record, agree, confirm })
 }
 
