@@ -183,7 +183,7 @@ pub enum ClusterError {
         name: String,
         /// What remains, and why.
         #[source]
-        source: Box<crate::teardown::KillErrors>,
+        source: Box<dyn std::error::Error + Send + Sync>,
     },
     /// The API server does not answer, or refuses us.
     #[error("the API server of cluster {name} {what}")]

@@ -31,7 +31,8 @@ use crate::readiness::{Applied, ObjectRef};
 use crate::readiness::{Missed, errors};
 use crate::readiness::{Probe, Readiness};
 use crate::report::{Events, Phase, Step};
-use crate::suite::config::{Component, ImageMap};
+use crate::suite::config::Component;
+use crate::suite::manifests::ImageMap;
 use crate::suite::manifests::{self, Manifest};
 
 /// How long a deployment goes on after the first failure, so that failures of the same moment are told together.

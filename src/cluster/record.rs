@@ -11,8 +11,9 @@ use crate::host::folders::{self, Folders, Lock};
 use crate::host::setup::Engine;
 use crate::readiness::Applied;
 use crate::readiness::Probe;
-use crate::suite::config::{ImageMap, ProviderKind};
-use crate::suite::plan::ClusterName;
+use crate::suite::config::ProviderKind;
+use crate::suite::manifests::ImageMap;
+use crate::suite::name::ClusterName;
 
 /// What we remember of a cluster. It holds no secrets; the kubeconfig beside it does.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -20,7 +20,7 @@ use crate::host::setup::Consent;
 use crate::readiness::redact::Redactor;
 use crate::report::console::PlainConsole;
 use crate::report::{Events, Outcome, Phase, Reporter, to_json, to_table};
-use crate::run::diagnostics::Aftermath;
+use crate::run::failure_report::FailureReport;
 use crate::run::session::{LooksLikeProduction, Session, Terms, UpError};
 use crate::suite::config::Keep;
 use crate::suite::config::{self, Overrides, Share, Switches};
@@ -149,7 +149,7 @@ async fn live(path: PathBuf, up: std::sync::mpsc::Sender<Result<Environment, Str
 /// Why there is no environment, with its root causes and where to look further.
 async fn told(session: &Session, error: UpError, reporter: &Reporter, strategy: &str) -> String {
     let timeline = to_json(&reporter.so_far().await, strategy);
-    let seen = Aftermath::of_up(&session.plan, &session.folders, &session.events, &error, timeline).await;
+    let seen = FailureReport::of_up(&session.plan, &session.folders, &session.events, &error, timeline).await;
     let mut text =
         seen.diagnosis.map_or_else(|| crate::readiness::errors::chain(&error), |diagnosis| diagnosis.to_string());
     Redactor::global().mask(&mut text);
@@ -166,7 +166,7 @@ async fn look(session: &Session, cluster: &Cluster, reporter: &Reporter, strateg
     }
     let (plan, events) = (&session.plan, &session.events);
     let timeline = to_json(&timeline, strategy);
-    let seen = Aftermath::of_tests(plan, &session.folders, events, cluster, &failed, timeline).await;
+    let seen = FailureReport::of_tests(plan, &session.folders, events, cluster, &failed, timeline).await;
     if let Some(bundle) = seen.bundle {
         events.note(Phase::Specs, format!("{} failed; bundle: {}", failed.join(", "), bundle.display()));
     }

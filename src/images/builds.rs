@@ -19,7 +19,8 @@ use crate::host::folders::Aside;
 use crate::host::resilience::Resilience;
 use crate::host::setup::Host;
 use crate::report::{Events, Outcome, Phase};
-use crate::suite::config::{Component, ImageMap, ImageSource};
+use crate::suite::config::{Component, ImageSource};
+use crate::suite::manifests::ImageMap;
 use crate::suite::plan::Plan;
 
 /// A result that many may await; the work goes on in the background and ends when nobody holds it.

@@ -11,7 +11,6 @@ use std::sync::{Arc, Mutex};
 use futures::FutureExt;
 use tokio::sync::oneshot;
 
-pub use deployment::expectations;
 pub use error::UpError;
 pub use existing::LooksLikeProduction;
 pub use tenancy::Terms;
@@ -26,7 +25,8 @@ use crate::readiness::{Recorder, Settings};
 use crate::report::{Events, Phase};
 use crate::suite::config::Keep;
 use crate::suite::config::{ImageSource, ProviderKind};
-use crate::suite::plan::{ClusterName, Plan};
+use crate::suite::name::ClusterName;
+use crate::suite::plan::Plan;
 use crate::teardown::{Kill, Undo, UndoErrors};
 
 /// One run over one plan.
