@@ -6,6 +6,7 @@
 mod aftermath;
 mod blame;
 mod bundle;
+mod contents;
 mod look;
 mod run;
 mod scene;
@@ -24,6 +25,7 @@ use crate::ready::{LogTail, Unready};
 
 pub use aftermath::Aftermath;
 pub use bundle::{Bounds, Bundle, Story, bundle, bundle_failure};
+pub(crate) use contents::contents;
 pub use look::investigate;
 pub(crate) use look::learn_secrets;
 pub use run::{after, cluster_of, expected, now};

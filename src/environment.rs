@@ -1,11 +1,16 @@
 //! What tests get: a running environment.
 
+mod attempt;
+pub(crate) mod attribute;
 mod change;
+mod current;
 mod error;
+mod failed;
 mod forward;
 mod janitor;
 mod namespace;
 mod pods;
+mod returned;
 mod runner;
 mod shared;
 mod specs;
@@ -16,11 +21,13 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+pub use current::{CurrentTest, current_test};
 pub use error::EnvironmentError;
 pub use forward::Forward;
-pub(crate) use janitor::Leftover;
+pub(crate) use janitor::Chore;
 pub use namespace::{NamespaceError, TestNamespace};
 pub use pods::Output;
+pub use returned::TestResult;
 pub use shared::shared;
 pub use specs::Specs;
 pub use turn::Turn;
@@ -43,8 +50,8 @@ pub struct Environment {
     pub(crate) settings: Settings,
     /// How long a component may take to become ready.
     pub(crate) deadline: Duration,
-    /// Takes namespaces that nobody needs any more.
-    pub(crate) janitor: Option<mpsc::WeakUnboundedSender<Leftover>>,
+    /// Removes namespaces that are no longer needed, and looks at what is left of tests that failed.
+    pub(crate) janitor: Option<mpsc::WeakUnboundedSender<Chore>>,
     /// Keeps the end of a time to live from removing the cluster while this process uses it.
     pub(crate) used: Option<Arc<Lock>>,
 }

@@ -1,6 +1,6 @@
 //! What we remember of a cluster, in a folder of its own.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use jiff::Timestamp;
@@ -43,6 +43,20 @@ pub struct Record {
     pub lease: Option<Lease>,
     /// What runs in it, once everything in it was ready.
     pub deployment: Option<Deployment>,
+}
+
+impl Record {
+    /// The namespaces of a component's objects, or of all components': the suite's, then others by name.
+    #[must_use]
+    pub fn namespaces(&self, component: Option<&str>) -> Vec<String> {
+        let components = self.deployment.iter().flat_map(|deployment| &deployment.objects);
+        let objects = components.filter(|(name, _)| component.is_none_or(|it| it == *name)).flat_map(|(_, it)| it);
+        let others: BTreeSet<&str> = objects
+            .filter_map(|applied| applied.object.namespace.as_deref())
+            .filter(|namespace| *namespace != self.namespace)
+            .collect();
+        std::iter::once(self.namespace.as_str()).chain(others).map(str::to_owned).collect()
+    }
 }
 
 /// A node's container.

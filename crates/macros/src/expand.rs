@@ -70,7 +70,9 @@ fn check(function: &ItemFn) -> syn::Result<()> {
     if signature.asyncness.is_none() {
         return refused(&signature.fn_token, "a test in an environment is async: write `async fn`");
     }
-    if !signature.generics.params.is_empty() && signature.generics.lifetimes().count() != signature.generics.params.len() {
+    if !signature.generics.params.is_empty()
+        && signature.generics.lifetimes().count() != signature.generics.params.len()
+    {
         return refused(&signature.generics, "a test has no type parameters");
     }
     Ok(())
@@ -98,7 +100,8 @@ mod tests {
 
     #[test]
     fn a_test_becomes_a_function_that_calls_the_library() {
-        let function = "/// Says what it tests.\n pub async fn it(environment: &Environment) -> anyhow::Result<()> { Ok(()) }";
+        let function =
+            "/// Says what it tests.\n pub async fn it(environment: &Environment) -> anyhow::Result<()> { Ok(()) }";
         let expected = r#"
             /// Says what it tests.
             #[::core::prelude::v1::test]

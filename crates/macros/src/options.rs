@@ -49,7 +49,8 @@ impl Parse for Options {
                     return Err(syn::Error::new(name.span(), format!("`{option}` needs a value: `{option} = \"…\"`")));
                 }
                 _ => {
-                    let text = format!("there is no option `{option}`: use `suite`, `timeout`, `exclusive` or `flavor`");
+                    let text =
+                        format!("there is no option `{option}`: use `suite`, `timeout`, `exclusive` or `flavor`");
                     return Err(syn::Error::new(name.span(), text));
                 }
             }
@@ -66,8 +67,7 @@ impl Parse for Options {
 fn duration(text: &LitStr) -> syn::Result<Duration> {
     let value = text.value();
     let refused = |what: &str| syn::Error::new(text.span(), format!("{value:?} is not {what}"));
-    let signed: SignedDuration =
-        value.parse().map_err(|_| refused("a duration; write it like `90s` or `2m`"))?;
+    let signed: SignedDuration = value.parse().map_err(|_| refused("a duration; write it like `90s` or `2m`"))?;
     let positive = Duration::try_from(signed).ok().filter(|duration| !duration.is_zero());
     positive.ok_or_else(|| refused("a positive duration"))
 }
