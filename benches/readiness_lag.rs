@@ -14,8 +14,7 @@ mod server;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-use kind_harness::ready::Readiness;
-use kind_harness::report::Events;
+use kind_harness::readiness::Readiness;
 
 use objects::{deployment, endpoints, pod, service};
 use server::Server;
@@ -64,7 +63,7 @@ fn main() -> ExitCode {
 /// Waits for all objects; all but one are ready when the wait begins.
 async fn lag() -> Duration {
     let server = Server::default();
-    let readiness = Readiness::start(server.client(), "shop", Events::discard());
+    let readiness = Readiness::start(server.client(), "shop", ());
     let name = |at: usize| format!("web-{at}");
     for at in 0..OBJECTS / 2 {
         let name = name(at);
@@ -94,7 +93,7 @@ async fn lag() -> Duration {
 async fn many_pods() -> Readiness {
     let server = Server::default();
     server.generate("/api/v1/namespaces/shop/pods", PODS, full_pod);
-    let readiness = Readiness::start(server.client(), "shop", Events::discard());
+    let readiness = Readiness::start(server.client(), "shop", ());
     let applied = server.put(&deployment("web", 1));
     readiness.expect("web", applied, Vec::new());
     let deadline = tokio::time::Instant::now() + Duration::from_secs(120);

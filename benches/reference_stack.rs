@@ -15,7 +15,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 use futures::future::try_join_all;
 use k8s_openapi::api::core::v1::{Node, Pod};
-use kind_harness::ready::conditions::is_ready;
+use kind_harness::readiness::conditions::is_ready;
 use kube::ResourceExt;
 use kube::api::{Api, ListParams};
 use kube::runtime::wait::await_condition;

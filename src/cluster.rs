@@ -7,11 +7,13 @@ mod existing;
 mod inventory;
 mod kind;
 mod kind_config;
+pub(crate) mod kinds;
 mod labelled;
 mod labels;
 mod lease;
 mod owned;
 mod owner;
+mod ownership;
 mod ports;
 mod provider;
 mod record;
@@ -28,17 +30,18 @@ pub(crate) use inventory::is_marked;
 pub use inventory::{InventoryFile, InventoryObject, ObjectInventory};
 pub use kind::Kind;
 pub use labelled::{Labelled, labelled};
-pub use lease::{Claim, Expiry, Keep, Lease};
+pub use lease::{Claim, Expiry, Lease};
 pub use owned::Owned;
 pub use owner::{Owner, Presence};
+pub use ownership::{Adopted, Ownership, Target};
 pub use ports::PortMap;
 pub use provider::{Provider, Wanted};
 pub use record::{Deployment, Node, Record, Records};
 
-use crate::config::ProviderKind;
-use crate::exec::ExecError;
+use crate::host::exec::ExecError;
 use crate::images::Nodes;
-use crate::plan::Plan;
+use crate::suite::config::ProviderKind;
+use crate::suite::plan::Plan;
 
 /// A cluster that answers.
 #[derive(Clone)]

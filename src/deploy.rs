@@ -26,12 +26,13 @@ pub use stage::StageError;
 pub(crate) use probes::probes;
 
 use crate::cluster::PortMap;
-use crate::config::{Component, ImageMap};
 use crate::images::{ComponentImages, ImageError};
-use crate::manifests::{self, Manifest};
-use crate::object::{Applied, ObjectRef};
-use crate::ready::{Probe, Readiness};
-use crate::report::{self, Events, Phase, Step, Trouble};
+use crate::readiness::{Applied, ObjectRef};
+use crate::readiness::{Missed, errors};
+use crate::readiness::{Probe, Readiness};
+use crate::report::{Events, Phase, Step};
+use crate::suite::config::{Component, ImageMap};
+use crate::suite::manifests::{self, Manifest};
 
 /// How long a deployment goes on after the first failure, so that failures of the same moment are told together.
 const GATHER: Duration = Duration::from_millis(200);
@@ -197,7 +198,7 @@ impl Deployer {
                 Ok(deployed)
             }
             Err(error) => {
-                step.fail(Trouble::Failed, report::chain(&error));
+                step.fail(Missed::Failed, errors::chain(&error));
                 Err(error)
             }
         }

@@ -8,11 +8,13 @@ mod error;
 mod failed;
 mod forward;
 mod janitor;
+pub mod logs;
 mod namespace;
 mod pods;
 mod returned;
 mod runner;
 mod shared;
+#[cfg(feature = "specs")]
 mod specs;
 mod turn;
 
@@ -29,16 +31,18 @@ pub use namespace::{NamespaceError, TestNamespace};
 pub use pods::Output;
 pub use returned::TestResult;
 pub use shared::shared;
+#[cfg(feature = "specs")]
 pub use specs::Specs;
 pub use turn::Turn;
 
 use tokio::sync::mpsc;
 
 use crate::cluster::{Cluster, Records};
-use crate::folders::Lock;
-pub use crate::pods::{LogError, LogLine};
-use crate::ready::Settings;
-use crate::report::{self, Events, Phase};
+pub use crate::environment::logs::{LogError, LogLine};
+use crate::host::folders::Lock;
+use crate::readiness::Settings;
+use crate::readiness::errors;
+use crate::report::{Events, Phase};
 
 /// A cluster in which every component of a suite is ready.
 #[derive(Clone)]
@@ -100,7 +104,7 @@ impl Environment {
             Ok(lock) => self.used = Some(Arc::new(lock)),
             Err(error) => {
                 let text =
-                    format!("a time to live may end while this process uses the cluster: {}", report::chain(&error));
+                    format!("a time to live may end while this process uses the cluster: {}", errors::chain(&error));
                 self.events.warn(Phase::Cluster, text);
             }
         }

@@ -23,7 +23,7 @@ pub use builds::{ComponentImages, ImageBuilds, build};
 pub use load::{Loads, Nodes, NodesUp};
 pub use source::{Choice, decide};
 
-use crate::exec::ExecError;
+use crate::host::exec::ExecError;
 
 /// How long a build may take: Kubernetes compiles for 20 minutes on two cores, and hosts may have one, and be busy.
 const BUILD: Duration = Duration::from_hours(2);
@@ -64,7 +64,7 @@ pub enum ImageError {
     Metadata {
         /// Why.
         #[source]
-        source: cargo_metadata::Error,
+        source: serde_json::Error,
     },
     /// Cargo built nothing that could become the image.
     #[error("cargo package {package} has no binary of that name, so no image can be made of it")]

@@ -31,42 +31,22 @@
 //! }
 //! ```
 
-pub mod config;
-pub mod plan;
+pub use kind_harness_readiness as readiness;
 
-pub mod setup;
+pub mod suite;
 
-pub mod images;
+pub mod host;
 
 pub mod cluster;
-
 pub mod deploy;
-pub mod manifests;
+pub mod images;
+pub mod teardown;
 
-pub mod ready;
+pub mod run;
 
 pub mod environment;
 
-pub mod diagnostics;
-
-pub mod teardown;
-
-pub mod session;
-
-pub mod resilience;
-
-pub mod redact;
 pub mod report;
-
-pub mod cli;
-
-pub mod diagnostic;
-pub mod exec;
-pub mod folders;
-mod kinds;
-pub mod object;
-mod pods;
-mod yaml;
 
 #[doc(hidden)]
 pub mod __test {
@@ -156,4 +136,4 @@ pub use environment::{Environment, shared};
 /// # fn main() {}
 /// ```
 pub use kind_harness_macros::test;
-pub use session::Session;
+pub use run::session::Session;

@@ -8,11 +8,12 @@ pub mod console;
 mod event;
 mod json;
 mod lives;
+mod observer;
 mod state;
 mod table;
 mod timeline;
 
-pub use event::{Event, EventKind, Events, Outcome, Phase, Step, StepHandle, Trouble};
+pub use event::{Event, EventKind, Events, Outcome, Phase, Step, StepHandle};
 pub use json::to_json;
 pub use lives::Lives;
 pub use state::{Illegal, Life, State};
@@ -35,7 +36,7 @@ pub struct Reporter {
 impl Reporter {
     /// Starts reading; the returned end is for the pipeline.
     #[must_use]
-    pub fn start(mut console: Console) -> (Events, Reporter) {
+    pub fn start(mut console: impl Console + 'static) -> (Events, Reporter) {
         let (events, mut stream) = Events::channel();
         let began = events.began();
         let (end, mut ending) = oneshot::channel();
@@ -53,7 +54,7 @@ impl Reporter {
                         continue;
                     }
                     () = until(console.due().map(|due| began + due)) => {
-                        console.tell_what_is_due(began.elapsed());
+                        console.show_due(began.elapsed());
                         continue;
                     }
                     // Senders may live as long as the process: what they have sent is read, and no more.
@@ -94,31 +95,13 @@ async fn until(moment: Option<Instant>) {
     }
 }
 
-/// `error` and its causes in one line, unless one of them says more.
-#[must_use]
-pub fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(source) = cause {
-        text.push_str(&format!(": {source}"));
-        cause = source.source();
-    }
-    text
-}
-
-/// The innermost cause of an error alone, where all that is around it says the same.
-#[must_use]
-pub fn root(error: &dyn std::error::Error) -> String {
-    error.source().map_or_else(|| error.to_string(), root)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[tokio::test]
     async fn what_was_sent_before_the_question_is_in_the_timeline_so_far() {
-        let (events, reporter) = Reporter::start(Console::quiet());
+        let (events, reporter) = Reporter::start(console::QuietConsole);
         events.step(Phase::Deploy, "a").done();
         let under_way = events.step(Phase::Ready, "a");
         let timeline = reporter.so_far().await;

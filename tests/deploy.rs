@@ -12,13 +12,13 @@ use std::time::Duration;
 use futures::FutureExt;
 use http::{Request, Response};
 use kind_harness::cluster::PortMap;
-use kind_harness::config::{Component, RetrySpec};
 use kind_harness::deploy::{Applier, Deployer, Parcel};
+use kind_harness::host::resilience::Resilience;
 use kind_harness::images::ComponentImages;
-use kind_harness::manifests::{self, Manifest};
-use kind_harness::ready::Readiness;
+use kind_harness::readiness::Readiness;
 use kind_harness::report::{EventKind, Events, Phase};
-use kind_harness::resilience::Resilience;
+use kind_harness::suite::config::{Component, RetrySpec};
+use kind_harness::suite::manifests::{self, Manifest};
 use kube::Client;
 use kube::client::Body;
 use rstest::rstest;
@@ -158,7 +158,7 @@ async fn a_retry_is_an_event_of_its_component() {
     let applier = Applier::new(server.client(), "shop");
     let deployer = Deployer {
         applier: applier.with(Resilience::new(&RetrySpec::default(), events.handle(Phase::Deploy, "cluster"))),
-        readiness: Readiness::start(server.client(), "shop", events.clone()),
+        readiness: Readiness::start(server.client(), "shop", events.observer()),
         images: Arc::new(|_| async { Ok(ComponentImages::new()) }.boxed()),
         ports: PortMap::default(),
         events,

@@ -11,11 +11,11 @@ use std::path::Path;
 use std::time::Duration;
 
 use kind_harness::cluster::{Cluster, PortMap, Record};
-use kind_harness::config::{self, Overrides, ProviderKind};
-use kind_harness::diagnostics::{Bounds, Bundle, Diagnosis, Story, Trouble, bundle, investigate};
-use kind_harness::object::ObjectRef;
-use kind_harness::plan::{ClusterName, Plan};
-use kind_harness::ready::{Expectation, Settings, examine};
+use kind_harness::readiness::ObjectRef;
+use kind_harness::readiness::{Expectation, Settings, examine};
+use kind_harness::run::diagnostics::{Bounds, Bundle, Diagnosis, Story, Trouble, bundle, investigate};
+use kind_harness::suite::config::{self, Overrides, ProviderKind};
+use kind_harness::suite::plan::{ClusterName, Plan};
 use objects::{crashes, deployment, pod, waits};
 use server::Server;
 

@@ -5,9 +5,9 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use kind_harness::config::{self, Overrides};
-use kind_harness::manifests::{self, Manifest};
-use kind_harness::plan::Plan;
+use kind_harness::suite::config::{self, Overrides};
+use kind_harness::suite::manifests::{self, Manifest};
+use kind_harness::suite::plan::Plan;
 use rstest::rstest;
 use serde_json::{Value, json};
 

@@ -8,7 +8,7 @@ use kind_harness::environment::{Environment, Specs};
 use kube::api::{Api, ListParams};
 
 fn main() -> ExitCode {
-    Specs::of(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/lifecycle/e2e.yaml"))
+    Specs::of(concat!(env!("CARGO_MANIFEST_DIR"), "/crates/cli/tests/lifecycle/e2e.yaml"))
         .test("what_the_suite_names_is_ready", what_the_suite_names_is_ready)
         .test("a_test_has_a_namespace_of_its_own", a_test_has_a_namespace_of_its_own)
         .run()

@@ -5,11 +5,11 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use kind_harness::config::{
+use kind_harness::suite::config::{
     self, ClusterSpec, Component, HostPort, ImageSource, ImageSpec, Loaded, Overrides, Port, Strategy, Suite,
 };
-use kind_harness::manifests;
-use kind_harness::plan::{Plan, PlanError};
+use kind_harness::suite::manifests;
+use kind_harness::suite::plan::{Plan, PlanError};
 use rstest::rstest;
 use snapbox::{assert_data_eq, str};
 
@@ -34,8 +34,8 @@ fn loaded(strategy: Strategy, components: Vec<Component>) -> Loaded {
             strategy,
             overlay: "dev".into(),
             deadline: Duration::from_secs(90),
-            ready: kind_harness::config::ReadySpec::default(),
-            retry: kind_harness::config::RetrySpec::default(),
+            ready: kind_harness::suite::config::ReadySpec::default(),
+            retry: kind_harness::suite::config::RetrySpec::default(),
             components,
         },
         root: PathBuf::from("/srv/shop"),

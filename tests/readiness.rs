@@ -25,8 +25,8 @@ mod unschedulable;
 
 use std::time::Duration;
 
-use kind_harness::object::{Applied, ObjectRef};
-use kind_harness::ready::{Expectation, NotReady, Readiness, Settings, Verdict, survey};
+use kind_harness::readiness::{Applied, ObjectRef};
+use kind_harness::readiness::{Expectation, NotReady, Readiness, Settings, Verdict, survey};
 use kind_harness::report::{Event, EventKind, Events, Outcome, Phase};
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::time::{Instant, timeout};
@@ -36,7 +36,7 @@ use server::Server;
 
 fn start(server: &Server) -> (Readiness, UnboundedReceiver<Event>) {
     let (events, receiver) = Events::channel();
-    (Readiness::start(server.client(), "shop", events), receiver)
+    (Readiness::start(server.client(), "shop", events.observer()), receiver)
 }
 
 fn in_seconds(seconds: u64) -> Instant {
@@ -347,7 +347,7 @@ async fn a_survey_lists_once_and_judges_by_age() {
 async fn settings_shorten_the_patience() {
     let server = Server::default();
     let settings = Settings { api_gone_after: Duration::from_secs(1), ..Settings::default() };
-    let readiness = Readiness::start_with(server.client(), "shop", Events::discard(), settings);
+    let readiness = Readiness::start_with(server.client(), "shop", (), settings);
     readiness.expect("web", server.put(&deployment("web", 0)), Vec::new());
     settle().await;
     server.set_down(true);

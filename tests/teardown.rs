@@ -5,10 +5,11 @@ mod server;
 
 use std::time::Duration;
 
-use kind_harness::config::RetrySpec;
-use kind_harness::object::{ObjectRef, Ownership, Target};
+use kind_harness::cluster::{Ownership, Target};
+use kind_harness::host::resilience::Resilience;
+use kind_harness::readiness::ObjectRef;
 use kind_harness::report::{Event, EventKind, Events, Outcome, Phase};
-use kind_harness::resilience::Resilience;
+use kind_harness::suite::config::RetrySpec;
 use kind_harness::teardown::{Doomed, Kill, remove};
 use rstest::rstest;
 use serde_json::{Value, json};

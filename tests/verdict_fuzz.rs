@@ -1,6 +1,6 @@
 //! The rules on objects that nobody would write. `PROPTEST_CASES` says how many; each case is a world of six objects.
 
-use kind_harness::ready::{Field, KindRule, Settings, judge_saved};
+use kind_harness::readiness::{Field, KindRule, Settings, judge_saved};
 use proptest::prelude::*;
 use proptest::test_runner::TestRng;
 use serde_json::{Map, Number, Value};

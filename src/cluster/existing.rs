@@ -12,8 +12,8 @@ use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::core::PartialObjectMeta;
 
 use super::{ClusterError, InventoryFile, PortMap, Record, Records};
-use crate::config::ProviderKind;
-use crate::plan::{ClusterName, Plan};
+use crate::suite::config::ProviderKind;
+use crate::suite::plan::{ClusterName, Plan};
 
 /// A cluster named by a kubeconfig context.
 #[derive(Debug, Clone)]
@@ -109,7 +109,7 @@ impl Reached {
     fn publish(&self, records: &Records) -> Result<(), ClusterError> {
         let failed = || ClusterError::file("copying the context's kubeconfig");
         let copy = serde_json::to_string(&self.kubeconfig).map_err(std::io::Error::other);
-        crate::folders::publish(&records.kubeconfig(), &copy.map_err(failed())?).map_err(failed())
+        crate::host::folders::publish(&records.kubeconfig(), &copy.map_err(failed())?).map_err(failed())
     }
 
     /// Where the components' ports are reached.

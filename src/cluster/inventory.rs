@@ -9,10 +9,11 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::{ClusterError, Records};
-use crate::exec;
-use crate::folders;
-use crate::manifests::{ENVIRONMENT_ANNOTATION, MANAGED_BY};
-use crate::object::{Adopted, ObjectRef, Ownership, Target};
+use crate::cluster::{Adopted, Ownership, Target};
+use crate::host::exec;
+use crate::host::folders;
+use crate::readiness::ObjectRef;
+use crate::suite::manifests::{ENVIRONMENT_ANNOTATION, MANAGED_BY};
 
 const FILE: &str = "objects.json";
 

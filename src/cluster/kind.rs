@@ -9,13 +9,13 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use super::{ClusterError, Node, Owned, Record, Records, Wanted, kind_config, labels, owned, ports};
-use crate::config::ProviderKind;
-use crate::exec::ExecError;
-use crate::folders::{Folders, Lock};
+use crate::host::exec::ExecError;
+use crate::host::folders::{Folders, Lock};
+use crate::host::resilience::{Cause, Dependency, Resilience};
+use crate::host::setup::Host;
 use crate::images::Nodes;
-use crate::plan::{ClusterName, Plan};
-use crate::resilience::{Cause, Dependency, Resilience};
-use crate::setup::Host;
+use crate::suite::config::ProviderKind;
+use crate::suite::plan::{ClusterName, Plan};
 
 /// The configuration that kind is given, in the cluster's folder.
 pub(super) const CONFIG: &str = "kind-config.json";
@@ -96,7 +96,7 @@ impl Kind {
         let config = config.map_err(|why| ClusterError::KindConfig { path: config_path(plan), why })?;
         let (folder, failed) = (records.folder(), || ClusterError::file("preparing the cluster's folder"));
         let config_file = folder.join(CONFIG);
-        crate::folders::publish(&config_file, &config.to_string()).map_err(failed())?;
+        crate::host::folders::publish(&config_file, &config.to_string()).map_err(failed())?;
         let labels = labels::labels_for(name, lease, folders);
         let shim = labels::shim(
             &self.host.engine.kind.path(),
@@ -162,7 +162,7 @@ impl Kind {
 fn network(folders: &Folders) -> String {
     let user = rustix::process::geteuid().as_raw().to_string();
     let hash = Sha256::new().chain_update(user).chain_update(folders.state.as_os_str().as_encoded_bytes()).finalize();
-    format!("kind-harness-{}", &crate::plan::hex(&hash)[..8])
+    format!("kind-harness-{}", &crate::suite::plan::hex(&hash)[..8])
 }
 
 /// Says which cluster of ours has a port, where its engine's process is all that the system tells.

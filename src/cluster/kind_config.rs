@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::PortMap;
-use crate::config::Component;
+use crate::suite::config::Component;
 
 /// Adds to `config`, the user's own kind configuration, what only the harness knows.
 pub(super) fn complete<'a>(
@@ -78,7 +78,7 @@ fn add_own_image(cluster: &mut serde_json::Map<String, Value>) -> Result<(), Str
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::{HostPort, Port};
+    use crate::suite::config::{HostPort, Port};
 
     fn api() -> (Component, PortMap) {
         let port = Port { name: "http".into(), node: 30080, host: HostPort::Auto };

@@ -7,9 +7,9 @@ use std::time::Duration;
 use backon::{ExponentialBuilder, Retryable};
 
 use super::{ClusterError, Lease, Node, Owned, labels};
-use crate::plan::ClusterName;
-use crate::report;
-use crate::setup::{Engine, LOOK};
+use crate::host::setup::{Engine, LOOK};
+use crate::readiness::errors;
+use crate::suite::plan::ClusterName;
 
 /// A cluster of this user, as the labels of its node containers tell.
 #[derive(Debug, Clone)]
@@ -53,7 +53,7 @@ impl Labelled {
 pub async fn labelled(engine: &Engine) -> Result<Vec<Labelled>, ClusterError> {
     super::owned::reach(engine).await?;
     // One that was listed may be gone a moment later.
-    let vanished = |error: &ClusterError| report::chain(error).to_lowercase().contains("no such");
+    let vanished = |error: &ClusterError| errors::chain(error).to_lowercase().contains("no such");
     let soon = ExponentialBuilder::new().with_min_delay(Duration::from_millis(100));
     let text = (|| labelled_containers(engine)).retry(soon).when(vanished).await?;
     let mut clusters: BTreeMap<(ClusterName, PathBuf), Labelled> = BTreeMap::new();

@@ -5,9 +5,9 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use super::{Lease, Owner};
-use crate::exec;
-use crate::folders::Folders;
-use crate::plan::ClusterName;
+use crate::host::exec;
+use crate::host::folders::Folders;
+use crate::suite::plan::ClusterName;
 
 /// The label that every node container of ours has; its value is the cluster's name.
 pub(super) const CLUSTER: &str = "kind-harness.dev/cluster";
@@ -107,7 +107,7 @@ pub(super) fn shim(
     );
     let bin = folder.join("bin");
     let file = bin.join(engine.file_name().unwrap_or_default());
-    crate::folders::publish(&file, &script)?;
+    crate::host::folders::publish(&file, &script)?;
     fs_err::set_permissions(&file, std::fs::Permissions::from_mode(0o700))?;
     Ok(bin)
 }
@@ -115,8 +115,8 @@ pub(super) fn shim(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cluster::Keep;
-    use crate::exec::Cmd;
+    use crate::host::exec::Cmd;
+    use crate::suite::config::Keep;
 
     fn folders() -> Folders {
         Folders { cache: "/c".into(), state: "/s".into() }

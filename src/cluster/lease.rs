@@ -9,28 +9,8 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::{Owner, Presence};
-use crate::exec;
-
-/// Whether an environment outlives the run that made it: `KIND_HARNESS_KEEP`.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Keep {
-    /// It does not.
-    #[default]
-    Never,
-    /// It stays for a look when it did not come up, or a test failed.
-    OnFailure,
-    /// It stays, and the next run uses it again.
-    Always,
-}
-
-impl Keep {
-    /// Whether a cluster may outlive its run.
-    #[must_use]
-    pub fn may_stay(self) -> bool {
-        self != Keep::Never
-    }
-}
+use crate::host::exec;
+use crate::suite::config::Keep;
 
 /// Who has a cluster, and for how long.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

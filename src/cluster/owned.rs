@@ -9,11 +9,11 @@ use serde::{Deserialize, Serialize};
 use super::labelled::Labelled;
 use super::labels::{KIND, MADE, STATE};
 use super::{ClusterError, Node, Record};
-use crate::exec;
-use crate::folders::{Folders, Lock};
-use crate::plan::ClusterName;
-use crate::resilience::Resilience;
-use crate::setup::{Engine, EngineKind, LOOK};
+use crate::host::exec;
+use crate::host::folders::{Folders, Lock};
+use crate::host::resilience::Resilience;
+use crate::host::setup::{Engine, EngineKind, LOOK};
+use crate::suite::plan::ClusterName;
 
 /// How long an engine may take to show that it is there. One that is busy with our own removal answers all the same.
 const ALIVE: Duration = Duration::from_secs(5);
@@ -168,7 +168,7 @@ impl Owned {
         // What cannot be written down now is asked for once more the next time.
         let _ = match left.is_empty() {
             true => folders.own_state().remove(file.file_name().unwrap_or_default()),
-            false => crate::folders::publish(&file, &left),
+            false => crate::host::folders::publish(&file, &left),
         };
     }
 }

@@ -6,7 +6,7 @@ use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use serde::{Deserialize, Serialize};
 
 use super::ClusterError;
-use crate::config::{Component, HostPort};
+use crate::suite::config::{Component, HostPort};
 
 /// Where each component's ports are reached: component → port name → address.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -80,7 +80,7 @@ fn find_holder(port: u16) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::Port;
+    use crate::suite::config::Port;
 
     fn component(host: HostPort) -> Component {
         let port = Port { name: "http".into(), node: 30080, host };

@@ -6,12 +6,12 @@ use tokio::sync::oneshot;
 use super::{
     Claim, ClusterError, Existing, InventoryFile, Kind, Labelled, Lease, Node, Owned, Record, Records, labelled,
 };
-use crate::config::ProviderKind;
+use crate::host::resilience::Resilience;
+use crate::host::setup::Host;
 use crate::images::Nodes;
-use crate::plan::{ClusterName, Plan};
 use crate::report::{Events, Phase, Step};
-use crate::resilience::Resilience;
-use crate::setup::Host;
+use crate::suite::config::ProviderKind;
+use crate::suite::plan::{ClusterName, Plan};
 
 /// Who makes clusters.
 #[derive(Debug, Clone)]
@@ -176,7 +176,7 @@ async fn leave_engine(owned: Owned, kind: &Kind, records: &Records, events: &Eve
             records.forget()
         }
         Err(error) => {
-            let why = crate::report::root(&error);
+            let why = crate::readiness::errors::innermost(&error);
             let text = format!("cluster {name} was on {engine}, which does not answer ({why}); `gc` removes it later");
             events.warn(Phase::Cluster, text);
             records.forget_but(owned)

@@ -7,12 +7,12 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::{ClusterError, Expiry, Lease, Owned, PortMap, remains};
-use crate::config::{ImageMap, ProviderKind};
-use crate::folders::{self, Folders, Lock};
-use crate::object::Applied;
-use crate::plan::ClusterName;
-use crate::ready::Probe;
-use crate::setup::Engine;
+use crate::host::folders::{self, Folders, Lock};
+use crate::host::setup::Engine;
+use crate::readiness::Applied;
+use crate::readiness::Probe;
+use crate::suite::config::{ImageMap, ProviderKind};
+use crate::suite::plan::ClusterName;
 
 /// What we remember of a cluster. It holds no secrets; the kubeconfig beside it does.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -3,9 +3,9 @@
 use std::path::Path;
 
 use super::{ClusterError, Owned, Records};
-use crate::folders::{self, Folders, OwnFolder};
-use crate::plan::ClusterName;
-use crate::resilience::Resilience;
+use crate::host::folders::{self, Folders, OwnFolder};
+use crate::host::resilience::Resilience;
+use crate::suite::plan::ClusterName;
 
 /// What remains, in the cluster's folder.
 pub(super) const FILE: &str = "remains.json";

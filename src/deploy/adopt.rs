@@ -11,9 +11,9 @@ use serde_json::{Value, json};
 
 use super::ApplyError;
 use super::apply::{Applier, refusal};
-use crate::manifests::{ENVIRONMENT_ANNOTATION, MANAGED_BY, MANAGED_BY_LABEL};
-use crate::object::ObjectRef;
+use crate::readiness::ObjectRef;
 use crate::report::{Events, Phase};
+use crate::suite::manifests::{ENVIRONMENT_ANNOTATION, MANAGED_BY, MANAGED_BY_LABEL};
 
 /// Objects that are looked for at the same time.
 const AT_ONCE: usize = 16;
@@ -215,5 +215,5 @@ fn failed(place: &str, object: &ObjectRef, what: String) -> ApplyError {
 }
 
 fn unwritten(place: &str, object: &ObjectRef, error: &crate::cluster::ClusterError) -> ApplyError {
-    failed(place, object, format!("is not applied: {}", crate::report::chain(error)))
+    failed(place, object, format!("is not applied: {}", crate::readiness::errors::chain(error)))
 }

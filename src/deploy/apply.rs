@@ -14,11 +14,11 @@ use super::ApplyError;
 use super::holder::{holders, is_port_taken};
 use super::replace::is_changed_job;
 use crate::cluster::InventoryFile;
-use crate::kinds::Kinds;
-use crate::manifests::{MANAGED_BY, MANAGED_BY_LABEL, Manifest};
-use crate::object::{Applied, ObjectRef};
+use crate::cluster::kinds::Kinds;
+use crate::host::resilience::{Hung, Open, Resilience, is_field_conflict, is_other_object};
+use crate::readiness::{Applied, ObjectRef};
 use crate::report::{Events, Phase, StepHandle};
-use crate::resilience::{Hung, Open, Resilience, is_field_conflict, is_other_object};
+use crate::suite::manifests::{MANAGED_BY, MANAGED_BY_LABEL, Manifest};
 
 /// How long a definition may take to be served.
 const SERVED: Duration = Duration::from_secs(30);

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use thiserror::Error;
 
 use crate::images::ImageError;
-use crate::object::ObjectRef;
+use crate::readiness::ObjectRef;
 
 /// An object that the API server does not take.
 #[derive(Debug, Error)]

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use k8s_openapi::api::core::v1::Service;
 use kube::api::{Api, DynamicObject, ListParams};
 
-use crate::resilience::Resilience;
+use crate::host::resilience::Resilience;
 
 /// Whether `refusal` is about a node port that another Service has.
 pub(super) fn is_port_taken(refusal: &kube::Error) -> bool {

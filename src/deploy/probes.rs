@@ -2,9 +2,9 @@
 
 use super::kind;
 use crate::cluster::PortMap;
-use crate::config::{Check, Component, ServicePort};
-use crate::manifests::Manifest;
-use crate::ready::{Place, Probe};
+use crate::readiness::{Place, Probe};
+use crate::suite::config::{Check, Component, ServicePort};
+use crate::suite::manifests::{COMPONENT_LABEL, Manifest};
 
 /// The kinds whose objects have pods, other than those of custom resources.
 const WITH_PODS: [&str; 7] =
@@ -21,10 +21,9 @@ pub(crate) fn probes(component: &Component, manifests: &[Manifest], ports: &Port
     };
     let checked = component.checks.iter().filter_map(|check| {
         if let Some(command) = &check.exec {
-            let component = component.name.clone();
             return Some(Probe::Exec {
                 namespace: of_pods(manifests, namespace),
-                component,
+                selector: format!("{COMPONENT_LABEL}={}", component.name),
                 command: command.clone(),
                 contains: check.contains.clone(),
             });
@@ -104,7 +103,7 @@ mod tests {
     use rstest::rstest;
 
     use super::*;
-    use crate::config::{HostPort, Port};
+    use crate::suite::config::{HostPort, Port};
 
     const SERVICE: &str = "{apiVersion: v1, kind: Service, metadata: {name: api}, spec: {selector: {app: api}, ports: [
         {name: http, port: 80, nodePort: 30080}, {name: grpc, port: 90}, {name: dns, port: 53, protocol: UDP}]}}";
@@ -116,7 +115,7 @@ mod tests {
     fn probed(checks: &str, service: &str) -> Vec<Probe> {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("service.yaml"), service).unwrap();
-        let manifests = crate::manifests::load(folder.path(), "dev", &["service.yaml".into()]).unwrap();
+        let manifests = crate::suite::manifests::load(folder.path(), "dev", &["service.yaml".into()]).unwrap();
         let port = Port { name: "http".into(), node: 30080, host: HostPort::Auto };
         let checks = serde_saphyr::from_str(checks).unwrap();
         let component = Component { name: "api".into(), ports: vec![port], checks, ..Component::default() };

@@ -6,9 +6,9 @@ use kube::api::{Api, DeleteParams, DynamicObject, Preconditions};
 use kube::runtime::wait::{await_condition, conditions};
 
 use super::Applier;
-use crate::manifests::{MANAGED_BY, MANAGED_BY_LABEL};
-use crate::object::ObjectRef;
+use crate::readiness::ObjectRef;
 use crate::report::{Events, Phase};
+use crate::suite::manifests::{MANAGED_BY, MANAGED_BY_LABEL};
 
 /// How long a Job and its pods may take to be gone.
 const GONE: Duration = Duration::from_mins(1);

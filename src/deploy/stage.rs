@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::{DeployError, DeployedComponent, Deployer, Parcel};
-use crate::ready::NotReady;
+use crate::readiness::NotReady;
 
 /// Why a stage is not up.
 #[derive(Debug, thiserror::Error)]

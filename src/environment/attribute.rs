@@ -15,7 +15,7 @@ use super::janitor::Chore;
 use super::returned::TestResult;
 use super::shared::try_shared;
 use super::{Environment, TestNamespace};
-use crate::report::chain;
+use crate::readiness::errors::chain;
 
 /// How long a test waits for what is seen of its failure: longer than a bundle takes.
 const PATIENCE: Duration = Duration::from_secs(60);

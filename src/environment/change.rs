@@ -14,10 +14,9 @@ use serde_json::{Value, json};
 use tokio::time::{Instant, timeout_at};
 
 use super::{Environment, EnvironmentError};
-use crate::manifests::{COMPONENT_LABEL, MANAGED_BY};
-use crate::object::Applied;
-use crate::ready::Readiness;
-use crate::report::Events;
+use crate::readiness::Applied;
+use crate::readiness::Readiness;
+use crate::suite::manifests::{COMPONENT_LABEL, MANAGED_BY};
 
 impl Environment {
     /// Wants so many replicas of every Deployment and StatefulSet of a component, and waits until there are as many: the
@@ -106,7 +105,7 @@ impl Environment {
             probes = deployment.and_then(|it| it.probes.get(component)).cloned().unwrap_or_default();
         }
         let (settings, namespace) = (self.settings.clone(), self.namespace());
-        let readiness = Readiness::start_with(self.client(), namespace, Events::discard(), settings);
+        let readiness = Readiness::start_with(self.client(), namespace, (), settings);
         readiness.expect(component, objects, probes);
         readiness.wait_for_all_ready(None, deadline).await.map_err(Box::new)?;
         let each = self.pods(component).into_iter().map(|pods| nobody_goes(pods, component));

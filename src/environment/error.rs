@@ -2,7 +2,7 @@
 
 use thiserror::Error;
 
-use crate::ready::NotReady;
+use crate::readiness::NotReady;
 
 /// Why an environment does not do what a test asks of it.
 #[derive(Debug, Error)]

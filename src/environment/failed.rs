@@ -12,11 +12,11 @@ use serde_json::Value;
 
 use super::janitor::state;
 use crate::cluster::Cluster;
-use crate::diagnostics::{Aftermath, contents};
-use crate::ready::{Judgement, Lenient, Settings, Verdict, judge_saved};
-use crate::redact::Redactor;
+use crate::readiness::redact::Redactor;
+use crate::readiness::{Judgement, Lenient, Settings, Verdict, judge_saved};
 use crate::report::{Phase, Reporter, to_json};
-use crate::session::Session;
+use crate::run::diagnostics::{Aftermath, contents};
+use crate::run::session::Session;
 
 /// How many bundles are written of single tests. Five are kept, and one is for those that fail after them.
 const BUNDLES: usize = 4;
@@ -36,7 +36,7 @@ pub(crate) struct FailedTest {
 }
 
 /// Looks at the environment for tests that failed.
-pub(super) struct Observer<'a> {
+pub(super) struct TestObserver<'a> {
     pub(super) session: &'a Session,
     pub(super) cluster: &'a Cluster,
     pub(super) reporter: &'a Reporter,
@@ -45,7 +45,7 @@ pub(super) struct Observer<'a> {
     pub(super) bundled: RefCell<BTreeSet<String>>,
 }
 
-impl Observer<'_> {
+impl TestObserver<'_> {
     /// Tells `test` what there is to see.
     pub(super) async fn look(&self, test: FailedTest) {
         let FailedTest { name, why, namespaces, answer } = test;

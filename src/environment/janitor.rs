@@ -5,9 +5,9 @@ use kube::ResourceExt;
 use kube::api::{Api, DeleteParams, ListParams, Preconditions};
 use tokio::sync::mpsc;
 
-use super::failed::{FailedTest, Observer};
-use crate::cluster::Keep;
+use super::failed::{FailedTest, TestObserver};
 use crate::report::{Events, Phase};
+use crate::suite::config::Keep;
 
 /// What is done in the background.
 #[derive(Debug)]
@@ -33,7 +33,11 @@ pub(crate) struct Leftover {
 
 /// Does what it is asked for, in order. Of tests that failed the pods are told before their namespace is removed, and the namespace
 /// stays when it was asked for.
-pub(super) async fn clean(client: kube::Client, mut chores: mpsc::UnboundedReceiver<Chore>, observer: &Observer<'_>) {
+pub(super) async fn clean(
+    client: kube::Client,
+    mut chores: mpsc::UnboundedReceiver<Chore>,
+    observer: &TestObserver<'_>,
+) {
     let (events, keep) = (&observer.session.events, observer.session.terms.keep);
     let api: Api<Namespace> = Api::all(client.clone());
     while let Some(chore) = chores.recv().await {

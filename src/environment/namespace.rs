@@ -13,8 +13,8 @@ use super::current::current_test;
 use super::janitor::{Chore, Leftover};
 use super::{Environment, Turn};
 use crate::cluster::InventoryFile;
-use crate::manifests::{ENVIRONMENT_ANNOTATION, MANAGED_BY, MANAGED_BY_LABEL, TEST_LABEL};
 use crate::report::{Outcome, Phase, Step};
+use crate::suite::manifests::{ENVIRONMENT_ANNOTATION, MANAGED_BY, MANAGED_BY_LABEL, TEST_LABEL};
 
 /// How long a new namespace may be without its default ServiceAccount. Until it has one no pod can be created in it.
 const ACCOUNT: Duration = Duration::from_secs(30);

@@ -7,7 +7,8 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Status;
 use kube::api::{Api, LogParams};
 
 use super::{Environment, EnvironmentError};
-use crate::pods::{self, LogError, LogLine};
+use crate::environment::logs::{self, LogError, LogLine};
+use crate::readiness::pods;
 
 /// What a command printed, and how it ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -47,13 +48,13 @@ impl Environment {
         component: &str,
     ) -> Result<BoxStream<'static, Result<LogLine, LogError>>, EnvironmentError> {
         self.known(component)?;
-        let mut logs = Vec::new();
+        let mut streams = Vec::new();
         for pods in self.pods(component) {
-            let listed = pods.list(&pods::of(Some(component))).await;
+            let listed = pods.list(&logs::of(Some(component))).await;
             let listed = listed.map_err(EnvironmentError::api(format!("list the pods of {component}")))?;
-            logs.push(pods::logs(&pods, listed, &LogParams { follow: true, ..LogParams::default() }));
+            streams.push(logs::logs(&pods, listed, &LogParams { follow: true, ..LogParams::default() }));
         }
-        Ok(stream::select_all(logs).boxed())
+        Ok(stream::select_all(streams).boxed())
     }
 
     /// Runs a command in a ready pod of a component, to its end. One that ends with another exit code than 0 is no error.
@@ -114,7 +115,7 @@ pub(super) async fn ready_in(
     component: &str,
 ) -> Result<Option<(Api<Pod>, String)>, kube::Error> {
     for pods in namespaces {
-        if let Some(pod) = pods::ready(&pods, component).await? {
+        if let Some(pod) = pods::find_ready(&pods, &logs::selector(Some(component))).await? {
             return Ok(Some((pods, pod)));
         }
     }

@@ -3,7 +3,7 @@
 use procfs::process::Process;
 
 use crate::cluster::Owner;
-use crate::config::Share;
+use crate::suite::config::Share;
 
 /// Who shares an environment where nobody has said: nextest's processes do, since each of them runs a single test.
 pub(super) fn usual() -> Share {

@@ -15,19 +15,19 @@ use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 
 use super::Environment;
-use super::failed::Observer;
+use super::failed::TestObserver;
 use super::janitor::clean;
 use super::runner::{runner, usual};
-use crate::cluster::Keep;
-use crate::config::{self, Overrides, Share, Switches};
-use crate::diagnostics::Aftermath;
-use crate::folders::Folders;
-use crate::plan::Plan;
-use crate::redact::Redactor;
-use crate::report::console::Console;
+use crate::host::folders::Folders;
+use crate::host::setup::Consent;
+use crate::readiness::redact::Redactor;
+use crate::report::console::PlainConsole;
 use crate::report::{Events, Phase, Reporter, to_json, to_table};
-use crate::session::{LooksLikeProduction, Session, Terms, UpError};
-use crate::setup::Consent;
+use crate::run::diagnostics::Aftermath;
+use crate::run::session::{LooksLikeProduction, Session, Terms, UpError};
+use crate::suite::config::Keep;
+use crate::suite::config::{self, Overrides, Share, Switches};
+use crate::suite::plan::Plan;
 use crate::teardown::Undo;
 
 /// How long the namespaces of failed tests may take to be looked at.
@@ -148,7 +148,7 @@ async fn live(
     up: std::sync::mpsc::Sender<Result<Environment, String>>,
     ending: oneshot::Receiver<()>,
 ) {
-    let (events, reporter) = Reporter::start(Console::detect());
+    let (events, reporter) = Reporter::start(PlainConsole::default());
     let session = match session(&path, events) {
         Ok(session) => session,
         Err(why) => return drop(up.send(Err(why))),
@@ -175,7 +175,8 @@ async fn live(
             environment.janitor = Some(janitor.downgrade());
             let cluster = environment.cluster.clone();
             let (session, bundled) = (&session, RefCell::default());
-            let observer = Observer { session, cluster: &cluster, reporter: &reporter, strategy: &strategy, bundled };
+            let observer =
+                TestObserver { session, cluster: &cluster, reporter: &reporter, strategy: &strategy, bundled };
             let mut cleaning = pin!(clean(environment.client(), chores, &observer));
             let _ = up.send(Ok(environment));
             // An error means that the other end is gone, which is an end too.
@@ -210,7 +211,7 @@ async fn live(
     if let Some(path) = std::env::var_os("KIND_HARNESS_REPORT") {
         let report = to_json(&timeline, &strategy).to_string();
         let path = if later { beside(Path::new(&path), &suite) } else { path.into() };
-        if let Err(error) = crate::folders::write_output(&path, &report) {
+        if let Err(error) = crate::host::folders::write_output(&path, &report) {
             crate::report::console::write(&format!("the report could not be written: {error}\n"));
         }
     }
@@ -220,13 +221,14 @@ async fn live(
 async fn told(session: &Session, error: UpError, reporter: &Reporter, strategy: &str) -> String {
     let timeline = to_json(&reporter.so_far().await, strategy);
     let seen = Aftermath::of_up(&session.plan, &session.folders, &session.events, &error, timeline).await;
-    let mut text = seen.diagnosis.map_or_else(|| crate::report::chain(&error), |diagnosis| diagnosis.to_string());
+    let mut text =
+        seen.diagnosis.map_or_else(|| crate::readiness::errors::chain(&error), |diagnosis| diagnosis.to_string());
     Redactor::global().mask(&mut text);
     seen.bundle.map_or(text.clone(), |bundle| format!("{text}\nbundle: {}", bundle.display()))
 }
 
 /// When tests have failed, looks at what there is to see before it is taken away. Returns whether any has.
-async fn look(observer: &Observer<'_>) -> bool {
+async fn look(observer: &TestObserver<'_>) -> bool {
     let Some(unseen) = observer.unseen().await else { return false };
     if !unseen.is_empty()
         && let Some(bundle) = observer.bundle(&unseen).await
@@ -271,9 +273,9 @@ fn session(path: &Path, events: Events) -> Result<Session, String> {
     }
     claim(plan.cluster_name().as_str(), path)?;
     let (undo, record) = (Undo::default(), Mutex::default());
-    let agree = crate::setup::consent_of_environment;
+    let agree = crate::host::setup::consent_of_environment;
     // Nobody can be asked in a test run.
-    let confirm = |_: &LooksLikeProduction| crate::setup::consent_of_environment(&[]) == Consent::Given;
+    let confirm = |_: &LooksLikeProduction| crate::host::setup::consent_of_environment(&[]) == Consent::Given;
     Ok(Session { plan, folders, events, undo, terms, record, agree, confirm })
 }
 

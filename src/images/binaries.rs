@@ -5,16 +5,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-use cargo_metadata::camino::Utf8Path;
-use cargo_metadata::{DependencyKind, Metadata, MetadataCommand};
-
+use super::cargo::{Metadata, Package};
 use super::content::{Content, files};
 use super::variables::{Variables, heard};
 use super::{ImageError, cargo};
-use crate::exec::Cmd;
-use crate::folders::Folders;
+use crate::host::exec::Cmd;
+use crate::host::folders::Folders;
+use crate::host::setup::yes_or_no;
 use crate::report::{Outcome, Step};
-use crate::setup::yes_or_no;
 
 /// Folders of a package that do not go into its binary.
 const NOT_IN_A_BINARY: [&str; 5] = ["target", "tests", "benches", "examples", ".git"];
@@ -81,14 +79,14 @@ impl Sources {
         let metadata = Cmd::new("cargo", ["metadata", "--format-version", "1", "--no-deps"]).dir(root);
         let compiler = Cmd::new("rustc", ["-vV"]).dir(root);
         let (metadata, compiler) = (metadata.output().await.map_err(failed)?, compiler.output().await.map_err(failed)?);
-        let metadata = MetadataCommand::parse(metadata).map_err(|source| ImageError::Metadata { source })?;
+        let metadata: Metadata = serde_json::from_str(&metadata).map_err(|source| ImageError::Metadata { source })?;
         let file = |source| ImageError::File { image: packages.join(", "), source };
         let mut common = Content::default();
         common.add("rustc", compiler.as_bytes());
         let command = cargo::command(root, packages, variables).to_string();
         common.add("cargo", command.replace(&*root.to_string_lossy(), "").as_bytes());
         variables.add_to(&mut common);
-        let workspace = metadata.workspace_root.as_std_path();
+        let workspace = &metadata.workspace_root;
         for path in [workspace.join("Cargo.lock"), workspace.join("Cargo.toml")] {
             add_if_there(&mut common, &path).map_err(file)?;
         }
@@ -107,7 +105,7 @@ impl Sources {
     fn key(&self, package: &str) -> std::io::Result<String> {
         let mut content = self.common.clone();
         content.add("package", package.as_bytes());
-        let root = self.metadata.workspace_root.as_std_path();
+        let root = &self.metadata.workspace_root;
         for folder in self.folders(package) {
             for path in files(folder, &NOT_IN_A_BINARY)? {
                 content.add_file(path.strip_prefix(root).unwrap_or(&path), &path)?;
@@ -120,16 +118,13 @@ impl Sources {
     /// optional package is in a binary is told when it was built.
     fn folders(&self, package: &str) -> BTreeSet<&Path> {
         let packages = || self.metadata.packages.iter();
-        let by_folder: BTreeMap<&Utf8Path, _> =
-            packages().filter_map(|package| Some((package.manifest_path.parent()?, package))).collect();
-        let named = packages().filter(|it| it.name.as_str() == package);
-        let mut open: Vec<&Utf8Path> = named.filter_map(|it| it.manifest_path.parent()).collect();
+        let by_folder: BTreeMap<&Path, &Package> =
+            packages().filter_map(|package| Some((package.folder()?, package))).collect();
+        let mut open: Vec<&Path> = packages().filter(|it| it.name == package).filter_map(Package::folder).collect();
         let mut folders = BTreeSet::new();
         while let Some(folder) = open.pop() {
-            if folders.insert(folder.as_std_path()) {
-                let needs = by_folder.get(folder).into_iter().flat_map(|package| &package.dependencies);
-                let needs = needs.filter(|need| need.kind != DependencyKind::Development && !need.optional);
-                open.extend(needs.filter_map(|need| need.path.as_deref()));
+            if folders.insert(folder) {
+                open.extend(by_folder.get(folder).into_iter().flat_map(|package| package.needs()));
             }
         }
         folders

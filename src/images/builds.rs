@@ -15,12 +15,12 @@ use tokio_util::task::AbortOnDropHandle;
 
 use super::recipe::Recipe;
 use super::{ImageError, binaries, engine, stale};
-use crate::config::{Component, ImageMap, ImageSource};
-use crate::folders::Aside;
-use crate::plan::Plan;
+use crate::host::folders::Aside;
+use crate::host::resilience::Resilience;
+use crate::host::setup::Host;
 use crate::report::{Events, Outcome, Phase};
-use crate::resilience::Resilience;
-use crate::setup::Host;
+use crate::suite::config::{Component, ImageMap, ImageSource};
+use crate::suite::plan::Plan;
 
 /// A result that many may await; the work goes on in the background and ends when nobody holds it.
 pub(super) type Task<T> = Shared<BoxFuture<'static, Result<T, Arc<ImageError>>>>;

@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
-use cargo_metadata::Message;
+use serde::Deserialize;
 
 use super::ImageError;
 use super::variables::Variables;
-use crate::exec::Cmd;
+use crate::host::exec::Cmd;
 use crate::report::Step;
 
 /// Static binaries run whatever C library this host has, and need no base image.
@@ -66,10 +66,55 @@ pub(super) async fn build(
 
 /// Name and path of the binary that a line of cargo's JSON output announces.
 fn executable(line: &str) -> Option<(String, PathBuf)> {
-    match serde_json::from_str(line).ok()? {
-        Message::CompilerArtifact(artifact) => Some((artifact.target.name, artifact.executable?.into())),
-        _ => None,
+    let message: Message = serde_json::from_str(line).ok()?;
+    Some((message.target?.name, message.executable?))
+}
+
+/// The parts that are read of a line of cargo's JSON output.
+#[derive(Deserialize)]
+struct Message {
+    target: Option<Target>,
+    executable: Option<PathBuf>,
+}
+
+#[derive(Deserialize)]
+struct Target {
+    name: String,
+}
+
+/// The parts that are read of what `cargo metadata --format-version 1` prints.
+#[derive(Debug, Deserialize)]
+pub(super) struct Metadata {
+    pub(super) workspace_root: PathBuf,
+    pub(super) packages: Vec<Package>,
+}
+
+/// A package of the workspace.
+#[derive(Debug, Deserialize)]
+pub(super) struct Package {
+    pub(super) name: String,
+    manifest_path: PathBuf,
+    dependencies: Vec<Dependency>,
+}
+
+impl Package {
+    pub(super) fn folder(&self) -> Option<&Path> {
+        self.manifest_path.parent()
     }
+
+    /// Folders of the packages that it depends on by path, except for tests or by choice.
+    pub(super) fn needs(&self) -> impl Iterator<Item = &Path> {
+        let needs = self.dependencies.iter().filter(|need| need.kind.as_deref() != Some("dev") && !need.optional);
+        needs.filter_map(|need| need.path.as_deref())
+    }
+}
+
+#[derive(Debug, Deserialize)]
+struct Dependency {
+    /// None for a normal one, `dev` or `build`.
+    kind: Option<String>,
+    optional: bool,
+    path: Option<PathBuf>,
 }
 
 #[cfg(test)]

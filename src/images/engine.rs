@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use super::ImageError;
+use crate::host::resilience::Resilience;
+use crate::host::setup::{Engine, LOOK};
 use crate::report::Step;
-use crate::resilience::Resilience;
-use crate::setup::{Engine, LOOK};
 
 /// How long a pull may take: a gigabyte comes at a megabyte per second.
 const PULL: Duration = Duration::from_mins(20);

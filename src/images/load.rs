@@ -11,10 +11,10 @@ use tokio::sync::Mutex;
 
 use super::builds::{Task, task};
 use super::{ComponentImages, ImageBuilds, ImageError};
-use crate::exec::{Cmd, ExecError};
+use crate::host::exec::{Cmd, ExecError};
+use crate::host::resilience::Resilience;
+use crate::host::setup::{Engine, LOOK};
 use crate::report::{Events, Phase};
-use crate::resilience::Resilience;
-use crate::setup::{Engine, LOOK};
 
 /// How long a node may take to unpack a component's images: gigabytes, on a disk that others write to as well.
 const UNPACK: Duration = Duration::from_mins(15);
@@ -106,7 +106,7 @@ impl Nodes {
             let unwritable = |source| ImageError::File { image: images.join(", "), source };
             fs_err::create_dir_all(&scratch).map_err(unwritable)?;
             let mut save = self.engine.command(["save"]).env("TMPDIR", scratch).deadline(UNPACK);
-            if lacking.len() > 1 && self.engine.kind == crate::setup::EngineKind::Podman {
+            if lacking.len() > 1 && self.engine.kind == crate::host::setup::EngineKind::Podman {
                 save = save.arg("--multi-image-archive");
             }
             let import = self.ctr(node, &["images", "import", "-"]);

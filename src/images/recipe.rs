@@ -11,9 +11,9 @@ use include_dir::{Dir, include_dir};
 
 use super::ImageError;
 use super::content::{Content, files};
-use crate::exec::Cmd;
+use crate::host::exec::Cmd;
+use crate::host::setup::Host;
 use crate::report::Step;
-use crate::setup::Host;
 
 /// The recipes that every suite needs: the base image, the node image, the image of a static binary.
 static OWN: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/images");
@@ -150,8 +150,8 @@ fn is_script(bytes: &[u8]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::folders::Folders;
-    use crate::setup::{Engine, EngineKind};
+    use crate::host::folders::Folders;
+    use crate::host::setup::{Engine, EngineKind};
 
     fn host() -> Host {
         let engine = Engine { kind: EngineKind::Podman, containers_conf: None };

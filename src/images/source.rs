@@ -1,8 +1,18 @@
 //! Where images come from: `auto` probes once.
 
+use std::error::Error;
 use std::time::Duration;
 
-use crate::config::ImageSource;
+use http::header::{HOST, PROXY_AUTHORIZATION};
+use http::{Request, StatusCode, Uri};
+use http_body_util::Empty;
+use hyper::body::Bytes;
+use hyper::client::conn::http1;
+use hyper_util::client::proxy::matcher::Matcher;
+use hyper_util::rt::TokioIo;
+use tokio::net::TcpStream;
+
+use crate::suite::config::ImageSource;
 
 /// The manifest endpoint of the registry that kind's node image and most components' images come from. Any HTTP answer,
 /// "unauthorized" included, means that it can be reached.
@@ -29,26 +39,46 @@ pub async fn decide(wanted: ImageSource) -> Choice {
 }
 
 async fn decide_by(probe: &str) -> Choice {
-    // Not following redirects: the answer itself is what counts, and this client speaks no TLS.
-    let client = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).timeout(PATIENCE).build();
-    let answer = match client {
-        Ok(client) => client.get(probe).send().await,
-        Err(error) => Err(error),
-    };
+    let answer = tokio::time::timeout(PATIENCE, get(probe)).await;
+    let answer = answer.unwrap_or_else(|_| Err(format!("no answer within {PATIENCE:?}").into()));
     match answer {
         // A proxy that refuses answers too, but not as a registry does.
-        Ok(response) if response.status().is_redirection() || response.status() == 401 || response.status() == 200 => {
+        Ok(status) if status.is_redirection() || status == 401 || status == 200 => {
             Choice { source: ImageSource::Registry, why: format!("{probe} answers") }
         }
-        Ok(response) => {
-            let why = format!("{probe} answers {}, so images are built from packages", response.status());
+        Ok(status) => {
+            let why = format!("{probe} answers {status}, so images are built from packages");
             Choice { source: ImageSource::Packages, why }
         }
         Err(error) => {
-            let cause = crate::report::root(&error);
+            let cause = crate::readiness::errors::innermost(&*error);
             let why = format!("{probe} cannot be reached ({cause}), so images are built from packages");
             Choice { source: ImageSource::Packages, why }
         }
+    }
+}
+
+/// The status of the answer to a GET over plain HTTP, through the proxy that `HTTP_PROXY` names. Redirects are not
+/// followed: the answer itself is what counts.
+async fn get(url: &str) -> Result<StatusCode, Box<dyn Error + Send + Sync>> {
+    let url: Uri = url.parse()?;
+    let proxy = Matcher::from_system().intercept(&url);
+    let next = proxy.as_ref().map_or(&url, |proxy| proxy.uri());
+    let stream = TcpStream::connect((next.host().unwrap_or_default(), next.port_u16().unwrap_or(80))).await?;
+    let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
+    let mut request = Request::get(&url).header(HOST, url.authority().map_or("", |it| it.as_str()));
+    if let Some(credentials) = proxy.as_ref().and_then(|proxy| proxy.basic_auth()) {
+        request = request.header(PROXY_AUTHORIZATION, credentials);
+    }
+    let mut request = request.body(Empty::<Bytes>::new())?;
+    if proxy.is_none() {
+        *request.uri_mut() = url.path().parse()?;
+    }
+    let exchange = async move { sender.send_request(request).await.map(|response| response.status()) };
+    tokio::select! {
+        status = exchange => Ok(status?),
+        // It ends before the answer only when it breaks.
+        ended = connection => Err(ended.err().map_or_else(|| "the connection was closed".into(), Into::into)),
     }
 }
 

@@ -3,8 +3,8 @@
 
 use super::ImageError;
 use super::engine::list;
-use crate::resilience::Resilience;
-use crate::setup::Engine;
+use crate::host::resilience::Resilience;
+use crate::host::setup::Engine;
 
 /// Tags kept of each image, newest first.
 const KEPT: usize = 5;

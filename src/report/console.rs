@@ -1,150 +1,136 @@
-//! The console: live lines on a terminal, plain prefixed lines elsewhere.
+//! The console of a run: lines on standard error, which is free for them; standard output is for what was asked for.
 
 use std::collections::BTreeMap;
-use std::io::{IsTerminal, Write};
+use std::io::Write;
 use std::time::Duration;
-
-use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
 use super::changes::Changes;
 use super::{Event, EventKind, Outcome, Phase};
-use crate::redact::Redactor;
+use crate::readiness::redact::Redactor;
 
-/// Shows events on standard error; standard output is for what was asked for.
-#[derive(Debug)]
-pub struct Console {
-    style: Style,
-    running: BTreeMap<(Phase, String), Running>,
+/// Shows a run's events to a person while it goes on.
+pub trait Console: Send {
+    /// Shows `event`, as far as it is worth a line.
+    fn show(&mut self, event: &Event);
+
+    /// When something that was held back is due, as time since the run began; asked after every event.
+    fn due(&self) -> Option<Duration> {
+        None
+    }
+
+    /// Shows what is due now.
+    fn show_due(&mut self, now: Duration) {
+        let _ = now;
+    }
+
+    /// The run is over: takes away what is not meant to stay.
+    fn close(&mut self) {}
 }
 
-#[derive(Debug)]
-enum Style {
-    Quiet,
-    Plain,
-    Live { bars: MultiProgress, color: bool },
+impl Console for Box<dyn Console> {
+    fn show(&mut self, event: &Event) {
+        (**self).show(event);
+    }
+
+    fn due(&self) -> Option<Duration> {
+        (**self).due()
+    }
+
+    fn show_due(&mut self, now: Duration) {
+        (**self).show_due(now);
+    }
+
+    fn close(&mut self) {
+        (**self).close();
+    }
+}
+
+/// Plain lines with time, phase and step, for logs and test output.
+#[derive(Debug, Default)]
+pub struct PlainConsole {
+    running: BTreeMap<(Phase, String), Running>,
 }
 
 #[derive(Debug)]
 struct Running {
     began: Duration,
     changes: Changes,
-    bar: Option<ProgressBar>,
 }
 
-impl Console {
-    /// Live on a terminal, plain lines elsewhere; `NO_COLOR` and `TERM=dumb` are respected.
-    #[must_use]
-    pub fn detect() -> Console {
-        let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
-        let style = if std::io::stderr().is_terminal() && !dumb {
-            let color = std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
-            Style::Live { bars: MultiProgress::new(), color }
-        } else {
-            Style::Plain
-        };
-        Console { style, running: BTreeMap::new() }
-    }
-
-    /// Shows nothing but warnings.
-    #[must_use]
-    pub fn quiet() -> Console {
-        Console { style: Style::Quiet, running: BTreeMap::new() }
-    }
-
-    /// Shows `event`.
-    pub fn show(&mut self, event: &Event) {
+impl Console for PlainConsole {
+    fn show(&mut self, event: &Event) {
         let key = (event.phase, event.step.clone());
         match &event.kind {
             EventKind::Started => {
-                let bar = match &self.style {
-                    Style::Live { bars, color } => Some(bars.add(bar(event, *color))),
-                    Style::Quiet | Style::Plain => None,
-                };
-                self.running
-                    .insert(key, Running { began: event.at, changes: Changes::new(event.phase, event.at), bar });
+                self.running.insert(key, Running { began: event.at, changes: Changes::new(event.phase, event.at) });
             }
-            EventKind::Progress(message) => self.progress(event, &key, message),
-            EventKind::Retry { attempt, of, cause, after } => {
-                let pause = after.as_secs_f64();
-                self.line(event, &mut format!("attempt {attempt} of {of} in {pause:.1} s: {cause}").lines());
-            }
-            EventKind::Finished(outcome) => {
-                let Some(running) = self.running.remove(&key) else { return };
-                if let Some(bar) = running.bar {
-                    bar.finish_and_clear();
+            EventKind::Progress(message) => {
+                if let Some(running) = self.running.get_mut(&key) {
+                    running.changes.say(printable(message), event.at);
+                    self.show_due(event.at);
                 }
-                self.finished(event, outcome, event.at.saturating_sub(running.began));
             }
-            EventKind::Note(text) => self.line(event, &mut text.lines()),
-            EventKind::Warning(text) => self.line(event, &mut format!("warning: {text}").lines()),
-            // What went wrong is told once, when everything of it is known.
-            EventKind::Pending | EventKind::Trouble { .. } => {}
-        }
-    }
-
-    /// Takes the live lines away.
-    pub fn close(&mut self) {
-        for running in std::mem::take(&mut self.running).into_values() {
-            if let Some(bar) = running.bar {
-                bar.finish_and_clear();
+            EventKind::Finished(_) => {
+                let Some(running) = self.running.remove(&key) else { return };
+                lines(event, event.at.saturating_sub(running.began))
+                    .iter()
+                    .for_each(|line| write(&format!("{line}\n")));
             }
+            _ => lines(event, Duration::ZERO).iter().for_each(|line| write(&format!("{line}\n"))),
         }
     }
 
-    /// On a terminal each step has a live line with what it says now: of a component that is not ready, its slowest object
-    /// and the reason. Elsewhere changes have lines.
-    fn progress(&mut self, event: &Event, key: &(Phase, String), message: &str) {
-        let Some(running) = self.running.get_mut(key) else { return };
-        // Other programs' output: control characters would break the line.
-        let message: String = message.chars().filter(|c| !c.is_control()).collect();
-        if let Some(bar) = &running.bar {
-            bar.set_message(message);
-        } else {
-            running.changes.say(message, event.at);
-            self.tell_what_is_due(event.at);
-        }
-    }
-
-    /// When the next line about a step that is under way is due.
-    pub(super) fn due(&self) -> Option<Duration> {
+    fn due(&self) -> Option<Duration> {
         self.running.values().filter_map(|running| running.changes.due()).min()
     }
 
-    /// Shows what steps that are under way have been saying for a while.
-    pub(super) fn tell_what_is_due(&mut self, now: Duration) {
-        let due = self
-            .running
-            .iter_mut()
-            .filter_map(|((phase, step), running)| Some(line(now, *phase, step, running.changes.take(now)?)));
-        let lines: Vec<_> = due.collect();
-        if !matches!(self.style, Style::Quiet) {
-            lines.iter().for_each(|line| write(&format!("{line}\n")));
-        }
-    }
-
-    fn finished(&self, event: &Event, outcome: &Outcome, took: Duration) {
-        let text = match outcome {
-            Outcome::Done => format!("done in {:.1} s", took.as_secs_f64()),
-            // What cost nothing is not worth a line.
-            Outcome::Unchanged => return,
-            Outcome::Failed => format!("failed after {:.1} s", took.as_secs_f64()),
-        };
-        self.line(event, &mut [text.as_str()].into_iter());
-    }
-
-    fn line(&self, event: &Event, texts: &mut dyn Iterator<Item = &str>) {
-        let is_warning = matches!(event.kind, EventKind::Warning(_));
-        for text in texts {
-            let line = line(event.at, event.phase, &event.step, text);
-            match &self.style {
-                Style::Quiet if !is_warning => {}
-                Style::Live { bars, .. } => {
-                    let _ = bars.println(Redactor::global().text(&line));
-                }
-                Style::Quiet | Style::Plain => write(&format!("{line}\n")),
+    fn show_due(&mut self, now: Duration) {
+        for ((phase, step), running) in &mut self.running {
+            if let Some(text) = running.changes.take(now) {
+                write(&format!("{}\n", line(now, *phase, step, &text)));
             }
         }
     }
+}
+
+/// Shows nothing but warnings.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct QuietConsole;
+
+impl Console for QuietConsole {
+    fn show(&mut self, event: &Event) {
+        if let EventKind::Warning(_) = event.kind {
+            lines(event, Duration::ZERO).iter().for_each(|line| write(&format!("{line}\n")));
+        }
+    }
+}
+
+/// The lines that `event` is worth; `took` is how long a step took that it ends. Secrets are masked where lines are written.
+#[must_use]
+pub fn lines(event: &Event, took: Duration) -> Vec<String> {
+    let seconds = took.as_secs_f64();
+    let text = match &event.kind {
+        EventKind::Retry { attempt, of, cause, after } => {
+            format!("attempt {attempt} of {of} in {:.1} s: {cause}", after.as_secs_f64())
+        }
+        EventKind::Finished(Outcome::Done) => format!("done in {seconds:.1} s"),
+        EventKind::Finished(Outcome::Failed) => format!("failed after {seconds:.1} s"),
+        EventKind::Note(text) => text.clone(),
+        EventKind::Warning(text) => format!("warning: {text}"),
+        // What cost nothing is not worth a line, and what went wrong is told once, when everything of it is known.
+        EventKind::Finished(Outcome::Unchanged)
+        | EventKind::Started
+        | EventKind::Progress(_)
+        | EventKind::Pending
+        | EventKind::Trouble { .. } => return Vec::new(),
+    };
+    text.lines().map(|text| line(event.at, event.phase, &event.step, text)).collect()
+}
+
+/// `message` without control characters, which would break a line. It may be another program's output.
+#[must_use]
+pub fn printable(message: &str) -> String {
+    message.chars().filter(|c| !c.is_control()).collect()
 }
 
 fn line(at: Duration, phase: Phase, step: &str, text: &str) -> String {
@@ -154,17 +140,4 @@ fn line(at: Duration, phase: Phase, step: &str, text: &str) -> String {
 /// Writes to standard error, with secrets masked. A closed pipe at the other end is no failure of the run.
 pub fn write(text: &str) {
     let _ = std::io::stderr().write_all(Redactor::global().text(text).as_bytes());
-}
-
-fn bar(event: &Event, color: bool) -> ProgressBar {
-    let template = if color {
-        "{spinner:.cyan} {elapsed:>6}  {prefix:.bold}  {wide_msg:.dim}"
-    } else {
-        "{spinner} {elapsed:>6}  {prefix}  {wide_msg}"
-    };
-    let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_spinner());
-    let bar = ProgressBar::new_spinner().with_style(style);
-    bar.set_prefix(format!("{:<8} {:<16}", event.phase, event.step));
-    bar.enable_steady_tick(Duration::from_millis(120));
-    bar
 }

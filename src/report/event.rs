@@ -7,7 +7,8 @@ use jiff::Timestamp;
 use serde::Serialize;
 use tokio::sync::mpsc;
 
-use crate::redact::Redactor;
+use crate::readiness::Missed;
+use crate::readiness::redact::Redactor;
 
 /// A stage of a run. Phases may overlap: images build while the cluster boots.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
@@ -73,17 +74,6 @@ pub enum Outcome {
     Failed,
 }
 
-/// How a component's step misses its aim.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Trouble {
-    /// It will not come right by itself.
-    Failed,
-    /// The deadline came first.
-    Late,
-    /// Nobody waits for it any more, because something else went wrong.
-    Abandoned,
-}
-
 /// Something that happened.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum EventKind {
@@ -107,7 +97,7 @@ pub enum EventKind {
     /// A component misses its aim. If a step of it is under way, it ends now.
     Trouble {
         /// How.
-        how: Trouble,
+        how: Missed,
         /// The reason, in one line.
         why: String,
     },
@@ -180,7 +170,7 @@ impl Events {
     }
 
     /// Says that `component`, no step of which is under way, misses its aim.
-    pub fn trouble(&self, phase: Phase, component: &str, how: Trouble, why: impl Into<String>) {
+    pub fn trouble(&self, phase: Phase, component: &str, how: Missed, why: impl Into<String>) {
         self.send(phase, component, EventKind::Trouble { how, why: why.into() });
     }
 
@@ -249,7 +239,7 @@ impl Step {
     }
 
     /// The step misses its aim, and says why.
-    pub fn fail(self, how: Trouble, why: impl Into<String>) {
+    pub fn fail(self, how: Missed, why: impl Into<String>) {
         self.send(EventKind::Trouble { how, why: why.into() });
         self.finish(Outcome::Failed);
     }

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{Life, Phase, Timeline};
-use crate::redact::Redactor;
+use crate::readiness::redact::Redactor;
 
 /// Version of the report's form. It changes when a field is removed or changes its meaning.
 const FORMAT: u32 = 1;
@@ -68,7 +68,8 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::report::{Events, Retry, Trouble};
+    use crate::readiness::Missed;
+    use crate::report::{Events, Retry};
 
     #[test]
     fn every_component_has_its_state_whether_it_was_started_or_not() {
@@ -76,7 +77,7 @@ mod tests {
         ["a", "b", "c"].iter().for_each(|name| events.pending(name));
         events.step(Phase::Deploy, "a").done();
         events.step(Phase::Ready, "a").done();
-        events.step(Phase::Deploy, "b").fail(Trouble::Failed, "b.yaml:1: was refused");
+        events.step(Phase::Deploy, "b").fail(Missed::Failed, "b.yaml:1: was refused");
         let mut timeline = Timeline::default();
         while let Ok(event) = stream.try_recv() {
             timeline.record(&event);

@@ -8,8 +8,9 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Event, EventKind, Illegal, Life, Outcome, Phase, State, Trouble};
-use crate::redact::Redactor;
+use super::{Event, EventKind, Illegal, Life, Outcome, Phase, State};
+use crate::readiness::Missed;
+use crate::readiness::redact::Redactor;
 
 /// The file in the cluster's folder.
 const FILE: &str = "states.json";
@@ -80,7 +81,7 @@ impl Lives {
         let mut states = serde_json::to_value(self.over(Lives::read(folder)))?;
         Redactor::global().strings(&mut states);
         let text = states.to_string();
-        crate::folders::publish(&folder.join(FILE), &text)
+        crate::host::folders::publish(&folder.join(FILE), &text)
     }
 
     /// What the last runs left in a cluster's folder. What cannot be read is not known.
@@ -112,9 +113,9 @@ fn go_on(life: &mut Life, event: &Event) -> Result<(), Illegal> {
         (_, EventKind::Trouble { how, why }) => {
             life.note(why);
             match how {
-                Trouble::Failed => life.advance(State::Failed, event.wall),
-                Trouble::Late => life.advance(State::Timeout, event.wall),
-                Trouble::Abandoned => Ok(()),
+                Missed::Failed => life.advance(State::Failed, event.wall),
+                Missed::Late => life.advance(State::Timeout, event.wall),
+                Missed::Abandoned => Ok(()),
             }
         }
         _ => Ok(()),

@@ -16,9 +16,11 @@ use tokio::time::{Instant, timeout};
 
 use super::objects::{Asked, Going, Objects, is_custom};
 use super::{Kill, KillError, KillErrors};
-use crate::object::{ObjectRef, Ownership, Target};
-use crate::report::{self, Events, Phase, Step, Trouble};
-use crate::resilience::Resilience;
+use crate::cluster::{Ownership, Target};
+use crate::host::resilience::Resilience;
+use crate::readiness::ObjectRef;
+use crate::readiness::{Missed, errors};
+use crate::report::{Events, Phase, Step};
 
 /// How long a step of force may take to show.
 const FORCED: Duration = Duration::from_secs(5);
@@ -120,7 +122,7 @@ impl Removal<'_> {
             errors.extend(self.verify(doomed, &round.others).await);
         }
         match errors.first() {
-            Some(error) => step.fail(Trouble::Failed, report::chain(error)),
+            Some(error) => step.fail(Missed::Failed, errors::chain(error)),
             None if round.there => step.done(),
             None => step.unchanged(),
         }

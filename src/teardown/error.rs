@@ -4,8 +4,8 @@ use std::fmt;
 
 use thiserror::Error;
 
-use crate::object::ObjectRef;
-use crate::report;
+use crate::readiness::ObjectRef;
+use crate::readiness::errors;
 
 /// Why an object is still there.
 #[derive(Debug, Error)]
@@ -61,6 +61,6 @@ impl std::error::Error for KillErrors {}
 impl fmt::Display for KillErrors {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("not everything could be removed:")?;
-        self.0.iter().try_for_each(|(component, error)| write!(f, "\n  {component}: {}", report::chain(error)))
+        self.0.iter().try_for_each(|(component, error)| write!(f, "\n  {component}: {}", errors::chain(error)))
     }
 }

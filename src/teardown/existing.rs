@@ -9,9 +9,11 @@ use super::components::{Doomed, answer, remove};
 use super::objects::Objects;
 use super::{Kill, KillError, KillErrors};
 use crate::cluster::{Cluster, ClusterError, InventoryFile, InventoryObject, Lease, ObjectInventory, Record, Records};
-use crate::object::{ObjectRef, Ownership, Target};
-use crate::report::{Events, Phase, chain};
-use crate::resilience::Resilience;
+use crate::cluster::{Ownership, Target};
+use crate::host::resilience::Resilience;
+use crate::readiness::ObjectRef;
+use crate::readiness::errors::chain;
+use crate::report::{Events, Phase};
 
 /// How long whoever removes an environment in the background waits for an API server to answer: meanwhile nobody else can
 /// work on the environment.

@@ -5,11 +5,11 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 
 use crate::cluster::{Claim, ClusterError, Expiry, Labelled, Lease, Record, Records, labelled};
-use crate::config::ProviderKind;
-use crate::folders::Folders;
-use crate::plan::ClusterName;
-use crate::resilience::Resilience;
-use crate::setup::{Engine, known_engines};
+use crate::host::folders::Folders;
+use crate::host::resilience::Resilience;
+use crate::host::setup::{Engine, known_engines};
+use crate::suite::config::ProviderKind;
+use crate::suite::plan::ClusterName;
 
 /// What is there of a cluster of ours.
 #[derive(Debug, Clone)]

@@ -9,9 +9,10 @@ use super::KillError;
 use super::components::{Doomed, Removal, Round, answer};
 use super::identity::is_another;
 use super::objects::{Objects, is_absent};
-use crate::manifests::MANAGED_BY;
-use crate::object::{Adopted, ObjectRef, Ownership};
+use crate::cluster::{Adopted, Ownership};
+use crate::readiness::ObjectRef;
 use crate::report::Phase;
+use crate::suite::manifests::MANAGED_BY;
 
 /// The API server's own name for who set what no field manager is known for.
 const UNKNOWN_MANAGER: &str = "before-first-apply";

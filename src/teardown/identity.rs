@@ -7,9 +7,10 @@ use kube::api::{Api, DynamicObject, ListParams, ObjectMeta, Preconditions};
 use super::KillError;
 use super::objects::{Objects, is_absent};
 use crate::cluster::is_marked;
-use crate::manifests::{COMPONENT_LABEL, MANAGED_BY, MANAGED_BY_LABEL, TEST_LABEL};
-use crate::object::{ObjectRef, Ownership, Target};
-use crate::resilience::is_other_object;
+use crate::cluster::{Ownership, Target};
+use crate::host::resilience::is_other_object;
+use crate::readiness::ObjectRef;
+use crate::suite::manifests::{COMPONENT_LABEL, MANAGED_BY, MANAGED_BY_LABEL, TEST_LABEL};
 
 /// Which object a target is.
 pub(super) enum Identity {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::config::Switches;
+use crate::suite::config::Switches;
 
 /// How components are taken away.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -22,11 +22,12 @@ use serde_json::json;
 use tokio::time::{Instant, timeout_at};
 
 use super::identity::{Identity, is_another, only};
-use crate::kinds::Kinds;
-use crate::manifests::COMPONENT_LABEL;
-use crate::object::{ObjectRef, Target};
+use crate::cluster::Target;
+use crate::cluster::kinds::Kinds;
+use crate::host::resilience::Resilience;
+use crate::readiness::ObjectRef;
 use crate::report::StepHandle;
-use crate::resilience::Resilience;
+use crate::suite::manifests::COMPONENT_LABEL;
 
 /// How a watch is begun again, until whoever waits gives up.
 const PATIENT: ExponentialBuilder = ExponentialBuilder::new()

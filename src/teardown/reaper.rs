@@ -13,12 +13,12 @@ use thiserror::Error;
 
 use super::existing;
 use crate::cluster::{Claim, ClusterError, Labelled, Lease, Owned, Record, Records, labelled};
-use crate::config::ProviderKind;
-use crate::exec::{self, Cmd, ExecError};
-use crate::folders::Folders;
-use crate::plan::ClusterName;
-use crate::resilience::Resilience;
-use crate::setup::Engine;
+use crate::host::exec::{self, Cmd, ExecError};
+use crate::host::folders::Folders;
+use crate::host::resilience::Resilience;
+use crate::host::setup::Engine;
+use crate::suite::config::ProviderKind;
+use crate::suite::plan::ClusterName;
 
 const TASK: &str = "KIND_HARNESS_REAPER";
 /// An engine that does not answer is asked again, for a good half hour. The cluster is not locked meanwhile.

@@ -5,12 +5,12 @@ use std::sync::Mutex;
 
 use anyhow::{Context, Result, ensure};
 use duct::cmd;
-use kind_harness::config::{self, Overrides};
-use kind_harness::folders::Folders;
-use kind_harness::plan::Plan;
+use kind_harness::host::folders::Folders;
+use kind_harness::host::setup::Consent;
 use kind_harness::report::Events;
-use kind_harness::session::{Session, Terms};
-use kind_harness::setup::Consent;
+use kind_harness::run::session::{Session, Terms};
+use kind_harness::suite::config::{self, Overrides};
+use kind_harness::suite::plan::Plan;
 use kind_harness::teardown::{Kill, Undo};
 use tempfile::TempDir;
 

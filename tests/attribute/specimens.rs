@@ -34,10 +34,10 @@ async fn passes(environment: &Environment, namespace: &TestNamespace) -> Result<
 async fn fails(
     #[ignore] environment: &Environment,
     #[ignore] namespace: TestNamespace,
-    #[case] fails: bool,
+    #[case] is_wrong: bool,
 ) -> Result<()> {
     fill(environment, &namespace).await?;
-    anyhow::ensure!(!fails, "returned as it should be");
+    anyhow::ensure!(!is_wrong, "returned as it should be");
     Ok(())
 }
 

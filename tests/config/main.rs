@@ -8,10 +8,10 @@ mod mutations;
 
 use std::time::Duration;
 
-use kind_harness::config::{
+use kind_harness::readiness::{Field, Settings};
+use kind_harness::suite::config::{
     self, ConfigError, HostPort, ImageSource, Loaded, Overrides, ProviderKind, RetrySpec, Strategy,
 };
-use kind_harness::ready::{Field, Settings};
 
 const VALID: &str = include_str!("../fixtures/config/valid.yaml");
 

@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
-use kind_harness::config;
-use kind_harness::config::Overrides;
+use kind_harness::suite::config;
+use kind_harness::suite::config::Overrides;
 use snapbox::{assert_data_eq, str};
 
 use crate::{load, load_with, with, with_overlays};

@@ -1,7 +1,7 @@
 //! Files that nobody would write.
 
-use kind_harness::config::{self, Overrides};
-use kind_harness::manifests;
+use kind_harness::suite::config::{self, Overrides};
+use kind_harness::suite::manifests;
 
 use crate::VALID;
 

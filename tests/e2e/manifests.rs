@@ -4,10 +4,10 @@
 use std::path::Path;
 
 use anyhow::Result;
-use kind_harness::config::{self, Overrides};
-use kind_harness::manifests::{self, MANAGED_BY, Manifest};
-use kind_harness::object::ObjectRef;
-use kind_harness::plan::Plan;
+use kind_harness::readiness::ObjectRef;
+use kind_harness::suite::config::{self, Overrides};
+use kind_harness::suite::manifests::{self, MANAGED_BY, Manifest};
+use kind_harness::suite::plan::Plan;
 use kube::api::{Api, DynamicObject, Patch, PatchParams, ValidationDirective};
 use kube::discovery::{Scope, pinned_kind};
 use rstest::rstest;

@@ -5,10 +5,10 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, ensure};
 use k8s_openapi::api::apps::v1::{Deployment, ReplicaSet};
 use k8s_openapi::api::core::v1::{ConfigMap, Pod};
-use kind_harness::object::ObjectRef;
-use kind_harness::ready;
+use kind_harness::host::resilience::Resilience;
+use kind_harness::readiness;
+use kind_harness::readiness::ObjectRef;
 use kind_harness::report::Events;
-use kind_harness::resilience::Resilience;
 use kind_harness::teardown::{Doomed, Kill, remove};
 use kube::api::{Api, ListParams, PostParams};
 use rstest::rstest;
@@ -40,7 +40,7 @@ impl Spec {
         };
         let objects = vec![object("apps/v1", "Deployment"), object("v1", "ConfigMap")];
         let deadline = tokio::time::Instant::now() + Duration::from_secs(60);
-        ready::wait_for(&self.client(), objects.clone(), deadline).await?;
+        readiness::wait_for(&self.client(), objects.clone(), deadline).await?;
         Ok(Doomed { component: name.into(), objects: objects.into_iter().map(Into::into).collect() })
     }
 

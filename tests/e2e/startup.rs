@@ -5,7 +5,7 @@ use std::time::Duration;
 use anyhow::Result;
 use k8s_openapi::api::core::v1::Pod;
 use kind_harness::deploy::Applier;
-use kind_harness::ready::Readiness;
+use kind_harness::readiness::Readiness;
 use kind_harness::report::Events;
 use kube::ResourceExt;
 use kube::api::{DeleteParams, ListParams};
@@ -43,7 +43,7 @@ async fn applied_in_the_worst_order_nothing_is_ever_restarted(#[future(awt)] alo
             .await?;
 
             let events = Events::discard();
-            let readiness = Readiness::start(spec.client(), spec.namespace(), events.clone());
+            let readiness = Readiness::start(spec.client(), spec.namespace(), events.observer());
             for component in plan.components().collect::<Vec<_>>().into_iter().rev() {
                 let mut applied = Vec::new();
                 for manifest in spec.manifests(&plan, component, &WORKLOADS)? {

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use kind_harness::manifests::{self, Manifest};
+use kind_harness::suite::manifests::{self, Manifest};
 
 use crate::expect::Expect;
 

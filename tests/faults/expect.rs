@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use anyhow::{Context, ensure};
-use kind_harness::config::duration;
-use kind_harness::ready::Replay;
+use kind_harness::readiness::Replay;
+use kind_harness::suite::config::duration;
 use serde::{Deserialize, Deserializer, de};
 
 /// How the wait must end.

@@ -12,7 +12,7 @@ use std::io::BufReader;
 
 use anyhow::ensure;
 use futures::{StreamExt, stream};
-use kind_harness::ready::replay;
+use kind_harness::readiness::replay;
 
 use case::{chosen, corpus};
 use expect::Verdict;

@@ -8,13 +8,13 @@ use std::time::Duration;
 use anyhow::{Context, ensure};
 use futures::FutureExt;
 use k8s_openapi::api::core::v1::{Namespace, Node, Pod};
-use kind_harness::config::{Component, ImageMap};
 use kind_harness::deploy::{Applier, Deployer, Parcel};
 use kind_harness::environment::{Environment, shared};
-use kind_harness::manifests;
-use kind_harness::object::ObjectRef;
-use kind_harness::ready::{Readiness, Recorder, Settings, replay};
+use kind_harness::readiness::ObjectRef;
+use kind_harness::readiness::{Readiness, Recorder, Settings, replay};
 use kind_harness::report::Events;
+use kind_harness::suite::config::{Component, ImageMap};
+use kind_harness::suite::manifests;
 use kube::ResourceExt;
 use kube::api::{Api, DeleteParams, EvictParams, ListParams, Patch, PatchParams, PostParams};
 use kube::runtime::wait::{await_condition, conditions};
@@ -85,7 +85,7 @@ impl Stage {
         let recording = folder.path().join("recording.jsonl");
         let (recorder, settings) = (Recorder::create(&recording)?, Settings::default());
         let readiness =
-            Readiness::start_recorded(self.client.clone(), namespace, events.clone(), settings, Some(recorder));
+            Readiness::start_recorded(self.client.clone(), namespace, events.observer(), settings, Some(recorder));
         let images = self.images.clone();
         let deployer = Deployer {
             applier,

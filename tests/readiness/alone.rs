@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use k8s_openapi::api::apps::v1::Deployment;
-use kind_harness::object::ObjectRef;
-use kind_harness::ready::conditions::{has_failed, is_ready};
-use kind_harness::ready::{NotReady, wait_for};
+use kind_harness::readiness::ObjectRef;
+use kind_harness::readiness::conditions::{has_failed, is_ready};
+use kind_harness::readiness::{NotReady, wait_for};
 use kube::Api;
 use kube::runtime::wait::{Condition, await_condition};
 use tokio::time::timeout;

@@ -6,12 +6,12 @@ use std::time::Duration;
 
 use futures::FutureExt;
 use kind_harness::cluster::PortMap;
-use kind_harness::config::Component;
 use kind_harness::deploy::{Applier, Deployer, Parcel, StageError};
 use kind_harness::images::{ComponentImages, ImageError};
-use kind_harness::manifests;
-use kind_harness::ready::{NotReady, Readiness};
+use kind_harness::readiness::{NotReady, Readiness};
 use kind_harness::report::Events;
+use kind_harness::suite::config::Component;
+use kind_harness::suite::manifests;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout};
@@ -41,7 +41,7 @@ type Run = JoinHandle<Result<BTreeMap<String, kind_harness::deploy::DeployedComp
 /// `broken` cannot be built.
 fn run(server: &Server, plan: &[(&str, &[&str])]) -> (Run, watch::Sender<bool>) {
     let client = front::client(server, 503);
-    let readiness = Readiness::start(client.clone(), "shop", Events::discard());
+    let readiness = Readiness::start(client.clone(), "shop", ());
     readiness.plan(needs(plan));
     let (sender, arrived) = watch::channel(false);
     let images = move |component: String| {

@@ -2,8 +2,7 @@
 
 use std::time::Duration;
 
-use kind_harness::ready::{NotReady, Place, Probe, Readiness, Settings};
-use kind_harness::report::Events;
+use kind_harness::readiness::{NotReady, Place, Probe, Readiness, Settings};
 use tokio::time::{Instant, timeout};
 
 use crate::early::needs;
@@ -108,7 +107,7 @@ async fn an_operators_service_waits_for_its_pods() {
 async fn a_components_own_503_is_not_the_api_servers() {
     let server = Server::default();
     let settings = Settings::default();
-    let readiness = Readiness::start_with(front::client(&server, 503), "shop", Events::discard(), settings);
+    let readiness = Readiness::start_with(front::client(&server, 503), "shop", (), settings);
     let at = Place::Service { namespace: "shop".into(), name: "web".into(), port: 80 };
     let probe = Probe::Http { at, path: "/ready".into(), status: 200, contains: None };
     readiness.expect("web", server.put(&deployment("web", 1)), vec![probe]);
@@ -130,7 +129,12 @@ async fn what_is_scaled_to_zero_is_ready_and_not_asked() {
     let at = Place::Service { namespace: "shop".into(), name: "web".into(), port: 80 };
     let nobody = Place::Host("127.0.0.1:1".parse().expect("an address"));
     let command = vec!["true".to_owned()];
-    let exec = Probe::Exec { namespace: "shop".into(), component: "web".into(), command, contains: None };
+    let exec = Probe::Exec {
+        namespace: "shop".into(),
+        selector: "kind-harness.dev/component=web".into(),
+        command,
+        contains: None,
+    };
     let applied = server.put(&(scaled(0) + &service("web")));
     readiness.expect("web", applied, vec![Probe::Tcp(at), Probe::Tcp(nobody), exec]);
     readiness.wait_for_all_ready(None, in_seconds(10)).await.expect("nothing has to answer");

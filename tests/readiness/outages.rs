@@ -2,8 +2,7 @@
 
 use std::time::Duration;
 
-use kind_harness::ready::{NotReady, Readiness};
-use kind_harness::report::Events;
+use kind_harness::readiness::{NotReady, Readiness};
 use tokio::time::timeout;
 
 use crate::objects::{deployment, pod, waits};
@@ -76,7 +75,7 @@ async fn what_changed_during_a_restart_is_seen_after_it() {
 async fn a_refusal_names_the_rule_that_would_allow_it() {
     let server = Server::default();
     server.forbid("statefulsets");
-    let readiness = Readiness::start(server.client(), "shop", Events::discard());
+    let readiness = Readiness::start(server.client(), "shop", ());
     let set = "- {apiVersion: apps/v1, kind: StatefulSet, metadata: {name: db, namespace: shop, uid: s}}";
     readiness.expect("db", server.put(set), Vec::new());
     let error = readiness.wait_for_all_ready(None, in_seconds(60)).await.expect_err("forbidden");

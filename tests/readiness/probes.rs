@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use kind_harness::ready::{Place, Probe};
+use kind_harness::readiness::{Place, Probe};
 use kind_harness::report::EventKind;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;

@@ -4,8 +4,7 @@ use std::io::BufReader;
 use std::path::Path;
 use std::time::Duration;
 
-use kind_harness::ready::{Readiness, Recorder, Replay, Settings, replay};
-use kind_harness::report::Events;
+use kind_harness::readiness::{Readiness, Recorder, Replay, Settings, replay};
 use serde_json::Value;
 use tokio::time::Instant;
 
@@ -17,7 +16,7 @@ use crate::{in_seconds, settle};
 fn start(server: &Server, file: &Path) -> Readiness {
     let recorder = Recorder::create(file).expect("a file to record into");
     let settings = Settings::default();
-    Readiness::start_recorded(server.client(), "shop", Events::discard(), settings, Some(recorder))
+    Readiness::start_recorded(server.client(), "shop", (), settings, Some(recorder))
 }
 
 fn again(text: &str) -> Replay {

@@ -10,7 +10,7 @@ use http::{Request, Response, StatusCode};
 use http_body::Frame;
 use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt, Full, StreamBody};
-use kind_harness::object::{Applied, ObjectRef};
+use kind_harness::readiness::{Applied, ObjectRef};
 use kube::Client;
 use kube::client::Body;
 use kube::core::{ApiResource, GroupVersionKind};

@@ -1,6 +1,6 @@
 //! The end of a wait in the events: who failed, who was late, who was given up.
 
-use kind_harness::ready::Readiness;
+use kind_harness::readiness::Readiness;
 use kind_harness::report::{Event, Events, Life, Lives, State};
 use rstest::rstest;
 use tokio::sync::mpsc::UnboundedReceiver;
@@ -28,7 +28,7 @@ async fn each_component_has_the_state_that_it_deserves(
 ) {
     let server = Server::default();
     let (events, mut stream) = Events::channel();
-    let readiness = Readiness::start(server.client(), "shop", events);
+    let readiness = Readiness::start(server.client(), "shop", events.observer());
     readiness.expect("db", server.put(&deployment("db", 1)), Vec::new());
     readiness.expect("web", server.put(&deployment("web", 0)), Vec::new());
     readiness.expect("api", server.put(&deployment("api", 0)), Vec::new());
@@ -46,7 +46,7 @@ async fn each_component_has_the_state_that_it_deserves(
 async fn what_was_ready_and_is_lost_is_late_in_the_end() {
     let server = Server::default();
     let (events, mut stream) = Events::channel();
-    let readiness = Readiness::start(server.client(), "shop", events);
+    let readiness = Readiness::start(server.client(), "shop", events.observer());
     readiness.expect("web", server.put(&deployment("web", 1)), Vec::new());
     readiness.wait_for_all_ready(None, in_seconds(5)).await.expect("ready");
     server.put(&deployment("web", 0));

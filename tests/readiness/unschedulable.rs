@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use kind_harness::object::ObjectRef;
+use kind_harness::readiness::ObjectRef;
 use tokio::time::{Instant, timeout};
 
 use crate::objects::{deployment, pod};

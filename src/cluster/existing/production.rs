@@ -2,7 +2,7 @@
 
 use kube::core::ObjectMeta;
 
-use crate::manifests::{MANAGED_BY, MANAGED_BY_LABEL};
+use crate::suite::manifests::{MANAGED_BY, MANAGED_BY_LABEL};
 
 /// Clusters made for tests rarely have more namespaces than this.
 const NAMESPACES: usize = 50;

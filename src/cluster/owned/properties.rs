@@ -10,7 +10,8 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::cluster::lease::{Claim, Lease};
-use crate::cluster::{Keep, Owner, labels};
+use crate::cluster::{Owner, labels};
+use crate::suite::config::Keep;
 
 fn config() -> ProptestConfig {
     let cases = std::env::var("PROPTEST_CASES").ok().and_then(|cases| cases.parse().ok());

@@ -56,7 +56,7 @@ async fn the_key_follows_what_goes_in_and_nothing_else() {
 async fn a_binary_of_files_from_elsewhere_is_not_explained_by_the_key() {
     let root = workspace();
     let sources = Sources::of(root.path(), &["app".into()], &Variables::default()).await.unwrap();
-    let workspace = sources.metadata.workspace_root.as_std_path();
+    let workspace = sources.metadata.workspace_root.as_path();
     let explain = |file: PathBuf| {
         let binary = root.path().join("app.bin");
         fs_err::write(binary.with_extension("d"), format!("app.bin: {}\n", file.display())).unwrap();

@@ -9,9 +9,9 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use super::super::recipe::Recipe;
 use super::super::{ImageError, stale};
 use super::{Present, Workshop};
-use crate::config::{ImageSource, duration};
-use crate::folders::{self, Aside};
+use crate::host::folders::{self, Aside};
 use crate::report::Phase;
+use crate::suite::config::{ImageSource, duration};
 
 /// How old the base image may be.
 const MAX_AGE: &str = "KIND_HARNESS_BASE_MAX_AGE";
@@ -79,7 +79,7 @@ impl Workshop {
             (Err(error), Some(old)) => {
                 let why = match &error {
                     ImageError::Build { source, .. } => source.brief(),
-                    other => crate::report::chain(other),
+                    other => crate::readiness::errors::chain(other),
                 };
                 folders::publish(&failure, &why).map_err(file)?;
                 step.unchanged();

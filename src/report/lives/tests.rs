@@ -32,7 +32,7 @@ fn a_run_in_which_one_fails_one_is_late_and_one_is_given_up() {
                 events.step(Phase::Ready, name)
             })
             .into();
-        let ends = [Some(Trouble::Failed), Some(Trouble::Late), Some(Trouble::Abandoned), None];
+        let ends = [Some(Missed::Failed), Some(Missed::Late), Some(Missed::Abandoned), None];
         for (step, end) in steps.into_iter().zip(ends) {
             match end {
                 Some(how) => step.fail(how, "a reason"),
@@ -74,7 +74,7 @@ fn one_is_taken_away_and_started_again_then_all_go_with_the_cluster() {
 fn what_could_not_be_removed_is_still_being_killed() {
     let (lives, _) = lives(|events| {
         events.pending("a");
-        events.step(Phase::Teardown, "a").fail(Trouble::Failed, "widget/w is kept by finalizers");
+        events.step(Phase::Teardown, "a").fail(Missed::Failed, "widget/w is kept by finalizers");
     });
     assert_eq!(told(&lives), ["a killing 0 widget/w is kept by finalizers"]);
 }
@@ -87,7 +87,7 @@ fn what_is_kept_is_read_and_only_what_moved_is_put_over_it() {
         ["a", "b"].iter().for_each(|name| events.pending(name));
         events.step(Phase::Deploy, "a").done();
         events.step(Phase::Ready, "a").done();
-        events.step(Phase::Deploy, "b").fail(Trouble::Failed, "refused");
+        events.step(Phase::Deploy, "b").fail(Missed::Failed, "refused");
     });
     // A later run takes one away, and does nothing to the other.
     run(|events| {
@@ -113,9 +113,9 @@ proptest! {
                     1 => events.step(phase, name).done(),
                     2 => events.step(phase, name).unchanged(),
                     3 => drop(events.step(phase, name)),
-                    4 => events.step(phase, name).fail(Trouble::Failed, "it failed"),
-                    5 => events.step(phase, name).fail(Trouble::Late, "it is late"),
-                    _ => events.trouble(phase, name, Trouble::Failed, "it was lost"),
+                    4 => events.step(phase, name).fail(Missed::Failed, "it failed"),
+                    5 => events.step(phase, name).fail(Missed::Late, "it is late"),
+                    _ => events.trouble(phase, name, Missed::Failed, "it was lost"),
                 }
             }
         });

@@ -7,12 +7,12 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use futures::FutureExt;
 use k8s_openapi::api::core::v1::Pod;
-use kind_harness::config::{self, Component, Overrides};
 use kind_harness::deploy::Applier;
-use kind_harness::manifests::{self, Manifest};
-use kind_harness::plan::Plan;
-use kind_harness::ready::{Probe, Readiness};
+use kind_harness::readiness::{Probe, Readiness};
 use kind_harness::report::Events;
+use kind_harness::suite::config::{self, Component, Overrides};
+use kind_harness::suite::manifests::{self, Manifest};
+use kind_harness::suite::plan::Plan;
 use kube::ResourceExt;
 use kube::api::ListParams;
 use tokio::time::Instant;
@@ -84,7 +84,7 @@ impl Spec {
     async fn heal(&self) -> Result<()> {
         let (plan, events) = (self.plan()?, Events::discard());
         let applier = Applier::new(self.client(), self.namespace());
-        let readiness = Readiness::start(self.client(), self.namespace(), events.clone());
+        let readiness = Readiness::start(self.client(), self.namespace(), events.observer());
         // Configuration first: whoever starts then starts with the right one.
         for component in plan.components() {
             for manifest in self.manifests(&plan, component, &["ConfigMap"])? {

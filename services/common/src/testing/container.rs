@@ -4,11 +4,13 @@
 use std::{path::Path, sync::OnceLock};
 
 use kind_harness::{
-    config::ImageSource,
-    folders::Folders,
+    host::{
+        folders::Folders,
+        setup::{self, Host},
+    },
     images,
     report::Events,
-    setup::{self, Host},
+    suite::config::ImageSource,
 };
 
 /// A container; removed when dropped.

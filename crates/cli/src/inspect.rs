@@ -1,0 +1,114 @@
+//! `doctor`, `plan`, `kubeconfig`: what only looks.
+
+use std::borrow::Cow;
+
+use serde::Serialize;
+
+use super::{Cli, Exit, Failure, Output};
+use kind_harness::cluster::{Cluster, Record, Records};
+use kind_harness::host::setup::{self, Finding};
+use kind_harness::readiness::redact::{MASKED_BY_FIELD, Redactor};
+use kind_harness::report::console::write;
+use kind_harness::run::diagnostics;
+use kind_harness::run::session::UpError;
+use kind_harness::suite::plan::{ClusterName, Plan};
+
+impl Cli {
+    pub(super) async fn doctor(&self) -> Result<Exit, Failure> {
+        let source = kind_harness::images::decide(self.flags.images().unwrap_or_default()).await;
+        let survey = setup::examine(&self.folders()?, source.source).await;
+        if self.output == Output::Json {
+            let findings: Vec<_> = survey.findings.iter().map(Finding::to_json).collect();
+            let told = serde_json::json!({"ready": survey.is_ready(), "images": source.source, "findings": findings});
+            print_json(&told);
+        } else {
+            print(&format!("images   {:?}: {}", source.source, source.why).to_lowercase());
+            survey.findings.iter().for_each(|finding| print(&finding.to_string()));
+        }
+        if survey.is_ready() {
+            return Ok(Exit::Done);
+        }
+        Err(Failure::told(Exit::Host, "this host is not ready; `kind-harness setup` applies the remedies"))
+    }
+
+    pub(super) fn plan_command(&self, dot: bool, json: bool) -> Result<Exit, Failure> {
+        let plan = self.plan()?;
+        // Manifests are part of what can be wrong before anything runs.
+        kind_harness::suite::manifests::load_all(plan.root(), &plan.suite().overlay, plan.components())
+            .map_err(UpError::from)?;
+        match (dot, json || self.output == Output::Json) {
+            (true, _) => print(plan.to_dot().trim_end()),
+            (false, true) => print_json(&plan.to_json()),
+            (false, false) => print(plan.to_text().trim_end()),
+        }
+        Ok(Exit::Done)
+    }
+
+    pub(super) fn kubeconfig(&self) -> Result<Exit, Failure> {
+        let (plan, folders) = (self.plan()?, self.folders()?);
+        let name = plan.cluster_name();
+        self.record(name)?;
+        print(&folders.cluster(name).join("kubeconfig").display().to_string());
+        Ok(Exit::Done)
+    }
+
+    /// Whether the suite has that component.
+    pub(super) fn known(&self, plan: &Plan, component: Option<&str>) -> Result<(), Failure> {
+        let Some(name) = component.filter(|name| plan.component(name).is_none()) else { return Ok(()) };
+        let names = plan.components().map(|component| component.name.as_str()).collect::<Vec<_>>().join(", ");
+        Err(Failure::told(Exit::Usage, format!("the suite has no component {name}; it has {names}")))
+    }
+
+    pub(super) async fn running(&self, plan: &Plan) -> Result<(Record, Cluster), Failure> {
+        let record = self.record(plan.cluster_name())?;
+        let kubeconfig = self.folders()?.cluster(&record.name).join("kubeconfig");
+        let cluster = Cluster::attach(record.clone(), kubeconfig).await;
+        let cluster = cluster.map_err(|error| Failure::new(Exit::Cluster, &error))?;
+        Redactor::global().learn_credentials(&cluster.config);
+        Ok((record, cluster))
+    }
+
+    /// The same, for a command that quotes what components say: what their Secrets hold is learned before.
+    pub(super) async fn running_masked(&self, plan: &Plan) -> Result<(Record, Cluster), Failure> {
+        let (record, cluster) = self.running(plan).await?;
+        if let Err(why) = diagnostics::learn_secrets(&cluster.client, Some(&record.namespace)).await {
+            let namespace = &record.namespace;
+            write(&format!("warning: Secrets in namespace {namespace} cannot be listed: {MASKED_BY_FIELD} ({why})\n"));
+        }
+        Ok((record, cluster))
+    }
+
+    fn record(&self, name: &ClusterName) -> Result<Record, Failure> {
+        let record = Records::peek(&self.folders()?, name).map_err(|error| Failure::new(Exit::Cluster, &error))?;
+        record.ok_or_else(|| {
+            Failure::told(Exit::Cluster, format!("there is no cluster {name}; `kind-harness up` makes it"))
+        })
+    }
+}
+
+/// What to tell of a cluster whose API server did not answer.
+pub(super) fn silent(record: &Record, error: &kube::Error) -> String {
+    let (name, why) = (&record.name, kind_harness::readiness::errors::innermost(error));
+    format!(
+        "the API server of cluster {name} does not answer: {why}; `kind-harness ps` tells its state, `kind-harness up` makes a stopped one anew"
+    )
+}
+
+/// Prints a line to standard output, with secrets masked; a reader that went away (`| head`) is no error.
+pub(super) fn print(text: &str) {
+    use std::io::Write;
+    let _ = writeln!(std::io::stdout(), "{}", Redactor::global().text(text));
+}
+
+/// Prints JSON to standard output, with secrets masked in its strings.
+pub(super) fn print_json(told: &impl Serialize) {
+    use std::io::Write;
+    let mut text = serde_json::to_string_pretty(told).unwrap_or_default();
+    if matches!(Redactor::global().text(&text), Cow::Owned(_)) {
+        // Masked as a text, a number would leave no JSON.
+        let mut told = serde_json::to_value(told).unwrap_or_default();
+        Redactor::global().strings(&mut told);
+        text = format!("{told:#}");
+    }
+    let _ = writeln!(std::io::stdout(), "{text}");
+}

@@ -1,0 +1,49 @@
+//! Ctrl-C, once and more often.
+
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::mpsc;
+
+use kind_harness::report::{Events, Phase};
+use kind_harness::teardown::Undo;
+
+/// Requests to end this process: none is lost while nobody waits for one.
+pub(super) struct Interrupts {
+    received: mpsc::UnboundedReceiver<()>,
+    count: usize,
+}
+
+impl Interrupts {
+    /// Listens from now on; the process does not end by itself any more.
+    pub(super) fn listen() -> Interrupts {
+        let (sender, received) = mpsc::unbounded_channel();
+        for kind in [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()] {
+            // One that cannot be listened to ends the process, and the reaper does the rest.
+            let Ok(mut signals) = signal(kind) else { continue };
+            let sender = sender.clone();
+            tokio::spawn(async move { while signals.recv().await.is_some() && sender.send(()).is_ok() {} });
+        }
+        Interrupts { received, count: 0 }
+    }
+
+    /// Returns with the next one.
+    pub(super) async fn next(&mut self) {
+        match self.received.recv().await {
+            Some(()) => self.count += 1,
+            None => std::future::pending().await,
+        }
+    }
+
+    /// Returns with the third one; the second hurries what is being undone.
+    pub(super) async fn third(&mut self, undo: &Undo, events: &Events) {
+        while self.count < 3 {
+            self.next().await;
+            if self.count == 2 {
+                undo.hurry();
+                events.note(
+                    Phase::Teardown,
+                    "nothing is given time for a graceful end any more; once more leaves the rest",
+                );
+            }
+        }
+    }
+}

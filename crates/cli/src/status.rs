@@ -1,0 +1,172 @@
+//! `status`: what the last run did with each component, and how it is now.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use serde::Serialize;
+
+use super::inspect::{print, print_json, silent};
+use super::{Cli, Exit, Failure, Output};
+use kind_harness::cluster::{PortMap, Record};
+use kind_harness::readiness::{self, ComponentStatus, Verdict};
+use kind_harness::report::{Life, Lives, State};
+use kind_harness::suite::plan::Plan;
+
+/// A component as `status` tells it: the record of what was done, and the survey of what is true now.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Told<'a> {
+    name: &'a str,
+    state: State,
+    /// Since when it is in that state; not known when it came to it by itself, after the last run.
+    since: Option<Timestamp>,
+    attempts: u32,
+    last_error: Option<&'a str>,
+    /// The state that the last run left it in.
+    recorded: Option<State>,
+    wave: Option<usize>,
+    needs: &'a [String],
+    ports: serde_json::Value,
+    #[serde(flatten)]
+    now: &'a ComponentStatus,
+}
+
+impl Cli {
+    pub(super) async fn status(&self, json: bool) -> Result<Exit, Failure> {
+        let plan = self.plan()?;
+        let (record, cluster) = self.running_masked(&plan).await?;
+        let expectations = kind_harness::run::diagnostics::expected(&plan, &cluster);
+        let settings = readiness::Settings::from(&plan.suite().ready);
+        let survey = readiness::survey_with(&cluster.client, &record.namespace, &expectations, &settings).await;
+        let survey = survey.map_err(|error| Failure::told(Exit::Cluster, silent(&record, &error)))?;
+        let lives = Lives::read(&self.folders()?.cluster(&record.name));
+        let told: Vec<_> = survey.iter().map(|now| tell(now, &lives, &plan, &record.ports)).collect();
+        if json || self.output == Output::Json {
+            print_json(&serde_json::json!({"cluster": record.name, "components": told}));
+        } else {
+            print(&text(&record, &told));
+        }
+        let ready = survey.iter().all(|component| component.verdict.is_ready());
+        Ok(if ready { Exit::Done } else { Exit::NotReady })
+    }
+}
+
+fn tell<'a>(now: &'a ComponentStatus, lives: &'a Lives, plan: &'a Plan, ports: &PortMap) -> Told<'a> {
+    let name = now.component.as_str();
+    let life = lives.get(name);
+    let recorded = life.map(Life::state);
+    let state = state(recorded, &now.verdict);
+    Told {
+        name,
+        state,
+        since: life.filter(|life| life.state() == state).map(Life::since),
+        attempts: life.map_or(0, Life::attempts),
+        last_error: life.and_then(Life::last_error),
+        recorded,
+        wave: plan.wave(name),
+        needs: plan.component(name).map_or(&[][..], |component| &component.needs),
+        ports: ports.0.get(name).map_or_else(|| serde_json::json!({}), |ports| serde_json::json!(ports)),
+        now,
+    }
+}
+
+/// The state that is true now. What is ready or has failed shows it; of what is neither, the record knows more.
+fn state(recorded: Option<State>, now: &Verdict) -> State {
+    match (now, recorded) {
+        (Verdict::Ready, _) => State::Ready,
+        (Verdict::Failed { .. }, _) => State::Failed,
+        // It was ready, and is on its way again.
+        (Verdict::Waiting { .. }, Some(State::Ready) | None) => State::Starting,
+        (Verdict::Waiting { .. }, Some(recorded)) => recorded,
+    }
+}
+
+fn text(record: &Record, components: &[Told<'_>]) -> String {
+    let mut table = comfy_table::Table::new();
+    table.load_style(comfy_table::presets::NOTHING);
+    table.set_header([
+        "COMPONENT",
+        "STATE",
+        "SINCE",
+        "ATTEMPTS",
+        "PODS",
+        "RESTARTS",
+        "AGE",
+        "WAVE",
+        "NEEDS",
+        "PORTS",
+        "WHY",
+    ]);
+    for component in components {
+        let number = |number: Option<usize>| number.map(|number| number.to_string()).unwrap_or_default();
+        table.add_row([
+            component.name.to_owned(),
+            component.state.to_string(),
+            component.since.map(since).unwrap_or_default(),
+            component.attempts.to_string(),
+            component.now.pods.len().to_string(),
+            component.now.restarts.to_string(),
+            component.now.age.map(age).unwrap_or_default(),
+            number(component.wave),
+            component.needs.join(","),
+            ports(&component.ports),
+            why(component),
+        ]);
+    }
+    let lines: Vec<_> = table.lines().map(|line| line.trim_end().to_owned()).collect();
+    format!("cluster {}, namespace {}\n{}", record.name, record.namespace, lines.join("\n"))
+}
+
+/// Why it is not ready, and what the record says that the survey does not.
+fn why(component: &Told<'_>) -> String {
+    let now = match &component.now.verdict {
+        Verdict::Ready => return String::new(),
+        Verdict::Waiting { reason } => reason.clone(),
+        Verdict::Failed { reason, hint } => format!("{reason} ({hint})"),
+    };
+    match (component.recorded, component.last_error) {
+        (Some(State::Ready), _) => format!("{now}; the last run left it ready"),
+        (Some(_), Some(error)) => format!("{now}; the last run said: {error}"),
+        _ => now,
+    }
+}
+
+fn ports(ports: &serde_json::Value) -> String {
+    let ports = ports.as_object().into_iter().flatten();
+    let ports: Vec<_> = ports.map(|(name, at)| format!("{name}={}", at.as_str().unwrap_or_default())).collect();
+    ports.join(",")
+}
+
+/// How long ago that was.
+fn since(at: Timestamp) -> String {
+    age(Duration::try_from(Timestamp::now().duration_since(at)).unwrap_or_default())
+}
+
+fn age(age: Duration) -> String {
+    match age.as_secs() {
+        seconds @ 0..=119 => format!("{seconds}s"),
+        seconds @ 120..=7199 => format!("{}m", seconds / 60),
+        seconds => format!("{}h", seconds / 3600),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    #[rstest]
+    #[case::as_the_run_left_it(Some(State::Ready), Verdict::Ready, State::Ready)]
+    #[case::it_came_right_after_the_run(Some(State::Timeout), Verdict::Ready, State::Ready)]
+    #[case::it_failed_after_the_run(Some(State::Ready), Verdict::failed("crashes", ""), State::Failed)]
+    #[case::it_is_on_its_way_again(Some(State::Ready), Verdict::waiting("0 of 1"), State::Starting)]
+    #[case::nothing_was_recorded(None, Verdict::waiting("0 of 1"), State::Starting)]
+    #[case::it_was_refused(Some(State::Failed), Verdict::waiting("it does not exist"), State::Failed)]
+    #[case::it_was_late_and_still_is(Some(State::Timeout), Verdict::waiting("0 of 1"), State::Timeout)]
+    #[case::it_was_taken_away(Some(State::Killed), Verdict::waiting("it does not exist"), State::Killed)]
+    #[case::it_never_began(Some(State::Pending), Verdict::waiting("it does not exist"), State::Pending)]
+    fn what_is_true_now_comes_first(#[case] recorded: Option<State>, #[case] now: Verdict, #[case] shown: State) {
+        assert_eq!(state(recorded, &now), shown);
+    }
+}

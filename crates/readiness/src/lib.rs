@@ -1,0 +1,63 @@
+//! Readiness: one watch, one deadline, a verdict for every object.
+//!
+//! [`Readiness::start`] opens the run's watches, before anything is applied. Whoever applies a component tells it what
+//! to [`expect`](Readiness::expect), and anyone may [`wait_for_all_ready`](Readiness::wait_for_all_ready): the answer
+//! is [`AllReady`], or [`NotReady`] with the reason. [`survey`] answers the same question once, without waiting,
+//! and [`wait_for`] waits for any objects without the rest of the harness.
+//!
+//! Inside, from the outside in: `readiness` is the handle, `tracker` the task behind it, `watch` brings what the API
+//! server says into the `world`, and `rules` are pure functions that judge what they find there.
+
+pub mod conditions;
+pub mod errors;
+#[doc(hidden)]
+pub mod pods;
+pub mod redact;
+
+mod asked;
+mod examine;
+mod finding;
+mod grace;
+mod health;
+mod journal;
+mod logs;
+#[doc(hidden)]
+pub mod masked;
+mod not_ready;
+mod object;
+mod probe;
+mod progress;
+mod readiness;
+mod replay;
+mod rules;
+mod saved;
+mod settings;
+mod survey;
+mod tell;
+mod tracker;
+mod trim;
+mod verdict;
+mod view;
+mod wait_for;
+mod watch;
+mod watches;
+mod world;
+
+pub use examine::examine;
+pub use grace::Grace;
+pub use journal::{Change, Ended, Recorder};
+#[doc(hidden)]
+pub use logs::{LINES, tails};
+pub use not_ready::{LogTail, NotReady, Unready, UnreadyObject};
+pub use object::{Applied, ObjectRef};
+pub use probe::{Place, Probe};
+pub use progress::{Missed, Observer, Progress};
+pub use readiness::{AllReady, Readiness, ReadyComponent};
+pub use replay::{Replay, ReplayError, replay};
+pub use saved::{Judgement, judge_saved};
+pub use settings::{Field, KindRule, Settings, is_path};
+pub use survey::{ComponentStatus, Expectation, PodStatus, survey, survey_with};
+pub use verdict::Verdict;
+#[doc(hidden)]
+pub use view::Lenient;
+pub use wait_for::wait_for;

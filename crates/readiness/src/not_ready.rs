@@ -1,0 +1,102 @@
+//! Why a wait ended without everything being ready.
+
+use std::time::Duration;
+
+use serde::Serialize;
+
+use super::{Verdict, tell};
+use crate::object::ObjectRef;
+use crate::progress::Missed;
+
+/// Why a wait ended without everything being ready. Its `Display` begins with one line that says what and why; a tree
+/// of component, object and reason follows.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum NotReady {
+    /// Something will not become ready by itself.
+    #[error("{}", tell::failed(failed, waiting, *of))]
+    Failed {
+        /// Every component that has failed.
+        failed: Vec<Unready>,
+        /// Every component that was still on its way.
+        waiting: Vec<Unready>,
+        /// How many components the wait was for.
+        of: usize,
+    },
+    /// The deadline came first.
+    #[error("{}", tell::deadline(*waited, waiting, *of))]
+    Deadline {
+        /// How long the wait lasted.
+        waited: Duration,
+        /// Every component that was not ready.
+        waiting: Vec<Unready>,
+        /// How many components the wait was for.
+        of: usize,
+    },
+    /// The API server cannot be reached any more.
+    #[error("the API server has been unreachable for {since:.0?}: {error}")]
+    Gone {
+        /// For how long.
+        since: Duration,
+        /// What connecting to it says.
+        error: String,
+    },
+    /// The API server refuses a watch that the verdict depends on.
+    #[error("the API server refuses to list and watch {watch}: {error}\n{}", tell::rule(watch))]
+    Forbidden {
+        /// The resource and where, such as `deployments.apps in namespace shop`.
+        watch: String,
+        /// What the API server says.
+        error: String,
+    },
+}
+
+impl NotReady {
+    /// What the end of the wait means for a component that is not ready.
+    pub(super) fn missed(&self, component: &str) -> Missed {
+        match self {
+            NotReady::Failed { failed, .. } if failed.iter().any(|unready| unready.component == component) => {
+                Missed::Failed
+            }
+            NotReady::Deadline { .. } => Missed::Late,
+            NotReady::Failed { .. } | NotReady::Gone { .. } | NotReady::Forbidden { .. } => Missed::Abandoned,
+        }
+    }
+}
+
+/// A component that is not ready.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Unready {
+    /// Its name.
+    pub component: String,
+    /// What is wrong, worst first. Never empty.
+    pub objects: Vec<UnreadyObject>,
+}
+
+/// An object, or a probe, that keeps its component from being ready.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct UnreadyObject {
+    /// The object that was applied; none when a probe is what is missing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub object: Option<ObjectRef>,
+    /// The object that is to blame, such as a pod of the Deployment that was applied.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cause: Option<ObjectRef>,
+    /// The container that is to blame.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub container: Option<String>,
+    /// Never `Ready`.
+    pub verdict: Verdict,
+    /// The last log lines of that container, the run before the current one included.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub logs: Vec<LogTail>,
+}
+
+/// The end of a container's log.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct LogTail {
+    /// Whether this is the run before the current one.
+    pub previous: bool,
+    /// At most 20 lines.
+    pub lines: Vec<String>,
+}

@@ -1,0 +1,103 @@
+//! Commands in pods: find a ready one, run a command in it.
+
+use k8s_openapi::api::core::v1::Pod;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Status;
+use kube::ResourceExt;
+use kube::api::{Api, AttachParams, ListParams};
+use kube::runtime::wait::Condition;
+use tokio::io::{AsyncRead, AsyncReadExt};
+
+use crate::conditions::is_ready;
+
+/// How a command in a pod ended.
+#[derive(Debug, Clone)]
+pub struct Ran {
+    /// What it wrote to standard output.
+    pub stdout: String,
+    /// What it wrote to standard error.
+    pub stderr: String,
+    /// What the kubelet says of its end; nothing when the connection broke.
+    pub status: Option<Status>,
+}
+
+/// The name of a pod that is ready, and not being deleted, among those that `selector` selects by their labels.
+///
+/// # Errors
+/// The pods cannot be listed.
+pub async fn find_ready(pods: &Api<Pod>, selector: &str) -> Result<Option<String>, kube::Error> {
+    let there = pods.list(&ListParams::default().labels(selector)).await?;
+    let is_going = |pod: &Pod| pod.metadata.deletion_timestamp.is_some();
+    let ready = there.into_iter().find(|pod| !is_going(pod) && is_ready().matches_object(Some(pod)));
+    Ok(ready.map(|pod| pod.name_any()))
+}
+
+/// Runs a command in a pod, to its end.
+///
+/// # Errors
+/// The command cannot be started.
+pub async fn run(pods: &Api<Pod>, pod: &str, command: &[String]) -> Result<Ran, kube::Error> {
+    let params = AttachParams::default().stdin(false);
+    let mut process = pods.exec(pod, command, &params).await?;
+    let (status, stdout, stderr) = (process.take_status(), process.stdout(), process.stderr());
+    // Side by side: a command that fills one of them waits until somebody reads.
+    let (stdout, stderr) = tokio::join!(text(stdout), text(stderr));
+    let status = match status {
+        Some(status) => status.await,
+        None => None,
+    };
+    Ok(Ran { stdout, stderr, status })
+}
+
+async fn text(stream: Option<impl AsyncRead + Unpin>) -> String {
+    let mut bytes = Vec::new();
+    if let Some(mut stream) = stream {
+        // What was read before it broke is all there is.
+        let _ = stream.read_to_end(&mut bytes).await;
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use http::{Request, Response};
+    use kube::client::Body;
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    /// A pod, as JSON.
+    fn pod(name: &str, ready: bool, going: bool) -> Value {
+        let condition = json!({"type": "Ready", "status": if ready { "True" } else { "False" }});
+        let mut pod = json!({
+            "metadata": {"name": name, "namespace": "shop", "labels": {"app": "api"}},
+            "spec": {"containers": [{"name": "main"}]},
+            "status": {"phase": "Running", "conditions": [condition]},
+        });
+        if going {
+            pod["metadata"]["deletionTimestamp"] = "2026-01-01T00:00:00Z".into();
+        }
+        pod
+    }
+
+    /// An API server with these pods.
+    fn pods(pods: Vec<Value>) -> Api<Pod> {
+        let service = tower::service_fn(move |request: Request<Body>| {
+            let list = json!({"kind": "PodList", "apiVersion": "v1", "metadata": {}, "items": pods});
+            assert_eq!(request.uri().query(), Some("&labelSelector=app%3Dapi"));
+            let response = Response::builder().body(Body::from(list.to_string().into_bytes()));
+            async move { Ok::<_, kube::Error>(response.expect("a response")) }
+        });
+        Api::namespaced(kube::Client::new(service, "shop"), "shop")
+    }
+
+    #[tokio::test]
+    async fn a_pod_that_is_ready_and_stays_is_found() {
+        for (there, expected) in [
+            (vec![pod("a", false, false), pod("b", true, true), pod("c", true, false)], Some("c")),
+            (vec![pod("a", false, false), pod("b", true, true)], None),
+            (vec![], None),
+        ] {
+            assert_eq!(find_ready(&pods(there), "app=api").await.unwrap().as_deref(), expected);
+        }
+    }
+}

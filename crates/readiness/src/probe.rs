@@ -1,0 +1,125 @@
+//! What is asked of a component once its objects are ready, from where tests will call it.
+
+mod caller;
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use serde::{Deserialize, Serialize};
+use tokio::time::timeout;
+
+pub(super) use caller::Caller;
+
+/// The first pause between two askings, the longest, and by how much it grows.
+const FIRST: Duration = Duration::from_millis(20);
+const LAST: Duration = Duration::from_millis(250);
+const GROWTH: f64 = 1.5;
+/// How long one answer may take.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// A question that a component must answer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Probe {
+    /// Opens a connection, and sees that it stays open: a port forwarder accepts even when nobody is behind it.
+    Tcp(Place),
+    /// GETs a path and expects a status.
+    Http {
+        /// Where.
+        at: Place,
+        /// The path, such as `/health/ready`.
+        path: String,
+        /// The status that means yes.
+        status: u16,
+        /// What the body must contain.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        contains: Option<String>,
+    },
+    /// Runs a command in a ready pod, and expects that it succeeds.
+    Exec {
+        /// Namespace of the pod.
+        namespace: String,
+        /// Which pods, by their labels.
+        selector: String,
+        /// Program and arguments.
+        command: Vec<String>,
+        /// What it must print.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        contains: Option<String>,
+    },
+}
+
+/// Where a [`Probe`] asks.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Place {
+    /// An address of this host, such as `127.0.0.1:8091`.
+    Host(SocketAddr),
+    /// A port of a Service that no port of the host leads to: through the API server.
+    Service {
+        /// Its namespace.
+        namespace: String,
+        /// Its name.
+        name: String,
+        /// The Service's own port.
+        port: u16,
+    },
+}
+
+/// `127.0.0.1:8091`, or `service/redis:6379`.
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Place::Host(address) => address.fmt(f),
+            Place::Service { name, port, .. } => write!(f, "service/{name}:{port}"),
+        }
+    }
+}
+
+/// `GET http://127.0.0.1:8091/health/ready`, `service/redis:6379`, or `redis-cli ping`.
+impl fmt::Display for Probe {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Probe::Tcp(place) => place.fmt(f),
+            Probe::Http { at: Place::Host(address), path, .. } => write!(f, "GET http://{address}{path}"),
+            Probe::Http { at, path, .. } => write!(f, "GET {at}{path}"),
+            Probe::Exec { command, .. } => write!(f, "`{}`", command.join(" ")),
+        }
+    }
+}
+
+impl Probe {
+    /// Asks once.
+    ///
+    /// # Errors
+    /// What it answers instead, in words that follow the probe's name.
+    pub(super) async fn ask(&self, caller: &Caller) -> Result<(), String> {
+        let answer = timeout(PATIENCE, caller.call(self)).await;
+        answer.unwrap_or_else(|_| Err(format!("does not answer within {PATIENCE:?}")))
+    }
+
+    /// Asks until it is answered; says when the answer changes.
+    pub(super) async fn ask_until_answered(&self, caller: &Caller, say: impl Fn(Result<(), String>)) {
+        let mut pause = FIRST;
+        let mut last = String::new();
+        loop {
+            match self.ask(caller).await {
+                Ok(()) => return say(Ok(())),
+                Err(answer) if answer != last => {
+                    last.clone_from(&answer);
+                    say(Err(answer));
+                }
+                Err(_) => {}
+            }
+            tokio::time::sleep_until(tokio::time::Instant::now() + pause.mul_f64(jitter())).await;
+            pause = pause.mul_f64(GROWTH).min(LAST);
+        }
+    }
+}
+
+/// Between 0.8 and 1.2, so that probes that began together do not stay together.
+fn jitter() -> f64 {
+    let nanos = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.subsec_nanos());
+    0.8 + f64::from(nanos % 1000) / 2500.0
+}

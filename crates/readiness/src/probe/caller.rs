@@ -1,0 +1,198 @@
+//! Asks: over this host's network, or through the API server where no port of the host leads to a Service.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use http::StatusCode;
+use http::header::HOST;
+use http_body_util::{BodyExt, Empty};
+use hyper::body::Bytes;
+use hyper::client::conn::http1;
+use hyper_util::rt::TokioIo;
+use k8s_openapi::api::core::v1::{Pod, Service};
+use k8s_openapi::api::discovery::v1::{Endpoint, EndpointSlice};
+use kube::api::{Api, ListParams};
+use kube::client::Body;
+use tokio::io::{AsyncRead, AsyncReadExt};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+
+use super::{Place, Probe};
+use crate::errors::innermost;
+use crate::pods::{self, Ran};
+use crate::redact::Redactor;
+
+/// How long a connection must stay open to count: a port forwarder accepts, and closes when nobody is behind it.
+const STAYS_OPEN: Duration = Duration::from_millis(50);
+/// The same where the kubelet forwards, and first has to find out that nobody listens.
+const STAYS_FORWARDED: Duration = Duration::from_millis(150);
+/// How much of an unwelcome answer is quoted.
+const QUOTE: usize = 120;
+
+/// Asks probes. What goes through the API server needs its client.
+#[derive(Clone)]
+pub(crate) struct Caller {
+    api: Option<kube::Client>,
+}
+
+impl Caller {
+    /// Every question opens a connection of its own; proxies and redirects are not followed.
+    pub(crate) fn new(api: Option<kube::Client>) -> Caller {
+        Caller { api }
+    }
+
+    pub(super) async fn call(&self, probe: &Probe) -> Result<(), String> {
+        match probe {
+            Probe::Tcp(Place::Host(address)) => {
+                let stream = TcpStream::connect(address).await.map_err(|error| format!("does not answer: {error}"))?;
+                stays_open(stream, STAYS_OPEN).await
+            }
+            Probe::Tcp(Place::Service { namespace, name, port }) => self.forwarded(namespace, name, *port).await,
+            Probe::Http { at, path, status, contains } => {
+                let (answered, body) = match at {
+                    Place::Host(address) => get(*address, path).await,
+                    Place::Service { namespace, name, port } => {
+                        self.get_proxied(&format!("/api/v1/namespaces/{namespace}/services/{name}:{port}/proxy{path}"))
+                            .await
+                    }
+                }?;
+                if answered.as_u16() == *status {
+                    return has(&body, contains.as_deref());
+                }
+                Err(format!("answers {answered} instead of {status}{}", quote(&body)))
+            }
+            Probe::Exec { namespace, selector, command, contains } => {
+                has(&self.exec(namespace, selector, command).await?, contains.as_deref())
+            }
+        }
+    }
+
+    async fn get_proxied(&self, path: &str) -> Result<(StatusCode, String), String> {
+        let request =
+            http::Request::get(path).body(Body::empty()).map_err(|error| format!("cannot be asked: {error}"))?;
+        let response =
+            self.api()?.send(request).await.map_err(|error| format!("does not answer: {}", innermost(&error)))?;
+        let status = response.status();
+        Ok((status, text(response.into_body()).await))
+    }
+
+    /// Connects to one of the pods behind a Service, as `kubectl port-forward service/…` does.
+    async fn forwarded(&self, namespace: &str, service: &str, port: u16) -> Result<(), String> {
+        let unknown = |error: kube::Error| format!("cannot be asked: {error}");
+        let services: Api<Service> = Api::namespaced(self.api()?, namespace);
+        let spec = services.get(service).await.map_err(unknown)?.spec.unwrap_or_default();
+        let named = spec.ports.iter().flatten().find(|it| it.port == i32::from(port)).map(|it| it.name.clone());
+        let name = named.ok_or_else(|| format!("has no port {port}"))?;
+        let slices: Api<EndpointSlice> = Api::namespaced(self.api()?, namespace);
+        let theirs = ListParams::default().labels(&format!("kubernetes.io/service-name={service}"));
+        let slices = slices.list(&theirs).await.map_err(unknown)?;
+        let behind = slices.iter().find_map(|slice| endpoint(slice, name.as_deref().unwrap_or_default()));
+        let (pod, port) = behind.ok_or("has no endpoint any more")?;
+        let pods: Api<Pod> = Api::namespaced(self.api()?, namespace);
+        let mut forwarder = pods.portforward(&pod, &[port]).await.map_err(unknown)?;
+        let refused = forwarder.take_error(port);
+        let stream = forwarder.take_stream(port).ok_or("cannot be asked: no stream")?;
+        let refused = async {
+            match refused {
+                Some(refused) => refused.await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            Some(error) = refused => Err(format!("does not answer: {}", quoted(&error))),
+            open = stays_open(stream, STAYS_FORWARDED) => open,
+        }
+    }
+
+    /// What a command prints in a ready pod.
+    async fn exec(&self, namespace: &str, selector: &str, command: &[String]) -> Result<String, String> {
+        let unknown = |error: kube::Error| format!("cannot be run: {error}");
+        let pods: Api<Pod> = Api::namespaced(self.api()?, namespace);
+        let ready = pods::find_ready(&pods, selector).await.map_err(unknown)?;
+        let pod = ready.ok_or("cannot be run: no pod is ready")?;
+        let Ran { stdout, stderr, status } = pods::run(&pods, &pod, command).await.map_err(unknown)?;
+        match status {
+            Some(status) if status.status.as_deref() == Some("Success") => Ok(stdout),
+            Some(status) => {
+                let said = if stderr.trim().is_empty() { &stdout } else { &stderr };
+                Err(format!("fails in {pod}: {}{}", status.message.unwrap_or_default(), quote(said)))
+            }
+            None => Err(format!("ends in {pod} without a status")),
+        }
+    }
+
+    fn api(&self) -> Result<kube::Client, String> {
+        self.api.clone().ok_or_else(|| "cannot be asked without an API server".to_owned())
+    }
+}
+
+async fn get(address: SocketAddr, path: &str) -> Result<(StatusCode, String), String> {
+    let silent = |error: &dyn std::error::Error| format!("does not answer: {}", innermost(error));
+    let stream = TcpStream::connect(address).await.map_err(|error| silent(&error))?;
+    let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(|error| silent(&error))?;
+    let request = http::Request::get(path).header(HOST, address.to_string()).body(Empty::<Bytes>::new());
+    let request = request.map_err(|error| format!("cannot be asked: {error}"))?;
+    let exchange = async move {
+        let response = sender.send_request(request).await.map_err(|error| silent(&error))?;
+        let status = response.status();
+        Ok((status, text(response.into_body()).await))
+    };
+    // The connection ends when the exchange drops its sender; what it says of its end is in the exchange's answer.
+    tokio::join!(exchange, connection).0
+}
+
+/// What arrives of a body.
+async fn text<B: hyper::body::Body>(body: B) -> String {
+    let bytes = body.collect().await.map(http_body_util::Collected::to_bytes).unwrap_or_default();
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+/// A ready pod of a slice, and its port of this name.
+fn endpoint(slice: &EndpointSlice, name: &str) -> Option<(String, u16)> {
+    let port = slice.ports.iter().flatten().find(|port| port.name.as_deref().unwrap_or_default() == name)?.port?;
+    let is_ready = |it: &&Endpoint| it.conditions.as_ref().is_none_or(|conditions| conditions.ready != Some(false));
+    let pod = slice.endpoints.iter().find(is_ready)?.target_ref.clone()?.name?;
+    Some((pod, u16::try_from(port).ok()?))
+}
+
+async fn stays_open(mut stream: impl AsyncRead + Unpin, time: Duration) -> Result<(), String> {
+    match timeout(time, stream.read(&mut [0])).await {
+        Err(_) | Ok(Ok(1..)) => Ok(()),
+        Ok(Ok(0)) => Err("closes the connection at once".into()),
+        Ok(Err(error)) => Err(format!("breaks the connection: {error}")),
+    }
+}
+
+fn has(text: &str, wanted: Option<&str>) -> Result<(), String> {
+    match wanted {
+        Some(wanted) if !text.contains(wanted) => Err(format!("answers without {wanted:?}{}", quote(text))),
+        _ => Ok(()),
+    }
+}
+
+/// `: ` and the first line, as far as there is one.
+fn quote(text: &str) -> String {
+    let line = quoted(text);
+    if line.is_empty() { line } else { format!(": {line}") }
+}
+
+/// Masked before it is cut: half a secret would not be found any more.
+fn quoted(text: &str) -> String {
+    let line = text.lines().next().unwrap_or_default();
+    Redactor::global().text(line).chars().take(QUOTE).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_is_masked_before_it_is_cut() {
+        Redactor::global().learn(["plant-at-the-cut"]);
+        let answer = format!("{}plant-at-the-cut", "x".repeat(QUOTE - 8));
+        assert_eq!(quote(&answer), format!(": {}***", "x".repeat(QUOTE - 8)));
+        let told = has("exec says plant-at-the-cut", Some("pong")).unwrap_err();
+        assert!(told.ends_with(": exec says ***"), "{told}");
+        assert_eq!(has("exec says plant-at-the-cut", Some("plant-at-the-cut")), Ok(()), "what decides is not masked");
+    }
+}

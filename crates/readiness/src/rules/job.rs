@@ -1,0 +1,56 @@
+//! Jobs.
+
+use crate::finding::Finding;
+use crate::grace::{Cause, Grace};
+use crate::view::{Condition, Lenient, View};
+use crate::world::World;
+
+use super::pod;
+use super::workload::{behind, count, creation_refused};
+
+pub(super) fn judge(view: &View, world: &World, grace: &Grace) -> Finding {
+    let is = |kind| view.condition(kind).filter(|c| c.is_true());
+    if is("Complete").is_some() {
+        return Finding::Ready;
+    }
+    // The second is there from the moment that is certain, the first when all pods have ended, too.
+    if let Some(failed) = is("Failed").or_else(|| is("FailureTarget")) {
+        return failure(view, &failed, world, grace);
+    }
+    if view.json.flag("/spec/suspend") {
+        return Finding::waiting("Suspended", "it is suspended (spec.suspend)");
+    }
+    if let Some(refused) = creation_refused(view, world, grace) {
+        return refused;
+    }
+    let want = view.json.int("/spec/completions").unwrap_or(1);
+    let summary = match count(view, "failed") {
+        0 => format!("{} of {want} pods completed", count(view, "succeeded")),
+        failed => format!("{} of {want} pods completed, {failed} failed", count(view, "succeeded")),
+    };
+    match behind(&summary, world.children(view, "Pod"), world, grace) {
+        // How often a job's pods may crash is for its backoff limit to say.
+        Finding::Failing(fault) if matches!(fault.cause, Cause::Crash | Cause::Final) && fault.container.is_some() => {
+            Finding::waiting(fault.code.clone(), format!("{summary}: {}: {}", fault.object, fault.reason))
+        }
+        found => found,
+    }
+}
+
+/// The job's failure, with the pod that tells why.
+fn failure(view: &View, failed: &Condition<'_>, world: &World, grace: &Grace) -> Finding {
+    let why = failed.why();
+    let code = if failed.reason.is_empty() { "JobFailed" } else { failed.reason };
+    const HINT: &str = "see the log of its pods; a failed Job stays failed until it is deleted";
+    let pods = world.children(view, "Pod");
+    let fault = pods.filter_map(|pod| pod::judge(pod, world, grace).fault().cloned()).last();
+    match fault {
+        Some(mut fault) => {
+            fault.grace = std::time::Duration::ZERO;
+            fault.cause = Cause::Final;
+            fault.reason = format!("the job failed ({why}): {}", fault.reason);
+            fault.coded(code.to_owned()).into()
+        }
+        None => Finding::failed(view, code.to_owned(), format!("the job failed: {why}"), HINT),
+    }
+}

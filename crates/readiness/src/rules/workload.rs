@@ -1,0 +1,81 @@
+//! What workloads have in common: replicas, and the pods that keep them from being ready.
+
+use crate::finding::{Fault, Finding, Why};
+use crate::grace::{Cause, Grace};
+use crate::view::{Lenient, View};
+use crate::world::World;
+
+use super::pod;
+
+/// The replicas that a workload should have.
+pub(crate) fn desired(view: &View) -> i64 {
+    view.json.int("/spec/replicas").unwrap_or(1)
+}
+
+/// A count in the status; absent means none.
+pub(super) fn count(view: &View, field: &str) -> i64 {
+    view.json.int(&format!("/status/{field}")).unwrap_or_default()
+}
+
+/// `1 of 3 replicas ready`, when that is too few.
+pub(super) fn short(have: i64, want: i64, what: &str) -> Option<String> {
+    (have < want).then(|| format!("{have} of {want} {what}"))
+}
+
+/// A workload is behind, as `summary` says; one of its pods may know why.
+pub(super) fn behind<'a>(
+    summary: &str,
+    pods: impl IntoIterator<Item = &'a View>,
+    world: &World,
+    grace: &Grace,
+) -> Finding {
+    let mut worst: Option<Box<Fault>> = None;
+    let mut slowest: Option<Why> = None;
+    for pod in pods.into_iter().filter(|pod| counts(pod)) {
+        match pod::judge(pod, world, grace) {
+            Finding::Ready => {}
+            Finding::Waiting(why) if slowest.is_none() => {
+                let text = format!("{summary}: {}: {why}", pod.object);
+                slowest = Some(why.say(text));
+            }
+            Finding::Waiting(_) => {}
+            Finding::Failing(fault) if worst.as_ref().is_none_or(|worst| fault.grace < worst.grace) => {
+                worst = Some(fault);
+            }
+            Finding::Failing(_) => {}
+        }
+    }
+    match (worst, slowest) {
+        (Some(fault), _) => Finding::Failing(fault),
+        (None, Some(why)) => Finding::Waiting(why),
+        (None, None) => Finding::waiting("Progressing", summary),
+    }
+}
+
+/// Whether a pod still stands for its workload: one that is being deleted, or was evicted, is replaced.
+fn counts(pod: &View) -> bool {
+    !pod.is_deleted() && pod.json.text("/status/phase") != Some("Failed")
+}
+
+/// The workload's controller may not create pods: as a condition says, or as the newest event does.
+pub(super) fn creation_refused(view: &View, world: &World, grace: &Grace) -> Option<Finding> {
+    let condition = view.condition("ReplicaFailure").filter(|c| c.is_true()).map(|c| c.why());
+    let refused = || {
+        let newest = world.newest(view, &["FailedCreate", "SuccessfulCreate"])?;
+        (newest.reason == "FailedCreate").then(|| newest.message.clone())
+    };
+    let why = condition.or_else(refused)?;
+    let hint = if why.contains("exceeded quota") {
+        "raise the namespace's ResourceQuota, or ask for less"
+    } else if why.contains("violates PodSecurity") {
+        "make the pod meet the namespace's pod-security level, or change the namespace's label"
+    } else if why.contains("serviceaccount") || why.contains("service account") {
+        "create the ServiceAccount, or correct serviceAccountName"
+    } else {
+        "the API server's answer says what the pod lacks"
+    };
+    let reason = format!("pods cannot be created: {why}");
+    let mut fault = Fault::new(view, Cause::PodCreation, grace.of(Cause::PodCreation), reason, hint);
+    fault.missing = super::missing::named_in(&why, view.namespace());
+    Some(super::missing::unless_there(fault, world))
+}

@@ -1,0 +1,243 @@
+//! The state of components at one moment, by listing once.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use futures::future::join_all;
+use jiff::Timestamp;
+use kube::api::{Api, DynamicObject, ListParams};
+use kube::core::{ApiResource, GroupVersionKind};
+use serde::{Serialize, Serializer};
+
+use super::asked::is_asked;
+use super::probe::Caller;
+use super::rules::{self, is_builtin};
+use super::trim::trim;
+use super::view::{Key, Lenient, View};
+use super::watches::plural_of;
+use super::world::World;
+use super::{Probe, Settings, Verdict, masked};
+use crate::object::ObjectRef;
+use crate::redact::Redactor;
+
+/// What a component should consist of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Expectation {
+    /// Its name.
+    pub component: String,
+    /// Its objects, as its manifests name them.
+    pub objects: Vec<ObjectRef>,
+    /// What it must answer.
+    pub probes: Vec<Probe>,
+}
+
+/// The state of a component.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ComponentStatus {
+    /// Its name.
+    pub component: String,
+    /// The verdict over all its objects: the worst of theirs.
+    #[serde(flatten)]
+    pub verdict: Verdict,
+    /// The object that the verdict is about; none when all are ready or a probe does not answer.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub object: Option<ObjectRef>,
+    /// Its pods.
+    pub pods: Vec<PodStatus>,
+    /// Restarts of all containers of its pods.
+    pub restarts: u32,
+    /// How long ago the newest of its pods, or else of its objects, was created; in JSON as `ageSeconds`.
+    #[serde(rename = "ageSeconds", serialize_with = "seconds", skip_serializing_if = "Option::is_none")]
+    pub age: Option<Duration>,
+}
+
+/// A pod of a component.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PodStatus {
+    /// Its name.
+    pub name: String,
+    /// Restarts of all its containers.
+    pub restarts: u32,
+}
+
+fn seconds<S: Serializer>(age: &Option<Duration>, serializer: S) -> Result<S::Ok, S::Error> {
+    age.map(|age| age.as_secs()).serialize(serializer)
+}
+
+/// Lists once what `expectations` name, asks each probe once, and says how every component is.
+///
+/// A cause of failure counts as final when the object to blame is older than that cause's grace.
+///
+/// # Errors
+/// The API server cannot be reached, or refuses a list that the answer depends on.
+pub async fn survey(
+    client: &kube::Client,
+    namespace: &str,
+    expectations: &[Expectation],
+) -> Result<Vec<ComponentStatus>, kube::Error> {
+    survey_with(client, namespace, expectations, &Settings::default()).await
+}
+
+/// As [`survey`], with settings other than the usual ones.
+///
+/// # Errors
+/// Those of [`survey`].
+pub async fn survey_with(
+    client: &kube::Client,
+    namespace: &str,
+    expectations: &[Expectation],
+    settings: &Settings,
+) -> Result<Vec<ComponentStatus>, kube::Error> {
+    let world = list(client, namespace, expectations).await?;
+    let statuses = expectations.iter().map(|expectation| status(client, &world, expectation, settings));
+    Ok(join_all(statuses).await.into_iter().map(|status| masked::status(Redactor::global(), status)).collect())
+}
+
+pub(super) async fn list(
+    client: &kube::Client,
+    namespace: &str,
+    expectations: &[Expectation],
+) -> Result<World, kube::Error> {
+    let objects = || expectations.iter().flat_map(|expectation| &expectation.objects);
+    let mut namespaces: BTreeSet<_> = objects().filter_map(|object| object.namespace.as_deref()).collect();
+    namespaces.insert(namespace);
+    let mut lists: Vec<(GroupVersionKind, Option<String>, bool)> = vec![(gvk("", "v1", "Node"), None, false)];
+    for namespace in namespaces {
+        let scope = Some(namespace.to_owned());
+        lists.push((gvk("", "v1", "Pod"), scope.clone(), true));
+        lists.push((gvk("apps", "v1", "ReplicaSet"), scope.clone(), true));
+        lists.push((gvk("discovery.k8s.io", "v1", "EndpointSlice"), scope.clone(), true));
+        lists.push((gvk("", "v1", "Event"), scope, false));
+    }
+    let (custom, builtin): (Vec<_>, Vec<_>) = objects().partition(|object| !is_builtin(&object.gvk().group));
+    if !custom.is_empty() {
+        lists.push((gvk("apiextensions.k8s.io", "v1", "CustomResourceDefinition"), None, false));
+    }
+    lists.extend(builtin.into_iter().map(|object| (object.gvk(), object.namespace.clone(), true)));
+    let mut world = World::default();
+    let guess = |kind: &GroupVersionKind| ApiResource::from_gvk(kind);
+    fill(&mut world, client, lists.iter().map(|(kind, scope, needed)| (guess(kind), scope.clone(), *needed))).await?;
+    let custom = custom.into_iter().filter_map(|object| {
+        let kind = object.gvk();
+        // A kind without a definition cannot have objects.
+        let plural = world.all("CustomResourceDefinition", "").find_map(|view| plural_of(view, &kind))?;
+        Some((ApiResource::from_gvk_with_plural(&kind, plural), object.namespace.clone(), true))
+    });
+    let custom: Vec<_> = custom.collect();
+    fill(&mut world, client, custom).await?;
+    Ok(world)
+}
+
+fn gvk(group: &str, version: &str, kind: &str) -> GroupVersionKind {
+    GroupVersionKind::gvk(group, version, kind)
+}
+
+/// Lists each kind and scope once, all at the same time, into the world.
+async fn fill(
+    world: &mut World,
+    client: &kube::Client,
+    lists: impl IntoIterator<Item = (ApiResource, Option<String>, bool)>,
+) -> Result<(), kube::Error> {
+    let mut seen: Vec<(ApiResource, Option<String>)> = Vec::new();
+    let mut open = Vec::new();
+    for (resource, scope, needed) in lists {
+        if seen.contains(&(resource.clone(), scope.clone())) {
+            continue;
+        }
+        seen.push((resource.clone(), scope.clone()));
+        let api: Api<DynamicObject> = match &scope {
+            Some(namespace) => Api::namespaced_with(client.clone(), namespace, &resource),
+            None => Api::all_with(client.clone(), &resource),
+        };
+        open.push(async move { (api.list(&ListParams::default()).await, resource, needed) });
+    }
+    for (result, resource, needed) in join_all(open).await {
+        match result {
+            Ok(list) => list.items.into_iter().for_each(|object| drop(world.put(trim(object, &resource)))),
+            Err(kube::Error::Api(status)) if status.is_not_found() || (status.is_forbidden() && !needed) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
+}
+
+async fn status(
+    client: &kube::Client,
+    world: &World,
+    expectation: &Expectation,
+    settings: &Settings,
+) -> ComponentStatus {
+    let mut worst: Option<(Verdict, &ObjectRef)> = None;
+    let mut pods = Vec::new();
+    let mut ages = Vec::new();
+    for object in &expectation.objects {
+        let view = world.get(&Key::from(object));
+        pods.extend(view.iter().flat_map(|view| pods_of(view, world)));
+        ages.extend(view.and_then(age));
+        let verdict = view.map_or_else(|| Verdict::waiting("it does not exist"), |view| judge(view, world, settings));
+        let rank = |verdict: &Verdict| match verdict {
+            Verdict::Ready => 0,
+            Verdict::Waiting { .. } => 1,
+            Verdict::Failed { .. } => 2,
+        };
+        if worst.as_ref().is_none_or(|(known, _)| rank(&verdict) > rank(known)) {
+            worst = Some((verdict, object));
+        }
+    }
+    let told = pods.iter().map(|pod| PodStatus { name: pod.object.name.clone(), restarts: restarts_of(pod).sum() });
+    let told: Vec<_> = told.collect();
+    let restarts = told.iter().map(|pod| pod.restarts).sum();
+    let age = pods.iter().filter_map(|pod| age(pod)).min().or_else(|| ages.into_iter().min());
+    let component = expectation.component.clone();
+    if let Some((verdict, object)) = worst.filter(|(verdict, _)| !verdict.is_ready()) {
+        return ComponentStatus { component, verdict, object: Some(object.clone()), pods: told, restarts, age };
+    }
+    let verdict = ask(client, world, expectation).await;
+    ComponentStatus { component, verdict, object: None, pods: told, restarts, age }
+}
+
+fn judge(view: &View, world: &World, settings: &Settings) -> Verdict {
+    let found = rules::judge(view, world, settings);
+    let blamed = found.fault().and_then(|fault| world.get(&Key::from(&fault.object))).unwrap_or(view);
+    found.settle(age(blamed).unwrap_or(Duration::MAX))
+}
+
+pub(super) async fn ask(api: &kube::Client, world: &World, expectation: &Expectation) -> Verdict {
+    let objects: Vec<_> = expectation.objects.iter().map(Key::from).collect();
+    let probes: Vec<_> = expectation.probes.iter().filter(|probe| is_asked(probe, &objects, world)).collect();
+    if probes.is_empty() {
+        return Verdict::Ready;
+    }
+    let caller = Caller::new(Some(api.clone()));
+    let answers = join_all(probes.iter().map(|probe| probe.ask(&caller))).await;
+    let unwelcome = probes.iter().zip(answers).find_map(|(probe, answer)| Some(format!("{probe} {}", answer.err()?)));
+    unwelcome.map_or(Verdict::Ready, Verdict::waiting)
+}
+
+/// The pods that an object is, or consists of.
+fn pods_of<'a>(view: &'a View, world: &'a World) -> Vec<&'a View> {
+    if view.object.kind == "Pod" {
+        return vec![view];
+    }
+    let sets = world.children(view, "ReplicaSet").flat_map(|set| world.children(set, "Pod"));
+    world.children(view, "Pod").chain(sets).collect()
+}
+
+fn restarts_of(pod: &View) -> impl Iterator<Item = u32> {
+    let statuses = ["/status/initContainerStatuses", "/status/containerStatuses"];
+    let counts = statuses.into_iter().flat_map(|at| pod.json.list(at)).filter_map(|status| status.int("/restartCount"));
+    counts.filter_map(|count| u32::try_from(count).ok())
+}
+
+pub(super) fn age(view: &View) -> Option<Duration> {
+    age_at(view, Timestamp::now())
+}
+
+/// How old an object is at a moment; nothing when it does not say.
+pub(super) fn age_at(view: &View, now: Timestamp) -> Option<Duration> {
+    let created: Timestamp = view.json.text("/metadata/creationTimestamp")?.parse().ok()?;
+    // The node's clock may be ahead of ours.
+    Some(Duration::try_from(now.duration_since(created)).unwrap_or_default())
+}

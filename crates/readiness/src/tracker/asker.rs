@@ -1,0 +1,36 @@
+//! Asks components' probes, each in a task of its own.
+
+use tokio::sync::mpsc;
+use tokio::task::{AbortHandle, JoinSet};
+
+use super::Answer;
+use crate::Probe;
+use crate::probe::Caller;
+
+/// Asks components' probes, each in a task of its own.
+pub(super) struct Asker {
+    tasks: JoinSet<()>,
+    answers: mpsc::UnboundedSender<Answer>,
+    caller: Caller,
+}
+
+impl Asker {
+    /// Asks what is not reached from this host through `api`.
+    pub(super) fn new(api: Option<kube::Client>, answers: mpsc::UnboundedSender<Answer>) -> Asker {
+        Asker { tasks: JoinSet::new(), answers, caller: Caller::new(api) }
+    }
+
+    /// Begins a round of asking these probes, by their numbers; the answers say which round they belong to.
+    pub(super) fn ask(&mut self, round: u64, probes: Vec<(usize, Probe)>) -> Vec<AbortHandle> {
+        while self.tasks.try_join_next().is_some() {}
+        let tasks = probes.into_iter().map(|(index, probe)| {
+            let (caller, answers) = (self.caller.clone(), self.answers.clone());
+            self.tasks.spawn(async move {
+                // Nobody is left to be told once the tracker has ended.
+                let say = |answer| drop(answers.send((round, index, answer)));
+                probe.ask_until_answered(&caller, say).await;
+            })
+        });
+        tasks.collect()
+    }
+}

@@ -1,0 +1,140 @@
+//! Somebody who waits for components to be ready.
+
+use std::time::Duration;
+
+use tokio::sync::oneshot;
+use tokio::time::Instant;
+
+use super::component::Component;
+use crate::{AllReady, NotReady, ReadyComponent, Settings, Unready, UnreadyObject, Verdict};
+
+/// A deadline that passes while the API server has not answered for so long is the API server's.
+const SILENT: Duration = Duration::from_secs(1);
+
+/// What a wait is answered from.
+pub(super) struct State<'a> {
+    pub(super) components: &'a [Component],
+    pub(super) health: Option<&'a (Duration, String)>,
+    pub(super) refused: Option<&'a (String, String)>,
+    pub(super) settings: &'a Settings,
+    pub(super) now: Instant,
+}
+
+/// Somebody who waits.
+pub(super) struct Wait {
+    names: Option<Vec<String>>,
+    began: Instant,
+    /// Without one, only readiness or a failure ends it.
+    deadline: Option<Instant>,
+    failing: Option<Instant>,
+    reply: oneshot::Sender<Result<AllReady, NotReady>>,
+}
+
+impl Wait {
+    pub(super) fn new(
+        mut names: Option<Vec<String>>,
+        deadline: Option<Instant>,
+        reply: oneshot::Sender<Result<AllReady, NotReady>>,
+        now: Instant,
+    ) -> Wait {
+        if let Some(names) = &mut names {
+            names.sort();
+            names.dedup();
+        }
+        Wait { names, began: now, deadline, failing: None, reply }
+    }
+
+    /// The components that it is for; none for all.
+    pub(super) fn names(&self) -> Option<&[String]> {
+        self.names.as_deref()
+    }
+
+    /// Whether `other` waits for the same, and has a deadline besides.
+    pub(super) fn is_replaced_by(&self, other: &Wait) -> bool {
+        self.deadline.is_none() && self.names == other.names
+    }
+
+    /// Whether anybody still listens.
+    pub(super) fn is_open(&self) -> bool {
+        !self.reply.is_closed()
+    }
+
+    pub(super) fn reply(self, answer: Result<AllReady, NotReady>) {
+        // Whoever stopped listening has no use for it.
+        let _ = self.reply.send(answer);
+    }
+
+    /// The components that it is for, as far as they are expected yet.
+    pub(super) fn members<'a>(&'a self, components: &'a [Component]) -> impl Iterator<Item = &'a Component> {
+        components.iter().filter(|c| self.names.as_ref().is_none_or(|names| names.contains(&c.name)))
+    }
+
+    /// The answer, once there is one.
+    pub(super) fn answer(&mut self, state: &State<'_>) -> Option<Result<AllReady, NotReady>> {
+        let members: Vec<_> = self.members(state.components).collect();
+        let ready = members.iter().filter_map(|component| {
+            let after = component.ready_after()?;
+            Some(ReadyComponent { component: component.name.clone(), after })
+        });
+        let ready: Vec<_> = ready.collect();
+        let of = self.names.as_ref().map_or(members.len(), Vec::len);
+        if ready.len() == of {
+            return Some(Ok(AllReady { components: ready }));
+        }
+        let late = self.deadline.is_some_and(|deadline| state.now >= deadline);
+        let settled = |c: &&&Component| c.ready_after().is_some() || c.has_failed(state.now);
+        let any_failed = members.iter().any(|component| component.has_failed(state.now));
+        let all_settled = members.len() == of && members.iter().filter(settled).count() == of;
+        drop(members);
+        self.failing = any_failed.then(|| self.failing.unwrap_or(state.now));
+        let gathered = self.failing.is_some_and(|since| state.now >= since + state.settings.gather);
+        if any_failed && (gathered || all_settled || late) {
+            return Some(Err(self.failed(state, of)));
+        }
+        self.deadline?;
+        if let Some((watch, error)) = state.refused {
+            return Some(Err(NotReady::Forbidden { watch: watch.clone(), error: error.clone() }));
+        }
+        let patience = if late { SILENT } else { state.settings.api_gone_after };
+        if let Some((since, error)) = state.health.filter(|(since, _)| *since >= patience) {
+            return Some(Err(NotReady::Gone { since: *since, error: error.clone() }));
+        }
+        late.then(|| {
+            let waited = state.now.saturating_duration_since(self.began);
+            Err(NotReady::Deadline { waited, waiting: self.unready(state), of })
+        })
+    }
+
+    /// When the answer may change though nothing happens.
+    pub(super) fn wake(&self, state: &State<'_>) -> Option<Instant> {
+        let gone = state.health.map(|(since, _)| state.now + state.settings.api_gone_after.saturating_sub(*since));
+        let gathered = self.failing.map(|since| since + state.settings.gather);
+        // Without a deadline it is of no interest how long the API server is away.
+        [self.deadline, gone.filter(|_| self.deadline.is_some()), gathered].into_iter().flatten().min()
+    }
+
+    fn failed(&self, state: &State<'_>, of: usize) -> NotReady {
+        let is_failed = |object: &UnreadyObject| matches!(object.verdict, Verdict::Failed { .. });
+        let (mut failed, waiting): (Vec<_>, Vec<_>) =
+            self.unready(state).into_iter().partition(|unready| unready.objects.iter().any(is_failed));
+        failed.iter_mut().for_each(|unready| unready.objects.retain(is_failed));
+        NotReady::Failed { failed, waiting, of }
+    }
+
+    fn unready(&self, state: &State<'_>) -> Vec<Unready> {
+        let known = self.members(state.components).filter(|component| component.ready_after().is_none());
+        let known = known.map(|component| component.unready(state.now));
+        let is_known = |name: &&String| state.components.iter().any(|component| component.name == **name);
+        let unknown = self.names.iter().flatten().filter(|name| !is_known(name)).map(|name| Unready {
+            component: name.clone(),
+            objects: vec![UnreadyObject {
+                object: None,
+                cause: None,
+                container: None,
+                verdict: Verdict::waiting("nothing of it has been applied yet"),
+                logs: Vec::new(),
+            }],
+        });
+        known.chain(unknown).collect()
+    }
+}

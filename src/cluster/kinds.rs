@@ -1,0 +1,91 @@
+//! Where requests about an object go: what the API server says of its kind, asked once.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use kube::Client;
+use kube::api::{Api, DynamicObject};
+use kube::core::GroupVersionKind;
+use kube::discovery::{ApiCapabilities, ApiResource, Scope, pinned_kind};
+use tokio::sync::OnceCell;
+
+use crate::host::resilience::Resilience;
+use crate::readiness::ObjectRef;
+
+/// What is known of a kind. One that is just being discovered is awaited by those who need the same one, and no others.
+type Known = Arc<OnceCell<(ApiResource, ApiCapabilities)>>;
+
+/// The kinds of a cluster. Clones share what they learned.
+#[derive(Clone)]
+pub(crate) struct Kinds {
+    client: Client,
+    namespace: String,
+    known: Arc<Mutex<HashMap<GroupVersionKind, Known>>>,
+}
+
+impl Kinds {
+    /// As `client` finds them. Objects that name no namespace are in `namespace`.
+    pub(crate) fn new(client: Client, namespace: &str) -> Kinds {
+        Kinds { client, namespace: namespace.into(), known: Arc::default() }
+    }
+
+    pub(crate) fn client(&self) -> &Client {
+        &self.client
+    }
+
+    /// Where objects are that name no namespace.
+    pub(crate) fn namespace(&self) -> &str {
+        &self.namespace
+    }
+
+    /// Where requests about `object` go.
+    ///
+    /// # Errors
+    /// [`kube::Error::Discovery`] or status 404 when its kind is not served, and what else the API server said.
+    pub(crate) async fn api(
+        &self,
+        object: &ObjectRef,
+        resilience: &Resilience,
+    ) -> Result<Api<DynamicObject>, kube::Error> {
+        let gvk = object.gvk();
+        let known = self.known(gvk.clone());
+        let what = format!("discovering {} {}", object.api_version, object.kind);
+        let discover = || resilience.api(&what, || pinned_kind(&self.client, &gvk));
+        let (resource, capabilities) = known.get_or_try_init(discover).await?;
+        let namespace = object.namespace.as_deref().unwrap_or(&self.namespace);
+        Ok(match capabilities.scope {
+            Scope::Namespaced => Api::namespaced_with(self.client.clone(), namespace, resource),
+            Scope::Cluster => Api::all_with(self.client.clone(), resource),
+        })
+    }
+
+    /// The same, and the object's name with the namespace that it is in.
+    ///
+    /// # Errors
+    /// As [`Kinds::api`].
+    pub(crate) async fn place(
+        &self,
+        object: &ObjectRef,
+        resilience: &Resilience,
+    ) -> Result<(Api<DynamicObject>, ObjectRef), kube::Error> {
+        let api = self.api(object, resilience).await?;
+        let namespace = object.namespace.clone().unwrap_or_else(|| self.namespace.clone());
+        let is_namespaced = api.resource_url().contains("/namespaces/");
+        Ok((api, ObjectRef { namespace: is_namespaced.then_some(namespace), ..object.clone() }))
+    }
+
+    /// Asks for a kind anew, and remembers it once it is served.
+    ///
+    /// # Errors
+    /// When it is not served yet.
+    pub(crate) async fn discover(&self, gvk: GroupVersionKind) -> Result<(), kube::Error> {
+        let found = pinned_kind(&self.client, &gvk).await?;
+        // Somebody else may have found it at the same time.
+        let _ = self.known(gvk).set(found);
+        Ok(())
+    }
+
+    fn known(&self, gvk: GroupVersionKind) -> Known {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner).entry(gvk).or_default().clone()
+    }
+}

@@ -1,0 +1,6 @@
+//! Layer 2, the host: programs, files and processes of this machine.
+
+pub mod exec;
+pub mod folders;
+pub mod resilience;
+pub mod setup;

@@ -1,0 +1,292 @@
+//! The one way to run another program: quoted, streamed, and killed with its children when nobody wants the result or it
+//! takes longer than it may.
+
+mod display;
+mod error;
+mod orphans;
+
+use std::collections::VecDeque;
+use std::ffi::OsString;
+use std::io::{BufRead, BufReader};
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, LazyLock};
+use std::time::Duration;
+
+use duct::{Expression, ReaderHandle};
+use rustix::process::{Pid, Signal, kill_process, kill_process_group};
+
+use crate::readiness::redact::Redactor;
+use crate::suite::config::Switches;
+
+pub(crate) use display::quote;
+pub use error::ExecError;
+pub(crate) use orphans::{RUN, end_programs, run_id, session, settle, wait};
+
+/// Lines of output that an error quotes.
+const TAIL: usize = 20;
+
+/// How long a program that is no longer wanted may take to clean up before it is killed.
+const GRACE: Duration = Duration::from_secs(5);
+
+/// How long a program may take for which nobody says otherwise: none is waited for without end.
+const DEADLINE: Duration = Duration::from_mins(10);
+
+/// Whether commands are printed; a value that cannot be is told by those who can tell it.
+static DEBUG: LazyLock<bool> = LazyLock::new(|| Switches::from_env().is_ok_and(|switches| switches.debug));
+
+/// A program and its arguments, not yet started.
+#[derive(Debug, Clone)]
+pub struct Cmd {
+    argv: Vec<OsString>,
+    env: Vec<(OsString, OsString)>,
+    without: Vec<OsString>,
+    dir: Option<PathBuf>,
+    foreground: bool,
+    spares_children: bool,
+    deadline: Duration,
+}
+
+impl Cmd {
+    /// `program` with `args`.
+    pub fn new<A: Into<OsString>>(program: impl Into<OsString>, args: impl IntoIterator<Item = A>) -> Cmd {
+        let argv = std::iter::once(program.into()).chain(args.into_iter().map(Into::into)).collect();
+        Cmd {
+            argv,
+            env: Vec::new(),
+            without: Vec::new(),
+            dir: None,
+            foreground: false,
+            spares_children: false,
+            deadline: DEADLINE,
+        }
+    }
+
+    /// Adds an argument.
+    #[must_use]
+    pub fn arg(mut self, arg: impl Into<OsString>) -> Cmd {
+        self.argv.push(arg.into());
+        self
+    }
+
+    /// Sets a variable of its environment.
+    #[must_use]
+    pub fn env(mut self, name: impl Into<OsString>, value: impl Into<OsString>) -> Cmd {
+        self.env.push((name.into(), value.into()));
+        self
+    }
+
+    /// Takes the variables out of its environment for which `unwanted` says so.
+    #[must_use]
+    pub fn without_env(mut self, unwanted: impl Fn(&str) -> bool) -> Cmd {
+        self.without.extend(std::env::vars_os().map(|(name, _)| name).filter(|name| unwanted(&name.to_string_lossy())));
+        self
+    }
+
+    /// Runs it in `dir`.
+    #[must_use]
+    pub fn dir(mut self, dir: impl AsRef<Path>) -> Cmd {
+        self.dir = Some(dir.as_ref().into());
+        self
+    }
+
+    /// Leaves it the terminal, so that it can ask for a password. Ctrl-C then reaches it directly; a deadline ends the
+    /// wait for it, not the program.
+    #[must_use]
+    pub fn foreground(mut self) -> Cmd {
+        self.foreground = true;
+        self
+    }
+
+    /// Lets the engine calls that it has started come to their end, when it is no longer wanted, before they are ended too.
+    #[must_use]
+    pub(crate) fn sparing_children(mut self) -> Cmd {
+        self.spares_children = true;
+        self
+    }
+
+    /// Gives it this long to end, instead of ten minutes. Then it is ended, with everything it started.
+    #[must_use]
+    pub fn deadline(mut self, deadline: Duration) -> Cmd {
+        self.deadline = deadline;
+        self
+    }
+
+    /// Runs it and returns what it wrote to standard output, without trailing white space. It has nothing to read: from a
+    /// terminal it would be stopped, because it is not in the terminal's foreground.
+    ///
+    /// # Errors
+    /// When it cannot be started, fails or hangs. Dropping the future ends the program.
+    pub async fn output(&self) -> Result<String, ExecError> {
+        let (stdout, outcome) = self.run(self.tracked().stdin_null().stderr_capture(), |_| ()).await?;
+        outcome.map(|()| stdout)
+    }
+
+    /// Whether it ends with success; its output is discarded.
+    ///
+    /// # Errors
+    /// When it cannot be started, or hangs.
+    pub async fn succeeds(&self) -> Result<bool, ExecError> {
+        Ok(self.run(self.tracked().stdin_null().stderr_capture(), |_| ()).await?.1.is_ok())
+    }
+
+    /// Runs it and hands every line of its output, standard error included, to `on_line` as it comes.
+    ///
+    /// # Errors
+    /// When it cannot be started, fails or hangs. Dropping the future ends the program.
+    pub async fn stream(&self, on_line: impl FnMut(&str) + Send + 'static) -> Result<(), ExecError> {
+        let expression = if self.foreground { self.tracked() } else { self.tracked().stdin_null() };
+        self.run(expression.stderr_to_stdout(), on_line).await?.1
+    }
+
+    /// Runs `self | reader`, with nothing stored between them. Both have the longer of their deadlines.
+    ///
+    /// # Errors
+    /// When either cannot be started, fails or hangs.
+    pub async fn pipe(&self, reader: &Cmd) -> Result<(), ExecError> {
+        let both = self.tracked().stdin_null().pipe(reader.tracked().stderr_to_stdout());
+        let deadline = self.deadline.max(reader.deadline);
+        run(both.stderr_capture(), format!("{self} | {reader}"), deadline, false, |_| ()).await?.1
+    }
+
+    /// Starts it, to live on when we end.
+    ///
+    /// # Errors
+    /// When it cannot be started.
+    pub fn detach(&self) -> Result<(), ExecError> {
+        let start = |source| ExecError::Start { command: self.to_string(), source };
+        let detached = self.expression().env_remove(RUN).stdin_null().stdout_null().stderr_null();
+        detached.unchecked().start().map(drop).map_err(start)
+    }
+
+    /// The program as part of this run.
+    fn tracked(&self) -> Expression {
+        // Of several settings of one variable duct takes the innermost: a command's own wins.
+        self.expression().env(RUN, run_id())
+    }
+
+    async fn run(&self, expression: Expression, on_line: impl FnMut(&str) + Send + 'static) -> Ran {
+        run(expression, self.to_string(), self.deadline, self.spares_children, on_line).await
+    }
+
+    fn expression(&self) -> Expression {
+        let mut expression = duct::cmd(&self.argv[0], &self.argv[1..]);
+        for name in &self.without {
+            expression = expression.env_remove(name);
+        }
+        for (name, value) in &self.env {
+            expression = expression.env(name, value);
+        }
+        if let Some(dir) = &self.dir {
+            expression = expression.dir(dir);
+        }
+        if self.foreground {
+            return expression;
+        }
+        // A process group of its own: the terminal's Ctrl-C is ours to handle, and we can end grandchildren too.
+        expression.before_spawn(|command| {
+            command.process_group(0);
+            Ok(())
+        })
+    }
+}
+
+/// Standard output, and how it ended; an error when it did not run to its end.
+type Ran = Result<(String, Result<(), ExecError>), ExecError>;
+
+async fn run(
+    expression: Expression,
+    command: String,
+    deadline: Duration,
+    spares_children: bool,
+    mut on_line: impl FnMut(&str) + Send + 'static,
+) -> Ran {
+    let start = |source| ExecError::Start { command: command.clone(), source };
+    if *DEBUG {
+        crate::report::console::write(&format!("+ {command}\n"));
+    }
+    let handle = Arc::new(expression.unchecked().reader().map_err(start)?);
+    let guard = EndOnDrop { handle: Some(handle.clone()), spares_children };
+    let reading = tokio::task::spawn_blocking(move || {
+        let (mut stdout, mut tail) = (String::new(), VecDeque::with_capacity(TAIL));
+        for line in BufReader::new(&*handle).split(b'\n') {
+            let line = String::from_utf8_lossy(&line?).trim_end_matches('\r').to_owned();
+            on_line(&line);
+            stdout.push_str(&line);
+            stdout.push('\n');
+            push_tail(&mut tail, line);
+        }
+        let output = handle.try_wait()?.map(|output| (output.status, output.stderr.clone()));
+        Ok::<_, std::io::Error>((stdout, tail, output))
+    });
+    let (stdout, mut tail, output) = match tokio::time::timeout(deadline, reading).await {
+        Ok(Ok(result)) => result.map_err(start)?,
+        Ok(Err(panic)) => return Err(start(std::io::Error::other(panic))),
+        Err(_) => return Err(ExecError::Hung { command, after: deadline }),
+    };
+    guard.disarm();
+    let Some((status, stderr)) = output else {
+        return Err(start(std::io::Error::other("it closed its output without ending")));
+    };
+    if status.success() {
+        return Ok((stdout.trim_end().to_owned(), Ok(())));
+    }
+    for line in String::from_utf8_lossy(&stderr).lines() {
+        push_tail(&mut tail, line.to_owned());
+    }
+    let mut tail = Vec::from(tail).join("\n").trim().to_owned();
+    Redactor::global().mask(&mut tail);
+    Ok((stdout, Err(ExecError::Failed { command, status, tail })))
+}
+
+fn push_tail(tail: &mut VecDeque<String>, line: String) {
+    if tail.len() == TAIL {
+        tail.pop_front();
+    }
+    tail.push_back(line);
+}
+
+/// Ends a program, and everything it started, when its result is no longer awaited: politely, then by force.
+struct EndOnDrop {
+    handle: Option<Arc<ReaderHandle>>,
+    spares_children: bool,
+}
+
+impl EndOnDrop {
+    fn disarm(mut self) {
+        self.handle = None;
+    }
+}
+
+impl Drop for EndOnDrop {
+    fn drop(&mut self) {
+        let Some(handle) = self.handle.take() else { return };
+        let spares_children = self.spares_children;
+        let pids: Vec<Pid> =
+            handle.pids().into_iter().filter_map(|pid| i32::try_from(pid).ok().and_then(Pid::from_raw)).collect();
+        if spares_children {
+            signal(&pids, Signal::TERM, kill_process);
+        } else {
+            signal(&pids, Signal::TERM, kill_process_group);
+        }
+        // The thread that reads its output sees the end; this one only makes sure that there is one.
+        std::thread::spawn(move || {
+            if spares_children {
+                settle();
+                signal(&pids, Signal::TERM, kill_process_group);
+            }
+            std::thread::park_timeout(GRACE);
+            signal(&pids, Signal::KILL, kill_process_group);
+        });
+    }
+}
+
+fn signal(pids: &[Pid], signal: Signal, send: fn(Pid, Signal) -> rustix::io::Result<()>) {
+    for pid in pids {
+        // It may have ended by itself: that is what we want.
+        let _ = send(*pid, signal);
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,66 @@
+//! What can go wrong with a program.
+
+use std::time::Duration;
+
+use thiserror::Error;
+
+use crate::host::resilience::Open;
+use crate::suite::config::duration;
+
+/// A program that could not be run, or that failed.
+#[derive(Debug, Error)]
+pub enum ExecError {
+    /// It could not be started.
+    #[error("cannot run `{command}`")]
+    Start {
+        /// The command, as one would type it into a shell.
+        command: String,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// It ran and failed.
+    #[error("`{command}` failed ({status}){}", quote_tail(.tail))]
+    Failed {
+        /// The command, as one would type it into a shell.
+        command: String,
+        /// Exit status or signal.
+        status: std::process::ExitStatus,
+        /// The last lines of its output.
+        tail: String,
+    },
+    /// It did not end in time, and was ended with everything it had started.
+    #[error("`{command}` hung: it had not ended after {}", duration::to_text(*.after))]
+    Hung {
+        /// The command, as one would type it into a shell.
+        command: String,
+        /// How long it had been waited for.
+        after: Duration,
+    },
+    /// It was not run: what it would have talked to has failed too often.
+    #[error(transparent)]
+    NotRun(#[from] Open),
+}
+
+impl ExecError {
+    /// The one line that says most: the last of the program's output.
+    #[must_use]
+    pub fn brief(&self) -> String {
+        match self {
+            ExecError::Start { command, source } => format!("cannot run `{command}`: {source}"),
+            ExecError::Failed { command, status, tail } => match tail.lines().last() {
+                Some(line) => line.trim().to_owned(),
+                None => format!("`{command}` failed ({status})"),
+            },
+            ExecError::Hung { .. } | ExecError::NotRun(_) => self.to_string(),
+        }
+    }
+}
+
+fn quote_tail(tail: &str) -> String {
+    if tail.is_empty() { String::new() } else { format!("; its last output:\n{}", indent(tail)) }
+}
+
+fn indent(text: &str) -> String {
+    text.lines().map(|line| format!("  | {line}")).collect::<Vec<_>>().join("\n")
+}

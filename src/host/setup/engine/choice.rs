@@ -1,0 +1,137 @@
+//! Which engine is used: the first that can start a privileged container.
+
+use std::path::Path;
+use std::time::Duration;
+
+use super::trial::{self, Refusal};
+use super::{Engine, EngineKind, LOOK, in_path, memory};
+use crate::host::folders::Folders;
+use crate::host::setup::{Finding, Remedy};
+
+/// Overrides the order of [`EngineKind::ALL`].
+const VARIABLE: &str = "KIND_HARNESS_ENGINE";
+
+/// What an engine is installed from on Debian and Ubuntu.
+const PACKAGES: &[&str] = &[
+    "podman",
+    "runc",
+    "netavark",
+    "aardvark-dns",
+    "containernetworking-plugins",
+    "uidmap",
+    "fuse-overlayfs",
+    "iptables",
+];
+
+/// How long an engine may take to answer while there may be another that does.
+const ANSWER: Duration = Duration::from_secs(4);
+
+/// The engine that is used, if there is one, and why others are not.
+pub(in crate::host::setup) struct Chosen {
+    pub(in crate::host::setup) finding: Finding,
+    pub(in crate::host::setup) engine: Option<Engine>,
+    /// One line for each engine that has worked here before, comes first, and does not answer now.
+    pub(in crate::host::setup) passed_over: Vec<String>,
+}
+
+impl Chosen {
+    fn of(engine: Engine, refused: &[(EngineKind, Refusal)], folders: &Folders) -> Chosen {
+        let name = engine.kind.name();
+        let with = if engine.containers_conf.is_some() { ", with limits that this host permits" } else { "" };
+        let others: String = refused.iter().map(|(kind, why)| format!("; not {}: {why}", kind.name())).collect();
+        let known = refused.iter().filter(|(kind, _)| memory::known(folders, *kind).is_some());
+        let passed_over = known.map(|(kind, why)| {
+            let known = kind.name();
+            format!("{known} has worked here before and does not now, so {name} is used: {why}. {VARIABLE}={name} stops the question")
+        });
+        let passed_over = passed_over.collect();
+        Chosen { finding: Finding::met("engine", format!("{name}{with}{others}")), engine: Some(engine), passed_over }
+    }
+
+    fn none(finding: Finding) -> Chosen {
+        Chosen { finding, engine: None, passed_over: Vec::new() }
+    }
+}
+
+/// The engine that comes first, if it is remembered and answers; the rest of the choice is [`choose`]'s.
+pub(in crate::host::setup) async fn recall(folders: &Folders) -> Option<Engine> {
+    let first = *candidates(wanted().as_deref()).first()?;
+    let engine = memory::recall(folders, first)?;
+    trial::answers(&engine, ANSWER).await.ok().map(|()| engine)
+}
+
+/// The first engine that answers and has started, or starts now, a privileged container. `recalled` is what [`recall`]
+/// found; with `afresh`, what is remembered is not believed.
+pub(in crate::host::setup) async fn choose(
+    folders: &Folders,
+    recalled: Option<Engine>,
+    probe: Option<&Path>,
+    afresh: bool,
+) -> Chosen {
+    if let Some(engine) = recalled {
+        return Chosen::of(engine, &[], folders);
+    }
+    let wanted = wanted();
+    if let Some(unknown) = wanted.as_deref().filter(|it| EngineKind::ALL.iter().all(|kind| kind.name() != *it)) {
+        let remedy = Remedy::ByHand("set it to docker, podman or nerdctl, or unset it".into());
+        return Chosen::none(Finding::missing("engine", format!("{VARIABLE} is {unknown:?}"), remedy));
+    }
+    let candidates = candidates(wanted.as_deref());
+    let mut refused = Vec::new();
+    // A slow engine is waited for only when no other answers.
+    for patience in [ANSWER, LOOK] {
+        refused.clear();
+        for (at, kind) in candidates.iter().enumerate() {
+            // The first has just been asked.
+            let believed = !afresh && (at > 0 || patience > ANSWER);
+            let remembered = memory::recall(folders, *kind).filter(|_| believed);
+            if let Some(engine) = remembered
+                && trial::answers(&engine, patience).await.is_ok()
+            {
+                return Chosen::of(engine, &refused, folders);
+            }
+            match trial::run(*kind, folders, probe, patience).await {
+                Ok(engine) => return Chosen::of(engine, &refused, folders),
+                Err(why) => refused.push((*kind, why)),
+            }
+        }
+        if !refused.iter().any(|(_, why)| why.is_hung()) {
+            break;
+        }
+    }
+    Chosen::none(missing(wanted.as_deref(), &refused))
+}
+
+fn wanted() -> Option<String> {
+    std::env::var(VARIABLE).ok().filter(|wanted| !wanted.is_empty())
+}
+
+/// The engines in PATH that may be used, in the order in which they are tried.
+fn candidates(wanted: Option<&str>) -> Vec<EngineKind> {
+    let may_be = |kind: &EngineKind| wanted.is_none_or(|wanted| wanted == kind.name()) && in_path(kind.name());
+    EngineKind::ALL.into_iter().filter(may_be).collect()
+}
+
+fn missing(wanted: Option<&str>, refused: &[(EngineKind, Refusal)]) -> Finding {
+    let told: Vec<_> = refused.iter().map(|(kind, why)| format!("{}: {why}", kind.name())).collect();
+    if refused.iter().any(|(_, why)| matches!(why, Refusal::Untried)) {
+        // Not a fault of the engine's: the binary that it is tried with is installed first.
+        return Finding::missing("engine", told.join("; "), Remedy::AfterOthers);
+    }
+    let found = match wanted {
+        None if refused.is_empty() => "none in PATH".into(),
+        Some(wanted) if refused.is_empty() => format!("{wanted} is not in PATH, and {VARIABLE} asks for it"),
+        None => told.join("; "),
+        Some(_) => format!("{}; {VARIABLE} asks for it alone", told.join("; ")),
+    };
+    let podman_tried = refused.iter().any(|(kind, _)| *kind == EngineKind::Podman);
+    let by_packages = wanted.is_none_or(|wanted| wanted == "podman") && !podman_tried && in_path("apt-get");
+    let remedy = match wanted {
+        _ if by_packages => Remedy::Packages(PACKAGES),
+        Some(wanted) if refused.is_empty() => Remedy::ByHand(format!("install {wanted}, or unset {VARIABLE}")),
+        None if refused.is_empty() => Remedy::ByHand("install docker or podman".into()),
+        Some(wanted) => Remedy::ByHand(format!("start {wanted}, or get the right to use it, or unset {VARIABLE}")),
+        None => Remedy::ByHand("start the engine, or give yourself the right to use it, as its message says".into()),
+    };
+    Finding::missing("engine", found, remedy)
+}

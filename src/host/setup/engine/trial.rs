@@ -1,0 +1,94 @@
+//! Finding out whether an engine can start a privileged container.
+
+use std::path::Path;
+use std::time::Duration;
+
+use thiserror::Error;
+
+use super::{Engine, EngineKind, in_path_or_itself, memory};
+use crate::host::exec::{Cmd, ExecError};
+use crate::host::folders::{self, Folders};
+
+/// For hosts that withhold CAP_SYS_RESOURCE: limits that may be set, and a runtime that takes hybrid cgroups.
+const CONTAINERS_CONF: &str = r#"# Written by kind-harness, used only for its own containers (CONTAINERS_CONF).
+[containers]
+default_ulimits = ["nofile=4096:4096", "nproc=32768:32768"]
+[engine]
+runtime = "runc"
+cgroup_manager = "cgroupfs"
+events_logger = "file"
+"#;
+
+/// How long a container may take that is started on trial: the engine has just been installed, perhaps, and prepares its
+/// storage.
+const TRIAL: Duration = Duration::from_mins(5);
+
+/// Why an engine is not used.
+#[derive(Debug, Error)]
+pub(super) enum Refusal {
+    /// It is tried with kind's binary, which is not there yet.
+    #[error("not tried yet")]
+    Untried,
+    /// Its program failed.
+    #[error("{}", .0.brief())]
+    Failed(#[from] ExecError),
+    /// What it needs could not be written.
+    #[error("{0}")]
+    File(std::io::Error),
+    /// The binary that it is tried with has gone meanwhile.
+    #[error("kind is not where it was")]
+    NoProbe,
+}
+
+impl Refusal {
+    /// Whether it might have answered, had it been given more time.
+    pub(super) fn is_hung(&self) -> bool {
+        matches!(self, Refusal::Failed(ExecError::Hung { .. }))
+    }
+}
+
+/// Whether `engine` answers at all, asked in the cheapest way in which its server has to answer.
+pub(super) async fn answers(engine: &Engine, patience: Duration) -> Result<(), ExecError> {
+    // nerdctl's `version` succeeds without a server; podman's `info` takes ten times as long as its `version`.
+    let question = if engine.kind == EngineKind::Nerdctl { "info" } else { "version" };
+    engine.command([question]).deadline(patience).output().await.map(drop)
+}
+
+/// Starts a privileged container on the engine, and remembers how when that succeeds. It has `patience` to answer at all.
+pub(super) async fn run(
+    kind: EngineKind,
+    folders: &Folders,
+    probe: Option<&Path>,
+    patience: Duration,
+) -> Result<Engine, Refusal> {
+    let plain = Engine { kind, containers_conf: None };
+    plain.command(["info"]).deadline(patience).output().await?;
+    let probe = probe.ok_or(Refusal::Untried)?;
+    let engine = match start_privileged(&plain, probe).await {
+        Ok(()) => plain,
+        Err(why) if kind != EngineKind::Podman || memory::has_own_configuration() => return Err(why),
+        Err(_) => {
+            let conf = folders.cache.join("host").join("containers.conf");
+            folders::publish(&conf, CONTAINERS_CONF).map_err(Refusal::File)?;
+            let limited = Engine { kind, containers_conf: Some(conf) };
+            start_privileged(&limited, probe).await?;
+            limited
+        }
+    };
+    memory::remember(folders, &engine);
+    Ok(engine)
+}
+
+/// Starts a privileged container from an image that holds nothing but `probe`, a static binary.
+async fn start_privileged(engine: &Engine, probe: &Path) -> Result<(), Refusal> {
+    let probe = in_path_or_itself(probe).ok_or(Refusal::NoProbe)?;
+    let (folder, file) = (probe.parent().unwrap_or(Path::new("/")), probe.file_name().unwrap_or_default());
+    let image = engine.local_reference("probe", &std::process::id().to_string());
+    let pack = Cmd::new("tar", ["-c", "-C"]).arg(folder).arg(file);
+    pack.pipe(&engine.command(["import", "-", &image])).await?;
+    let run = engine.command(["run", "--rm", "--privileged", &image]).arg(Path::new("/").join(file)).arg("version");
+    let started = run.deadline(TRIAL).output().await;
+    let _ = engine.command(["rmi", "-f", &image]).output().await;
+    started?;
+    Ok(())
+}

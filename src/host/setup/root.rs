@@ -1,0 +1,88 @@
+//! Root: what needs it, and whether it can be had.
+
+use std::io::IsTerminal;
+
+use procfs::process::Process;
+
+use super::engine::in_path;
+use super::{Finding, Remedy, State};
+use crate::host::exec::{Cmd, ExecError};
+use crate::suite::config::ImageSource;
+
+pub(super) fn is_root() -> bool {
+    rustix::process::geteuid().is_root()
+}
+
+/// What goes before a command that only root may run.
+pub(super) fn sudo_prefix() -> &'static str {
+    if is_root() { "" } else { "sudo " }
+}
+
+/// A command that runs as root. Without a terminal on which it can ask for a password, sudo fails at once.
+pub(super) fn as_root<'a>(argv: impl IntoIterator<Item = &'a str>) -> Cmd {
+    let mut argv = argv.into_iter();
+    if is_root() {
+        return Cmd::new(argv.next().unwrap_or_default(), argv);
+    }
+    if can_ask() { Cmd::new("sudo", argv).foreground() } else { Cmd::new("sudo", std::iter::once("-n").chain(argv)) }
+}
+
+/// Whether `error`, of a command of [`as_root`], is sudo's own: there is none, or it refused.
+pub(super) fn is_refused(error: &ExecError) -> bool {
+    match error {
+        ExecError::Start { .. } => !is_root(),
+        ExecError::Failed { tail, .. } => {
+            !is_root() && tail.lines().last().is_some_and(|line| line.starts_with("sudo"))
+        }
+        ExecError::Hung { .. } | ExecError::NotRun(_) => false,
+    }
+}
+
+/// Whether a program that is started now could read a password: a background process would be stopped instead.
+fn can_ask() -> bool {
+    let stat = Process::myself().and_then(|process| process.stat());
+    let in_foreground = stat.is_ok_and(|stat| stat.tpgid == stat.pgrp);
+    in_foreground && std::io::stdin().is_terminal() && std::io::stderr().is_terminal()
+}
+
+/// Why this remedy takes root; none if it does not.
+pub(super) fn why(remedy: &Remedy) -> Option<&'static str> {
+    match remedy {
+        Remedy::Packages(_) => Some("apt-get installs packages"),
+        Remedy::Folder(_) => Some("a folder is made that belongs to root"),
+        Remedy::GoInstall { .. } | Remedy::AfterOthers | Remedy::ByHand(_) => None,
+    }
+}
+
+/// What takes root on this host, and whether it can be had.
+pub(super) async fn look(findings: &[Finding], source: ImageSource) -> Finding {
+    let mut reasons: Vec<_> = findings
+        .iter()
+        .filter_map(|finding| match &finding.state {
+            State::Missing { remedy, .. } => Some(format!("{} ({})", finding.name, why(remedy)?)),
+            _ => None,
+        })
+        .collect();
+    if source == ImageSource::Packages {
+        reasons.push("the base image (debootstrap makes device files, mounts, and changes its root folder)".into());
+    }
+    if reasons.is_empty() {
+        return Finding::met("root", "not needed: nothing is to be installed, and images come from a registry");
+    }
+    let needed = format!("needed for {}", reasons.join(", "));
+    if is_root() {
+        return Finding::met("root", format!("{needed}; this is root"));
+    }
+    if !in_path("sudo") {
+        return Finding::advice("root", format!("{needed}; there is no sudo"), "run as root");
+    }
+    if Cmd::new("sudo", ["-n", "true"]).succeeds().await.unwrap_or(false) {
+        return Finding::met("root", format!("{needed}; sudo asks for no password"));
+    }
+    // The base image is built in the background, where nobody can be asked.
+    let better = match source {
+        ImageSource::Packages => "run as root, or permit sudo without a password",
+        _ => "run `kind-harness setup` in a terminal, or as root",
+    };
+    Finding::advice("root", format!("{needed}; sudo asks for a password"), better)
+}

@@ -1,0 +1,4 @@
+//! Layer 4, a run: the stages in their order, what went wrong, and the way back.
+
+pub mod diagnostics;
+pub mod session;

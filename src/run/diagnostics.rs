@@ -1,0 +1,116 @@
+//! Failing well: one failure told once, at its root, and a bundle of everything that a person may want to look at.
+//!
+//! [`diagnose`] is a pure function from what readiness found and a [`Scene`], which is the cluster at one moment, to a
+//! [`Diagnosis`]: the root causes, and a tree of component, workload, pod and container.
+
+mod aftermath;
+mod blame;
+mod bundle;
+mod contents;
+mod look;
+mod run;
+mod scene;
+mod text;
+mod tree;
+mod want;
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use crate::readiness::{LogTail, Unready};
+
+pub use aftermath::Aftermath;
+pub use bundle::{Bounds, Bundle, Story, bundle, bundle_failure};
+pub(crate) use contents::contents;
+pub use look::investigate;
+pub use look::learn_secrets;
+pub use run::{after, cluster_of, expected, now};
+pub use scene::{Log, Scene};
+
+/// What is not ready, as readiness found it.
+#[derive(Debug, Clone, Default)]
+pub struct Trouble {
+    /// Every component that is not ready.
+    pub unready: Vec<Unready>,
+    /// How many components there should be.
+    pub of: usize,
+    /// What each component needs of the others, by the suite.
+    pub needs: BTreeMap<String, Vec<String>>,
+}
+
+/// Why components are not ready: the causes first, then each component with all that is known of it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Diagnosis {
+    /// How many components are not ready.
+    pub unready: usize,
+    /// How many there are.
+    pub of: usize,
+    /// What is at the root, worst first.
+    pub root_causes: Vec<RootCause>,
+    /// The components that are not ready, each a tree of workloads, pods and containers.
+    pub components: Vec<Branch>,
+}
+
+/// Something that one or more components wait for, or that is wrong with them.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct RootCause {
+    /// What is to blame, such as `secret/db`, `pod/web-0`, `image shop/api:1` or `node resource memory`.
+    pub object: String,
+    /// What is wrong with it, such as `missing`.
+    pub reason: String,
+    /// The pods and components that wait for it; none when the object itself is what fails.
+    pub wanted_by: Vec<String>,
+    /// What to do about it; may be empty.
+    pub hint: String,
+    /// The command that a person would run next.
+    pub next: String,
+    /// The components that it keeps from being ready.
+    pub components: Vec<String>,
+    /// Whether it is final, rather than something that may still pass.
+    pub failed: bool,
+}
+
+/// A component, a workload, a pod, a container or a probe that is not ready, and what it consists of.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Branch {
+    /// `component db`, `deployment/db`, `pod/db-1`, `container db`; `probe` for what is asked from outside.
+    pub name: String,
+    /// Whether it has failed for good.
+    pub failed: bool,
+    /// Why it is not ready; empty when only its parts tell.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub reason: String,
+    /// Its last events, oldest first.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub events: Vec<String>,
+    /// The last log lines of a container, the run before the current one included.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub logs: Vec<LogTail>,
+    /// Its parts.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub parts: Vec<Branch>,
+}
+
+impl Diagnosis {
+    /// Leaves only what is about one component; the counts stay those of the suite.
+    pub fn narrow(&mut self, component: &str) {
+        let branch = format!("component {component}");
+        self.components.retain(|known| known.name == branch);
+        self.root_causes.retain(|cause| cause.components.iter().any(|known| known == component));
+    }
+}
+
+/// Finds the root causes of `trouble`, and arranges what `scene` shows of it.
+#[must_use]
+pub fn diagnose(trouble: &Trouble, scene: &Scene) -> Diagnosis {
+    Diagnosis {
+        unready: trouble.unready.len(),
+        of: trouble.of.max(trouble.unready.len()),
+        root_causes: blame::root_causes(trouble, scene),
+        components: trouble.unready.iter().map(|unready| tree::component(unready, scene)).collect(),
+    }
+}

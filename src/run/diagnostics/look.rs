@@ -1,0 +1,129 @@
+//! Looks at the cluster: what there is to see of a failure, within a few seconds.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use futures::StreamExt;
+use futures::future::join_all;
+use futures::stream;
+use kube::api::{Api, DynamicObject, ListParams};
+use kube::core::{ApiResource, GroupVersionKind};
+use serde_json::{Value, json};
+
+use super::scene::name_of;
+use super::{Diagnosis, Log, Scene, Trouble, diagnose, tree};
+use crate::readiness::redact::Redactor;
+use crate::readiness::{LINES, Lenient, masked, tails};
+
+/// What a diagnosis needs of a namespace. Secrets are listed to keep their values out of what is printed.
+const KINDS: [(&str, &str); 10] = [
+    ("v1", "Pod"),
+    ("v1", "Event"),
+    ("v1", "PersistentVolumeClaim"),
+    ("v1", "Secret"),
+    ("apps/v1", "Deployment"),
+    ("apps/v1", "ReplicaSet"),
+    ("apps/v1", "StatefulSet"),
+    ("apps/v1", "DaemonSet"),
+    ("batch/v1", "Job"),
+    ("v1", "ReplicationController"),
+];
+
+/// How long one list may take, and all logs together: an answer that comes late helps less than one that lacks something.
+const LIMIT: Duration = Duration::from_secs(3);
+
+/// Logs that are fetched at the same time.
+pub(super) const AT_ONCE: usize = 8;
+
+/// Looks at the cluster, and says why components are not ready. What cannot be seen is left out.
+pub async fn investigate(client: &kube::Client, namespace: &str, trouble: &Trouble) -> Diagnosis {
+    let applied =
+        trouble.unready.iter().flat_map(|unready| &unready.objects).filter_map(|object| object.object.as_ref());
+    let mut namespaces: BTreeSet<&str> = applied.filter_map(|object| object.namespace.as_deref()).collect();
+    namespaces.insert(namespace);
+    let kinds = namespaces.iter().flat_map(|ns| KINDS.iter().map(move |(version, kind)| (version, kind, *ns)));
+    let lists = kinds.map(|(version, kind, ns)| list(client, builtin(version, kind), Some(ns)));
+    let found = join_all(lists).await.into_iter().filter_map(Result::ok).flatten();
+    let (secrets, objects): (Vec<_>, Vec<_>) = found.partition(|object| object.text("/kind") == Some("Secret"));
+    let redactor = Redactor::global();
+    secrets.iter().chain(&objects).for_each(|object| redactor.learn_object(object));
+    let mut scene = Scene { objects, logs: Vec::new() };
+    scene.logs = logs(client, trouble, &scene).await;
+    scene.objects.iter_mut().for_each(|object| redactor.messages(object));
+    let lines = scene.logs.iter_mut().flat_map(|log| &mut log.tails).flat_map(|tail| &mut tail.lines);
+    lines.for_each(|line| redactor.mask(line));
+    diagnose(&known(trouble, redactor), &scene)
+}
+
+/// Teaches the process's redactor what the Secrets of a namespace, or of the cluster, hold.
+///
+/// # Errors
+/// Why they cannot be listed, in words.
+pub async fn learn_secrets(client: &kube::Client, namespace: Option<&str>) -> Result<(), String> {
+    let secrets = list(client, builtin("v1", "Secret"), namespace).await?;
+    secrets.iter().for_each(|secret| Redactor::global().learn_object(secret));
+    Ok(())
+}
+
+/// What readiness said before these Secrets were known, and the logs that it fetched.
+fn known(trouble: &Trouble, redactor: &Redactor) -> Trouble {
+    let mut trouble = trouble.clone();
+    masked::unready(redactor, &mut trouble.unready);
+    trouble
+}
+
+/// The ends of the logs of every container that is to be shown.
+async fn logs(client: &kube::Client, trouble: &Trouble, scene: &Scene) -> Vec<Log> {
+    let wanted: BTreeSet<_> = trouble
+        .unready
+        .iter()
+        .flat_map(|unready| &unready.objects)
+        .flat_map(|object| tree::pods(object, scene))
+        .filter_map(|name| scene.find(&name))
+        .flat_map(|pod| {
+            let (pod, containers) = (name_of(pod), tree::open_containers(pod));
+            containers.map(move |name| (pod.namespace.clone().unwrap_or_default(), pod.name.clone(), name.to_owned()))
+        })
+        .collect();
+    let fetch = wanted.into_iter().map(|(namespace, pod, container)| async move {
+        let tails = tails(client, &namespace, &pod, &container, LINES).await;
+        Log { namespace, pod, container, tails }
+    });
+    let mut fetching = stream::iter(fetch).buffer_unordered(AT_ONCE);
+    let (mut logs, until) = (Vec::new(), tokio::time::Instant::now() + LIMIT);
+    while let Ok(Some(log)) = tokio::time::timeout_at(until, fetching.next()).await {
+        logs.push(log);
+    }
+    logs
+}
+
+/// A kind that Kubernetes itself defines.
+pub(super) fn builtin(api_version: &str, kind: &str) -> ApiResource {
+    let (group, version) = api_version.split_once('/').unwrap_or(("", api_version));
+    ApiResource::from_gvk(&GroupVersionKind::gvk(group, version, kind))
+}
+
+/// Every object of a kind in a namespace, or in the cluster, as the API server gives it.
+///
+/// # Errors
+/// Why there is no answer, in words.
+pub(super) async fn list(
+    client: &kube::Client,
+    resource: ApiResource,
+    namespace: Option<&str>,
+) -> Result<Vec<Value>, String> {
+    let api: Api<DynamicObject> = match namespace {
+        Some(namespace) => Api::namespaced_with(client.clone(), namespace, &resource),
+        None => Api::all_with(client.clone(), &resource),
+    };
+    let listed = tokio::time::timeout(LIMIT, api.list(&ListParams::default())).await;
+    let listed = listed.map_err(|_| format!("no answer within {LIMIT:?}"))?.map_err(|error| error.to_string())?;
+    let typed = listed.items.into_iter().filter_map(|object| {
+        let mut object = serde_json::to_value(object).ok()?;
+        let fields = object.as_object_mut()?;
+        fields.insert("apiVersion".into(), json!(resource.api_version));
+        fields.insert("kind".into(), json!(resource.kind));
+        Some(object)
+    });
+    Ok(typed.collect())
+}

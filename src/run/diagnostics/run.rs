@@ -1,0 +1,100 @@
+//! Diagnoses of a run's cluster: after a failure, or at any time.
+
+use kube::core::DynamicObject;
+use serde_json::Value;
+
+use super::{Diagnosis, Trouble, investigate};
+use crate::cluster::{Cluster, Record, Records};
+use crate::deploy::probes;
+use crate::host::folders::Folders;
+use crate::readiness::ObjectRef;
+use crate::readiness::{self, Expectation, Lenient, NotReady, Settings, Unready};
+use crate::run::session::expectations;
+use crate::suite::manifests;
+use crate::suite::plan::Plan;
+
+/// Kinds of Kubernetes' own that belong to no namespace.
+const CLUSTER_SCOPED: [&str; 14] = [
+    "APIService",
+    "ClusterRole",
+    "ClusterRoleBinding",
+    "CSIDriver",
+    "CustomResourceDefinition",
+    "IngressClass",
+    "MutatingWebhookConfiguration",
+    "Namespace",
+    "Node",
+    "PersistentVolume",
+    "PriorityClass",
+    "RuntimeClass",
+    "StorageClass",
+    "ValidatingWebhookConfiguration",
+];
+
+/// The cluster of `plan`, as far as it came; none when there is nothing that can be asked.
+pub async fn cluster_of(plan: &Plan, folders: &Folders) -> Option<Cluster> {
+    let name = plan.cluster_name();
+    let record = Records::peek(folders, name).ok()??;
+    Cluster::attach(record, folders.cluster(name).join("kubeconfig")).await.ok()
+}
+
+/// Why a wait ended without everything being ready; none when that was not about the components.
+pub async fn after(plan: &Plan, cluster: &Cluster, error: &NotReady) -> Option<Diagnosis> {
+    let (unready, of) = match error {
+        NotReady::Failed { failed, waiting, of } => (failed.iter().chain(waiting).cloned().collect(), *of),
+        NotReady::Deadline { waiting, of, .. } => (waiting.clone(), *of),
+        NotReady::Gone { .. } | NotReady::Forbidden { .. } => return None,
+    };
+    Some(investigate(&cluster.client, &cluster.record.namespace, &trouble(plan, unready, of)).await)
+}
+
+/// How the components are now.
+///
+/// # Errors
+/// The API server cannot be reached, or refuses what the answer depends on.
+pub async fn now(plan: &Plan, cluster: &Cluster) -> Result<Diagnosis, kube::Error> {
+    let (expected, settings) = (expected(plan, cluster), Settings::from(&plan.suite().ready));
+    let namespace = &cluster.record.namespace;
+    let unready = readiness::examine(&cluster.client, namespace, &expected, &settings).await?;
+    Ok(investigate(&cluster.client, namespace, &trouble(plan, unready, expected.len())).await)
+}
+
+fn trouble(plan: &Plan, unready: Vec<Unready>, of: usize) -> Trouble {
+    let needs = plan.components().map(|component| (component.name.clone(), component.needs.clone()));
+    Trouble { unready, of, needs: needs.collect() }
+}
+
+/// What must be ready: what was deployed, or, of components that are not known to have been, what the manifests say.
+#[must_use]
+pub fn expected(plan: &Plan, cluster: &Cluster) -> Vec<Expectation> {
+    let deployment = cluster.record.deployment.clone().unwrap_or_default();
+    let mut expected = expectations(plan, &deployment);
+    let is_known = |expectation: &Expectation| deployment.objects.contains_key(&expectation.component);
+    if !expected.iter().all(is_known)
+        && let Ok(all) = manifests::load_all(plan.root(), &plan.suite().overlay, plan.components())
+    {
+        let objects: Vec<&DynamicObject> = all.iter().flatten().map(|manifest| &manifest.object).collect();
+        let (ports, namespace) = (&cluster.record.ports, &cluster.record.namespace);
+        let unknown = expected.iter_mut().zip(plan.components()).zip(&all).filter(|((it, _), _)| !is_known(it));
+        for ((expectation, component), manifests) in unknown {
+            let named = manifests.iter().map(|manifest| placed(&manifest.object, &objects, &cluster.record));
+            expectation.objects = named.collect();
+            expectation.probes = probes(component, manifests, ports, namespace);
+        }
+    }
+    expected
+}
+
+/// An object's name with the namespace that applying gives it.
+fn placed(object: &DynamicObject, all: &[&DynamicObject], record: &Record) -> ObjectRef {
+    let name = ObjectRef::of(object);
+    let group = name.gvk().group;
+    let defines = |definition: &Value| {
+        definition.text("/spec/group") == Some(&group)
+            && definition.text("/spec/names/kind") == Some(&name.kind)
+            && definition.text("/spec/scope") == Some("Cluster")
+    };
+    let everywhere = CLUSTER_SCOPED.contains(&name.kind.as_str()) || all.iter().any(|other| defines(&other.data));
+    let namespace = name.namespace.clone().or_else(|| Some(record.namespace.clone())).filter(|_| !everywhere);
+    ObjectRef { namespace, ..name }
+}

@@ -1,0 +1,51 @@
+//! Root causes and trees, from what readiness found and objects as YAML.
+
+mod blame;
+mod failures;
+
+use serde_json::Value;
+
+use super::*;
+use crate::readiness::ObjectRef;
+use crate::readiness::{UnreadyObject, Verdict};
+
+/// A component whose `deployment/NAME` is not ready, because of `pod/NAME-1` unless it is only late.
+fn failed(component: &str, reason: &str) -> Unready {
+    let verdict = Verdict::failed(reason, "do something");
+    one(
+        component,
+        UnreadyObject { cause: Some(object("Pod", &format!("{component}-1"))), ..unready(component, verdict) },
+    )
+}
+
+fn waiting(component: &str, reason: &str) -> Unready {
+    one(component, unready(component, Verdict::waiting(reason)))
+}
+
+fn one(component: &str, object: UnreadyObject) -> Unready {
+    Unready { component: component.into(), objects: vec![object] }
+}
+
+fn unready(name: &str, verdict: Verdict) -> UnreadyObject {
+    let object = Some(object("Deployment", name));
+    UnreadyObject { object, cause: None, container: None, verdict, logs: Vec::new() }
+}
+
+fn object(kind: &str, name: &str) -> ObjectRef {
+    let api_version = if kind == "Deployment" { "apps/v1" } else { "v1" };
+    ObjectRef { api_version: api_version.into(), kind: kind.into(), namespace: Some("shop".into()), name: name.into() }
+}
+
+/// `needs` as `api: db, queue`, one component a line.
+fn trouble(of: usize, needs: &str, unready: Vec<Unready>) -> Trouble {
+    let needs = needs.lines().filter_map(|line| {
+        let (name, needs) = line.split_once(':')?;
+        Some((name.trim().to_owned(), needs.split(',').map(|need| need.trim().to_owned()).collect()))
+    });
+    Trouble { unready, of, needs: needs.collect() }
+}
+
+fn scene(yaml: &str) -> Scene {
+    let objects: Vec<Value> = serde_saphyr::from_str(yaml).expect("objects as YAML");
+    Scene { objects, logs: Vec::new() }
+}

@@ -1,0 +1,141 @@
+//! The tree of a component that is not ready: workloads, pods, containers.
+
+use serde_json::Value;
+
+use super::scene::name_of;
+use super::{Branch, Scene};
+use crate::readiness::ObjectRef;
+use crate::readiness::{Lenient, Unready, UnreadyObject, Verdict};
+
+/// Pods shown of one workload: what is wrong with the others is seldom different.
+const PODS: usize = 3;
+
+/// All that is known of a component that is not ready.
+pub(super) fn component(unready: &Unready, scene: &Scene) -> Branch {
+    let parts: Vec<_> = unready.objects.iter().map(|object| workload(object, scene)).collect();
+    Branch {
+        name: format!("component {}", unready.component),
+        failed: parts.iter().any(|part| part.failed),
+        parts,
+        ..Branch::default()
+    }
+}
+
+fn workload(object: &UnreadyObject, scene: &Scene) -> Branch {
+    let failed = matches!(object.verdict, Verdict::Failed { .. });
+    let reason = object.reason().to_owned();
+    let Some(applied) = &object.object else {
+        return Branch { name: "probe".into(), failed, reason, ..Branch::default() };
+    };
+    if applied.kind == "Pod" {
+        return Branch { reason, failed, ..pod(applied, object, scene) };
+    }
+    let pods = all_pods(object, scene);
+    let more = pods.len().saturating_sub(PODS);
+    let mut parts: Vec<_> = pods.iter().take(PODS).map(|name| pod(name, object, scene)).collect();
+    if more > 0 {
+        parts.push(Branch { name: format!("{more} more pods"), reason: "not ready".into(), ..Branch::default() });
+    }
+    Branch { name: applied.to_string(), failed, reason, events: scene.events(applied), parts, ..Branch::default() }
+}
+
+fn pod(name: &ObjectRef, object: &UnreadyObject, scene: &Scene) -> Branch {
+    let blamed = object.cause.as_ref().or(object.object.as_ref()) == Some(name);
+    let failed = blamed && matches!(object.verdict, Verdict::Failed { .. });
+    let seen = scene.find(name);
+    let mut parts: Vec<_> = seen.iter().flat_map(|pod| containers(name, pod, scene)).collect();
+    if let Some(container) = object.container.as_ref().filter(|_| blamed) {
+        let title = format!("container {container}");
+        // Logs that readiness fetched when it failed are closer to the failure than ours.
+        match parts.iter_mut().find(|part| part.name.ends_with(&title)) {
+            Some(part) if !object.logs.is_empty() => part.logs.clone_from(&object.logs),
+            Some(_) => {}
+            None => parts.push(Branch { name: title, logs: object.logs.clone(), ..Branch::default() }),
+        }
+    }
+    let reason = seen.map_or_else(|| "it is gone".to_owned(), condition);
+    Branch { name: name.to_string(), failed, reason, events: scene.events(name), parts, ..Branch::default() }
+}
+
+/// The pods that are shown of an object.
+pub(super) fn pods(object: &UnreadyObject, scene: &Scene) -> Vec<ObjectRef> {
+    let mut pods = all_pods(object, scene);
+    pods.truncate(PODS);
+    pods
+}
+
+fn all_pods(object: &UnreadyObject, scene: &Scene) -> Vec<ObjectRef> {
+    let applied = object.object.iter().flat_map(|applied| scene.unready_pods(applied));
+    let mut pods: Vec<_> = applied.map(name_of).collect();
+    if let Some(cause) = object.cause.as_ref().filter(|cause| cause.kind == "Pod") {
+        // The one to blame comes first, and is shown even if it is gone by now.
+        pods.retain(|pod| pod.name != cause.name);
+        pods.insert(0, cause.clone());
+    }
+    pods
+}
+
+/// What the pod says of itself where its containers cannot: that no node takes it, or that it was evicted.
+fn condition(pod: &Value) -> String {
+    let unscheduled = pod.list("/status/conditions").iter().find(|condition| {
+        condition.text("/type") == Some("PodScheduled") && condition.text("/status") == Some("False")
+    });
+    let why = |value: &Value, pointer: [&str; 2]| {
+        let texts: Vec<_> = pointer.iter().filter_map(|pointer| value.text(pointer)).collect();
+        texts.join(": ")
+    };
+    unscheduled.map_or_else(|| why(pod, ["/status/reason", "/status/message"]), |c| why(c, ["/reason", "/message"]))
+}
+
+/// The statuses of containers that are not ready and have not done their work, and whether they are init containers.
+fn open(pod: &Value) -> (bool, Vec<&Value>) {
+    let of = |pointer: &str| {
+        let statuses = pod.list(pointer).iter();
+        statuses.filter(|s| !s.flag("/ready") && s.int("/state/terminated/exitCode") != Some(0)).collect::<Vec<_>>()
+    };
+    // Until the init containers have done their work, the others have nothing to say.
+    match of("/status/initContainerStatuses") {
+        init if !init.is_empty() => (true, init),
+        _ => (false, of("/status/containerStatuses")),
+    }
+}
+
+/// The names of the containers that are not ready and have not done their work.
+pub(super) fn open_containers(pod: &Value) -> impl Iterator<Item = &str> {
+    open(pod).1.into_iter().filter_map(|status| status.text("/name"))
+}
+
+fn containers(name: &ObjectRef, pod: &Value, scene: &Scene) -> Vec<Branch> {
+    let (is_init, open) = open(pod);
+    let who = if is_init { "init container" } else { "container" };
+    let branch = |status: &Value| {
+        let container = status.text("/name").unwrap_or_default();
+        let logs = scene.logs(name, container);
+        Branch { name: format!("{who} {container}"), reason: state(status), logs, ..Branch::default() }
+    };
+    open.into_iter().map(branch).collect()
+}
+
+/// `waiting: CrashLoopBackOff: back-off 40s; exit code 1 before, 4 restarts`.
+fn state(status: &Value) -> String {
+    let part = |pointer: &str| status.text(pointer).map(str::trim);
+    let mut text = match (part("/state/waiting/reason"), status.int("/state/terminated/exitCode")) {
+        (Some(reason), _) => {
+            let message = part("/state/waiting/message").map_or(String::new(), |message| format!(": {message}"));
+            format!("waiting: {reason}{message}")
+        }
+        (None, Some(code)) => format!("ended with exit code {code}"),
+        (None, None) => "running, not ready".into(),
+    };
+    if let Some(code) = status.int("/lastState/terminated/exitCode") {
+        let kind = part("/lastState/terminated/reason").filter(|kind| *kind != "Error");
+        let kind = kind.map_or(String::new(), |kind| format!(" ({kind})"));
+        text.push_str(&format!("; exit code {code}{kind} before"));
+    }
+    match status.int("/restartCount") {
+        Some(1) => text.push_str(", 1 restart"),
+        Some(count) if count > 1 => text.push_str(&format!(", {count} restarts")),
+        _ => {}
+    }
+    text
+}

@@ -1,0 +1,250 @@
+//! The pipeline. This file lists the stages in order; no other file knows the order.
+
+mod components;
+mod deployment;
+mod error;
+mod existing;
+mod tenancy;
+
+use std::sync::{Arc, Mutex};
+
+use futures::FutureExt;
+use tokio::sync::oneshot;
+
+pub use deployment::expectations;
+pub use error::UpError;
+pub use existing::LooksLikeProduction;
+pub use tenancy::Terms;
+
+use crate::cluster::{Cluster, ClusterError, Kind, Lease, Provider, Record, Records, Wanted};
+use crate::environment::Environment;
+use crate::host::folders::Folders;
+use crate::host::resilience::Resilience;
+use crate::host::setup::{self, Consent, Finding, Host};
+use crate::images::{self, ImageBuilds, ImageError, Loads};
+use crate::readiness::{Recorder, Settings};
+use crate::report::{Events, Phase};
+use crate::suite::config::Keep;
+use crate::suite::config::{ImageSource, ProviderKind};
+use crate::suite::plan::{ClusterName, Plan};
+use crate::teardown::{Kill, Undo, UndoErrors};
+
+/// One run over one plan.
+pub struct Session {
+    /// What is to be there.
+    pub plan: Plan,
+    /// Where files are kept.
+    pub folders: Folders,
+    /// Where progress goes.
+    pub events: Events,
+    /// What to undo should the run not come to a good end.
+    pub undo: Undo,
+    /// Whose the cluster is, and for how long.
+    pub terms: Terms,
+    /// Where what the watches bring is recorded, for a replay.
+    pub record: Mutex<Option<Recorder>>,
+    /// Asked before anything is installed on the host.
+    pub agree: fn(&[Finding]) -> Consent,
+    /// Asked before anything is deployed into a cluster that people may depend on.
+    pub confirm: fn(&LooksLikeProduction) -> bool,
+}
+
+impl Session {
+    /// Brings the environment up: plan → host → images → cluster → deploy → ready. Images build while the cluster
+    /// boots, and a component is applied as soon as its own are on the nodes. When everything runs already and nothing
+    /// changed, nothing is done.
+    ///
+    /// # Errors
+    /// What went wrong, at its stage.
+    ///
+    /// In either case what was made is still there and still to be undone: [`Undo::keep`] lets it stay.
+    pub async fn up(&self) -> Result<Environment, UpError> {
+        self.announce();
+        let name = self.plan.cluster_name();
+        let records = Arc::new(self.records(name).await?);
+        if let Some(cluster) = self.joined(&records).await? {
+            return Ok(self.environment(cluster, true));
+        }
+        self.of_same_provider(&records)?;
+        let parcels = self.parcels()?;
+        let (host, source) = self.host().await?;
+        let resilience = self.resilience(Phase::Cluster, name);
+        let provider = Provider::of(&self.plan, host.as_ref(), &resilience);
+        let found = provider.find(&self.plan, name, &records, &self.events).await?;
+        if found.is_none() {
+            self.confirm_context(&provider, name).await?;
+        }
+        let lease = self.lease(name, host.as_ref())?;
+        let builds = Arc::new(match &host {
+            Some(host) => ImageBuilds::begin(host, &self.plan, source, found.is_none(), &self.events, &resilience),
+            None => ImageBuilds::none(),
+        });
+        if let Some(record) = &found {
+            let mut cluster = Cluster::attach(record.clone(), records.kubeconfig()).await?;
+            if self.is_unchanged(&cluster, &builds).await? {
+                self.renew(&mut cluster.record, &lease, &records)?;
+                return Ok(self.environment(cluster, true).using(&records).await);
+            }
+        }
+
+        if host.is_some() {
+            self.collect(name).await;
+        }
+        let (nodes_up, up) = oneshot::channel();
+        let loads = self.loads(name, &provider, &builds, up, &resilience);
+        let is_found = found.is_some();
+        let mut cluster = match found {
+            Some(record) => {
+                let _ = nodes_up.send(());
+                Cluster::attach(record, records.kubeconfig()).await?
+            }
+            None => self.cluster(name, &provider, &builds, &records, &lease, nodes_up).await?,
+        };
+        let guest = self.enter(&mut cluster, &records, &lease, is_found).await?;
+        let previous = cluster.record.deployment.take().unwrap_or_default();
+        let deployed = self.deploy(&cluster, guest.as_ref(), loads, parcels, &previous, &resilience).await?;
+        cluster.record.deployment = Some(deployed);
+        if let Some(guest) = &guest {
+            self.leave(&mut cluster, guest)?;
+        }
+        records.write(&cluster.record)?;
+        self.renew(&mut cluster.record, &lease, &records)?;
+        Ok(self.environment(cluster, false).using(&records).await)
+    }
+
+    /// Keeps the cluster on this run's terms from here on, where they say that it is kept. A cluster that was found stays
+    /// otherwise as it was.
+    fn renew(&self, record: &mut Record, lease: &Lease, records: &Records) -> Result<(), ClusterError> {
+        if self.terms.keep != Keep::Always {
+            return Ok(());
+        }
+        record.lease = Some(lease.clone().released());
+        records.write(record)
+    }
+
+    /// Takes away the cluster and everything that was made with it. Components are taken away by themselves only where the
+    /// cluster is not ours, and stays.
+    ///
+    /// # Errors
+    /// When something of it remains, or when a cluster of that name is not ours.
+    pub async fn down(&self, kill: &Kill) -> Result<bool, UpError> {
+        let name = self.plan.cluster_name();
+        let records = self.records(name).await?;
+        let resilience = self.resilience(Phase::Teardown, "cluster");
+        let remembered = self.remembered(name, &records).await?;
+        let has_remains = !records.remains().is_empty();
+        if remembered.is_none() && !has_remains {
+            return Ok(false);
+        }
+        let step = self.events.step(Phase::Teardown, "cluster");
+        // Told after the rest is gone: an engine that does not answer keeps nothing on another.
+        let left = records.remove_remains(&resilience).await?.into_iter().next();
+        let Some((mut record, owned)) = remembered else {
+            return left.map_or(Ok(true), |error| Err(error.into()));
+        };
+        if record.provider == ProviderKind::Existing {
+            self.down_existing(record, &records, kill).await?;
+            step.done();
+            return Ok(true);
+        }
+        let host = record.engine.as_ref().map(|engine| Host {
+            engine: engine.clone(),
+            kind: "kind".into(),
+            folders: self.folders.clone(),
+        });
+        if let Some(host) = &host {
+            // From here on its end is sure, also should this process be killed.
+            record.lease = Some(self.lease(name, Some(host))?);
+            records.write(&record)?;
+            // By what the record says, whatever the suite says by now.
+            Provider::Kind(Kind::new(host.clone(), resilience)).delete(&records, owned.as_ref()).await?;
+        } else {
+            records.forget()?;
+        }
+        if let Some(error) = left {
+            return Err(error.into());
+        }
+        step.done();
+        Ok(true)
+    }
+
+    /// Undoes what this session did.
+    ///
+    /// # Errors
+    /// What could not be undone.
+    pub async fn undo(&self) -> Result<(), UndoErrors> {
+        let step = self.events.step(Phase::Teardown, "cluster");
+        self.undo.run().await?;
+        step.done();
+        Ok(())
+    }
+
+    fn resilience(&self, phase: Phase, step: &str) -> Resilience {
+        Resilience::new(&self.plan.suite().retry, self.events.handle(phase, step))
+    }
+
+    fn environment(&self, cluster: Cluster, unchanged: bool) -> Environment {
+        let (settings, deadline) = (Settings::from(&self.plan.suite().ready), self.plan.suite().deadline);
+        Environment { cluster, unchanged, events: self.events.clone(), settings, deadline, janitor: None, used: None }
+    }
+
+    async fn host(&self) -> Result<(Option<Host>, ImageSource), UpError> {
+        let suite = self.plan.suite();
+        if suite.cluster.provider == ProviderKind::Existing {
+            return Ok((None, ImageSource::Registry));
+        }
+        let choice = images::decide(suite.images).await;
+        if suite.images == ImageSource::Auto {
+            self.events.note(Phase::Images, format!("source: {}", choice.why));
+        }
+        let host = setup::ensure(&self.folders, choice.source, self.agree, &self.events).await?;
+        Ok((Some(host), choice.source))
+    }
+
+    fn loads(
+        &self,
+        name: &ClusterName,
+        provider: &Provider,
+        builds: &Arc<ImageBuilds>,
+        up: oneshot::Receiver<()>,
+        resilience: &Resilience,
+    ) -> Arc<Loads> {
+        let (provider, name) = (provider.clone(), name.clone());
+        let nodes = async move {
+            // The sender is dropped when there will be no nodes; that error is told by whoever dropped it.
+            up.await.map_err(|_| Arc::new(ImageError::Abandoned))?;
+            provider.nodes(&name).await.map_err(|error| Arc::new(ImageError::Nodes(Box::new(error))))
+        };
+        let components = self.plan.components().map(|component| component.name.as_str());
+        Arc::new(Loads::begin(components, builds, &nodes.boxed().shared(), &self.events, resilience))
+    }
+
+    async fn cluster(
+        &self,
+        name: &ClusterName,
+        provider: &Provider,
+        builds: &ImageBuilds,
+        records: &Arc<Records>,
+        lease: &Lease,
+        nodes_up: oneshot::Sender<()>,
+    ) -> Result<Cluster, UpError> {
+        let image = builds.node().await?;
+        let step = self.events.step(Phase::Cluster, name.as_str());
+        let (undoing, kept) = (provider.clone(), records.clone());
+        self.undo.register(format!("cluster {name}"), async move {
+            let owned = kept.read()?.and_then(|record| kept.owned(&record));
+            undoing.delete(&kept, owned.as_ref()).await
+        });
+        let image = image.as_deref();
+        let wanted = Wanted { name, plan: &self.plan, image, records, lease, nodes_up, step: &step };
+        let record = tokio::select! {
+            record = provider.create(wanted) => record?,
+            // Nobody needs to see a cluster boot in which a component will be missing.
+            error = builds.failure() => return Err(error.into()),
+        };
+        records.write(&record)?;
+        let cluster = Cluster::attach(record, records.kubeconfig()).await?;
+        step.done();
+        Ok(cluster)
+    }
+}

@@ -1,0 +1,272 @@
+//! Single components of an environment that is up: taken away, and deployed again.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+
+use tokio::sync::oneshot;
+
+use super::{Session, UpError};
+use crate::cluster::Target;
+use crate::cluster::{Cluster, ClusterError, Deployment, InventoryFile, InventoryObject, Provider};
+use crate::environment::Environment;
+use crate::images::ImageBuilds;
+use crate::readiness::ObjectRef;
+use crate::readiness::redact::Redactor;
+use crate::report::Phase;
+use crate::run::diagnostics;
+use crate::suite::plan::Plan;
+use crate::teardown::{self, Doomed, Kill, KillErrors, TakeOut, Undo};
+
+impl Session {
+    /// Says which components there are, and learns their secrets, before anything is done with them.
+    pub(super) fn announce(&self) {
+        self.plan.teach(Redactor::global());
+        self.plan.components().for_each(|component| self.events.pending(&component.name));
+    }
+
+    /// Takes components away, or all of them when none is named, and leaves the cluster as it is. What others live in, a
+    /// namespace or a definition, stays.
+    ///
+    /// # Errors
+    /// When there is no cluster, or something of the components is still there.
+    pub async fn kill(&self, components: &[String], kill: &Kill) -> Result<(), UpError> {
+        let name = self.plan.cluster_name();
+        let records = self.records(name).await?;
+        let mut record = records.read()?.ok_or_else(|| ClusterError::Missing { name: name.to_string() })?;
+        let cluster = Cluster::attach(record.clone(), records.kubeconfig()).await?;
+        let inventory = InventoryFile::open(&records)?;
+        let mut objects = self.deployed(&cluster, inventory.as_ref());
+        let kept = match components {
+            [] => BTreeMap::new(),
+            some => {
+                let is_kept = |component: &String, _: &mut Vec<Target>| !some.contains(component);
+                objects.extract_if(.., is_kept).collect()
+            }
+        };
+        self.tell_dependants(Phase::Teardown, components, "is taken away");
+        for (shared, component) in spare(&mut objects, &kept) {
+            self.events.note(Phase::Teardown, format!("{shared} stays: {component} has objects in it"));
+        }
+        let doomed: Vec<String> = objects.keys().cloned().collect();
+        doomed.iter().for_each(|component| self.events.pending(component));
+        let removed = match &inventory {
+            Some(inventory) => self.take_out(&cluster, inventory, &objects, kill).await,
+            None => self.remove(&cluster, objects, kill).await,
+        };
+        let failed = removed.as_ref().err().map_or(&[][..], |errors| &errors.0);
+        if let Some(deployment) = &mut record.deployment {
+            for gone in doomed.iter().filter(|name| !failed.iter().any(|(failed, _)| failed == *name)) {
+                forget(deployment, gone);
+            }
+            records.write(&record)?;
+        }
+        Ok(removed?)
+    }
+
+    /// Deploys components again into the cluster that is there, and waits until they are ready. All others stay as they
+    /// are.
+    ///
+    /// # Errors
+    /// When there is no cluster, and what else may go wrong in [`Session::up`]. What was deployed stays in any case.
+    pub async fn up_only(&self, components: &[String]) -> Result<Environment, UpError> {
+        let part = Session {
+            plan: self.plan.only(components),
+            folders: self.folders.clone(),
+            events: self.events.clone(),
+            undo: Undo::default(),
+            terms: self.terms.clone(),
+            record: Mutex::default(),
+            agree: self.agree,
+            confirm: self.confirm,
+        };
+        let parcels = part.parcels()?;
+        let name = self.plan.cluster_name();
+        let records = Arc::new(self.records(name).await?);
+        let record = records.read()?.ok_or_else(|| ClusterError::Missing { name: name.to_string() })?;
+        self.of_same_provider(&records)?;
+        part.announce();
+        self.tell_dependants(Phase::Deploy, components, "is deployed again");
+        let (host, source) = part.host().await?;
+        // The cluster stays whose it is; but what is being built for it ends with this process.
+        self.lease(name, host.as_ref())?;
+        let resilience = self.resilience(Phase::Deploy, name);
+        let provider = Provider::of(&self.plan, host.as_ref(), &resilience);
+        let mut cluster = Cluster::attach(record, records.kubeconfig()).await?;
+        let builds = Arc::new(match &host {
+            Some(host) => ImageBuilds::begin(host, &part.plan, source, false, &self.events, &resilience),
+            None => ImageBuilds::none(),
+        });
+        let (nodes_up, up) = oneshot::channel();
+        // The other end is there: this function holds it.
+        let _ = nodes_up.send(());
+        let loads = part.loads(name, &provider, &builds, up, &resilience);
+        let known = cluster.record.deployment.clone().unwrap_or_default();
+        let mut previous = known.clone();
+        previous.objects.retain(|component, _| components.contains(component));
+        let guest = self.visit(&cluster, &records)?;
+        let deployed = part.deploy(&cluster, guest.as_ref(), loads, parcels, &previous, &resilience).await;
+        // What was deployed stays, as what it was deployed beside does.
+        part.undo.keep();
+        let is_owned = cluster.record.lease.as_ref().is_some_and(|lease| lease.owner.is_some());
+        if let Some(guest) = guest.filter(|_| !is_owned) {
+            guest.inventory.change(|inventory| inventory.keep(true))?;
+        }
+        cluster.record.deployment = Some(merge(known, deployed?, &self.plan)?);
+        records.write(&cluster.record)?;
+        Ok(self.environment(cluster, false))
+    }
+
+    /// Says who needs one of these components, and stays as it is.
+    fn tell_dependants(&self, phase: Phase, components: &[String], what: &str) {
+        for component in self.plan.dependants(components) {
+            let needs = component.needs.iter().filter(|need| components.contains(need));
+            let needs = needs.map(String::as_str).collect::<Vec<_>>().join(" and ");
+            self.events.note(phase, format!("{} needs {needs}, which {what}", component.name));
+        }
+    }
+
+    /// Everything that was deployed into a cluster, by component. In one that is not ours that is what `inventory` lists, and
+    /// nothing else of these names.
+    fn deployed(&self, cluster: &Cluster, inventory: Option<&InventoryFile>) -> BTreeMap<String, Vec<Target>> {
+        let mut objects: BTreeMap<String, Vec<Target>> = BTreeMap::new();
+        if let Some(inventory) = inventory.map(InventoryFile::content) {
+            for entry in &inventory.objects {
+                if let Some(component) = &entry.component {
+                    objects.entry(component.clone()).or_default().push(inventory.target(entry));
+                }
+            }
+            return objects;
+        }
+        let known = cluster.record.deployment.iter().flat_map(|deployment| &deployment.objects);
+        let known =
+            known.map(|(component, applied)| (component.clone(), applied.iter().cloned().map(Target::from).collect()));
+        objects.extend(known);
+        for expected in diagnostics::expected(&self.plan, cluster) {
+            let named = || expected.objects.iter().cloned().map(Target::from).collect();
+            objects.entry(expected.component.clone()).or_insert_with(named);
+        }
+        objects
+    }
+
+    /// Takes components out of a cluster that is not ours, and off its inventory.
+    async fn take_out(
+        &self,
+        cluster: &Cluster,
+        inventory: &InventoryFile,
+        objects: &BTreeMap<String, Vec<Target>>,
+        kill: &Kill,
+    ) -> Result<(), KillErrors> {
+        let resilience = self.resilience(Phase::Teardown, &cluster.record.name);
+        let (waves, events) = (self.wave_names(), &self.events);
+        let take_out = TakeOut { inventory, waves, kill: *kill, events, resilience: &resilience };
+        let is_chosen = |entry: &InventoryObject| {
+            let component = entry.component.as_ref().and_then(|component| objects.get(component));
+            component.is_some_and(|targets| targets.iter().any(|target| target.object == entry.object))
+        };
+        take_out.run(&cluster.client, is_chosen).await
+    }
+
+    async fn remove(
+        &self,
+        cluster: &Cluster,
+        mut objects: BTreeMap<String, Vec<Target>>,
+        kill: &Kill,
+    ) -> Result<(), KillErrors> {
+        let mut doomed = |component: &str| {
+            let objects = objects.remove(component)?;
+            Some(Doomed { component: component.to_owned(), objects })
+        };
+        let waves = self.plan.waves().into_iter();
+        let mut waves: Vec<Vec<_>> =
+            waves.map(|wave| wave.iter().filter_map(|component| doomed(&component.name)).collect()).collect();
+        let unplanned = objects.into_iter().map(|(component, objects)| Doomed { component, objects });
+        waves.push(unplanned.collect());
+        let resilience = self.resilience(Phase::Teardown, &cluster.record.name);
+        teardown::remove(&cluster.client, &cluster.record.namespace, waves, kill, &self.events, &resilience).await
+    }
+}
+
+/// Takes out of `objects` what those live in who stay. Returns it, each with one of them.
+fn spare(
+    objects: &mut BTreeMap<String, Vec<Target>>,
+    kept: &BTreeMap<String, Vec<Target>>,
+) -> Vec<(ObjectRef, String)> {
+    let mut spared = Vec::new();
+    let user = |object: &ObjectRef| {
+        let uses = |theirs: &[Target]| theirs.iter().any(|other| lives_in(&other.object, object));
+        kept.iter().find(|(_, theirs)| uses(theirs)).map(|(name, _)| name.clone())
+    };
+    for object in objects.values_mut() {
+        for shared in object.extract_if(.., |target| user(&target.object).is_some()) {
+            spared.extend(user(&shared.object).map(|user| (shared.object, user)));
+        }
+    }
+    spared
+}
+
+/// Whether `home` is the namespace of an object, or may define its kind.
+fn lives_in(object: &ObjectRef, home: &ObjectRef) -> bool {
+    match home.kind.as_str() {
+        "Namespace" => object.namespace.as_ref() == Some(&home.name),
+        // `widgets.example.com`: which plural a kind has is not known here, its group is.
+        "CustomResourceDefinition" => home.name.split_once('.').is_some_and(|(_, group)| object.gvk().group == group),
+        _ => false,
+    }
+}
+
+fn forget(deployment: &mut Deployment, component: &str) {
+    deployment.objects.remove(component);
+    deployment.images.remove(component);
+    deployment.probes.remove(component);
+}
+
+/// What runs after a part was deployed. It is what `plan` says only if all else was already.
+fn merge(mut known: Deployment, part: Deployment, plan: &Plan) -> Result<Deployment, std::io::Error> {
+    if known.plan != plan.digest()? {
+        known.plan.clear();
+    }
+    known.objects.extend(part.objects);
+    known.images.extend(part.images);
+    known.probes.extend(part.probes);
+    Ok(known)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn object(api_version: &str, kind: &str, namespace: Option<&str>, name: &str) -> Target {
+        let object = ObjectRef {
+            api_version: api_version.into(),
+            kind: kind.into(),
+            namespace: namespace.map(str::to_owned),
+            name: name.into(),
+        };
+        object.into()
+    }
+
+    #[test]
+    fn what_others_live_in_is_spared_and_nothing_else() {
+        let crds = "apiextensions.k8s.io/v1";
+        let mut objects = BTreeMap::from([(
+            "operator".to_owned(),
+            vec![
+                object("v1", "Namespace", None, "shop"),
+                object("v1", "Namespace", None, "own"),
+                object(crds, "CustomResourceDefinition", None, "widgets.example.com"),
+                object(crds, "CustomResourceDefinition", None, "widgets.example.org"),
+                object("apps/v1", "Deployment", Some("shop"), "operator"),
+            ],
+        )]);
+        let theirs = vec![
+            object("example.com/v1", "Widget", Some("shop"), "w"),
+            object("apps/v1", "Deployment", Some("shop"), "operator"),
+        ];
+        let kept = BTreeMap::from([("app".to_owned(), theirs)]);
+        let spared = spare(&mut objects, &kept);
+        let spared: Vec<_> = spared.iter().map(|(object, user)| format!("{object} {user}")).collect();
+        assert_eq!(spared, ["namespace/shop app", "customresourcedefinition/widgets.example.com app"]);
+        let left: Vec<_> = objects["operator"].iter().map(|target| target.object.to_string()).collect();
+        assert_eq!(left, ["namespace/own", "customresourcedefinition/widgets.example.org", "deployment/operator"]);
+    }
+}

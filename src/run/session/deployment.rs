@@ -1,0 +1,144 @@
+//! What is deployed into the cluster: applied, awaited once, compared with what ran before.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, PoisonError};
+
+use super::existing::Guest;
+use super::{Session, UpError};
+use crate::cluster::{Cluster, Deployment};
+use crate::deploy::{Applier, Deployer, Parcel};
+use crate::host::resilience::Resilience;
+use crate::images::{ImageBuilds, Loads};
+use crate::readiness::Applied;
+use crate::readiness::redact::Redactor;
+use crate::readiness::{self, Expectation, Readiness, Settings};
+use crate::report::Phase;
+use crate::run::diagnostics;
+use crate::suite::config::{Component, ImageMap};
+use crate::suite::manifests;
+use crate::suite::plan::Plan;
+
+impl Session {
+    /// The components' manifests, in the stages in which they are deployed.
+    pub(super) fn parcels(&self) -> Result<Vec<Vec<Parcel>>, UpError> {
+        let all = manifests::load_all(self.plan.root(), &self.plan.suite().overlay, self.plan.components())?;
+        let mut by_name: BTreeMap<&str, Parcel> = BTreeMap::new();
+        for (component, mut manifests) in self.plan.components().zip(all) {
+            manifests::order(&mut manifests);
+            by_name.insert(&component.name, Parcel { component: component.clone(), manifests });
+        }
+        let stages = self.plan.stages().into_iter();
+        Ok(stages.map(|stage| stage.iter().filter_map(|c| by_name.remove(c.name.as_str())).collect()).collect())
+    }
+
+    /// Whether the cluster runs what the plan says, with the images that it would have now, and all of it is ready.
+    pub(super) async fn is_unchanged(&self, cluster: &Cluster, builds: &ImageBuilds) -> Result<bool, UpError> {
+        let Some(deployment) = &cluster.record.deployment else { return Ok(false) };
+        let all_there = self.plan.components().all(|it| deployment.objects.contains_key(&it.name));
+        if !all_there || deployment.plan != self.plan.digest()? {
+            return Ok(false);
+        }
+        // Where nothing is built, no component has images of ours.
+        let (built, none) = (builds.all().await?, ImageMap::new());
+        let of = |images: &BTreeMap<String, ImageMap>, name| images.get(name).unwrap_or(&none).clone();
+        if self.plan.components().any(|it| of(&deployment.images, &it.name) != of(&built, &it.name)) {
+            return Ok(false);
+        }
+        let expectations = expectations(&self.plan, deployment);
+        let settings = Settings::from(&self.plan.suite().ready);
+        let survey = readiness::survey_with(&cluster.client, &cluster.record.namespace, &expectations, &settings).await;
+        Ok(survey.is_ok_and(|components| components.iter().all(|component| component.verdict.is_ready())))
+    }
+
+    /// Applies the components, stage by stage, and waits once for each stage. What ran before and is not in the manifests any
+    /// more is deleted at the end.
+    pub(super) async fn deploy(
+        &self,
+        cluster: &Cluster,
+        guest: Option<&Guest>,
+        loads: Arc<Loads>,
+        parcels: Vec<Vec<Parcel>>,
+        previous: &Deployment,
+        resilience: &Resilience,
+    ) -> Result<Deployment, UpError> {
+        let namespace = &self.plan.suite().namespace;
+        Redactor::global().learn_credentials(&cluster.config);
+        // Those that come later are learned by readiness, which also says when they may not be listed.
+        let _ = diagnostics::learn_secrets(&cluster.client, Some(namespace)).await;
+        let resilience = resilience.of(self.events.handle(Phase::Deploy, "cluster"));
+        let applier = Applier::new(cluster.client.clone(), namespace).with(resilience.clone());
+        let expected = self.expected(&parcels);
+        let applier = match guest {
+            Some(guest) => {
+                let applier = applier.recording(guest.inventory.clone());
+                self.adopt(cluster, guest, &applier, &expected, &resilience).await?;
+                applier
+            }
+            None => applier,
+        };
+        applier.namespace(namespace).await.map_err(|error| UpError::Adopt(Box::new(error)))?;
+        let settings = Settings::from(&self.plan.suite().ready);
+        let recorder = self.record.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let (client, events) = (cluster.client.clone(), self.events.clone());
+        let readiness = Readiness::start_recorded(client, namespace, events.observer(), settings, recorder);
+        readiness.plan(self.plan.needs());
+        let deployer = Deployer {
+            applier: applier.clone(),
+            readiness,
+            images: Arc::new(move |component| loads.component(&component)),
+            ports: cluster.record.ports.clone(),
+            events: self.events.clone(),
+        };
+        // What is left of the time to become ready; images may take as long as they take.
+        let mut patience = self.plan.suite().deadline;
+        let mut result = Deployment { plan: self.plan.digest()?, ..Deployment::default() };
+        for stage in parcels {
+            for (name, deployed) in deployer.bring_up(stage, &mut patience).await? {
+                result.objects.insert(name.clone(), deployed.objects);
+                result.images.insert(name.clone(), deployed.images);
+                result.probes.insert(name, deployed.probes);
+            }
+        }
+        match guest {
+            Some(guest) => self.prune(cluster, guest, &expected, &resilience).await?,
+            None => self.delete_objects(&applier, previous, &result.objects).await?,
+        }
+        Ok(result)
+    }
+
+    /// Deletes what was deployed before and is no longer in the manifests.
+    async fn delete_objects(
+        &self,
+        applier: &Applier,
+        previous: &Deployment,
+        kept: &BTreeMap<String, Vec<Applied>>,
+    ) -> Result<(), UpError> {
+        let is_kept = |gone: &Applied| {
+            // Another version of an API has other names for the same object.
+            kept.values().flatten().any(|applied| applied.object == gone.object || applied.uid == gone.uid)
+        };
+        for gone in previous.objects.values().flatten().filter(|gone| !is_kept(gone)) {
+            let refused =
+                |source| UpError::Api { what: format!("to delete {}", gone.object), source: Box::new(source) };
+            applier.delete(gone).await.map_err(refused)?;
+        }
+        Ok(())
+    }
+}
+
+/// What must be ready of a deployment, for a look without a watch.
+#[must_use]
+pub fn expectations(plan: &Plan, deployment: &Deployment) -> Vec<Expectation> {
+    let expectation = |component: &Component| Expectation {
+        component: component.name.clone(),
+        objects: deployment
+            .objects
+            .get(&component.name)
+            .into_iter()
+            .flatten()
+            .map(|applied| applied.object.clone())
+            .collect(),
+        probes: deployment.probes.get(&component.name).cloned().unwrap_or_default(),
+    };
+    plan.components().map(expectation).collect()
+}

@@ -1,0 +1,7 @@
+//! Layer 1, the suite: what `e2e.yaml` and the files that it names say, checked, and the plan that follows from it.
+
+pub mod config;
+pub mod diagnostic;
+pub mod manifests;
+pub mod plan;
+pub mod yaml;

@@ -1,0 +1,104 @@
+//! A suite's configuration: file, then environment, then flags, checked once.
+
+mod check;
+mod checks;
+pub mod duration;
+mod keep;
+mod overrides;
+mod readiness;
+mod retry;
+mod schema;
+mod switches;
+
+use std::path::{Path, PathBuf};
+
+pub use checks::{Check, ServicePort};
+pub use keep::Keep;
+pub use overrides::Overrides;
+pub use readiness::{FieldSpec, GraceSpec, KindSpec, ReadySpec};
+pub use retry::RetrySpec;
+pub use schema::*;
+pub use switches::{SWITCHES, Share, Switch, Switches, WrongVariable};
+
+use crate::suite::diagnostic::{Diagnostic, Diagnostics};
+use crate::suite::yaml::{self, Node, Source};
+
+/// A suite that was read and checked, and where it was read from.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Loaded {
+    /// The suite, with the environment's and the command line's values over the file's. Paths are as written.
+    pub suite: Suite,
+    /// The folder of the file, absolute: what the suite's paths are relative to.
+    pub root: PathBuf,
+    /// The file, as it was named.
+    pub path: PathBuf,
+}
+
+/// Why a configuration was refused: every problem that was found, not only the first.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("{problems}")]
+pub struct ConfigError {
+    problems: Diagnostics,
+}
+
+impl ConfigError {
+    fn new(problems: Vec<Diagnostic>) -> ConfigError {
+        ConfigError { problems: Diagnostics::sorted(problems) }
+    }
+
+    /// The problems, in the order of the file's lines; at least one.
+    #[must_use]
+    pub fn diagnostics(&self) -> &[Diagnostic] {
+        self.problems.as_slice()
+    }
+
+    /// The problems as text for people, each with a caret under what is wrong. `Display` is the same without colour.
+    #[must_use]
+    pub fn render(&self, color: bool) -> String {
+        self.problems.render(color)
+    }
+}
+
+/// Reads the suite at `path`, checks all of it, and puts `overrides` over what it says.
+///
+/// # Errors
+/// The file cannot be read or is not UTF-8 or not YAML; or it holds unknown keys, values of the wrong type, names that
+/// are taken twice or are no DNS labels, ports out of range, unknown or circular `needs`, or paths to files that are
+/// not there. All problems of these last kinds are reported together.
+pub fn load(path: &Path, overrides: &Overrides) -> Result<Loaded, ConfigError> {
+    let source = Source::read(path, path).map_err(|problem| ConfigError::new(vec![*problem]))?;
+    let root = folder(path).map_err(|error| {
+        ConfigError::new(vec![Diagnostic::of_file(path, format!("cannot tell which folder this file is in: {error}"))])
+    })?;
+    let suite = parse(&source, &root, overrides).map_err(ConfigError::new)?;
+    Ok(Loaded { suite, root, path: path.to_owned() })
+}
+
+fn parse(source: &Source, root: &Path, overrides: &Overrides) -> Result<Suite, Vec<Diagnostic>> {
+    let tree = only_document(source).map_err(|problem| vec![*problem])?;
+    let (suite, mut problems) = yaml::decode::<Suite>(source, &tree);
+    if let Some(suite) = &suite {
+        problems.extend(check::all(suite, overrides.overlay.as_deref(), &tree, source, root));
+    }
+    problems.extend(overrides.name.as_deref().and_then(|name| check::overriding_name(source, name)));
+    match suite {
+        Some(suite) if problems.is_empty() => Ok(overrides.over(suite)),
+        _ => Err(problems),
+    }
+}
+
+fn only_document(source: &Source) -> Result<Node, Box<Diagnostic>> {
+    let mut documents = yaml::documents(source)?;
+    if let Some(second) = documents.get(1) {
+        let problem = Diagnostic::at(source, second.span, "a second document begins here; a suite is one document");
+        return Err(Box::new(problem.help("remove the `---` line above")));
+    }
+    let help = "a suite needs at least `suite`, `namespace` and `components`";
+    documents.pop().ok_or_else(|| Box::new(Diagnostic::of_file(source.path(), "the file is empty").help(help)))
+}
+
+/// Where a file is, not where a symbolic link to it leads.
+fn folder(path: &Path) -> std::io::Result<PathBuf> {
+    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
+    fs_err::canonicalize(parent.unwrap_or(Path::new(".")))
+}

@@ -1,0 +1,105 @@
+//! What types cannot say: names, ports, needs, and files that must be there.
+
+mod checks;
+mod files;
+mod names;
+mod needs;
+mod overlays;
+mod ports;
+mod ready;
+mod retry;
+
+use std::collections::HashMap;
+use std::fmt::Display;
+use std::hash::Hash;
+use std::path::Path;
+
+use super::{Component, ProviderKind, Suite};
+use crate::suite::diagnostic::Diagnostic;
+use crate::suite::yaml::{Node, Source, Span};
+
+pub(super) use names::overriding_name;
+
+/// Every problem of a suite whose types are right. `overriding_overlay` is what was chosen instead of the file's.
+pub(super) fn all(
+    suite: &Suite,
+    overriding_overlay: Option<&str>,
+    tree: &Node,
+    source: &Source,
+    root: &Path,
+) -> Vec<Diagnostic> {
+    let mut check = Checker { suite, overriding_overlay, tree, source, root, problems: Vec::new() };
+    check.names();
+    check.provider();
+    check.needs();
+    check.ports();
+    check.checks();
+    check.ready();
+    check.retry();
+    check.files();
+    check.overlays();
+    check.problems
+}
+
+struct Checker<'a> {
+    suite: &'a Suite,
+    overriding_overlay: Option<&'a str>,
+    tree: &'a Node,
+    source: &'a Source,
+    root: &'a Path,
+    problems: Vec<Diagnostic>,
+}
+
+impl<'a> Checker<'a> {
+    /// Every component and its place.
+    fn components(&self) -> impl Iterator<Item = (&'a Component, &'a Node)> + use<'a> {
+        let list = self.tree.at("components");
+        self.suite.components.iter().enumerate().map(|(index, component)| (component, list.item(index)))
+    }
+
+    fn refuse(&mut self, span: Span, message: impl AsRef<str>, help: impl AsRef<str>) {
+        self.problems.push(Diagnostic::at(self.source, span, message).help(help));
+    }
+
+    /// Refuses every value that an earlier one already has, pointing at both.
+    fn refuse_twice<T: Display + Eq + Hash>(
+        &mut self,
+        what: &str,
+        help: &str,
+        values: impl IntoIterator<Item = (T, Span)>,
+    ) {
+        let mut first: HashMap<T, Span> = HashMap::new();
+        for (value, span) in values {
+            let Some(&earlier) = first.get(&value) else {
+                first.insert(value, span);
+                continue;
+            };
+            let problem = Diagnostic::at(self.source, span, format!("{what} `{value}` is taken"));
+            self.problems.push(problem.see(self.source, earlier, "first here").help(help));
+        }
+    }
+
+    /// `kind` makes clusters from `config`; `existing` uses the one of `context`.
+    fn provider(&mut self) {
+        let (spec, place) = (&self.suite.cluster, self.tree.at("cluster"));
+        let span = |key: &str| place.entry(key).map_or(place.span, |(key, _)| key.span);
+        match spec.provider {
+            ProviderKind::Existing if spec.context.as_deref().is_none_or(str::is_empty) => self.refuse(
+                place.at("provider").span,
+                "the provider `existing` needs a `context`",
+                "name the kubeconfig context of the cluster: `context: my-cluster`",
+            ),
+            ProviderKind::Existing if spec.config.is_some() => self.refuse(
+                span("config"),
+                "`config` means nothing to a cluster that exists already",
+                "remove it, or write `provider: kind`",
+            ),
+            ProviderKind::Kind if spec.context.is_some() => self.refuse(
+                span("context"),
+                "`context` is for clusters that exist already",
+                "remove it, or write `provider: existing`",
+            ),
+            _ => {}
+        }
+    }
+}

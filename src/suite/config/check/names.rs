@@ -1,0 +1,83 @@
+//! Names: what Kubernetes accepts, and each only once.
+
+use std::collections::HashMap;
+
+use super::Checker;
+use crate::suite::config::ImageSpec;
+use crate::suite::diagnostic::Diagnostic;
+use crate::suite::plan::{ClusterName, check_label};
+use crate::suite::yaml::{Node, Source, Span};
+
+/// The longest DNS label.
+const MAX_LABEL: usize = 63;
+
+const LABEL: &str = "write a DNS label: lower-case letters, digits and `-`, not at either end";
+
+impl Checker<'_> {
+    pub(super) fn names(&mut self) {
+        let (suite, tree) = (self.suite, self.tree);
+        self.label(&suite.suite, tree.at("suite"), MAX_LABEL);
+        self.label(&suite.namespace, tree.at("namespace"), MAX_LABEL);
+        if let Some(Err(error)) = suite.cluster.name.as_ref().map(ClusterName::new) {
+            self.refuse(tree.at("cluster").at("name").span, error.to_string(), LABEL);
+        }
+        if suite.components.is_empty() {
+            let help = "describe at least one: `- { name: my-service, manifests: [manifests/my-service] }`";
+            self.refuse(tree.at("components").span, "a suite without components has nothing to deploy", help);
+        }
+        for (component, place) in self.components() {
+            self.label(&component.name, place.at("name"), MAX_LABEL);
+        }
+        let names = self.components().map(|(component, place)| (component.name.as_str(), place.at("name").span));
+        self.refuse_twice("the component name", "give one of them another name", names);
+        self.images();
+    }
+
+    fn label(&mut self, name: &str, place: &Node, longest: usize) {
+        if let Err(error) = check_label(name, longest) {
+            self.refuse(place.span, error.to_string(), LABEL);
+        }
+    }
+
+    /// Components may share an image, but not make it in two ways.
+    fn images(&mut self) {
+        let mut first: HashMap<&str, (&ImageSpec, Span)> = HashMap::new();
+        for (component, place) in self.components() {
+            for (index, image) in component.images.iter().enumerate() {
+                let place = place.at("images").item(index);
+                let span = place.at("name").span;
+                if image.name.is_empty() || image.name.contains(char::is_whitespace) {
+                    let help = "write it as the manifests do, such as `docker.io/library/redis:7`";
+                    self.refuse(span, format!("`{}` is not an image reference", image.name), help);
+                }
+                if image.recipe.is_some() && image.cargo.is_some() {
+                    let span = place.entry("cargo").map_or(span, |(key, _)| key.span);
+                    let help = "keep `recipe` for images of others, `cargo` for binaries of this workspace";
+                    self.refuse(
+                        span,
+                        format!("the image `{}` has both a recipe and a cargo package", image.name),
+                        help,
+                    );
+                }
+                match first.get(image.name.as_str()) {
+                    Some((earlier, seen)) if *earlier != image => {
+                        let message = format!("the image `{}` is made in another way here", image.name);
+                        let problem = Diagnostic::at(self.source, span, message).see(self.source, *seen, "first here");
+                        self.problems.push(problem.help("write the same `recipe` or `cargo` at both, or rename one"));
+                    }
+                    Some(_) => {}
+                    None => {
+                        first.insert(&image.name, (image, span));
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// What is wrong with a cluster name that did not come from the file.
+pub(in crate::suite::config) fn overriding_name(source: &Source, name: &str) -> Option<Diagnostic> {
+    let error = ClusterName::new(name).err()?;
+    let message = format!("--name or KIND_HARNESS_NAME: {error}");
+    Some(Diagnostic::of_file(source.path(), message).help(LABEL))
+}

@@ -1,0 +1,63 @@
+//! Values that take the place of the suite file's.
+
+use std::time::Duration;
+
+use super::switches::{Variable, WrongVariable};
+use super::{HostPort, ImageSource, Strategy, Suite};
+
+/// Values from the environment and the command line that take the place of the suite file's.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Overrides {
+    /// Name of the cluster, instead of one derived from the suite and its folder.
+    pub name: Option<String>,
+    /// Where images come from.
+    pub images: Option<ImageSource>,
+    /// In which order components are deployed and awaited.
+    pub strategy: Option<Strategy>,
+    /// Which overlay of their manifests the components are deployed with.
+    pub overlay: Option<String>,
+    /// How long all components together may take from applied to ready.
+    pub deadline: Option<Duration>,
+    /// Whether free host ports are chosen, whatever the suite says.
+    pub auto_ports: bool,
+    /// How long a kept cluster lives; then its reaper, or the next `gc`, removes it.
+    pub ttl: Option<Duration>,
+    /// How often a call that fails for a passing reason is made in all; set by [`Switches`](super::Switches).
+    pub attempts: Option<u32>,
+}
+
+impl Overrides {
+    /// Reads the `KIND_HARNESS_*` variables, for programs that have no command line.
+    ///
+    /// # Errors
+    /// The first variable with a value that it cannot have, and which values it can have.
+    pub fn from_env() -> Result<Overrides, WrongVariable> {
+        Ok(Overrides {
+            name: Variable::of_process("KIND_HARNESS_NAME").text(),
+            images: Variable::of_process("KIND_HARNESS_IMAGES").one_of("auto, registry or packages")?,
+            strategy: Variable::of_process("KIND_HARNESS_STRATEGY").one_of("parallel, waves or sequential")?,
+            overlay: Variable::of_process("KIND_HARNESS_OVERLAY").text(),
+            deadline: Variable::of_process("KIND_HARNESS_DEADLINE").duration()?,
+            auto_ports: Variable::of_process("KIND_HARNESS_AUTO_PORTS").flag()?.unwrap_or(false),
+            ttl: Variable::of_process("KIND_HARNESS_TTL").duration()?,
+            attempts: None,
+        })
+    }
+
+    /// `suite` with the values that are set here in place of its own.
+    pub(super) fn over(&self, mut suite: Suite) -> Suite {
+        if let Some(name) = &self.name {
+            suite.cluster.name = Some(name.clone());
+        }
+        suite.images = self.images.unwrap_or(suite.images);
+        suite.strategy = self.strategy.unwrap_or(suite.strategy);
+        suite.overlay = self.overlay.clone().unwrap_or(suite.overlay);
+        suite.deadline = self.deadline.unwrap_or(suite.deadline);
+        suite.retry.attempts = self.attempts.unwrap_or(suite.retry.attempts);
+        if self.auto_ports {
+            let ports = suite.components.iter_mut().flat_map(|component| &mut component.ports);
+            ports.for_each(|port| port.host = HostPort::Auto);
+        }
+        suite
+    }
+}

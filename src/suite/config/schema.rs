@@ -1,0 +1,206 @@
+//! What `e2e.yaml` may say, as types. Nothing here has been checked against the world yet.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::time::Duration;
+
+use serde::de::{Error, Unexpected, Visitor};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use super::{Check, ReadySpec, RetrySpec, duration};
+
+/// A test suite's environment as data: one cluster and the components that run in it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+#[serde(expecting = "a suite: a mapping with `suite`, `namespace` and `components`")]
+pub struct Suite {
+    /// Name of the suite: a DNS label. Cluster names are derived from it.
+    pub suite: String,
+    /// The cluster to create, or to use.
+    #[serde(default)]
+    pub cluster: ClusterSpec,
+    /// Namespace that the components live in; it is created when it does not exist.
+    pub namespace: String,
+    /// Where images come from: the default for `--images`.
+    #[serde(default)]
+    pub images: ImageSource,
+    /// In which order components are deployed: the default for `--strategy`.
+    #[serde(default)]
+    pub strategy: Strategy,
+    /// Which overlay of their manifests the components are deployed with, where they have overlays: the default for
+    /// `--overlay`.
+    #[serde(default = "default_overlay")]
+    pub overlay: String,
+    /// How long all components together may take from applied to ready, such as `120s` or `2m`.
+    #[serde(default = "default_deadline", with = "duration")]
+    pub deadline: Duration,
+    /// What counts as ready, where the usual rules do not fit.
+    #[serde(default)]
+    pub ready: ReadySpec,
+    /// How often, and how soon, a call that failed for a passing reason is made again.
+    #[serde(default)]
+    pub retry: RetrySpec,
+    /// The components, in the order in which `sequential` deploys them when `needs` leave a choice.
+    pub components: Vec<Component>,
+}
+
+/// The cluster that a suite runs in.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+#[serde(expecting = "a mapping with `provider`, `name`, `config` or `context`")]
+pub struct ClusterSpec {
+    /// Who makes the cluster.
+    #[serde(default)]
+    pub provider: ProviderKind,
+    /// Name of the cluster. When absent, a name is derived from the suite and its folder.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// kind's own configuration file, relative to `e2e.yaml`; the harness adds names, ports and images to it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub config: Option<String>,
+    /// With `provider: existing`, the kubeconfig context to use.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub context: Option<String>,
+}
+
+/// Who makes clusters.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ProviderKind {
+    /// kind, on docker, podman or nerdctl.
+    #[default]
+    Kind,
+    /// A cluster that is already there, named by a kubeconfig context; never created and never deleted by us.
+    Existing,
+}
+
+/// Where images come from.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ImageSource {
+    /// Probe once whether a container registry answers, and choose.
+    #[default]
+    Auto,
+    /// Pull from container registries.
+    Registry,
+    /// Build everything from package registries, by the recipes under `images/`.
+    Packages,
+}
+
+/// In which order components are deployed and awaited.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Strategy {
+    /// All at once, then one wait for all.
+    #[default]
+    Parallel,
+    /// Level by level of the `needs` graph; each level is awaited before the next.
+    Waves,
+    /// One by one, each awaited: the baseline that `parallel` is compared with.
+    Sequential,
+}
+
+/// One deployable unit.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+#[serde(expecting = "a component: a mapping with `name` and `manifests`")]
+pub struct Component {
+    /// A DNS label, unique in the suite.
+    pub name: String,
+    /// The images that its manifests name.
+    #[serde(default)]
+    pub images: Vec<ImageSpec>,
+    /// Manifest files, or folders of them, relative to `e2e.yaml`; see [`crate::suite::manifests::load`].
+    pub manifests: Vec<String>,
+    /// Components that this one talks to. `waves` and `sequential` deploy them first; `parallel` does not need to.
+    #[serde(default)]
+    pub needs: Vec<String>,
+    /// Ports that tests reach from the host.
+    #[serde(default)]
+    pub ports: Vec<Port>,
+    /// What must answer, beyond the rules of readiness, before the component counts as ready.
+    #[serde(default)]
+    pub checks: Vec<Check>,
+}
+
+/// An image, and how to get it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase", expecting = "an image: a mapping with `name`")]
+pub struct ImageSpec {
+    /// The reference as the manifests write it. From a registry it is pulled as it stands.
+    pub name: String,
+    /// Folder of the recipe that builds it where no registry can be reached, relative to `e2e.yaml`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recipe: Option<String>,
+    /// Cargo package whose binary is the image: built in this workspace, wherever other images come from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cargo: Option<String>,
+}
+
+/// A port of a component that tests reach from the host.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase", expecting = "a port: a mapping with `name` and `node`")]
+pub struct Port {
+    /// Name by which tests ask for it; unique in the component.
+    pub name: String,
+    /// The Service's NodePort (30000 to 32767).
+    pub node: u16,
+    /// The host's port on 127.0.0.1: a number, or `auto` for any free one.
+    #[serde(default)]
+    pub host: HostPort,
+}
+
+/// A port on the host.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum HostPort {
+    /// Any free port, chosen when the cluster is created.
+    #[default]
+    Auto,
+    /// This port; a run is refused when it is taken.
+    Fixed(u16),
+}
+
+impl Serialize for HostPort {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            HostPort::Auto => serializer.serialize_str("auto"),
+            HostPort::Fixed(port) => serializer.serialize_u16(*port),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for HostPort {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct NumberOrAuto;
+
+        impl Visitor<'_> for NumberOrAuto {
+            type Value = HostPort;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a port number (1 to 65535) or `auto`")
+            }
+
+            fn visit_u64<E: Error>(self, number: u64) -> Result<HostPort, E> {
+                let port = u16::try_from(number).ok().filter(|port| *port != 0);
+                port.map(HostPort::Fixed).ok_or_else(|| E::invalid_value(Unexpected::Unsigned(number), &self))
+            }
+
+            fn visit_str<E: Error>(self, word: &str) -> Result<HostPort, E> {
+                if word == "auto" { Ok(HostPort::Auto) } else { Err(E::invalid_type(Unexpected::Str(word), &self)) }
+            }
+        }
+
+        deserializer.deserialize_any(NumberOrAuto)
+    }
+}
+
+/// Image references in manifests, and what stands there in the cluster.
+pub type ImageMap = BTreeMap<String, String>;
+
+fn default_overlay() -> String {
+    "dev".into()
+}
+
+fn default_deadline() -> Duration {
+    Duration::from_secs(120)
+}

@@ -1,0 +1,66 @@
+//! Which form of a component's manifests a suite means: one of its overlays, a kustomization, or plain files.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use crate::suite::diagnostic::did_you_mean;
+
+/// The file that makes a folder a kustomization.
+pub(crate) const KUSTOMIZATION: &str = "kustomization.yaml";
+
+/// How a path of the suite is read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Layout {
+    /// A file, or a folder of manifests at any depth.
+    Plain,
+    /// What this folder's `kustomization.yaml` says.
+    Kustomization(PathBuf),
+    /// It has overlays, but not the one that is wanted; these are there, sorted.
+    NoOverlay(Vec<String>),
+}
+
+/// How `path`, relative to `root`, is read when `overlay` is wanted: a folder with overlays by its
+/// `overlays/<overlay>`, whatever else is in it.
+///
+/// # Errors
+/// The path cannot be read.
+pub(crate) fn layout(root: &Path, path: &str, overlay: &str) -> io::Result<Layout> {
+    let overlays = overlays(root, path)?;
+    Ok(if overlays.iter().any(|name| name == overlay) {
+        Layout::Kustomization(Path::new(path).join("overlays").join(overlay))
+    } else if !overlays.is_empty() {
+        Layout::NoOverlay(overlays)
+    } else if root.join(path).join(KUSTOMIZATION).is_file() {
+        Layout::Kustomization(path.into())
+    } else {
+        Layout::Plain
+    })
+}
+
+/// The names of the overlays of `path`, sorted: the folders in its folder `overlays` that are kustomizations.
+///
+/// # Errors
+/// The folder cannot be read.
+pub(crate) fn overlays(root: &Path, path: &str) -> io::Result<Vec<String>> {
+    let folder = root.join(path).join("overlays");
+    if !folder.is_dir() {
+        return Ok(Vec::new());
+    }
+    let mut names = Vec::new();
+    for entry in std::fs::read_dir(&folder)? {
+        let entry = entry?;
+        if entry.path().join(KUSTOMIZATION).is_file() {
+            names.extend(entry.file_name().into_string());
+        }
+    }
+    names.sort();
+    Ok(names)
+}
+
+/// What to choose instead of `overlay`.
+pub(crate) fn instead(overlay: &str, there: &[String]) -> String {
+    did_you_mean(overlay, there.iter().map(String::as_str)).unwrap_or_else(|| {
+        let list: Vec<String> = there.iter().map(|name| format!("`{name}`")).collect();
+        format!("the overlays are {}", list.join(", "))
+    })
+}

@@ -1,0 +1,57 @@
+//! What the environment is made of, in one number.
+
+use std::fmt::Write;
+use std::io;
+
+use sha2::{Digest, Sha256};
+
+use super::Plan;
+use crate::suite::config::{ReadySpec, RetrySpec, Strategy, Suite};
+use crate::suite::manifests;
+
+impl Plan {
+    /// SHA-256, in hexadecimal, of the suite, its manifests and kind's configuration: the same as long as `up` would
+    /// make the same environment. Images count by name only; their contents are not known to a plan.
+    ///
+    /// How the environment comes about does not count: neither the strategy nor the deadline, nor what counts as ready
+    /// or how failed calls are repeated.
+    ///
+    /// # Errors
+    /// A manifest or kind's configuration cannot be read.
+    pub fn digest(&self) -> io::Result<String> {
+        let suite = Suite {
+            strategy: Strategy::default(),
+            deadline: std::time::Duration::ZERO,
+            ready: ReadySpec::default(),
+            retry: RetrySpec::default(),
+            ..self.suite().clone()
+        };
+        let mut hash = Sha256::new();
+        add(&mut hash, &serde_json::to_vec(&suite)?);
+        add(&mut hash, self.cluster_name().as_bytes());
+        if let Some(config) = &suite.cluster.config {
+            add(&mut hash, &fs_err::read(self.resolve(config))?);
+        }
+        for path in suite.components.iter().flat_map(|component| &component.manifests) {
+            for file in manifests::files(self.root(), &suite.overlay, path)? {
+                add(&mut hash, file.as_os_str().as_encoded_bytes());
+                add(&mut hash, &fs_err::read(self.root().join(&file))?);
+            }
+        }
+        Ok(hex(&hash.finalize()))
+    }
+}
+
+/// Adds `part` with its length, so that parts cannot flow into each other.
+fn add(hash: &mut Sha256, part: &[u8]) {
+    hash.update(part.len().to_le_bytes());
+    hash.update(part);
+}
+
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut out, byte| {
+        // Writing to a String cannot fail.
+        let _ = write!(out, "{byte:02x}");
+        out
+    })
+}

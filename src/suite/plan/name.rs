@@ -1,0 +1,186 @@
+//! What the cluster is called.
+
+use std::fmt;
+use std::ops::Deref;
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+use thiserror::Error;
+
+use super::digest::hex;
+use crate::suite::config::Suite;
+
+/// The longest cluster name, in characters. kind calls nodes `<name>-control-plane2`, and Kubernetes puts that name in
+/// a label, which holds 63.
+const LONGEST: usize = 48;
+
+/// Folders of the harness that lie beside the clusters' own, and whose names are DNS labels.
+const RESERVED: [&str; 2] = ["bundles", "locks"];
+
+/// The name of a cluster: a DNS label of at most 48 characters that no folder of the harness has.
+///
+/// The name is also the name of a folder that is removed with the cluster. It comes from files, variables and labels that
+/// anybody may have written, so there is no other way to such a folder than through this type.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct ClusterName(String);
+
+/// Why a text is not the name of a cluster.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum InvalidName {
+    /// It is empty.
+    #[error("a name cannot be empty")]
+    Empty,
+    /// It has characters that host names cannot have, or `-` at an end.
+    #[error("`{}` is not a DNS label", .0.escape_debug())]
+    NotALabel(String),
+    /// It is too long.
+    #[error("`{name}` has {length} characters; {longest} are allowed")]
+    TooLong {
+        /// The name.
+        name: String,
+        /// Its length.
+        length: usize,
+        /// The longest that is allowed.
+        longest: usize,
+    },
+    /// A folder of the harness has it.
+    #[error("`{0}` is the name of a folder that the harness keeps for itself")]
+    Reserved(String),
+}
+
+impl ClusterName {
+    /// `name`, checked.
+    ///
+    /// # Errors
+    /// When it is not a DNS label of at most 48 characters, or is reserved.
+    ///
+    /// ```
+    /// use kind_harness::plan::ClusterName;
+    ///
+    /// assert_eq!(ClusterName::new("shop-1f2e")?.as_str(), "shop-1f2e");
+    /// assert!(ClusterName::new("../shop").is_err());
+    /// # Ok::<(), kind_harness::plan::InvalidName>(())
+    /// ```
+    pub fn new(name: impl Into<String>) -> Result<ClusterName, InvalidName> {
+        let name = name.into();
+        check_label(&name, LONGEST)?;
+        if RESERVED.contains(&name.as_str()) {
+            return Err(InvalidName::Reserved(name));
+        }
+        Ok(ClusterName(name))
+    }
+
+    /// The name that was given to the suite's cluster, or one made of the suite's name and a hash of its folder.
+    ///
+    /// Two checkouts of a project thus have clusters of their own, and the same checkout finds its own again.
+    pub(super) fn of_suite(suite: &Suite, root: &std::path::Path) -> Result<ClusterName, InvalidName> {
+        if let Some(name) = &suite.cluster.name {
+            return ClusterName::new(name);
+        }
+        let hash = hex(&Sha256::digest(root.as_os_str().as_encoded_bytes()));
+        suffixed(&suite.suite, &hash[..8])
+    }
+
+    /// This name and `-suffix`, shortened before the suffix to what a name may have.
+    ///
+    /// # Errors
+    /// When `suffix` is nothing that a name can end with.
+    pub fn with_suffix(&self, suffix: &str) -> Result<ClusterName, InvalidName> {
+        suffixed(&self.0, suffix)
+    }
+
+    /// The name.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// `stem-suffix`, with as much of the stem as a name has room for.
+fn suffixed(stem: &str, suffix: &str) -> Result<ClusterName, InvalidName> {
+    let room = LONGEST.saturating_sub(suffix.len() + 1);
+    let stem: String = stem.chars().take(room).collect();
+    ClusterName::new(format!("{}-{suffix}", stem.trim_end_matches('-')))
+}
+
+/// Whether `name` is a DNS label of at most `longest` characters.
+///
+/// # Errors
+/// Why it is not.
+pub(crate) fn check_label(name: &str, longest: usize) -> Result<(), InvalidName> {
+    let allowed = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+    if name.is_empty() {
+        Err(InvalidName::Empty)
+    } else if !name.bytes().all(allowed) || name.starts_with('-') || name.ends_with('-') {
+        Err(InvalidName::NotALabel(name.into()))
+    } else if name.len() > longest {
+        Err(InvalidName::TooLong { name: name.into(), length: name.len(), longest })
+    } else {
+        Ok(())
+    }
+}
+
+impl TryFrom<String> for ClusterName {
+    type Error = InvalidName;
+
+    fn try_from(name: String) -> Result<ClusterName, InvalidName> {
+        ClusterName::new(name)
+    }
+}
+
+impl From<ClusterName> for String {
+    fn from(name: ClusterName) -> String {
+        name.0
+    }
+}
+
+impl Deref for ClusterName {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for ClusterName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn labels() {
+        for good in ["a", "a-1", "0", "redis", &"a".repeat(48)] {
+            assert!(ClusterName::new(good).is_ok(), "{good}");
+        }
+        let long = "a".repeat(49);
+        for bad in
+            ["", "-a", "a-", "A", "a.b", "a_b", "ä", "a b", "..", "/", "a/b", "a\n", "a\0", "locks", "bundles", &long]
+        {
+            assert!(ClusterName::new(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_suffix_fits_behind_every_name() {
+        for length in 1..=48 {
+            let name = ClusterName::new("x".repeat(length)).unwrap().with_suffix("4194304").unwrap();
+            assert!(name.len() <= 48 && name.ends_with("-4194304"), "{name}");
+        }
+        assert_eq!(
+            ClusterName::new(format!("{}-y", "x".repeat(39))).unwrap().with_suffix("4194304").unwrap().len(),
+            47
+        );
+    }
+
+    #[test]
+    fn what_is_read_is_checked() {
+        assert!(serde_json::from_str::<ClusterName>("\"shop\"").is_ok());
+        assert!(serde_json::from_str::<ClusterName>("\"../shop\"").is_err());
+    }
+}

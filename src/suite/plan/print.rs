@@ -1,0 +1,134 @@
+//! The plan for people, for Graphviz and for scripts.
+
+use std::fmt::Write;
+
+use serde_json::{Value, json};
+
+use super::Plan;
+use crate::suite::config::{Component, HostPort, ImageSpec, ProviderKind, Strategy, duration};
+
+impl Plan {
+    /// The plan as a tree of waves and components.
+    #[must_use]
+    pub fn to_text(&self) -> String {
+        let suite = self.suite();
+        let stages = self.stages().len();
+        let order = match suite.strategy {
+            Strategy::Parallel => "parallel, all at once and one wait".to_owned(),
+            Strategy::Waves => format!("waves, {stages} of them, each awaited"),
+            Strategy::Sequential => format!("sequential, {stages} components one by one, each awaited"),
+        };
+        let mut out = String::new();
+        for (key, value) in [
+            ("suite", suite.suite.clone()),
+            ("cluster", self.cluster_text()),
+            ("namespace", suite.namespace.clone()),
+            ("images", value(&suite.images)),
+            ("overlay", suite.overlay.clone()),
+            ("strategy", order),
+            ("deadline", duration::to_text(suite.deadline)),
+        ] {
+            // Writing to a String cannot fail, here and below.
+            let _ = writeln!(out, "{key:<9}  {value}");
+        }
+        for (number, wave) in self.waves().iter().enumerate() {
+            let _ = writeln!(out, "\nwave {}", number + 1);
+            for (index, component) in wave.iter().enumerate() {
+                let last = index + 1 == wave.len();
+                let (branch, trunk) = if last { ("└─", "  ") } else { ("├─", "│ ") };
+                let _ = writeln!(out, "{branch} {}", component.name);
+                for (key, line) in lines(component) {
+                    let _ = writeln!(out, "{trunk}   {key:<9}  {line}");
+                }
+            }
+        }
+        out
+    }
+
+    /// The plan as a Graphviz graph: an arrow leads from a component to what it needs, waves are boxes.
+    #[must_use]
+    pub fn to_dot(&self) -> String {
+        let mut out =
+            format!("digraph {} {{\n  rankdir=RL;\n  node [shape=box, style=rounded];\n", id(&self.suite().suite));
+        for (number, wave) in self.waves().iter().enumerate() {
+            let _ = writeln!(out, "  subgraph cluster_wave_{} {{\n    label=\"wave {}\";", number + 1, number + 1);
+            for component in wave {
+                let _ = writeln!(out, "    {};", id(&component.name));
+            }
+            out.push_str("  }\n");
+        }
+        for component in self.components() {
+            for need in &component.needs {
+                let _ = writeln!(out, "  {} -> {};", id(&component.name), id(need));
+            }
+        }
+        out.push_str("}\n");
+        out
+    }
+
+    /// The plan for scripts: the suite as it stands after all overrides, `cluster.name`, `root`, and the names of the
+    /// components by `waves` and `stages`.
+    #[must_use]
+    pub fn to_json(&self) -> Value {
+        let names = |groups: Vec<Vec<&Component>>| -> Vec<Vec<String>> {
+            groups.iter().map(|group| group.iter().map(|component| component.name.clone()).collect()).collect()
+        };
+        // A suite is plain data, and serializing plain data into a value cannot fail.
+        let mut plan = serde_json::to_value(self.suite()).unwrap_or_default();
+        plan["cluster"]["name"] = json!(self.cluster_name());
+        plan["components"] = json!(self.components().collect::<Vec<_>>());
+        plan["root"] = json!(self.root());
+        plan["waves"] = json!(names(self.waves()));
+        plan["stages"] = json!(names(self.stages()));
+        plan
+    }
+
+    fn cluster_text(&self) -> String {
+        let spec = &self.suite().cluster;
+        match spec.provider {
+            ProviderKind::Existing => format!("existing, context {}", spec.context.as_deref().unwrap_or("(none)")),
+            ProviderKind::Kind => {
+                let config = spec.config.as_ref().map(|config| format!(", {config}")).unwrap_or_default();
+                format!("{} (kind{config})", self.cluster_name())
+            }
+        }
+    }
+}
+
+fn lines(component: &Component) -> Vec<(&'static str, String)> {
+    let mut lines = Vec::new();
+    if !component.needs.is_empty() {
+        lines.push(("needs", component.needs.join(", ")));
+    }
+    lines.push(("manifests", component.manifests.join(", ")));
+    lines.extend(component.images.iter().map(|image| ("image", image_text(image))));
+    for port in &component.ports {
+        let host = match port.host {
+            HostPort::Auto => "any free port".to_owned(),
+            HostPort::Fixed(number) => format!("127.0.0.1:{number}"),
+        };
+        lines.push(("port", format!("{} {host} → node {}", port.name, port.node)));
+    }
+    for check in &component.checks {
+        lines.push(("check", check.to_string()));
+    }
+    lines
+}
+
+fn image_text(image: &ImageSpec) -> String {
+    match (&image.recipe, &image.cargo) {
+        (Some(recipe), _) => format!("{} (recipe {recipe})", image.name),
+        (None, Some(package)) => format!("{} (cargo {package})", image.name),
+        (None, None) => image.name.clone(),
+    }
+}
+
+/// The word that the file uses for an enum's value.
+fn value(word: &impl serde::Serialize) -> String {
+    serde_json::to_value(word).ok().and_then(|json| json.as_str().map(str::to_owned)).unwrap_or_default()
+}
+
+/// A Graphviz identifier.
+fn id(name: &str) -> String {
+    format!("\"{}\"", name.replace('\\', "\\\\").replace('"', "\\\""))
+}

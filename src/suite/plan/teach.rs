@@ -1,0 +1,20 @@
+//! What a redactor is to know of a suite before anything of it is written.
+
+use super::Plan;
+use crate::readiness::redact::Redactor;
+use crate::suite::manifests;
+
+impl Plan {
+    /// Teaches `redactor` the secrets in the suite's manifests, and the names that the suite publishes. What is wrong with
+    /// a manifest is reported by those who apply it.
+    pub fn teach(&self, redactor: &Redactor) {
+        let suite = self.suite();
+        redactor.spare([suite.suite.as_str(), suite.namespace.as_str(), self.cluster_name().as_str()]);
+        redactor.spare(suite.components.iter().map(|component| &component.name));
+        for check in suite.components.iter().flat_map(|component| &component.checks) {
+            redactor.learn_arguments(check.exec.iter().flatten().map(String::as_str));
+        }
+        let manifests = manifests::load_all(self.root(), &suite.overlay, self.components()).unwrap_or_default();
+        manifests.iter().flatten().for_each(|manifest| manifest.teach(redactor));
+    }
+}

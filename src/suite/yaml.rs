@@ -1,0 +1,50 @@
+//! YAML with its places: every file of the harness is read through here, and every error can point.
+//!
+//! The rules are those of `kubectl`, for `e2e.yaml` too, so that there is one set to know: unquoted `yes`, `on` and
+//! `off` are booleans (the same words as keys stay words), `0644` is octal, a key written twice is an error, anchors
+//! and merge keys work within a document, and an integer too big for 64 bits must be quoted.
+
+mod de;
+mod error;
+mod json;
+mod node;
+mod source;
+mod values;
+
+pub(crate) use de::decode;
+pub(crate) use node::{Key, Node, Value};
+pub(crate) use source::{Source, Span, reason};
+pub use values::values;
+
+use serde_saphyr::Spanned;
+
+use crate::suite::diagnostic::Diagnostic;
+
+/// Nesting beyond this is refused: deep enough for any custom resource definition, and what API servers refuse too.
+const MAX_DEPTH: usize = 128;
+
+/// The parser takes up to 25 KiB of stack per level in a debug build, which the 2 MiB of a test's thread do not hold.
+/// Pages that are not used cost nothing.
+const STACK: usize = 16 << 20;
+
+/// Reads the documents of a file, without the empty ones.
+pub(crate) fn documents(source: &Source) -> Result<Vec<Node>, Box<Diagnostic>> {
+    std::thread::scope(|scope| {
+        let parser = std::thread::Builder::new().name("yaml".into()).stack_size(STACK);
+        let thread = parser.spawn_scoped(scope, || parse(source)).map_err(|error| {
+            Box::new(Diagnostic::of_file(source.path(), format!("no thread to read this file: {}", reason(&error))))
+        })?;
+        thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+    })
+}
+
+fn parse(source: &Source) -> Result<Vec<Node>, Box<Diagnostic>> {
+    let options = serde_saphyr::options! {
+        budget: serde_saphyr::budget! { max_depth: MAX_DEPTH, max_events: 4_000_000, max_nodes: 1_000_000 },
+        legacy_octal_numbers: true,
+        with_snippet: false,
+    };
+    let read: Result<Vec<Spanned<Value>>, _> = serde_saphyr::from_multiple_with_options(source.text(), options);
+    let nodes = read.map_err(|error| Box::new(error::diagnostic(source, &error)))?;
+    Ok(nodes.into_iter().map(Node::from).filter(|node| !matches!(node.value, Value::Null)).collect())
+}
