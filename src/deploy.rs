@@ -88,6 +88,12 @@ impl Parcel {
     }
 }
 
+impl std::fmt::Debug for Deployer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Deployer").field("ports", &self.ports).finish_non_exhaustive()
+    }
+}
+
 impl Deployer {
     /// Applies all of `stage` concurrently and gathers every result. Namespaces and custom resource definitions of all
     /// its components go first, since any of them may hold or define what another one applies.

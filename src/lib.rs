@@ -20,23 +20,18 @@
 //! the JSON report are made; everything that is written goes through [`redact`].
 //!
 //! ```no_run
-//! use kind_harness::environment::{Environment, shared};
-//! use rstest::{fixture, rstest};
+//! use kind_harness::environment::{Environment, TestNamespace};
 //!
-//! #[fixture]
-//! fn environment() -> &'static Environment {
-//!     shared("e2e.yaml")
-//! }
-//!
-//! #[rstest]
-//! #[tokio::test]
-//! async fn the_api_is_healthy(environment: &Environment) -> anyhow::Result<()> {
+//! #[kind_harness::test(timeout = "30s")]
+//! async fn the_api_is_healthy(environment: &Environment, namespace: &TestNamespace) -> anyhow::Result<()> {
 //!     let api = environment.endpoint("api", "http").expect("e2e.yaml maps this port");
 //!     let answer = reqwest::get(format!("http://{api}/health")).await?;
 //!     assert!(answer.status().is_success());
 //!     Ok(())
 //! }
 //! ```
+
+#![warn(missing_debug_implementations)]
 
 pub use kind_harness_readiness as readiness;
 
@@ -55,5 +50,92 @@ pub mod environment;
 
 pub mod report;
 
+#[doc(hidden)]
+pub mod __test {
+    //! What the expansion of `#[kind_harness::test]` names.
+    pub use crate::environment::attribute::{Failure, Options, run, run_in_namespace};
+}
+
 pub use environment::{Environment, shared};
+/// Runs an async test in the environment of a suite.
+///
+/// The environment is that of [`shared`]: the first test that asks brings it up. The test runs on a thread and a tokio runtime of its
+/// own. It may take, in any order:
+///
+/// - `&Environment`;
+/// - [`TestNamespace`](environment::TestNamespace) or `&TestNamespace`: a namespace that it has for itself and that is
+///   deleted after it. Its default ServiceAccount exists.
+///
+/// ```no_run
+/// use kind_harness::environment::{Environment, TestNamespace};
+///
+/// #[kind_harness::test(timeout = "30s")]
+/// async fn the_api_is_healthy(environment: &Environment, namespace: &TestNamespace) -> anyhow::Result<()> {
+///     let api = environment.endpoint("api", "http").expect("e2e.yaml maps this port");
+///     assert!(reqwest::get(format!("http://{api}/health?in={}", namespace.name)).await?.status().is_success());
+///     Ok(())
+/// }
+/// # fn main() {}
+/// ```
+///
+/// # Failures
+/// Every failure is seen: a panic, an error that is returned, a time-out, a namespace that cannot be had. A test that fails prints the
+/// objects and pods of its namespaces with their states, and the path of a bundle that was written before anything is
+/// removed (of the first four failures; the others share one, written at the end). `KIND_HARNESS_KEEP=on-failure` then keeps
+/// the cluster, and the namespace of the test in it. The test may return `()`, or a `Result` whose error is `Debug`.
+///
+/// # Options
+/// | option | meaning | default |
+/// | --- | --- | --- |
+/// | `suite = "shop.yaml"` | the suite, from the package's folder | `"e2e.yaml"` |
+/// | `timeout = "1m 30s"` | how long the body may take, without the environment's start and the wait for a namespace | none |
+/// | `exclusive` | no other test that has a namespace runs meanwhile, in any process | |
+/// | `flavor = "multi_thread"` | the test's tasks run on several threads | `"current_thread"` |
+///
+/// A body that blocks its thread past the time-out is left behind, and fails with that reason.
+///
+/// # With rstest
+/// `#[rstest]` stands above this attribute. Arguments that this attribute provides are marked `#[ignore]`, so that rstest does not
+/// look for fixtures of these names; all others are rstest's. Fixtures find the test with
+/// [`current_test`](environment::current_test), and namespaces that they make are the test's.
+///
+/// ```no_run
+/// use kind_harness::environment::Environment;
+/// use rstest::rstest;
+///
+/// #[rstest]
+/// #[case::api("api")]
+/// #[case::shop("shop")]
+/// #[kind_harness::test(timeout = "30s")]
+/// async fn it_has_an_address(#[ignore] environment: &Environment, #[case] component: &str) {
+///     assert!(environment.endpoint(component, "http").is_some());
+/// }
+/// # fn main() {}
+/// ```
+///
+/// # Compile errors
+/// What cannot be a test is refused: a function that is not async,
+///
+/// ```compile_fail
+/// #[kind_harness::test]
+/// fn it(environment: &kind_harness::Environment) {}
+/// # fn main() {}
+/// ```
+///
+/// a malformed time-out,
+///
+/// ```compile_fail
+/// #[kind_harness::test(timeout = "soon")]
+/// async fn it(environment: &kind_harness::Environment) {}
+/// # fn main() {}
+/// ```
+///
+/// and an argument that is neither of the two.
+///
+/// ```compile_fail
+/// #[kind_harness::test]
+/// async fn it(number: i32) {}
+/// # fn main() {}
+/// ```
+pub use kind_harness_macros::test;
 pub use run::session::Session;

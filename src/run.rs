@@ -2,4 +2,7 @@
 
 pub mod diagnostics;
 pub mod failure_report;
+mod running;
 pub mod session;
+
+pub use running::Running;

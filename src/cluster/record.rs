@@ -1,6 +1,6 @@
 //! What we remember of a cluster, in a folder of its own.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use jiff::Timestamp;
@@ -44,6 +44,20 @@ pub struct Record {
     pub lease: Option<Lease>,
     /// What runs in it, once everything in it was ready.
     pub deployment: Option<Deployment>,
+}
+
+impl Record {
+    /// The namespaces of a component's objects, or of all components': the suite's, then others by name.
+    #[must_use]
+    pub fn namespaces(&self, component: Option<&str>) -> Vec<String> {
+        let components = self.deployment.iter().flat_map(|deployment| &deployment.objects);
+        let objects = components.filter(|(name, _)| component.is_none_or(|it| it == *name)).flat_map(|(_, it)| it);
+        let others: BTreeSet<&str> = objects
+            .filter_map(|applied| applied.object.namespace.as_deref())
+            .filter(|namespace| *namespace != self.namespace)
+            .collect();
+        std::iter::once(self.namespace.as_str()).chain(others).map(str::to_owned).collect()
+    }
 }
 
 /// A node's container.
@@ -171,6 +185,8 @@ impl Records {
     /// # Errors
     /// When its folder cannot be removed.
     pub fn forget(&self) -> Result<(), ClusterError> {
+        // The lock's file outlives processes that were killed while they used the cluster.
+        let _ = Lock::try_take(&use_lock(&self.folders, &self.name));
         let remains = self.remains();
         if !remains.is_empty() {
             return self.keep_remains(&remains);
@@ -251,6 +267,22 @@ mod tests {
         Records::lock(&folders, &name("b")).unwrap();
         drop(first);
         Records::lock(&folders, &name("a")).unwrap();
+    }
+
+    #[tokio::test]
+    async fn the_lock_of_a_process_that_was_killed_goes_with_the_cluster_and_that_of_a_living_one_stays() {
+        let home = tempfile::tempdir().unwrap();
+        let folders = Folders { cache: home.path().into(), state: home.path().into() };
+        let records = Records::lock(&folders, &name("a")).unwrap();
+        let path = use_lock(&folders, &name("a"));
+        std::fs::write(&path, "").unwrap();
+        records.forget().unwrap();
+        assert!(!path.exists());
+        let used = records.use_it().await.unwrap();
+        records.forget().unwrap();
+        assert!(path.exists());
+        drop(used);
+        assert!(!path.exists());
     }
 
     #[test]

@@ -6,19 +6,23 @@ use crate::readiness::{Place, Probe};
 use crate::suite::config::{Check, Component, ServicePort};
 use crate::suite::manifests::{COMPONENT_LABEL, Manifest};
 
+/// The kinds whose objects have pods, other than those of custom resources.
+const WITH_PODS: [&str; 7] =
+    ["Pod", "ReplicaSet", "Deployment", "StatefulSet", "DaemonSet", "ReplicationController", "Job"];
+
 /// What a component must answer: its checks; a connection to each of its ports that no check asks; and one to each port of
 /// its Services that no port of the host leads to.
 pub(crate) fn probes(component: &Component, manifests: &[Manifest], ports: &PortMap, namespace: &str) -> Vec<Probe> {
     let at = |port: &str| ports.get(&component.name, port).map(Place::Host);
     let service = |service: &ServicePort| Place::Service {
-        namespace: namespace.to_owned(),
+        namespace: of_service(manifests, service, namespace),
         name: service.name.clone(),
         port: service.port,
     };
     let checked = component.checks.iter().filter_map(|check| {
         if let Some(command) = &check.exec {
             return Some(Probe::Exec {
-                namespace: namespace.to_owned(),
+                namespace: of_pods(manifests, namespace),
                 selector: format!("{COMPONENT_LABEL}={}", component.name),
                 command: command.clone(),
                 contains: check.contains.clone(),
@@ -44,6 +48,30 @@ pub(crate) fn probes(component: &Component, manifests: &[Manifest], ports: &Port
         served.map(place).map(Probe::Tcp).collect::<Vec<_>>()
     });
     checked.chain(open).chain(inside).collect()
+}
+
+/// The namespace of a component's pods. Where it has pods in several, it is the suite's own, or else the first one.
+fn of_pods(manifests: &[Manifest], namespace: &str) -> String {
+    let with_pods = manifests.iter().filter(|manifest| WITH_PODS.contains(&kind(manifest)));
+    let mut places: Vec<&str> = with_pods.map(|manifest| place(manifest, namespace)).collect();
+    if places.contains(&namespace) {
+        places.clear();
+    }
+    (*places.first().unwrap_or(&namespace)).to_owned()
+}
+
+/// The namespace of a Service that a check names: the suite's own, unless only the component's manifests of another have it.
+fn of_service(manifests: &[Manifest], service: &ServicePort, namespace: &str) -> String {
+    let theirs = manifests.iter().filter(|manifest| kind(manifest) == "Service");
+    let named = theirs.filter(|manifest| manifest.object.metadata.name.as_ref() == Some(&service.name));
+    let places: Vec<&str> = named.map(|manifest| place(manifest, namespace)).collect();
+    let found = places.iter().find(|place| **place == namespace).or(places.first());
+    (*found.unwrap_or(&namespace)).to_owned()
+}
+
+/// The namespace that applying gives an object.
+fn place<'a>(manifest: &'a Manifest, namespace: &'a str) -> &'a str {
+    manifest.object.metadata.namespace.as_deref().unwrap_or(namespace)
 }
 
 fn asked(check: &Check, at: Place) -> Probe {
@@ -72,6 +100,8 @@ fn served<'a>(service: &'a Manifest, mapped: &'a [i64]) -> impl Iterator<Item = 
 
 #[cfg(test)]
 mod tests {
+    use rstest::rstest;
+
     use super::*;
     use crate::suite::config::{HostPort, Port};
 
@@ -79,6 +109,10 @@ mod tests {
         {name: http, port: 80, nodePort: 30080}, {name: grpc, port: 90}, {name: dns, port: 53, protocol: UDP}]}}";
 
     fn asked(checks: &str, service: &str) -> Vec<String> {
+        probed(checks, service).iter().map(ToString::to_string).collect()
+    }
+
+    fn probed(checks: &str, service: &str) -> Vec<Probe> {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("service.yaml"), service).unwrap();
         let manifests = crate::suite::manifests::load(folder.path(), "dev", &["service.yaml".into()]).unwrap();
@@ -87,7 +121,7 @@ mod tests {
         let component = Component { name: "api".into(), ports: vec![port], checks, ..Component::default() };
         let mut ports = PortMap::default();
         ports.insert(&component, "http", "127.0.0.1:41000".parse().unwrap());
-        probes(&component, &manifests, &ports, "shop").iter().map(ToString::to_string).collect()
+        probes(&component, &manifests, &ports, "shop")
     }
 
     #[test]
@@ -96,6 +130,35 @@ mod tests {
         let checks = "[{port: http, path: /ready}, {service: 'api:90', path: /live}, {exec: [true]}]";
         let expected = ["GET http://127.0.0.1:41000/ready", "GET service/api:90/live", "`true`"];
         assert_eq!(asked(checks, SERVICE), expected);
+    }
+
+    #[rstest]
+    #[case::nowhere("", "shop", "shop")]
+    #[case::another("data", "data", "data")]
+    fn checks_ask_in_the_namespace_of_the_component(
+        #[case] namespace: &str,
+        #[case] pods: &str,
+        #[case] services: &str,
+    ) {
+        let declared = if namespace.is_empty() { String::new() } else { format!(", namespace: {namespace}") };
+        let objects = [("Deployment", "db"), ("Service", "db")];
+        let text: String = objects
+            .iter()
+            .map(|(kind, name)| {
+                format!("---\n{{kind: {kind}, apiVersion: v1, metadata: {{name: {name}{declared}}}}}\n")
+            })
+            .collect();
+        let checks = "[{exec: [true]}, {service: 'db:80'}, {service: 'other:80'}]";
+        let asked: Vec<_> = probed(checks, &text).into_iter().filter_map(namespace_of).collect();
+        // A Service that the component does not have is one of the suite's namespace.
+        assert_eq!(asked, [pods, services, "shop"]);
+    }
+
+    fn namespace_of(probe: Probe) -> Option<String> {
+        match probe {
+            Probe::Exec { namespace, .. } | Probe::Tcp(Place::Service { namespace, .. }) => Some(namespace),
+            _ => None,
+        }
     }
 
     #[test]

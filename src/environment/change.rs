@@ -4,7 +4,9 @@ use std::collections::HashSet;
 use std::pin::pin;
 
 use futures::StreamExt;
+use futures::future::join_all;
 use jiff::Timestamp;
+use k8s_openapi::api::core::v1::Pod;
 use kube::ResourceExt;
 use kube::api::{Api, ApiResource, DynamicObject, Patch, PatchParams};
 use kube::runtime::{WatchStreamExt, watcher};
@@ -91,7 +93,7 @@ impl Environment {
     /// Waits until what was changed is as it was wanted. `serves` says whether the whole component shall be ready, and
     /// answer, or only what was changed.
     async fn settle(&self, component: &str, patched: Vec<Applied>, serves: bool) -> Result<(), EnvironmentError> {
-        let deadline = Instant::now() + self.deadline;
+        let deadline = Instant::now() + self.running.deadline;
         let (mut objects, mut probes) = (patched, Vec::new());
         if serves {
             let others = self.deployed(component).into_iter();
@@ -102,41 +104,42 @@ impl Environment {
             let deployment = self.record().deployment.as_ref();
             probes = deployment.and_then(|it| it.probes.get(component)).cloned().unwrap_or_default();
         }
-        let (settings, namespace) = (self.settings.clone(), self.namespace());
+        let (settings, namespace) = (self.running.settings.clone(), self.namespace());
         let readiness = Readiness::start_with(self.client(), namespace, (), settings);
         readiness.expect(component, objects, probes);
         readiness.wait_for_all_ready(None, deadline).await.map_err(Box::new)?;
-        let gone = timeout_at(deadline, self.nobody_goes(component)).await;
-        gone.map_err(|_| EnvironmentError::StillGoing { component: component.to_owned() })
-    }
-
-    /// Returns when no pod of a component is on its way out.
-    async fn nobody_goes(&self, component: &str) {
-        let theirs = watcher::Config::default().labels(&format!("{COMPONENT_LABEL}={component}"));
-        let mut events = pin!(watcher(self.pods(), theirs).default_backoff());
-        let (mut going, mut listed) = (HashSet::new(), false);
-        while let Some(event) = events.next().await {
-            match event {
-                Ok(watcher::Event::Init) => (going, listed) = (HashSet::new(), false),
-                Ok(watcher::Event::InitApply(pod) | watcher::Event::Apply(pod)) => {
-                    if pod.metadata.deletion_timestamp.is_some() {
-                        going.insert(pod.uid());
-                    }
-                }
-                Ok(watcher::Event::Delete(pod)) => drop(going.remove(&pod.uid())),
-                Ok(watcher::Event::InitDone) => listed = true,
-                // It is watched again; whoever waits has a deadline.
-                Err(_) => {}
-            }
-            if listed && going.is_empty() {
-                return;
-            }
-        }
+        let each = self.pods(component).into_iter().map(|pods| nobody_goes(pods, component));
+        let gone = timeout_at(deadline, join_all(each)).await;
+        gone.map(drop).map_err(|_| EnvironmentError::StillGoing { component: component.to_owned() })
     }
 
     /// A component's objects, as they were applied.
     fn deployed(&self, component: &str) -> Vec<Applied> {
         let deployment = self.record().deployment.as_ref();
         deployment.and_then(|it| it.objects.get(component)).cloned().unwrap_or_default()
+    }
+}
+
+/// Returns when no pod of a component of one namespace is on its way out.
+async fn nobody_goes(pods: Api<Pod>, component: &str) {
+    let theirs = watcher::Config::default().labels(&format!("{COMPONENT_LABEL}={component}"));
+    let mut events = pin!(watcher(pods, theirs).default_backoff());
+    let (mut going, mut listed) = (HashSet::new(), false);
+    while let Some(event) = events.next().await {
+        match event {
+            Ok(watcher::Event::Init) => (going, listed) = (HashSet::new(), false),
+            Ok(watcher::Event::InitApply(pod) | watcher::Event::Apply(pod)) => {
+                if pod.metadata.deletion_timestamp.is_some() {
+                    going.insert(pod.uid());
+                }
+            }
+            Ok(watcher::Event::Delete(pod)) => drop(going.remove(&pod.uid())),
+            Ok(watcher::Event::InitDone) => listed = true,
+            // It is watched again; whoever waits has a deadline.
+            Err(_) => {}
+        }
+        if listed && going.is_empty() {
+            return;
+        }
     }
 }

@@ -9,9 +9,8 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 use tokio_util::task::AbortOnDropHandle;
 
+use super::pods::ready_in;
 use super::{Environment, EnvironmentError};
-use crate::environment::logs::selector;
-use crate::readiness::pods;
 
 /// A port of this host that leads to a component's pods. It ends, with all its connections, when this value is dropped.
 #[derive(Debug)]
@@ -49,20 +48,20 @@ impl Environment {
         self.ready_pod(component).await?;
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.map_err(EnvironmentError::Port)?;
         let address = listener.local_addr().map_err(EnvironmentError::Port)?;
-        let task = tokio::spawn(serve(listener, self.pods(), component.to_owned(), port));
+        let task = tokio::spawn(serve(listener, self.pods(component), component.to_owned(), port));
         Ok(Forward { address, _task: AbortOnDropHandle::new(task) })
     }
 }
 
 /// Takes connections for as long as it is let.
-async fn serve(listener: TcpListener, pods: Api<Pod>, component: String, port: u16) {
+async fn serve(listener: TcpListener, pods: Vec<Api<Pod>>, component: String, port: u16) {
     let mut connections = JoinSet::new();
     loop {
         tokio::select! {
             Ok((local, _)) = listener.accept() => {
                 let (pods, component) = (pods.clone(), component.clone());
                 // A connection that breaks is seen by whoever opened it.
-                connections.spawn(async move { drop(connect(local, &pods, &component, port).await) });
+                connections.spawn(async move { drop(connect(local, pods, &component, port).await) });
             }
             Some(_) = connections.join_next() => {}
             else => return,
@@ -72,11 +71,11 @@ async fn serve(listener: TcpListener, pods: Api<Pod>, component: String, port: u
 
 async fn connect(
     mut local: TcpStream,
-    pods: &Api<Pod>,
+    pods: Vec<Api<Pod>>,
     component: &str,
     port: u16,
 ) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
-    let pod = pods::find_ready(pods, &selector(Some(component))).await?.ok_or("no pod is ready")?;
+    let (pods, pod) = ready_in(pods, component).await?.ok_or("no pod is ready")?;
     let mut forwarder = pods.portforward(&pod, &[port]).await?;
     let mut remote = forwarder.take_stream(port).ok_or("no stream")?;
     copy_bidirectional(&mut local, &mut remote).await?;

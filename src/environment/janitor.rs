@@ -1,12 +1,22 @@
-//! The end of tests' namespaces, in the background.
+//! Removes tests' namespaces in the background, and looks at the environment for tests that failed.
 
 use k8s_openapi::api::core::v1::{Namespace, Pod};
 use kube::ResourceExt;
 use kube::api::{Api, DeleteParams, ListParams, Preconditions};
 use tokio::sync::mpsc;
 
+use super::failed::{FailedTest, TestObserver};
 use crate::report::{Events, Phase};
 use crate::suite::config::Keep;
+
+/// What is done in the background.
+#[derive(Debug)]
+pub(crate) enum Chore {
+    /// Remove a namespace.
+    Delete(Leftover),
+    /// Tell a test that failed what there is to see.
+    Look(FailedTest),
+}
 
 /// A namespace that its test needs no more.
 #[derive(Debug)]
@@ -17,19 +27,29 @@ pub(crate) struct Leftover {
     pub(super) uid: Option<String>,
     /// Whether the test failed.
     pub(super) failed: bool,
+    /// Whether its objects have been told already.
+    pub(super) told: bool,
 }
 
-/// Deletes them. Of tests that failed the pods are told first, and the namespace stays when it was asked for.
+/// Does what it is asked for, in order. Of tests that failed the pods are told before their namespace is removed, and the namespace
+/// stays when it was asked for.
 pub(super) async fn clean(
     client: kube::Client,
-    events: Events,
-    mut leftovers: mpsc::UnboundedReceiver<Leftover>,
-    keep: Keep,
+    mut chores: mpsc::UnboundedReceiver<Chore>,
+    observer: &TestObserver<'_>,
 ) {
+    let (events, keep) = (&observer.session.events, observer.session.terms.keep);
     let api: Api<Namespace> = Api::all(client.clone());
-    while let Some(Leftover { namespace, uid, failed }) = leftovers.recv().await {
-        if failed {
-            tell(&client, &events, &namespace).await;
+    while let Some(chore) = chores.recv().await {
+        let Leftover { namespace, uid, failed, told } = match chore {
+            Chore::Delete(leftover) => leftover,
+            Chore::Look(test) => {
+                observer.look(test).await;
+                continue;
+            }
+        };
+        if failed && !told {
+            tell(&client, events, &namespace).await;
         }
         if failed && keep != Keep::Never {
             events.note(Phase::Specs, format!("namespace {namespace} stays for a look"));
@@ -53,7 +73,7 @@ async fn tell(client: &kube::Client, events: &Events, namespace: &str) {
 }
 
 /// A pod in a line: its phase, and each container that does not run as it should.
-fn state(pod: &Pod) -> String {
+pub(super) fn state(pod: &Pod) -> String {
     let status = pod.status.as_ref();
     let phase = status.and_then(|status| status.phase.as_deref()).unwrap_or("unknown");
     let containers = status.and_then(|status| status.container_statuses.as_ref()).into_iter().flatten();

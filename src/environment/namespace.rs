@@ -1,25 +1,34 @@
 //! A namespace of its own for every test.
 
-use k8s_openapi::api::core::v1::Namespace;
+use std::sync::Arc;
+use std::time::Duration;
+
+use k8s_openapi::api::core::v1::{Namespace, ServiceAccount};
 use kube::api::{Api, PostParams};
+use kube::runtime::wait::await_condition;
 use thiserror::Error;
 use tokio::sync::mpsc;
 
-use super::janitor::Leftover;
+use super::current::current_test;
+use super::janitor::{Chore, Leftover};
 use super::{Environment, Turn};
 use crate::cluster::InventoryFile;
 use crate::report::{Outcome, Phase, Step};
 use crate::suite::manifests::{ENVIRONMENT_ANNOTATION, MANAGED_BY, MANAGED_BY_LABEL, TEST_LABEL};
 
-/// A namespace that belongs to one test. It is deleted in the background when this value is dropped.
+/// How long a new namespace may be without its default ServiceAccount. Until it has one no pod can be created in it.
+const ACCOUNT: Duration = Duration::from_secs(30);
+
+/// A namespace that belongs to one test. It is deleted in the background: under [`kind_harness::test`](macro@crate::test) and
+/// [`Specs`](super::Specs) when the test has ended, elsewhere when this value is dropped.
 #[derive(Debug)]
 pub struct TestNamespace {
     /// Its name, unique in the cluster.
     pub name: String,
     uid: Option<String>,
     step: Option<Step>,
-    janitor: Option<mpsc::WeakUnboundedSender<Leftover>>,
-    _turn: Turn,
+    janitor: Option<mpsc::WeakUnboundedSender<Chore>>,
+    _turn: Arc<Turn>,
 }
 
 /// Why a test has no namespace of its own.
@@ -31,23 +40,39 @@ pub enum NamespaceError {
     /// The files by which tests take turns cannot be used: mostly because the environment is gone.
     #[error("cannot take turns with other tests")]
     Turn(#[from] std::io::Error),
+    /// The namespace has no default ServiceAccount, which Kubernetes creates.
+    #[error("namespace {namespace} has no ServiceAccount `default` after {ACCOUNT:?}")]
+    NoAccount {
+        /// The namespace.
+        namespace: String,
+    },
 }
 
 impl Environment {
-    /// Makes a namespace for the test called `test`; its name begins with the test's. The test's time is reported from
-    /// now until the namespace is dropped, and so long no test runs that asked to be [alone](Environment::exclusive).
+    /// Makes a namespace for the test called `test`; its name begins with the test's. Its default ServiceAccount exists, so
+    /// that pods can be created. The test's time is reported from now until the namespace is dropped, and so long no test
+    /// runs that asked to be [alone](Environment::exclusive).
+    ///
+    /// Under [`kind_harness::test`](macro@crate::test) and [`Specs`](super::Specs) every failure of the test is seen. Elsewhere
+    /// only a panic while the namespace exists is: a test that returns an error, is ended by a time-out, or panics
+    /// after the namespace was dropped counts as passed for bundles and for `KIND_HARNESS_KEEP=on-failure`.
     ///
     /// # Errors
     /// When the API server refuses, or the environment is gone.
     pub async fn test_namespace(&self, test: &str) -> Result<TestNamespace, NamespaceError> {
-        self.namespace_for(test, Turn::shared(self.folder()).await?).await
+        let turn = match current_test() {
+            Some(current) => current.turn(self.folder(), false).await?,
+            None => Arc::new(Turn::shared(self.folder()).await?),
+        };
+        self.namespace_for(test, turn).await
     }
 
     /// The same for a test that disturbs what others use: it waits until no other test has a namespace, and none begins
     /// until this one is dropped. It holds for all processes that share the environment.
     ///
     /// # Errors
-    /// When the API server refuses, or the environment is gone.
+    /// When the API server refuses, or the environment is gone; and when the test runs beside others already, since it has
+    /// a namespace that is not exclusive.
     ///
     /// ```no_run
     /// # async fn test(environment: &kind_harness::Environment) -> anyhow::Result<()> {
@@ -58,10 +83,14 @@ impl Environment {
     /// # }
     /// ```
     pub async fn exclusive(&self, test: &str) -> Result<TestNamespace, NamespaceError> {
-        self.namespace_for(test, Turn::alone(self.folder()).await?).await
+        let turn = match current_test() {
+            Some(current) => current.turn(self.folder(), true).await?,
+            None => Arc::new(Turn::alone(self.folder()).await?),
+        };
+        self.namespace_for(test, turn).await
     }
 
-    async fn namespace_for(&self, test: &str, turn: Turn) -> Result<TestNamespace, NamespaceError> {
+    async fn namespace_for(&self, test: &str, turn: Arc<Turn>) -> Result<TestNamespace, NamespaceError> {
         let label = label(test);
         let prefix: String = label.chars().take(40).collect();
         let namespace: Namespace = serde_json::from_value(serde_json::json!({
@@ -73,11 +102,43 @@ impl Environment {
             },
         }))
         .map_err(kube::Error::SerdeError)?;
-        let step = Some(self.events.step(Phase::Specs, test));
+        let current = current_test();
+        let step = || self.running.events.step(Phase::Specs, test);
+        // The time of a test that is known is reported by itself.
+        let own = current.is_none().then(step);
         let api: Api<Namespace> = Api::all(self.client());
         let made = api.create(&PostParams::default(), &namespace).await?;
         let (name, uid) = (made.metadata.name.unwrap_or_default(), made.metadata.uid);
-        Ok(TestNamespace { name, uid, step, janitor: self.janitor.clone(), _turn: turn })
+        let mut namespace = TestNamespace { name, uid, step: own, janitor: None, _turn: turn };
+        match &current {
+            Some(current) => current.made(namespace.leftover(), self, step),
+            None => namespace.janitor = self.janitor.clone(),
+        }
+        self.account(&namespace.name).await?;
+        Ok(namespace)
+    }
+
+    /// Waits for the default ServiceAccount of a namespace.
+    async fn account(&self, namespace: &str) -> Result<(), NamespaceError> {
+        let api: Api<ServiceAccount> = Api::namespaced(self.client(), namespace);
+        let exists = |account: Option<&ServiceAccount>| account.is_some();
+        match tokio::time::timeout(ACCOUNT, await_condition(api, "default", exists)).await {
+            Ok(Ok(_)) => Ok(()),
+            Ok(Err(error)) => {
+                // Whoever may not watch ServiceAccounts can use namespaces all the same.
+                let text = format!("whether namespace {namespace} has a ServiceAccount is not known: {error}");
+                self.running.events.warn(Phase::Specs, text);
+                Ok(())
+            }
+            Err(_) => Err(NamespaceError::NoAccount { namespace: namespace.to_owned() }),
+        }
+    }
+}
+
+impl TestNamespace {
+    fn leftover(&self) -> Leftover {
+        let failed = std::thread::panicking();
+        Leftover { namespace: self.name.clone(), uid: self.uid.clone(), failed, told: false }
     }
 }
 
@@ -87,9 +148,9 @@ impl Drop for TestNamespace {
         if let Some(step) = self.step.take() {
             step.finish(if failed { Outcome::Failed } else { Outcome::Done });
         }
-        // A janitor who went home has left the namespace to the end of the cluster.
+        // If clean-up has already stopped, the namespace is removed with the cluster.
         if let Some(janitor) = self.janitor.as_ref().and_then(mpsc::WeakUnboundedSender::upgrade) {
-            let _ = janitor.send(Leftover { namespace: std::mem::take(&mut self.name), uid: self.uid.take(), failed });
+            let _ = janitor.send(Chore::Delete(self.leftover()));
         }
     }
 }

@@ -1,6 +1,7 @@
 //! What tests do with a component's pods: run commands in them, read their logs.
 
-use futures::stream::BoxStream;
+use futures::StreamExt;
+use futures::stream::{self, BoxStream};
 use k8s_openapi::api::core::v1::Pod;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Status;
 use kube::api::{Api, LogParams};
@@ -47,10 +48,13 @@ impl Environment {
         component: &str,
     ) -> Result<BoxStream<'static, Result<LogLine, LogError>>, EnvironmentError> {
         self.known(component)?;
-        let pods = self.pods();
-        let listed = pods.list(&logs::of(Some(component))).await;
-        let listed = listed.map_err(EnvironmentError::api(format!("list the pods of {component}")))?;
-        Ok(logs::logs(&pods, listed, &LogParams { follow: true, ..LogParams::default() }))
+        let mut streams = Vec::new();
+        for pods in self.pods(component) {
+            let listed = pods.list(&logs::of(Some(component))).await;
+            let listed = listed.map_err(EnvironmentError::api(format!("list the pods of {component}")))?;
+            streams.push(logs::logs(&pods, listed, &LogParams { follow: true, ..LogParams::default() }));
+        }
+        Ok(stream::select_all(streams).boxed())
     }
 
     /// Runs a command in a ready pod of a component, to its end. One that ends with another exit code than 0 is no error.
@@ -71,7 +75,7 @@ impl Environment {
         command: impl IntoIterator<Item = impl Into<String>>,
     ) -> Result<Output, EnvironmentError> {
         let command: Vec<String> = command.into_iter().map(Into::into).collect();
-        let (pods, pod) = (self.pods(), self.ready_pod(component).await?);
+        let (pods, pod) = self.ready_pod(component).await?;
         let ran = pods::run(&pods, &pod, &command).await;
         let ran = ran.map_err(EnvironmentError::api(format!("run a command in pod {pod}")))?;
         match exit_code(ran.status.as_ref()) {
@@ -80,16 +84,18 @@ impl Environment {
         }
     }
 
-    /// The name of a ready pod of a component.
-    pub(super) async fn ready_pod(&self, component: &str) -> Result<String, EnvironmentError> {
+    /// A ready pod of a component, and the pods of its namespace.
+    pub(super) async fn ready_pod(&self, component: &str) -> Result<(Api<Pod>, String), EnvironmentError> {
         self.known(component)?;
-        let found = pods::find_ready(&self.pods(), &logs::selector(Some(component))).await;
+        let found = ready_in(self.pods(component), component).await;
         let found = found.map_err(EnvironmentError::api(format!("list the pods of {component}")))?;
         found.ok_or_else(|| EnvironmentError::NoPod { component: component.to_owned() })
     }
 
-    pub(super) fn pods(&self) -> Api<Pod> {
-        Api::namespaced(self.client(), self.namespace())
+    /// The pods of each namespace that a component has objects in.
+    pub(super) fn pods(&self, component: &str) -> Vec<Api<Pod>> {
+        let (client, namespaces) = (self.client(), self.record().namespaces(Some(component)));
+        namespaces.iter().map(|namespace| Api::namespaced(client.clone(), namespace)).collect()
     }
 
     /// Whether there is such a component.
@@ -101,6 +107,19 @@ impl Environment {
         }
         Err(EnvironmentError::Unknown { component: component.to_owned(), known: names.join(", ") })
     }
+}
+
+/// The first ready pod of a component in these namespaces.
+pub(super) async fn ready_in(
+    namespaces: Vec<Api<Pod>>,
+    component: &str,
+) -> Result<Option<(Api<Pod>, String)>, kube::Error> {
+    for pods in namespaces {
+        if let Some(pod) = pods::find_ready(&pods, &logs::selector(Some(component))).await? {
+            return Ok(Some((pods, pod)));
+        }
+    }
+    Ok(None)
 }
 
 /// The exit code that the kubelet tells of, or why there is none.

@@ -4,22 +4,25 @@
 //! library calls at exit, passing and failing test runs included; when the process is killed instead, the
 //! [reaper](crate::teardown::Reaper) removes the cluster.
 
+use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, OnceLock, PoisonError};
+use std::pin::pin;
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
 
 use super::Environment;
+use super::failed::TestObserver;
 use super::janitor::clean;
 use super::runner::{runner, usual};
-use crate::cluster::Cluster;
 use crate::host::folders::Folders;
 use crate::host::setup::Consent;
 use crate::readiness::redact::Redactor;
 use crate::report::console::PlainConsole;
-use crate::report::{Events, Outcome, Phase, Reporter, to_json, to_table};
+use crate::report::{Events, Phase, Reporter, to_json, to_table};
 use crate::run::failure_report::FailureReport;
 use crate::run::session::{LooksLikeProduction, Session, Terms, UpError};
 use crate::suite::config::Keep;
@@ -35,15 +38,32 @@ struct Shared {
     end: Mutex<Option<(oneshot::Sender<()>, JoinHandle<()>)>>,
 }
 
-static SHARED: OnceLock<Shared> = OnceLock::new();
+/// A suite of this process.
+struct Entry {
+    path: PathBuf,
+    /// Whether another suite was asked for before.
+    later: bool,
+    shared: OnceLock<Shared>,
+}
+
+/// Every suite that a test of this process has asked for.
+static SHARED: Mutex<Vec<&'static Entry>> = Mutex::new(Vec::new());
+/// The clusters of this process, and whose they are.
+static CLUSTERS: Mutex<BTreeMap<String, PathBuf>> = Mutex::new(BTreeMap::new());
 
 /// The environment of the suite at `path`, shared by every test of this process.
 ///
 /// The first call brings it up, on a cluster and host ports of its own; `KIND_HARNESS_*` variables choose otherwise
-/// (see README.md). It ends with the process.
+/// (see README.md). It ends with the process. Each suite has an environment of its own: two paths are two environments, unless
+/// they lead to the same file.
+///
+/// [`kind_harness::test`](macro@crate::test) calls this, and sees how each test ends. A test without that attribute is seen to fail
+/// only when it panics while it has a [namespace](Environment::test_namespace): an error that it returns and a time-out
+/// lead to no bundle, and do not keep the cluster with `KIND_HARNESS_KEEP=on-failure`.
 ///
 /// # Panics
-/// When the environment does not come up: in every test that asks for it, with the reason.
+/// When the environment does not come up: in every test that asks for it, with the reason. So it is when two suites of the
+/// process would have the same cluster, since they have the same name and folder, or since `KIND_HARNESS_NAME` names it.
 ///
 /// ```no_run
 /// use kind_harness::environment::{Environment, shared};
@@ -61,20 +81,59 @@ static SHARED: OnceLock<Shared> = OnceLock::new();
 /// ```
 #[must_use]
 pub fn shared(path: impl AsRef<Path>) -> &'static Environment {
-    let shared = SHARED.get_or_init(|| start(path.as_ref().into()));
-    match &shared.environment {
-        Ok(environment) => environment,
-        Err(why) => panic!("the test environment did not come up: {why}"),
-    }
+    try_shared(path.as_ref()).unwrap_or_else(|why| panic!("the test environment did not come up: {why}"))
 }
 
-fn start(path: PathBuf) -> Shared {
+/// As [`shared`]; why the environment did not come up is an error.
+pub(super) fn try_shared(path: &Path) -> Result<&'static Environment, &'static str> {
+    let entry = entry(path);
+    let shared = entry.shared.get_or_init(|| start(path.into(), entry.later));
+    shared.environment.as_ref().map_err(String::as_str)
+}
+
+/// The suite at `path`, which is known by its file, not by how its path is written.
+fn entry(path: &Path) -> &'static Entry {
+    let path = path.canonicalize().or_else(|_| std::path::absolute(path)).unwrap_or_else(|_| path.into());
+    let mut entries = lock(&SHARED);
+    if let Some(known) = entries.iter().find(|entry| entry.path == path) {
+        return known;
+    }
+    let entry = Entry { path, later: !entries.is_empty(), shared: OnceLock::new() };
+    let entry: &'static Entry = Box::leak(Box::new(entry));
+    entries.push(entry);
+    entry
+}
+
+/// Whose cluster `name` is in this process: that of the suite at `path`, unless another one has it.
+///
+/// # Errors
+/// Which one has it.
+fn claim(name: &str, path: &Path) -> Result<(), String> {
+    let path = path.canonicalize().unwrap_or_else(|_| path.into());
+    let mut clusters = lock(&CLUSTERS);
+    let owner = clusters.entry(name.to_owned()).or_insert_with(|| path.clone());
+    if *owner == path {
+        return Ok(());
+    }
+    Err(format!(
+        "cluster {name} is that of {} already, so {} cannot have it: give one of them another `suite` name, and do not set \
+         KIND_HARNESS_NAME for tests of two suites",
+        owner.display(),
+        path.display()
+    ))
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn start(path: PathBuf, later: bool) -> Shared {
     let (up, is_up) = std::sync::mpsc::channel();
     let (end, ending) = oneshot::channel();
     let thread = std::thread::spawn(move || {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
         match runtime {
-            Ok(runtime) => runtime.block_on(live(path, up, ending)),
+            Ok(runtime) => runtime.block_on(live(path, later, up, ending)),
             Err(error) => drop(up.send(Err(format!("no async runtime: {error}")))),
         }
     });
@@ -83,19 +142,28 @@ fn start(path: PathBuf) -> Shared {
 }
 
 /// The whole life of the environment.
-async fn live(path: PathBuf, up: std::sync::mpsc::Sender<Result<Environment, String>>, ending: oneshot::Receiver<()>) {
+async fn live(
+    path: PathBuf,
+    later: bool,
+    up: std::sync::mpsc::Sender<Result<Environment, String>>,
+    ending: oneshot::Receiver<()>,
+) {
     let (events, reporter) = Reporter::start(PlainConsole::default());
     let session = match session(&path, events) {
         Ok(session) => session,
         Err(why) => return drop(up.send(Err(why))),
     };
+    let suite = session.plan.suite().suite.clone();
     let strategy = format!("{:?}", session.plan.suite().strategy).to_lowercase();
     let (mut stays, mut tells) = (session.terms.keep == Keep::Always, true);
     let up_or_not = session.up().await;
     // For `status` of others; a status without it is a status all the same.
     let _ = reporter.so_far().await.lives.keep(&session.folders.cluster(session.plan.cluster_name()));
     match up_or_not {
-        Ok(mut environment) => {
+        Ok(mut running) => {
+            // Ends here: a static, which the environment becomes part of, is never dropped.
+            let used = running.used.take();
+            let mut environment = Environment::from(running);
             let joined = session.terms.runner.is_some() && environment.was_unchanged();
             tells = !joined;
             stays |= environment.was_unchanged() || session.terms.runner.is_some();
@@ -106,22 +174,28 @@ async fn live(path: PathBuf, up: std::sync::mpsc::Sender<Result<Environment, Str
             if session.terms.keep == Keep::Always && !joined {
                 tell_how_to_use(&session);
             }
-            let (janitor, namespaces) = mpsc::unbounded_channel();
-            let cleaning =
-                tokio::spawn(clean(environment.client(), environment.events.clone(), namespaces, session.terms.keep));
+            let (janitor, chores) = mpsc::unbounded_channel();
             environment.janitor = Some(janitor.downgrade());
-            let cluster = environment.cluster.clone();
+            let cluster = environment.running.cluster.clone();
+            let (session, bundled) = (&session, RefCell::default());
+            let observer =
+                TestObserver { session, cluster: &cluster, reporter: &reporter, strategy: &strategy, bundled };
+            let mut cleaning = pin!(clean(environment.client(), chores, &observer));
             let _ = up.send(Ok(environment));
             // An error means that the other end is gone, which is an end too.
-            let _ = ending.await;
+            tokio::select! {
+                _ = ending => {}
+                () = &mut cleaning => {}
+            }
             drop(janitor);
             let _ = tokio::time::timeout(CLEANING, cleaning).await;
-            let failed = look(&session, &cluster, &reporter, &strategy).await;
+            let failed = look(&observer).await;
             if failed && session.terms.keep == Keep::OnFailure {
                 stays = true;
-                keep(&session).await;
+                keep(session).await;
             }
-            take_down(&session, stays).await;
+            drop(used);
+            take_down(session, stays).await;
         }
         Err(error) => {
             let why = told(&session, error, &reporter, &strategy).await;
@@ -140,7 +214,8 @@ async fn live(path: PathBuf, up: std::sync::mpsc::Sender<Result<Environment, Str
     }
     if let Some(path) = std::env::var_os("KIND_HARNESS_REPORT") {
         let report = to_json(&timeline, &strategy).to_string();
-        if let Err(error) = crate::host::folders::write_output(Path::new(&path), &report) {
+        let path = if later { beside(Path::new(&path), &suite) } else { path.into() };
+        if let Err(error) = crate::host::folders::write_output(&path, &report) {
             crate::report::console::write(&format!("the report could not be written: {error}\n"));
         }
     }
@@ -157,20 +232,22 @@ async fn told(session: &Session, error: UpError, reporter: &Reporter, strategy: 
 }
 
 /// When tests have failed, looks at what there is to see before it is taken away. Returns whether any has.
-async fn look(session: &Session, cluster: &Cluster, reporter: &Reporter, strategy: &str) -> bool {
-    let timeline = reporter.so_far().await;
-    let failed = timeline.spans.iter().filter(|span| span.phase == Phase::Specs && span.outcome == Outcome::Failed);
-    let failed: Vec<String> = failed.map(|span| span.step.clone()).collect();
-    if failed.is_empty() {
-        return false;
-    }
-    let (plan, events) = (&session.plan, &session.events);
-    let timeline = to_json(&timeline, strategy);
-    let seen = FailureReport::of_tests(plan, &session.folders, events, cluster, &failed, timeline).await;
-    if let Some(bundle) = seen.bundle {
-        events.note(Phase::Specs, format!("{} failed; bundle: {}", failed.join(", "), bundle.display()));
+async fn look(observer: &TestObserver<'_>) -> bool {
+    let Some(unseen) = observer.unseen().await else { return false };
+    if !unseen.is_empty()
+        && let Some(bundle) = observer.bundle(&unseen).await
+    {
+        let text = format!("{} failed; bundle: {}", unseen.join(", "), bundle.display());
+        observer.session.events.note(Phase::Specs, text);
     }
     true
+}
+
+/// Where the report of a suite is written that is not the first one of the process.
+fn beside(path: &Path, suite: &str) -> PathBuf {
+    let stem = path.file_stem().unwrap_or_default().to_string_lossy();
+    let extension = path.extension().map_or(String::new(), |it| format!(".{}", it.to_string_lossy()));
+    path.with_file_name(format!("{stem}-{suite}{extension}"))
 }
 
 fn session(path: &Path, events: Events) -> Result<Session, String> {
@@ -198,6 +275,7 @@ fn session(path: &Path, events: Events) -> Result<Session, String> {
         overrides.name = Some(name.into());
         plan = load(&overrides)?;
     }
+    claim(plan.cluster_name().as_str(), path)?;
     let (undo, record) = (Undo::default(), Mutex::default());
     let agree = crate::host::setup::consent_of_environment;
     // Nobody can be asked in a test run.
@@ -232,10 +310,53 @@ async fn take_down(session: &Session, stays: bool) {
 /// Runs when the process ends, however its tests went.
 #[dtor::dtor(unsafe)]
 fn at_exit() {
-    let Some(shared) = SHARED.get() else { return };
-    let end = shared.end.lock().unwrap_or_else(PoisonError::into_inner).take();
-    if let Some((end, thread)) = end {
+    let entries = lock(&SHARED).clone();
+    let shared = entries.into_iter().filter_map(|entry| entry.shared.get());
+    let ends: Vec<_> = shared.filter_map(|shared| lock(&shared.end).take()).collect();
+    let end = |(end, thread): (oneshot::Sender<()>, JoinHandle<()>)| {
         let _ = end.send(());
-        let _ = thread.join();
+        thread
+    };
+    // All are told before the first one is waited for.
+    let threads: Vec<_> = ends.into_iter().map(end).collect();
+    threads.into_iter().for_each(|thread| drop(thread.join()));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_suite_is_known_by_its_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name);
+        for name in ["a.yaml", "b.yaml"] {
+            std::fs::write(path(name), "").unwrap();
+        }
+        std::os::unix::fs::symlink(path("a.yaml"), path("link.yaml")).unwrap();
+        let a = entry(&path("a.yaml"));
+        assert!(std::ptr::eq(a, entry(&path("link.yaml"))));
+        assert!(std::ptr::eq(a, entry(&path("./a.yaml"))));
+        assert!(!std::ptr::eq(a, entry(&path("b.yaml"))));
+        assert!(entry(&path("b.yaml")).later, "its report does not replace that of the first one");
+        assert!(!std::ptr::eq(a, entry(&path("missing.yaml"))), "one that is missing is told of when it is read");
+    }
+
+    #[test]
+    fn two_suites_cannot_have_one_cluster() {
+        let (a, b) = (Path::new("/suites/a.yaml"), Path::new("/suites/b.yaml"));
+        assert_eq!(claim("claimed-1", a), Ok(()));
+        assert_eq!(claim("claimed-1", a), Ok(()), "the same suite may have it again");
+        assert_eq!(claim("claimed-2", b), Ok(()));
+        let told = claim("claimed-1", b).unwrap_err();
+        assert!(told.starts_with("cluster claimed-1 is that of /suites/a.yaml already, so /suites/b.yaml"), "{told}");
+    }
+
+    #[test]
+    fn the_report_of_a_later_suite_is_beside_the_first_ones() {
+        let at = |path: &str| beside(Path::new(path), "shop").display().to_string();
+        assert_eq!(at("target/report.json"), "target/report-shop.json");
+        assert_eq!(at("/tmp/a.b/v1.2.json"), "/tmp/a.b/v1.2-shop.json");
+        assert_eq!(at("report"), "report-shop");
     }
 }

@@ -1,12 +1,14 @@
 //! A `main` of its own for suites that want one, in the manner of Go's `TestMain`.
 
-use std::fmt::Display;
+use std::fmt::{self, Display};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use libtest_mimic::{Arguments, Failed, Trial};
 
-use super::{Environment, shared};
+use super::Environment;
+use super::attempt::Limits;
+use super::attribute::TestRun;
 
 /// Tests that share an environment, for a test target with `harness = false`. They are listed, filtered, ignored and run
 /// as those of `cargo test` are, by nextest too.
@@ -30,6 +32,12 @@ pub struct Specs {
     trials: Vec<Trial>,
 }
 
+impl std::fmt::Debug for Specs {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Specs").field("suite", &self.suite).finish_non_exhaustive()
+    }
+}
+
 impl Specs {
     /// Tests on the environment of the suite at `path`. It is brought up for the first test that runs; listing needs none.
     #[must_use]
@@ -37,7 +45,8 @@ impl Specs {
         Specs { suite: path.into(), trials: Vec::new() }
     }
 
-    /// Adds a test, on an async runtime of its own. It fails when it returns an error or panics.
+    /// Adds a test, on an async runtime and a thread of its own. It fails when it returns an error or panics; what there is to see of
+    /// it is printed then, and kept in a bundle. Inside, [`current_test`](super::current_test) is this test.
     #[must_use]
     pub fn test<F, R, E>(mut self, name: &str, test: F) -> Specs
     where
@@ -46,11 +55,11 @@ impl Specs {
         E: Display,
     {
         let suite = self.suite.clone();
+        let limits = Limits { name: name.to_owned(), timeout: None, multi_thread: false };
         self.trials.push(Trial::test(name, move || {
-            let environment = shared(suite);
-            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(Failed::from)?;
-            // With its causes, where the error has any.
-            runtime.block_on(test(environment)).map_err(|error| Failed::from(format!("{error:#}")))
+            let body = |environment, ()| async move { test(environment).await.map_err(Told) };
+            let ended = TestRun { suite, limits }.outcome(async |_| Ok(()), body);
+            ended.map_err(|(cause, seen)| Failed::from(format!("{cause}\n{seen}")))
         }));
         self
     }
@@ -59,5 +68,14 @@ impl Specs {
     #[must_use]
     pub fn run(self) -> ExitCode {
         libtest_mimic::run(&Arguments::from_args(), self.trials).exit_code()
+    }
+}
+
+/// An error that is told as people read it: with its causes, where it has any.
+struct Told<E>(E);
+
+impl<E: Display> fmt::Debug for Told<E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:#}", self.0)
     }
 }

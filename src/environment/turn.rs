@@ -7,10 +7,16 @@ use std::path::Path;
 /// A test's turn. It ends when this is dropped, or when the process ends, however it ends.
 #[derive(Debug)]
 pub struct Turn {
-    _room: File,
+    room: File,
 }
 
 impl Turn {
+    /// Ends it now, though something may hold it for ever.
+    pub(super) fn end(&self) {
+        // What cannot be unlocked is when the process ends.
+        let _ = self.room.unlock();
+    }
+
     /// A turn beside others; waits for tests that take, or already wait for, a turn alone.
     pub(super) async fn shared(folder: &Path) -> io::Result<Turn> {
         take(folder, File::lock_shared).await
@@ -29,7 +35,7 @@ async fn take(folder: &Path, enter: fn(&File) -> io::Result<()>) -> io::Result<T
     let entered = tokio::task::spawn_blocking(move || {
         door.lock()?;
         enter(&room)?;
-        Ok(Turn { _room: room })
+        Ok(Turn { room })
     });
     entered.await.map_err(io::Error::other)?
 }

@@ -35,6 +35,12 @@ pub struct ImageBuilds {
     components: BTreeMap<String, Task<ComponentImages>>,
 }
 
+impl std::fmt::Debug for ImageBuilds {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ImageBuilds").field("components", &self.components.keys()).finish_non_exhaustive()
+    }
+}
+
 impl ImageBuilds {
     /// Starts whatever has to be built or pulled, and returns at once. With `node`, the node image too.
     #[must_use]

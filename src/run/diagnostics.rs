@@ -5,6 +5,7 @@
 
 mod blame;
 mod bundle;
+mod contents;
 mod look;
 mod run;
 mod scene;
@@ -22,6 +23,7 @@ use serde::Serialize;
 use crate::readiness::{LogTail, Unready};
 
 pub use bundle::{Bounds, Bundle, Story, bundle, bundle_failure};
+pub(crate) use contents::contents;
 pub use look::investigate;
 pub use look::learn_secrets;
 pub use run::{after, cluster_of, expectations, expected, now};

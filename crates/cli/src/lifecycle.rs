@@ -58,9 +58,9 @@ impl Cli {
             () = interrupts.next() => None,
         };
         let outcome = match result {
-            Some(Ok(environment)) => {
+            Some(Ok(running)) => {
                 session.undo.keep();
-                Ok(environment)
+                Ok(Environment::from(running))
             }
             Some(Err(error)) => {
                 // Before anything is taken away.

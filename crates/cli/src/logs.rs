@@ -1,6 +1,7 @@
 //! `logs`: the components' logs, each line with its component, pod and container.
 
 use futures::StreamExt;
+use futures::stream::select_all;
 use k8s_openapi::api::core::v1::Pod;
 use kube::api::{Api, LogParams};
 
@@ -22,18 +23,22 @@ impl Cli {
         let plan = self.plan()?;
         self.known(&plan, component)?;
         let (record, cluster) = self.running_masked(&plan).await?;
-        let pods: Api<Pod> = Api::namespaced(cluster.client.clone(), &record.namespace);
-        let listed = pods.list(&logs::of(component)).await;
-        let listed = listed.map_err(|error| {
-            Failure::told(Exit::Cluster, format!("cannot list the pods of cluster {}: {error}", record.name))
-        })?;
         let params = LogParams {
             follow: wanted.follow,
             previous: wanted.previous,
             tail_lines: wanted.tail,
             ..LogParams::default()
         };
-        let reading = logs::logs(&pods, listed, &params).for_each(|line| async {
+        let mut streams = Vec::new();
+        for namespace in record.namespaces(component) {
+            let pods: Api<Pod> = Api::namespaced(cluster.client.clone(), &namespace);
+            let listed = pods.list(&logs::of(component)).await;
+            let listed = listed.map_err(|error| {
+                Failure::told(Exit::Cluster, format!("cannot list the pods of cluster {}: {error}", record.name))
+            })?;
+            streams.push(logs::logs(&pods, listed, &params));
+        }
+        let reading = select_all(streams).for_each(|line| async {
             match line {
                 Ok(line) => print(&line.to_string()),
                 Err(error) => write(&format!("{}\n", chain(&error))),

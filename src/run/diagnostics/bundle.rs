@@ -9,7 +9,7 @@
 //! nodes/NODE/UNIT.log                kubelet and containerd, where the cluster is ours
 //! ```
 
-mod api;
+pub(super) mod api;
 mod nodes;
 mod writer;
 

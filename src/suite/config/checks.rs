@@ -13,7 +13,7 @@ pub struct Check {
     /// Name of one of the component's ports.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub port: Option<String>,
-    /// A Service of the suite's namespace, and one of its own ports.
+    /// A Service of the component, or of the suite's namespace, and one of its own ports.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub service: Option<ServicePort>,
     /// Program and arguments, run in a ready pod; they must end well.

@@ -13,7 +13,7 @@ use crate::run::diagnostics::look::{AT_ONCE, builtin, list};
 use crate::run::diagnostics::scene::{is_ready, line, name_of, when};
 
 /// The kinds of Kubernetes' own that belong to namespaces.
-const NAMESPACED: [(&str, &str); 22] = [
+pub(in crate::run::diagnostics) const NAMESPACED: [(&str, &str); 22] = [
     ("v1", "Pod"),
     ("v1", "Service"),
     ("v1", "ConfigMap"),
@@ -134,7 +134,7 @@ fn write(object: &Value, writer: &Writer) {
 }
 
 /// The kind that a definition defines, in a version that is served.
-fn served(definition: &Value) -> Option<ApiResource> {
+pub(in crate::run::diagnostics) fn served(definition: &Value) -> Option<ApiResource> {
     let version = definition.list("/spec/versions").iter().find(|version| version.flag("/served"))?.text("/name")?;
     let kind = GroupVersionKind::gvk(definition.text("/spec/group")?, version, definition.text("/spec/names/kind")?);
     Some(ApiResource::from_gvk_with_plural(&kind, definition.text("/spec/names/plural")?))

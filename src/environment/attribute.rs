@@ -1,0 +1,174 @@
+//! A test from its beginning to its end: what `#[kind_harness::test]` expands to a call of, and [`Specs`](super::Specs) calls.
+
+use std::fmt;
+use std::panic::resume_unwind;
+use std::path::PathBuf;
+use std::sync::mpsc::channel;
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+
+use super::attempt::{Cause, Limits, attempt};
+use super::current::CurrentTest;
+use super::failed::FailedTest;
+use super::janitor::Chore;
+use super::returned::TestResult;
+use super::shared::try_shared;
+use super::{Environment, TestNamespace};
+use crate::readiness::errors::chain;
+
+/// How long a test waits for what is seen of its failure: longer than a bundle takes.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// What the attribute was told, and which function it is on.
+#[derive(Debug)]
+pub struct Options {
+    /// The suite's file.
+    pub suite: &'static str,
+    /// Path of the module, beginning with the crate.
+    pub module: &'static str,
+    /// The function.
+    pub name: &'static str,
+    /// How long the body may take.
+    pub timeout: Option<Duration>,
+    /// Whether the test's tasks run on several threads.
+    pub multi_thread: bool,
+    /// Whether no other test may run meanwhile.
+    pub exclusive: bool,
+}
+
+/// Why a test failed, and what was seen of it. Test runners print it with `{:?}`, so this is a text and no structure.
+pub struct Failure(String);
+
+impl fmt::Debug for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// Runs a test that takes no namespace.
+///
+/// # Errors
+/// Why it failed.
+///
+/// # Panics
+/// When the test panics.
+pub fn run<F, R>(options: Options, body: F) -> Result<(), Failure>
+where
+    F: FnOnce(&'static Environment) -> R + Send + 'static,
+    R: Future,
+    R::Output: TestResult,
+{
+    let exclusive = options.exclusive;
+    let prepare = async move |test: CurrentTest| {
+        let turn = if exclusive { Some(test.turn(test.environment().folder(), true).await) } else { None };
+        turn.transpose().map_err(|error| format!("no turn for the test: {error}"))
+    };
+    TestRun::from(options).run(prepare, |environment, turn| async move {
+        let _turn = turn;
+        body(environment).await
+    })
+}
+
+/// Runs a test that takes a namespace.
+///
+/// # Errors
+/// Why it failed.
+///
+/// # Panics
+/// When the test panics.
+pub fn run_in_namespace<F, R>(options: Options, body: F) -> Result<(), Failure>
+where
+    F: FnOnce(&'static Environment, TestNamespace) -> R + Send + 'static,
+    R: Future,
+    R::Output: TestResult,
+{
+    let exclusive = options.exclusive;
+    let prepare = async move |test: CurrentTest| {
+        let (environment, name) = (test.environment(), test.name());
+        let made = if exclusive { environment.exclusive(name).await } else { environment.test_namespace(name).await };
+        made.map_err(|error| format!("no namespace for the test: {}", chain(&error)))
+    };
+    TestRun::from(options).run(prepare, body)
+}
+
+/// A test that is about to run.
+pub(super) struct TestRun {
+    pub(super) suite: PathBuf,
+    pub(super) limits: Limits,
+}
+
+impl From<Options> for TestRun {
+    fn from(options: Options) -> TestRun {
+        let Options { suite, module, name, timeout, multi_thread, .. } = options;
+        // As libtest does, which leaves the crate out.
+        let name = module.split_once("::").map_or_else(|| name.to_owned(), |(_, module)| format!("{module}::{name}"));
+        TestRun { suite: suite.into(), limits: Limits { name, timeout, multi_thread } }
+    }
+}
+
+impl TestRun {
+    fn run<T, F, R>(
+        self,
+        prepare: impl AsyncFnOnce(CurrentTest) -> Result<T, String> + Send + 'static,
+        body: F,
+    ) -> Result<(), Failure>
+    where
+        F: FnOnce(&'static Environment, T) -> R + Send + 'static,
+        R: Future,
+        R::Output: TestResult,
+    {
+        match self.outcome(prepare, body) {
+            Ok(()) => Ok(()),
+            Err((Cause::Panic(payload), seen)) => {
+                // Here, where libtest shows it below the panic's own message.
+                eprintln!("{seen}");
+                resume_unwind(payload)
+            }
+            Err((cause, seen)) => Err(Failure(format!("{cause}\n{seen}"))),
+        }
+    }
+
+    /// Runs the test. When it fails: why, and what there is to see of it.
+    pub(super) fn outcome<T, F, R>(
+        self,
+        prepare: impl AsyncFnOnce(CurrentTest) -> Result<T, String> + Send + 'static,
+        body: F,
+    ) -> Result<(), (Cause, String)>
+    where
+        F: FnOnce(&'static Environment, T) -> R + Send + 'static,
+        R: Future,
+        R::Output: TestResult,
+    {
+        let environment = try_shared(&self.suite).map_err(|why| {
+            let why = format!("the test environment did not come up: {why}");
+            (Cause::Error(why), String::new())
+        })?;
+        let test = CurrentTest::new(&self.limits.name, environment);
+        let (entered, begun) = (test.clone(), test.clone());
+        let prepare = async move || {
+            let prepared = prepare(begun.clone()).await;
+            begun.begin();
+            prepared
+        };
+        let ended = attempt(&self.limits, move || entered.enter(), prepare, move |given| body(environment, given));
+        test.finish(ended.is_err());
+        let ended = ended.map_err(|cause| {
+            let seen = look(&test, &cause);
+            (cause, seen)
+        });
+        let is_seen = ended.as_ref().is_err_and(|(_, seen)| !seen.is_empty());
+        test.clean(ended.is_err(), is_seen);
+        ended
+    }
+}
+
+/// What there is to see of a test that failed, and where its bundle is. Nothing when the environment is ending already.
+fn look(test: &CurrentTest, cause: &Cause) -> String {
+    let janitor = test.environment().janitor.as_ref().and_then(mpsc::WeakUnboundedSender::upgrade);
+    let Some(janitor) = janitor else { return String::new() };
+    let (answer, answered) = channel();
+    let (name, why, namespaces) = (test.name().to_owned(), cause.to_string(), test.namespaces());
+    let _ = janitor.send(Chore::Look(FailedTest { name, why, namespaces, answer }));
+    answered.recv_timeout(PATIENCE).unwrap_or_default()
+}

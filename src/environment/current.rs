@@ -1,0 +1,168 @@
+//! The test that runs now: what it has made, which is removed once it is known how the test ended.
+
+use std::cell::RefCell;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+
+use tokio::sync::mpsc::WeakUnboundedSender;
+
+use super::janitor::{Chore, Leftover};
+use super::{Environment, NamespaceError, TestNamespace, Turn};
+use crate::report::{Outcome, Phase, Step};
+
+thread_local! {
+    static CURRENT: RefCell<Option<CurrentTest>> = const { RefCell::new(None) };
+}
+
+/// The test that this thread runs under `#[kind_harness::test]` or [`Specs`](super::Specs). None elsewhere.
+///
+/// For fixtures, which do not get the test's arguments:
+///
+/// ```no_run
+/// use kind_harness::environment::{TestNamespace, current_test};
+/// use rstest::fixture;
+///
+/// #[fixture]
+/// async fn namespace() -> TestNamespace {
+///     current_test().expect("a test in an environment").namespace().await.expect("a namespace")
+/// }
+/// ```
+#[must_use]
+pub fn current_test() -> Option<CurrentTest> {
+    CURRENT.with_borrow(Clone::clone)
+}
+
+/// A test that runs in an environment. Clones are the same test.
+#[derive(Clone)]
+pub struct CurrentTest(Arc<Inner>);
+
+struct Inner {
+    name: String,
+    environment: &'static Environment,
+    state: Mutex<State>,
+    /// The turns that it has, by the folders of their environments.
+    turns: tokio::sync::Mutex<Vec<HeldTurn>>,
+}
+
+#[derive(Default)]
+struct State {
+    step: Option<Step>,
+    made: Vec<Made>,
+}
+
+/// A namespace of the test.
+struct Made {
+    leftover: Leftover,
+    janitor: Option<WeakUnboundedSender<Chore>>,
+    /// The test's step in the report of another environment than its own.
+    step: Option<Step>,
+}
+
+struct HeldTurn {
+    folder: PathBuf,
+    alone: bool,
+    turn: Weak<Turn>,
+}
+
+impl std::fmt::Debug for CurrentTest {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("CurrentTest").field("name", &self.name()).finish_non_exhaustive()
+    }
+}
+
+impl CurrentTest {
+    pub(super) fn new(name: &str, environment: &'static Environment) -> CurrentTest {
+        let (state, turns) = (Mutex::default(), tokio::sync::Mutex::default());
+        CurrentTest(Arc::new(Inner { name: name.to_owned(), environment, state, turns }))
+    }
+
+    /// The test's name, as the test runner prints it.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.0.name
+    }
+
+    /// The environment that it runs in.
+    #[must_use]
+    pub fn environment(&self) -> &'static Environment {
+        self.0.environment
+    }
+
+    /// Makes a namespace for the test, as [`Environment::test_namespace`] does.
+    ///
+    /// # Errors
+    /// When the API server refuses, or the environment is gone.
+    pub async fn namespace(&self) -> Result<TestNamespace, NamespaceError> {
+        self.0.environment.test_namespace(self.name()).await
+    }
+
+    /// Makes this the test of the calling thread.
+    pub(super) fn enter(&self) {
+        CURRENT.set(Some(self.clone()));
+    }
+
+    /// The test's time is reported from now on.
+    pub(super) fn begin(&self) {
+        let Inner { name, environment, .. } = &*self.0;
+        self.state().step.get_or_insert_with(|| environment.running.events.step(Phase::Specs, name));
+    }
+
+    /// A turn in the environment of `folder`: the one that the test has, or a new one. A test that waited for a second one
+    /// could wait for itself.
+    pub(super) async fn turn(&self, folder: &Path, alone: bool) -> io::Result<Arc<Turn>> {
+        let mut turns = self.0.turns.lock().await;
+        turns.retain(|held| held.turn.strong_count() > 0);
+        if let Some(held) = turns.iter().find(|held| held.folder == folder)
+            && let Some(turn) = held.turn.upgrade()
+        {
+            let text = "the test runs beside others already; write `#[kind_harness::test(exclusive)]`";
+            return if alone && !held.alone { Err(io::Error::new(io::ErrorKind::Deadlock, text)) } else { Ok(turn) };
+        }
+        let turn = Arc::new(if alone { Turn::alone(folder).await? } else { Turn::shared(folder).await? });
+        turns.push(HeldTurn { folder: folder.to_owned(), alone, turn: Arc::downgrade(&turn) });
+        Ok(turn)
+    }
+
+    /// Takes note of a namespace, which is removed when the test has ended.
+    pub(super) fn made(&self, leftover: Leftover, environment: &Environment, step: impl FnOnce() -> Step) {
+        let is_ours = environment.folder() == self.0.environment.folder();
+        let made = Made { leftover, janitor: environment.janitor.clone(), step: (!is_ours).then(step) };
+        self.state().made.push(made);
+    }
+
+    /// The namespaces that the test has made in its own environment.
+    pub(super) fn namespaces(&self) -> Vec<String> {
+        let state = self.state();
+        state.made.iter().filter(|made| made.step.is_none()).map(|made| made.leftover.namespace.clone()).collect()
+    }
+
+    /// Reports how the test ended.
+    pub(super) fn finish(&self, failed: bool) {
+        // One that failed before it began is in the report, too.
+        self.begin();
+        let state = &mut *self.state();
+        let others = state.made.iter_mut().filter_map(|made| made.step.take());
+        for step in others.chain(state.step.take()) {
+            step.finish(if failed { Outcome::Failed } else { Outcome::Done });
+        }
+    }
+
+    /// Ends the test's turns, and removes what it has made. Of a test that `failed`, `told` says whether its namespaces have been described.
+    pub(super) fn clean(&self, failed: bool, told: bool) {
+        // A body that blocks its thread has them for ever.
+        if let Ok(mut turns) = self.0.turns.try_lock() {
+            turns.drain(..).filter_map(|held| held.turn.upgrade()).for_each(|turn| turn.end());
+        }
+        for Made { leftover, janitor, .. } in std::mem::take(&mut self.state().made) {
+            // If clean-up has already stopped, the namespace is removed with the cluster.
+            if let Some(janitor) = janitor.as_ref().and_then(WeakUnboundedSender::upgrade) {
+                let _ = janitor.send(Chore::Delete(Leftover { failed, told, ..leftover }));
+            }
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

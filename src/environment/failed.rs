@@ -1,0 +1,184 @@
+//! What there is to see of a test that failed: the objects and pods of its namespaces, and a bundle.
+
+use std::cell::RefCell;
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+use std::sync::mpsc::Sender;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use k8s_openapi::api::core::v1::Pod;
+use serde_json::Value;
+
+use super::janitor::state;
+use crate::cluster::Cluster;
+use crate::readiness::redact::Redactor;
+use crate::readiness::{Judgement, Lenient, Settings, Verdict, judge_saved};
+use crate::report::{Phase, Reporter, to_json};
+use crate::run::diagnostics::contents;
+use crate::run::failure_report::FailureReport;
+use crate::run::session::Session;
+
+/// How many bundles are written of single tests. Five are kept, and one is for those that fail after them.
+const BUNDLES: usize = 4;
+/// How many objects of a namespace are printed, those that are not ready first.
+const LINES: usize = 40;
+/// How long the list of a namespace's objects may take, and a bundle.
+const LISTING: Duration = Duration::from_secs(10);
+const BUNDLING: Duration = Duration::from_secs(30);
+
+/// A test that failed, and that waits for what is seen of it.
+#[derive(Debug)]
+pub(crate) struct FailedTest {
+    pub(super) name: String,
+    pub(super) why: String,
+    pub(super) namespaces: Vec<String>,
+    pub(super) answer: Sender<String>,
+}
+
+/// Looks at the environment for tests that failed.
+pub(super) struct TestObserver<'a> {
+    pub(super) session: &'a Session,
+    pub(super) cluster: &'a Cluster,
+    pub(super) reporter: &'a Reporter,
+    pub(super) strategy: &'a str,
+    /// The tests that have a bundle.
+    pub(super) bundled: RefCell<BTreeSet<String>>,
+}
+
+impl TestObserver<'_> {
+    /// Tells `test` what there is to see.
+    pub(super) async fn look(&self, test: FailedTest) {
+        let FailedTest { name, why, namespaces, answer } = test;
+        let mut seen = Vec::new();
+        for namespace in namespaces {
+            seen.push(format!("namespace {namespace}:"));
+            seen.extend(self.namespace(&namespace).await);
+        }
+        if self.bundled.borrow().len() < BUNDLES {
+            let failed = [format!("{name}: {why}")];
+            if let Ok(Some(bundle)) = tokio::time::timeout(BUNDLING, self.bundle(&failed)).await {
+                seen.push(format!("bundle: {}", bundle.display()));
+                self.bundled.borrow_mut().insert(name);
+            }
+        } else {
+            seen.push("bundle: written at the end of the run, for this test and others".into());
+        }
+        let mut seen = seen.join("\n");
+        Redactor::global().mask(&mut seen);
+        // A test that no longer waits has been told of its failure.
+        let _ = answer.send(seen);
+    }
+
+    /// Writes a bundle about tests that failed.
+    pub(super) async fn bundle(&self, tests: &[String]) -> Option<PathBuf> {
+        let Session { plan, folders, events, .. } = self.session;
+        let timeline = to_json(&self.reporter.so_far().await, self.strategy);
+        FailureReport::of_tests(plan, folders, events, self.cluster, tests, timeline).await.bundle
+    }
+
+    async fn namespace(&self, namespace: &str) -> Vec<String> {
+        let client = &self.cluster.client;
+        match tokio::time::timeout(LISTING, contents(client, namespace)).await {
+            Ok(objects) => lines(objects, &Settings::from(&self.session.plan.suite().ready)),
+            Err(_) => vec![format!("  its objects were not listed within {LISTING:?}")],
+        }
+    }
+
+    /// The tests of the run that failed and have no bundle of their own; none when no test failed.
+    pub(super) async fn unseen(&self) -> Option<Vec<String>> {
+        let timeline = self.reporter.so_far().await;
+        let failed = timeline
+            .spans
+            .iter()
+            .filter(|span| span.phase == Phase::Specs && span.outcome == crate::report::Outcome::Failed);
+        let failed: BTreeSet<String> = failed.map(|span| span.step.clone()).collect();
+        let unseen = failed.difference(&self.bundled.borrow()).cloned().collect();
+        (!failed.is_empty()).then_some(unseen)
+    }
+}
+
+/// The objects of a namespace, a line each: pods first, then what is not ready. What every namespace has is left out, and so are
+/// objects that are parts of others.
+fn lines(objects: Vec<Value>, settings: &Settings) -> Vec<String> {
+    let pods: Vec<Pod> = objects
+        .iter()
+        .filter(|object| object.text("/kind") == Some("Pod"))
+        .filter_map(|pod| serde_json::from_value(pod.clone()).ok())
+        .collect();
+    let parts: BTreeSet<_> = objects
+        .iter()
+        .filter(|object| !object.list("/metadata/ownerReferences").is_empty())
+        .map(|object| (object.text("/kind").unwrap_or_default().to_owned(), name(object)))
+        .collect();
+    let mut judged = judge_saved(objects, Vec::new(), settings, Timestamp::now());
+    judged.retain(|judgement| {
+        let (kind, name) = (judgement.object.kind.clone(), judgement.object.name.clone());
+        let is_usual =
+            matches!((kind.as_str(), name.as_str()), ("ConfigMap", "kube-root-ca.crt") | ("ServiceAccount", "default"));
+        !is_usual && (kind == "Pod" || !parts.contains(&(kind, name)))
+    });
+    judged.sort_by_key(|judgement| (judgement.object.kind != "Pod", judgement.verdict.is_ready()));
+    if judged.is_empty() {
+        return vec!["  nothing".into()];
+    }
+    let more = judged.len().saturating_sub(LINES);
+    let mut lines: Vec<_> = judged.iter().take(LINES).map(|judgement| line(judgement, &pods)).collect();
+    if more > 0 {
+        lines.push(format!("  and {more} more"));
+    }
+    lines
+}
+
+fn name(object: &Value) -> String {
+    object.text("/metadata/name").unwrap_or_default().to_owned()
+}
+
+/// `  deployment/web: waiting: 0 of 1 replicas ready`, or a pod with its containers.
+fn line(judgement: &Judgement, pods: &[Pod]) -> String {
+    let Judgement { object, verdict, .. } = judgement;
+    let why = match (verdict, judgement.message()) {
+        (Verdict::Ready, _) | (_, None) => verdict.name().to_owned(),
+        (_, Some(message)) => format!("{}: {message}", verdict.name()),
+    };
+    let pod = pods.iter().find(|pod| object.kind == "Pod" && pod.metadata.name.as_deref() == Some(&object.name));
+    pod.map_or_else(|| format!("  {object}: {why}"), |pod| format!("  {}: {why}", state(pod)))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_namespace_is_told_with_its_pods_first_and_without_what_every_namespace_has() {
+        let meta = |name: &str| json!({"name": name, "namespace": "it"});
+        let mut set = json!({"apiVersion": "apps/v1", "kind": "ReplicaSet", "metadata": meta("web-1")});
+        set["metadata"]["ownerReferences"] = json!([{"kind": "Deployment", "name": "web", "uid": "1"}]);
+        let waiting = json!({"waiting": {"reason": "ContainerCreating"}});
+        let container =
+            json!({"name": "main", "ready": false, "restartCount": 0, "image": "", "imageID": "", "state": waiting});
+        let objects = vec![
+            json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": meta("kube-root-ca.crt")}),
+            json!({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": meta("default")}),
+            json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": meta("app")}),
+            set,
+            json!({"apiVersion": "v1", "kind": "Pod", "metadata": meta("web-1-a"),
+                "status": {"phase": "Pending", "containerStatuses": [container]}}),
+        ];
+        let told = lines(objects, &Settings::default());
+        assert_eq!(told.len(), 2, "{told:?}");
+        let pod = "  pod web-1-a is Pending; main: ContainerCreating, 0 restarts: waiting: ";
+        assert!(told[0].starts_with(pod), "{told:?}");
+        assert_eq!(told[1], "  configmap/app: ready");
+        assert_eq!(lines(Vec::new(), &Settings::default()), ["  nothing"]);
+    }
+
+    #[test]
+    fn a_namespace_full_of_objects_is_cut() {
+        let object = |n: u32| json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": format!("c{n}")}});
+        let told = lines((0..50).map(object).collect(), &Settings::default());
+        assert_eq!((told.len(), told[40].as_str()), (41, "  and 10 more"));
+    }
+}
