@@ -89,7 +89,7 @@ pub use environment::{Environment, shared};
 /// | --- | --- | --- |
 /// | `suite = "shop.yaml"` | the suite, from the package's folder | `"e2e.yaml"` |
 /// | `timeout = "1m 30s"` | how long the body may take, without the environment's start and the wait for a namespace | none |
-/// | `exclusive` | no other test that has a namespace runs meanwhile, in any process | |
+/// | `exclusive` | no other test runs meanwhile that takes an environment or a namespace, in any process | |
 /// | `flavor = "multi_thread"` | the test's tasks run on several threads | `"current_thread"` |
 ///
 /// A body that blocks its thread past the time-out is left behind, and fails with that reason.

@@ -33,7 +33,9 @@ pub struct Options {
     pub timeout: Option<Duration>,
     /// Whether the test's tasks run on several threads.
     pub multi_thread: bool,
-    /// Whether no other test may run meanwhile.
+    /// Whether the test runs beside others, and not while an exclusive one does.
+    pub turn: bool,
+    /// Whether no other test that has a turn may run meanwhile.
     pub exclusive: bool,
 }
 
@@ -59,9 +61,10 @@ where
     R: Future,
     R::Output: TestResult,
 {
-    let exclusive = options.exclusive;
+    let Options { turn, exclusive, .. } = options;
     let prepare = async move |test: CurrentTest| {
-        let turn = if exclusive { Some(test.turn(test.environment().folder(), true).await) } else { None };
+        let folder = test.environment().folder();
+        let turn = if turn || exclusive { Some(test.turn(folder, exclusive).await) } else { None };
         turn.transpose().map_err(|error| format!("no turn for the test: {error}"))
     };
     TestRun::from(options).run(prepare, |environment, turn| async move {
@@ -169,6 +172,8 @@ fn look(test: &CurrentTest, cause: &Cause) -> String {
     let Some(janitor) = janitor else { return String::new() };
     let (answer, answered) = channel();
     let (name, why, namespaces) = (test.name().to_owned(), cause.to_string(), test.namespaces());
+    // With RUST_BACKTRACE an error of anyhow prints a backtrace too, which is in the test's output already.
+    let why = why.split("\n\nStack backtrace:").next().unwrap_or_default().to_owned();
     let _ = janitor.send(Chore::Look(FailedTest { name, why, namespaces, answer }));
     answered.recv_timeout(PATIENCE).unwrap_or_default()
 }

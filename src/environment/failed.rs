@@ -13,7 +13,7 @@ use serde_json::Value;
 use super::janitor::state;
 use crate::cluster::Cluster;
 use crate::readiness::redact::Redactor;
-use crate::readiness::{Judgement, Lenient, Settings, Verdict, judge_saved};
+use crate::readiness::{Judgement, Lenient, Settings, judge_saved};
 use crate::report::{Phase, Reporter, to_json};
 use crate::run::diagnostics::contents;
 use crate::run::failure_report::FailureReport;
@@ -137,12 +137,10 @@ fn name(object: &Value) -> String {
 /// `  deployment/web: waiting: 0 of 1 replicas ready`, or a pod with its containers.
 fn line(judgement: &Judgement, pods: &[Pod]) -> String {
     let Judgement { object, verdict, .. } = judgement;
-    let why = match (verdict, judgement.message()) {
-        (Verdict::Ready, _) | (_, None) => verdict.name().to_owned(),
-        (_, Some(message)) => format!("{}: {message}", verdict.name()),
-    };
+    let verdict = verdict.name().to_lowercase();
+    let why = judgement.message().map_or_else(|| verdict.clone(), |message| format!("{verdict}: {message}"));
     let pod = pods.iter().find(|pod| object.kind == "Pod" && pod.metadata.name.as_deref() == Some(&object.name));
-    pod.map_or_else(|| format!("  {object}: {why}"), |pod| format!("  {}: {why}", state(pod)))
+    pod.map_or_else(|| format!("  {object}: {why}"), |pod| format!("  {}; {why}", state(pod)))
 }
 
 #[cfg(test)]
@@ -169,7 +167,7 @@ mod tests {
         ];
         let told = lines(objects, &Settings::default());
         assert_eq!(told.len(), 2, "{told:?}");
-        let pod = "  pod web-1-a is Pending; main: ContainerCreating, 0 restarts: waiting: ";
+        let pod = "  pod web-1-a is Pending; main: ContainerCreating, 0 restarts; waiting: ";
         assert!(told[0].starts_with(pod), "{told:?}");
         assert_eq!(told[1], "  configmap/app: ready");
         assert_eq!(lines(Vec::new(), &Settings::default()), ["  nothing"]);

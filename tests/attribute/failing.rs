@@ -51,6 +51,7 @@ async fn every_failure_has_its_objects_and_a_bundle_and_keeps_the_cluster() -> R
         .env("XDG_STATE_HOME", state.path())
         .env("KIND_HARNESS_KEEP", "on-failure")
         .env("KIND_HARNESS_SHARE", "process")
+        .env("RUST_BACKTRACE", "0")
         .env_remove("KIND_HARNESS_NAME")
         .stderr_to_stdout()
         .stdout_capture()
@@ -82,7 +83,7 @@ fn judge(said: &str, state: &Path, code: Option<i32>) -> Result<()> {
         ensure!(namespace.contains(seen), "{test}:\n{part}");
         if !test.ends_with("blocks") {
             let pod = namespace.lines().find(|line| line.starts_with("  pod web is Pending")).context("the pod")?;
-            ensure!(pod.contains("; main: ") && pod.contains(": waiting: ") || pod.contains(": failed: "), "{pod}");
+            ensure!(pod.contains("; main: ") && pod.contains("; waiting: ") || pod.contains("; failed: "), "{pod}");
         }
         let bundle = part.lines().find_map(|line| line.strip_prefix("bundle: ")).with_context(|| part.to_owned())?;
         look_into(&PathBuf::from(bundle), state, test)?;

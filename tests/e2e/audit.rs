@@ -15,7 +15,7 @@ fn rfc3339(text: &str) -> Result<jiff::Timestamp> {
 }
 
 #[rstest]
-#[tokio::test]
+#[kind_harness::test]
 async fn one_cycle_leaves_every_type_of_event_correlated_and_timed(#[future(awt)] spec: Spec) -> Result<()> {
     let (analysis, status) = spec.complete(analysis("OOMKilled")).await?;
     let trail = analysis.trail().await?;
@@ -38,7 +38,7 @@ async fn one_cycle_leaves_every_type_of_event_correlated_and_timed(#[future(awt)
 }
 
 #[rstest]
-#[tokio::test]
+#[kind_harness::test]
 async fn transitions_are_those_of_the_state_machine(#[future(awt)] spec: Spec) -> Result<()> {
     let (completed, _) = spec.complete(analysis("Unheard-of").named("completed")).await?;
     assert_eq!(
@@ -52,7 +52,7 @@ async fn transitions_are_those_of_the_state_machine(#[future(awt)] spec: Spec) -
 }
 
 #[rstest]
-#[tokio::test]
+#[kind_harness::test]
 async fn the_call_of_holmesgpt_api_is_2xx_and_timed(#[future(awt)] spec: Spec) -> Result<()> {
     let (analysis, _) = spec.complete(analysis("NodeNotReady")).await?;
     let trail = analysis.trail().await?;
@@ -66,7 +66,7 @@ async fn the_call_of_holmesgpt_api_is_2xx_and_timed(#[future(awt)] spec: Spec) -
 }
 
 #[rstest]
-#[tokio::test]
+#[kind_harness::test]
 async fn the_evaluation_of_the_policy_is_there_with_its_outcome(#[future(awt)] spec: Spec) -> Result<()> {
     for (environment, outcome) in [("staging", "auto_approved"), ("production", "approval_required")] {
         let wanted = analysis("OOMKilled").named(environment).in_environment(environment);
@@ -83,7 +83,7 @@ async fn the_evaluation_of_the_policy_is_there_with_its_outcome(#[future(awt)] s
 }
 
 #[rstest]
-#[tokio::test]
+#[kind_harness::test]
 async fn the_approval_decision_is_there_with_who_decided(#[future(awt)] spec: Spec) -> Result<()> {
     for (environment, required) in [("staging", false), ("production", true)] {
         let wanted = analysis("OOMKilled").named(environment).in_environment(environment);

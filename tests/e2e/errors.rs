@@ -20,7 +20,7 @@ fn pauses(events: &[&AuditEvent]) -> Result<Vec<f64>> {
 }
 
 #[rstest]
-#[tokio::test]
+#[kind_harness::test]
 async fn an_error_500_of_holmesgpt_api_is_audited_and_retried(#[future(awt)] spec: Spec) -> Result<()> {
     let (analysis, status) = spec.complete(analysis("MOCK_HTTP_500_ONCE")).await?;
     assert_eq!(status.consecutive_failures, Some(0), "the failure is over");
@@ -35,7 +35,7 @@ async fn an_error_500_of_holmesgpt_api_is_audited_and_retried(#[future(awt)] spe
 }
 
 #[rstest]
-#[tokio::test]
+#[kind_harness::test]
 async fn a_loop_of_retries_leaves_a_complete_trail(#[future(awt)] spec: Spec) -> Result<()> {
     // Both at once: their five tries take 15 s.
     let fault = spec.create(analysis("MOCK_HTTP_500").named("fault")).await?;
@@ -59,7 +59,7 @@ async fn a_loop_of_retries_leaves_a_complete_trail(#[future(awt)] spec: Spec) ->
 }
 
 #[rstest]
-#[tokio::test]
+#[kind_harness::test]
 async fn a_refusal_of_holmesgpt_api_fails_at_once(#[future(awt)] spec: Spec) -> Result<()> {
     // The resource's schema permits it, HolmesGPT-API does not: a priority that is blank.
     let refused = spec.create(analysis("OOMKilled").of_priority(" ")).await?;
@@ -76,7 +76,7 @@ async fn a_refusal_of_holmesgpt_api_fails_at_once(#[future(awt)] spec: Spec) -> 
 }
 
 #[rstest]
-#[tokio::test]
+#[kind_harness::test]
 async fn a_controller_that_is_killed_mid_analysis_loses_and_repeats_nothing(#[future(awt)] alone: Alone) -> Result<()> {
     alone
         .run(async |spec| {
@@ -106,7 +106,7 @@ async fn a_controller_that_is_killed_mid_analysis_loses_and_repeats_nothing(#[fu
 }
 
 #[rstest]
-#[tokio::test]
+#[kind_harness::test]
 async fn the_metadata_of_every_event_is_complete(#[future(awt)] spec: Spec) -> Result<()> {
     let (good, _) = spec.complete(analysis("OOMKilled").named("good")).await?;
     let bad = spec.create(analysis("OOMKilled").named("bad").of_priority(" ")).await?;

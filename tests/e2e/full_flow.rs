@@ -39,7 +39,7 @@ fn conditions(status: &AIAnalysisStatus) -> Vec<(&str, &str)> {
 }
 
 #[rstest]
-#[tokio::test]
+#[kind_harness::test]
 async fn an_analysis_goes_through_its_four_phases_and_fills_every_field(#[future(awt)] spec: Spec) -> Result<()> {
     let (phases, object) = watch_to_the_end(&spec, analysis("OOMKilled")).await?;
     assert_eq!(phases, [Phase::Pending, Phase::Investigating, Phase::Analyzing, Phase::Completed]);
@@ -92,7 +92,7 @@ async fn an_analysis_goes_through_its_four_phases_and_fills_every_field(#[future
 }
 
 #[rstest]
-#[tokio::test]
+#[kind_harness::test]
 async fn production_needs_approval_with_context(#[future(awt)] spec: Spec) -> Result<()> {
     let (_, status) = spec.complete(analysis("OOMKilled").in_environment("production")).await?;
     assert_eq!(status.approval_required, Some(true));
@@ -118,7 +118,7 @@ async fn production_needs_approval_with_context(#[future(awt)] spec: Spec) -> Re
 }
 
 #[rstest]
-#[tokio::test]
+#[kind_harness::test]
 async fn staging_is_automatic(#[future(awt)] spec: Spec) -> Result<()> {
     let (_, status) = spec.complete(analysis("CrashLoopBackOff").in_environment("staging")).await?;
     assert_eq!((status.approval_required, &status.approval_context), (Some(false), &None));
@@ -128,7 +128,7 @@ async fn staging_is_automatic(#[future(awt)] spec: Spec) -> Result<()> {
 }
 
 #[rstest]
-#[tokio::test]
+#[kind_harness::test]
 async fn a_third_recovery_attempt_needs_approval(#[future(awt)] spec: Spec) -> Result<()> {
     let tried = analysis("OOMKilled").after("mock-oomkilled-v1", "still too little memory");
     let (_, second) = spec.complete(tried.clone().named("second").recovery(2)).await?;
@@ -142,7 +142,7 @@ async fn a_third_recovery_attempt_needs_approval(#[future(awt)] spec: Spec) -> R
 }
 
 #[rstest]
-#[tokio::test]
+#[kind_harness::test]
 async fn failed_detections_in_production_need_approval(#[future(awt)] spec: Spec) -> Result<()> {
     let unknown = analysis("OOMKilled").with_failed_detections(&["gitOpsManaged", "pdbProtected"]);
     let (_, staging) = spec.complete(unknown.clone().named("staging")).await?;

@@ -12,7 +12,7 @@ use tokio::time::timeout;
 use crate::support::{Alone, Spec, alone, spec};
 
 #[rstest]
-#[tokio::test]
+#[kind_harness::test]
 async fn logs_come_with_component_pod_and_container(#[future(awt)] spec: Spec) -> Result<()> {
     let environment: &Environment = &spec;
     let pod = spec.pod("data-storage").await?.name_any();
@@ -24,10 +24,8 @@ async fn logs_come_with_component_pod_and_container(#[future(awt)] spec: Spec) -
     Ok(())
 }
 
-#[rstest]
-#[tokio::test]
-async fn a_command_tells_what_it_printed_and_how_it_ended(#[future(awt)] spec: Spec) -> Result<()> {
-    let environment: &Environment = &spec;
+#[kind_harness::test]
+async fn a_command_tells_what_it_printed_and_how_it_ended(environment: &Environment) -> Result<()> {
     let pong = environment.exec("redis", ["redis-cli", "ping"]).await?;
     assert_eq!((pong.stdout.trim(), pong.stderr.as_str(), pong.exit_code), ("PONG", "", 0));
     let query = ["psql", "-U", "slm_user", "-d", "action_history", "-c", "select 1/0"];
@@ -44,10 +42,8 @@ async fn a_command_tells_what_it_printed_and_how_it_ended(#[future(awt)] spec: S
     Ok(())
 }
 
-#[rstest]
-#[tokio::test]
-async fn a_forwarded_port_takes_many_connections_and_ends_with_its_value(#[future(awt)] spec: Spec) -> Result<()> {
-    let environment: &Environment = &spec;
+#[kind_harness::test(timeout = "60s")]
+async fn a_forwarded_port_takes_many_connections_and_ends_with_its_value(environment: &Environment) -> Result<()> {
     // No port of the host is mapped to this one.
     let forward = environment.port_forward("data-storage", 9181).await?;
     let url = format!("http://{}/metrics", forward.address());
@@ -61,7 +57,7 @@ async fn a_forwarded_port_takes_many_connections_and_ends_with_its_value(#[futur
 }
 
 #[rstest]
-#[tokio::test]
+#[kind_harness::test]
 async fn replicas_are_there_and_gone_when_scale_returns(#[future(awt)] alone: Alone) -> Result<()> {
     alone
         .run(async |spec| {
@@ -82,7 +78,7 @@ async fn replicas_are_there_and_gone_when_scale_returns(#[future(awt)] alone: Al
 }
 
 #[rstest]
-#[tokio::test]
+#[kind_harness::test]
 async fn a_restart_leaves_new_pods_that_answer(#[future(awt)] alone: Alone) -> Result<()> {
     alone
         .run(async |spec| {

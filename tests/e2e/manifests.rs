@@ -34,7 +34,7 @@ async fn dry_run(spec: &Spec, manifest: &Manifest) -> Result<(), kube::Error> {
 }
 
 #[rstest]
-#[tokio::test]
+#[kind_harness::test]
 async fn the_api_server_accepts_every_object_of_an_overlay(
     #[future(awt)] spec: Spec,
     #[values("dev", "prod")] overlay: &str,

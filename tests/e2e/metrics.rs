@@ -19,7 +19,7 @@ const POPULATED: &str = "aianalysis_recovery_status_populated_total";
 const SKIPPED: &str = "aianalysis_recovery_status_skipped_total";
 
 #[rstest]
-#[tokio::test]
+#[kind_harness::test]
 async fn the_exposition_is_openmetrics(#[future(awt)] spec: Spec) -> Result<()> {
     let answer = spec.controller.exposition().await?;
     assert_eq!(answer.status, 200);
@@ -31,7 +31,7 @@ async fn the_exposition_is_openmetrics(#[future(awt)] spec: Spec) -> Result<()> 
 }
 
 #[rstest]
-#[tokio::test]
+#[kind_harness::test]
 async fn reconciliations_and_failures_are_counted(#[future(awt)] spec: Spec) -> Result<()> {
     let before = spec.controller.metrics().await?;
     for phase in Phase::ALL {
@@ -53,7 +53,7 @@ async fn reconciliations_and_failures_are_counted(#[future(awt)] spec: Spec) -> 
 }
 
 #[rstest]
-#[tokio::test]
+#[kind_harness::test]
 async fn policy_evaluations_are_counted_by_outcome(#[future(awt)] spec: Spec) -> Result<()> {
     let before = spec.controller.metrics().await?;
     let failed = [("outcome", "error"), ("degraded", "true")];
@@ -68,7 +68,7 @@ async fn policy_evaluations_are_counted_by_outcome(#[future(awt)] spec: Spec) ->
 }
 
 #[rstest]
-#[tokio::test]
+#[kind_harness::test]
 async fn confidence_is_distributed_by_type_of_signal(#[future(awt)] spec: Spec) -> Result<()> {
     // No other spec has this signal.
     let name = |suffix: &str| format!("aianalysis_confidence_score_distribution_{suffix}");
@@ -89,7 +89,7 @@ async fn confidence_is_distributed_by_type_of_signal(#[future(awt)] spec: Spec) 
 }
 
 #[rstest]
-#[tokio::test]
+#[kind_harness::test]
 async fn approvals_are_counted_by_decision_and_environment(#[future(awt)] spec: Spec) -> Result<()> {
     let before = spec.controller.metrics().await?;
     for (environment, decision) in [("staging", "auto_approved"), ("production", "requires_approval")] {
@@ -102,7 +102,7 @@ async fn approvals_are_counted_by_decision_and_environment(#[future(awt)] spec: 
 }
 
 #[rstest]
-#[tokio::test]
+#[kind_harness::test]
 async fn recoveries_are_counted_as_populated_and_the_others_as_skipped(#[future(awt)] spec: Spec) -> Result<()> {
     let before = spec.controller.metrics().await?;
     let understood = [("failure_understood", "true"), ("state_changed", "false")];
@@ -117,7 +117,7 @@ async fn recoveries_are_counted_as_populated_and_the_others_as_skipped(#[future(
 }
 
 #[rstest]
-#[tokio::test]
+#[kind_harness::test]
 async fn process_and_runtime_are_measured(#[future(awt)] spec: Spec) -> Result<()> {
     let metrics = spec.controller.metrics().await?;
     let at = |name: &str| metrics.value(name, &[]).with_context(|| format!("no {name}"));
@@ -135,7 +135,7 @@ async fn process_and_runtime_are_measured(#[future(awt)] spec: Spec) -> Result<(
 }
 
 #[rstest]
-#[tokio::test]
+#[kind_harness::test]
 async fn the_controllers_own_metrics_are_consistent(#[future(awt)] spec: Spec) -> Result<()> {
     let (analysis, _) = spec.complete(analysis("OOMKilled")).await?;
     let trail = analysis.trail().await?;
@@ -169,7 +169,7 @@ async fn the_controllers_own_metrics_are_consistent(#[future(awt)] spec: Spec) -
 }
 
 #[rstest]
-#[tokio::test]
+#[kind_harness::test]
 async fn a_counter_rises_by_the_number_of_analyses_made(#[future(awt)] spec: Spec) -> Result<()> {
     // No other spec works in this environment.
     let labels = [("decision", "auto_approved"), ("environment", "development")];

@@ -12,7 +12,7 @@ fn recovery() -> Fixture {
 }
 
 #[rstest]
-#[tokio::test]
+#[kind_harness::test]
 async fn a_recovery_completes_with_workflow_and_investigation_id(#[future(awt)] spec: Spec) -> Result<()> {
     let (_, status) = spec.complete(recovery()).await?;
     assert_eq!(status.reason, Some(Reason::AnalysisCompleted));
@@ -24,7 +24,7 @@ async fn a_recovery_completes_with_workflow_and_investigation_id(#[future(awt)] 
 }
 
 #[rstest]
-#[tokio::test]
+#[kind_harness::test]
 async fn previous_executions_are_considered(#[future(awt)] spec: Spec) -> Result<()> {
     let twice = recovery().recovery(2).after("mock-oomkilled-v1-recovery", "the quota was used up");
     let (_, informed) = spec.complete(twice.named("informed")).await?;
@@ -41,7 +41,7 @@ async fn previous_executions_are_considered(#[future(awt)] spec: Spec) -> Result
 }
 
 #[rstest]
-#[tokio::test]
+#[kind_harness::test]
 async fn the_recovery_endpoint_is_called(#[future(awt)] spec: Spec) -> Result<()> {
     for (fixture, endpoint) in [
         (recovery().named("recovery"), "/api/v1/recovery/analyze"),
@@ -55,7 +55,7 @@ async fn the_recovery_endpoint_is_called(#[future(awt)] spec: Spec) -> Result<()
 }
 
 #[rstest]
-#[tokio::test]
+#[kind_harness::test]
 async fn a_third_attempt_is_analysed_as_the_third(#[future(awt)] spec: Spec) -> Result<()> {
     let third = recovery().after("mock-oomkilled-v1-recovery", "again").recovery(3);
     let (analysis, status) = spec.complete(third).await?;
@@ -69,7 +69,7 @@ async fn a_third_attempt_is_analysed_as_the_third(#[future(awt)] spec: Spec) -> 
 }
 
 #[rstest]
-#[tokio::test]
+#[kind_harness::test]
 async fn conditions_are_true_when_a_recovery_completes(#[future(awt)] spec: Spec) -> Result<()> {
     let (_, status) = spec.complete(recovery()).await?;
     for name in ["InvestigationComplete", "AnalysisComplete", "WorkflowResolved"] {
@@ -85,7 +85,7 @@ async fn conditions_are_true_when_a_recovery_completes(#[future(awt)] spec: Spec
 }
 
 #[rstest]
-#[tokio::test]
+#[kind_harness::test]
 async fn needs_human_review_fails_with_the_sub_reason(#[future(awt)] spec: Spec) -> Result<()> {
     for (name, signal, sub_reason) in [
         ("none", "MOCK_NO_WORKFLOW_FOUND", SubReason::NoMatchingWorkflows),

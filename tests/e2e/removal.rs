@@ -69,7 +69,7 @@ impl Spec {
 }
 
 #[rstest]
-#[tokio::test]
+#[kind_harness::test]
 async fn what_goes_by_itself_is_gone_with_its_pods_when_it_returns(#[future(awt)] spec: Spec) -> Result<()> {
     let doomed = [spec.component("one", 1, &[]).await?, spec.component("two", 1, &[]).await?];
     assert_eq!(spec.left().await?, (4, 4));
@@ -82,7 +82,7 @@ async fn what_goes_by_itself_is_gone_with_its_pods_when_it_returns(#[future(awt)
 }
 
 #[rstest]
-#[tokio::test]
+#[kind_harness::test]
 async fn what_does_not_go_is_forced_and_what_is_kept_is_named(#[future(awt)] spec: Spec) -> Result<()> {
     let doomed = [spec.component("stuck", 25, &["example.com/guard"]).await?];
     let kill = Kill { deadline: Duration::from_secs(1), ..Kill::default() };

@@ -54,7 +54,7 @@ impl Spec {
 }
 
 #[rstest]
-#[tokio::test]
+#[kind_harness::test]
 async fn postgres_killed_events_wait_in_the_stream_and_come_back_once_each(#[future(awt)] alone: Alone) -> Result<()> {
     alone
         .run(async |spec| {
@@ -103,7 +103,7 @@ async fn postgres_killed_events_wait_in_the_stream_and_come_back_once_each(#[fut
 }
 
 #[rstest]
-#[tokio::test]
+#[kind_harness::test]
 async fn redis_killed_data_storage_stays_correct(#[future(awt)] alone: Alone) -> Result<()> {
     alone
         .run(async |spec| {
@@ -165,7 +165,7 @@ async fn load(
 }
 
 #[rstest]
-#[tokio::test]
+#[kind_harness::test]
 async fn data_storage_rolled_under_load_fails_no_request(#[future(awt)] alone: Alone) -> Result<()> {
     alone
         .run(async |spec| {
@@ -194,7 +194,7 @@ async fn data_storage_rolled_under_load_fails_no_request(#[future(awt)] alone: A
 }
 
 #[rstest]
-#[tokio::test]
+#[kind_harness::test]
 async fn seventy_analyses_at_once_all_complete(#[future(awt)] spec: Spec) -> Result<()> {
     let signals = ["OOMKilled", "CrashLoopBackOff", "NodeNotReady", "Evicted", "FailedScheduling"];
     let wanted = (0..70).map(|number| analysis(signals[number % signals.len()]).named(format!("n{number}")));

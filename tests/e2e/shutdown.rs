@@ -35,7 +35,7 @@ impl Spec {
 }
 
 #[rstest]
-#[tokio::test]
+#[kind_harness::test]
 async fn sigterm_ends_the_controller_within_15_seconds(#[future(awt)] alone: Alone) -> Result<()> {
     alone
         .run(async |spec| {
@@ -53,7 +53,7 @@ async fn sigterm_ends_the_controller_within_15_seconds(#[future(awt)] alone: Alo
 }
 
 #[rstest]
-#[tokio::test]
+#[kind_harness::test]
 async fn buffered_audit_events_of_five_analyses_are_flushed(#[future(awt)] alone: Alone) -> Result<()> {
     alone
         .run(async |spec| {
@@ -81,7 +81,7 @@ async fn buffered_audit_events_of_five_analyses_are_flushed(#[future(awt)] alone
 }
 
 #[rstest]
-#[tokio::test]
+#[kind_harness::test]
 async fn the_loop_that_reloads_the_policy_ends(#[future(awt)] alone: Alone) -> Result<()> {
     alone
         .run(async |spec| {
@@ -115,7 +115,7 @@ async fn the_loop_that_reloads_the_policy_ends(#[future(awt)] alone: Alone) -> R
 }
 
 #[rstest]
-#[tokio::test]
+#[kind_harness::test]
 async fn an_idle_controller_ends_within_5_seconds(#[future(awt)] alone: Alone) -> Result<()> {
     alone
         .run(async |spec| {

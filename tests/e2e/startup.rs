@@ -23,7 +23,7 @@ fn has_started(pod: &Pod) -> bool {
 }
 
 #[rstest]
-#[tokio::test]
+#[kind_harness::test]
 async fn applied_in_the_worst_order_nothing_is_ever_restarted(#[future(awt)] alone: Alone) -> Result<()> {
     alone
         .run(async |spec| {

@@ -36,6 +36,8 @@ pub(crate) fn expand(options: TokenStream, function: TokenStream) -> syn::Result
         None => quote!(::core::option::Option::None),
     };
     let (multi_thread, exclusive) = (options.multi_thread, options.exclusive);
+    // Where fixtures do everything, they also say beside whom the test runs.
+    let turn = !arguments.is_empty();
     Ok(quote! {
         #(#attributes)*
         #[::core::prelude::v1::test]
@@ -48,6 +50,7 @@ pub(crate) fn expand(options: TokenStream, function: TokenStream) -> syn::Result
                 name: #name,
                 timeout: #timeout,
                 multi_thread: #multi_thread,
+                turn: #turn,
                 exclusive: #exclusive,
             };
             ::kind_harness::__test::#run
@@ -113,6 +116,7 @@ mod tests {
                     name: "it",
                     timeout: ::core::option::Option::Some(::core::time::Duration::new(30u64, 0u32)),
                     multi_thread: false,
+                    turn: true,
                     exclusive: false,
                 };
                 ::kind_harness::__test::run(options, |environment| async move { it(environment).await })

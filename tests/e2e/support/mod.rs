@@ -13,7 +13,7 @@ mod waiting;
 
 use std::ops::Deref;
 
-use kind_harness::environment::{Environment, TestNamespace, shared};
+use kind_harness::environment::{Environment, TestNamespace, current_test};
 use rstest::fixture;
 
 pub(crate) use analysis::{Fixture, analysis};
@@ -46,13 +46,10 @@ impl Deref for Spec {
 
 impl Spec {
     async fn new(alone: bool) -> Spec {
-        // Bringing it up blocks, and other specs' timers must not wait for it.
-        let environment = tokio::task::spawn_blocking(|| shared("e2e.yaml")).await.expect("the environment is up");
-        // libtest names a test's thread after the test.
-        let name = std::thread::current().name().unwrap_or("spec").to_owned();
+        let test = current_test().expect("specs are marked `#[kind_harness::test]`");
+        let environment = test.environment();
         // Specs that disturb what others use run while no other does.
-        let namespace =
-            if alone { environment.exclusive(&name).await } else { environment.test_namespace(&name).await };
+        let namespace = if alone { environment.exclusive(test.name()).await } else { test.namespace().await };
         let at = |component, port| environment.endpoint(component, port).expect("e2e.yaml maps this port");
         Spec {
             environment,
