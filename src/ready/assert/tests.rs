@@ -1,0 +1,6 @@
+//! Assertions against an API server in memory.
+
+mod contain;
+mod outcomes;
+mod server;
+mod trouble;
