@@ -29,11 +29,6 @@ impl Expression {
         let text = text.trim().to_owned();
         let refused = |message: String| InvalidRequirement::CelSyntax { expression: text.clone(), message };
         let program = Program::compile(&text).map_err(|errors| refused(errors.to_string()))?;
-        let references = program.references();
-        if let Some(unknown) = references.variables().into_iter().find(|variable| *variable != OBJECT) {
-            return Err(refused(format!("there is no variable `{unknown}`: the object is `{OBJECT}`")));
-        }
-        drop(references);
         let mut fields = Vec::new();
         fields_read(&program.expression().expr, &mut fields);
         Ok(Expression { text, program, fields })
@@ -45,7 +40,7 @@ impl Expression {
         match self.evaluate(object) {
             Ok(CelValue::Bool(is_true)) => Ok(is_true),
             Ok(other) => Err(refused(format!("is of type {}, not bool", other.type_of()))),
-            Err(ExecutionError::UndeclaredReference(name)) => Err(refused(format!("calls the unknown `{name}`"))),
+            Err(ExecutionError::UndeclaredReference(name)) => Err(refused(format!("refers to the unknown `{name}`"))),
             Err(_) => Ok(false),
         }
     }

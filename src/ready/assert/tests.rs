@@ -1,5 +1,7 @@
 //! Assertions against an API server in memory.
 
+#[cfg(feature = "cel")]
+mod cel;
 mod contain;
 mod outcomes;
 mod server;

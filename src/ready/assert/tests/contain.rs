@@ -62,7 +62,7 @@ fn a_piece_is_contained(#[case] wanted: &str) {
 #[case("status: {readyReplicas: 3}", &["status.readyReplicas: wanted 3, was 2"])]
 #[case("status: {availableReplicas: 3}", &["status.availableReplicas: wanted 3, was absent"])]
 #[case("spec: {replicas: null}", &["spec.replicas: wanted absent or null, was 3"])]
-#[case("spec: {template: text}", &[r#"spec.template: wanted "text", was {"spec":{"containers":[{"args":["--verbose","--port=80"],"image":"proxy:1","name":"proxy","ports":[{"c…"#])]
+#[case("spec: {template: text}", &[r#"spec.template: wanted "text", was {"spec":{"containers":[{"args":["--verbose","--port=80"],"image":"proxy:1","name":"proxy","ports":[{…"#])]
 #[case("metadata: {labels: {app.kubernetes.io/name: api}}",
     &[r#"metadata.labels["app.kubernetes.io/name"]: wanted "api", was "web""#])]
 #[case("status: {conditions: [{type: Progressing, status: 'True', reason: Done}]}",
