@@ -229,7 +229,7 @@ impl<K: Watchable, Q> Assertion<K, Q> {
         let Assertion { api, subject, time, requirements, .. } = self;
         match requirements {
             Ok(requirements) => Ok((Watch::start(api, Observer::new(subject, requirements)), time)),
-            Err(source) => Err(Error::Invalid { subject, source }),
+            Err(source) => Err(Error::Invalid { subject: subject.into(), source }),
         }
     }
 }

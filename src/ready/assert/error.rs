@@ -23,7 +23,7 @@ pub enum Error {
     #[error("cannot check {subject}")]
     Invalid {
         /// The object.
-        subject: Subject,
+        subject: Box<Subject>,
         /// What is wrong with the requirement.
         source: InvalidRequirement,
     },
@@ -31,7 +31,7 @@ pub enum Error {
     #[error("{}", unanswered(subject, *waited, *last_answer))]
     Unanswered {
         /// The object.
-        subject: Subject,
+        subject: Box<Subject>,
         /// How long it was waited for.
         waited: Duration,
         /// When the API server last said something of the object, since the assertion began; `None` for never.
@@ -44,7 +44,7 @@ pub enum Error {
     #[error("cannot list and watch {subject}: {}", refusal(subject, *code))]
     Refused {
         /// The object.
-        subject: Subject,
+        subject: Box<Subject>,
         /// The HTTP status.
         code: u16,
         /// What the API server says.
@@ -54,7 +54,7 @@ pub enum Error {
     #[error("{subject} cannot be read as {expected}")]
     Unreadable {
         /// The object.
-        subject: Subject,
+        subject: Box<Subject>,
         /// The Rust type.
         expected: &'static str,
         /// What does not fit.

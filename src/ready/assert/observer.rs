@@ -41,7 +41,7 @@ impl<K: Resource + Serialize> Observer<K> {
     /// # Errors
     /// A requirement is neither met nor unmet by any object.
     pub(super) fn is_met(&self, object: &K, value: &Value) -> Result<bool, Error> {
-        let invalid = |source: InvalidRequirement| Error::Invalid { subject: self.subject.clone(), source };
+        let invalid = |source: InvalidRequirement| Error::Invalid { subject: Box::new(self.subject.clone()), source };
         for requirement in &self.requirements {
             if !requirement.is_met(object, value).map_err(invalid)? {
                 return Ok(false);

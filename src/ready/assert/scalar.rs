@@ -38,8 +38,7 @@ pub(super) fn equal(path: &Path<'_>, one: &Value, other: &Value) -> bool {
     is_same || (QUANTITIES.contains(&path.parent()) && same_quantity(one, other))
 }
 
-/// `1` and `1.0`.
-#[expect(clippy::float_cmp, reason = "an integer and its float are exactly equal; two large integers are not floats")]
+/// `1` and `1.0`, which are exactly equal; two large integers are not compared as floats.
 fn same_number(one: &Number, other: &Number) -> bool {
     (one.is_f64() || other.is_f64()) && one.as_f64() == other.as_f64()
 }

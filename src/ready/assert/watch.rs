@@ -167,7 +167,7 @@ impl<K: Watchable> Watch<K> {
 
     /// `error`, unless no further try can succeed.
     fn retryable(&self, error: watcher::Error) -> Result<watcher::Error, Error> {
-        let subject = || self.observer.subject().clone();
+        let subject = || Box::new(self.observer.subject().clone());
         match (refusal(&error), error) {
             (Some(code), error) => Err(Error::Refused { subject: subject(), code, source: error.into() }),
             (
@@ -180,7 +180,8 @@ impl<K: Watchable> Watch<K> {
     }
 
     fn to_value(&self, object: &K) -> Result<Value, Error> {
-        serde_json::to_value(object).map_err(|source| unreadable::<K>(self.observer.subject().clone(), source))
+        serde_json::to_value(object)
+            .map_err(|source| unreadable::<K>(Box::new(self.observer.subject().clone()), source))
     }
 
     /// The time is over: the assertion failed, or the API server never said anything.
@@ -195,7 +196,7 @@ impl<K: Watchable> Watch<K> {
     fn unanswered(self) -> Error {
         Error::Unanswered {
             waited: self.observer.elapsed(),
-            subject: self.observer.subject().clone(),
+            subject: Box::new(self.observer.subject().clone()),
             last_answer: self.last_answer,
             source: self.error.map(Box::new),
         }
@@ -238,6 +239,6 @@ fn text(error: &watcher::Error) -> String {
     }
 }
 
-fn unreadable<K>(subject: Subject, source: serde_json::Error) -> Error {
+fn unreadable<K>(subject: Box<Subject>, source: serde_json::Error) -> Error {
     Error::Unreadable { subject, expected: std::any::type_name::<K>(), source: source.into() }
 }
