@@ -1,4 +1,4 @@
-//! Assertions about one object that wait for it by a watch: [`eventually`], [`always`] and [`never`].
+//! Assertions about one object that wait for it by a watch: [`eventually`], [`always`] and [`never()`].
 //!
 //! Each returns an [`Assertion`]: add what the object must be, then `.await` it.
 //!

@@ -20,7 +20,7 @@ use super::watch::{Watch, Watchable};
 /// How long [`eventually`] waits unless [`within`](Assertion::within) says otherwise.
 const WITHIN: Duration = Duration::from_secs(30);
 
-/// How long [`always`] and [`never`] watch unless [`during`](Assertion::during) says otherwise.
+/// How long [`always`] and [`never()`] watch unless [`during`](Assertion::during) says otherwise.
 const DURING: Duration = Duration::from_secs(5);
 
 /// Asserts that the object `name` meets the requirements at some time within 30 s, or [`within`](Assertion::within)
@@ -91,7 +91,7 @@ pub fn never<K: Resource + Clone>(api: &Api<K>, name: &str) -> Assertion<K, Neve
     Assertion::new(api, name, DURING)
 }
 
-/// An assertion about one object, made by [`eventually`], [`always`] or [`never`]. Await it to check it.
+/// An assertion about one object, made by [`eventually`], [`always`] or [`never()`]. Await it to check it.
 #[must_use = "an assertion does nothing unless it is awaited"]
 pub struct Assertion<K, Q> {
     api: Api<K>,
@@ -124,7 +124,7 @@ quantifiers! {
     Eventually
     /// All the time: [`always`].
     Always
-    /// At no time: [`never`].
+    /// At no time: [`never()`].
     Never
 }
 

@@ -18,7 +18,7 @@ pub enum Outcome {
     StillExists,
     /// The object did not meet the requirements all the time ([`always`](super::always)).
     Broken,
-    /// The object met the requirements ([`never`](super::never)).
+    /// The object met the requirements ([`never()`](super::never)).
     Occurred,
 }
 
@@ -32,14 +32,14 @@ pub struct Failure {
     pub outcome: Outcome,
     /// The object.
     pub subject: Subject,
-    /// What the object had to be, or for [`never`](super::never) must not be: each requirement as lines of text.
+    /// What the object had to be, or for [`never()`](super::never) must not be: each requirement as lines of text.
     pub wanted: Vec<Vec<String>>,
-    /// How long the assertion ran. For [`always`](super::always) and [`never`](super::never), since the first look.
+    /// How long the assertion ran. For [`always`](super::always) and [`never()`](super::never), since the first look.
     pub waited: Duration,
     /// How long it was to run.
     pub limit: Duration,
     /// The state that came nearest to what was wanted; for [`always`](super::always), the state that broke it. None for
-    /// [`never`](super::never) and for absence.
+    /// [`never()`](super::never) and for absence.
     pub nearest: Option<NearestMiss>,
     /// What the object went through.
     pub history: History,
