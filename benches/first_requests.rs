@@ -12,15 +12,16 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use k8s_openapi::api::core::v1::Namespace;
+use kind_harness::Environment;
 use kind_harness::host::folders::Folders;
 use kind_harness::host::setup;
 use kind_harness::report::Events;
+use kind_harness::run::session::Session;
 use kind_harness::run::session::Terms;
 use kind_harness::suite::config::Keep;
 use kind_harness::suite::config::{self, Overrides};
 use kind_harness::suite::plan::Plan;
 use kind_harness::teardown::{Kill, Undo};
-use kind_harness::{Environment, Session};
 use kube::ResourceExt;
 use kube::api::{Api, DeleteParams};
 use kube::runtime::wait::{await_condition, conditions};

@@ -1,26 +1,11 @@
-//! Gives a test suite a real Kubernetes environment: creates a kind cluster, deploys the suite's components concurrently,
-//! waits once until all of them are ready, hands the running environment to tests, tells where the time went, and leaves
-//! nothing behind.
+//! A real Kubernetes environment for tests: creates a kind cluster (or uses an existing one), deploys a suite's components
+//! concurrently, waits once until all of them are ready, hands the running environment to tests, reports where the time
+//! went, and leaves nothing behind.
 //!
-//! A suite is a file, `e2e.yaml`. From it the pipeline makes one value after the other:
-//!
-//! 1. [`config`] reads and checks the file, and [`plan`] puts the components in order. Nothing has run yet.
-//! 2. [`setup`] finds, or installs, what the host needs.
-//! 3. [`images`] builds or pulls what the components run, in the background, while
-//! 4. [`cluster`] creates the cluster.
-//! 5. [`deploy`] applies each component's [`manifests`] as soon as its images are on the nodes.
-//! 6. [`ready`] waits, once, until everything is.
-//! 7. [`environment`] is what tests get.
-//! 8. [`diagnostics`] finds the root of a failure, and bundles what there is to see of it.
-//! 9. [`teardown`] takes away what the run made, however it ended.
-//!
-//! What may fail for a passing reason on the way is retried by [`resilience`].
-//!
-//! [`session`] lists these stages in order. Every stage sends events to [`report`], from which the console, the table and
-//! the JSON report are made; everything that is written goes through [`redact`].
+//! A suite is a file, `e2e.yaml`, with one cluster and its components. A test asks for the environment, and gets it:
 //!
 //! ```no_run
-//! use kind_harness::environment::{Environment, TestNamespace};
+//! use kind_harness::{Environment, TestNamespace};
 //!
 //! #[kind_harness::test(timeout = "30s")]
 //! async fn the_api_is_healthy(environment: &Environment, namespace: &TestNamespace) -> anyhow::Result<()> {
@@ -30,25 +15,49 @@
 //!     Ok(())
 //! }
 //! ```
+//!
+//! The first test that asks brings the environment up; the last process that uses it takes it down.
+//!
+//! - [`test`](macro@test) runs a test in the environment, with a namespace of its own if it takes one, and sees every failure.
+//! - [`shared`] gives the environment to tests that have another attribute.
+//! - [`Environment`] has the client, the endpoints, logs, commands and port-forwards of components, and changes them.
+//! - [`readiness`] judges objects, waits for them, and has assertions such as
+//!   [`eventually`](readiness::assert::eventually).
+//!
+//! # Versions of Kubernetes
+//! This library enables no version of `k8s-openapi`: the crate that depends on it chooses one, as with kube. Both are
+//! re-exported, as [`kube`] and [`k8s_openapi`].
+//!
+//! # Features
+//! - `specs`: `Specs`, for a test target with a `main` of its own.
+//! - `cel`: assertions in the Common Expression Language.
 
 #![warn(missing_debug_implementations)]
 
+pub use k8s_openapi;
 pub use kind_harness_readiness as readiness;
+pub use kube;
 
-pub mod suite;
-
-pub mod host;
-
+// The command line is another crate of this repository. What it needs beyond the documented items is here, without any promise:
+// it depends on exactly this version.
+#[doc(hidden)]
 pub mod cluster;
+#[doc(hidden)]
 pub mod deploy;
+#[doc(hidden)]
+pub mod host;
+#[doc(hidden)]
 pub mod images;
+#[doc(hidden)]
+pub mod report;
+#[doc(hidden)]
+pub mod run;
+#[doc(hidden)]
+pub mod suite;
+#[doc(hidden)]
 pub mod teardown;
 
-pub mod run;
-
 pub mod environment;
-
-pub mod report;
 
 #[doc(hidden)]
 pub mod __test {
@@ -56,7 +65,7 @@ pub mod __test {
     pub use crate::environment::attribute::{Failure, Options, run, run_in_namespace};
 }
 
-pub use environment::{Environment, shared};
+pub use environment::{Environment, TestNamespace, current_test, shared};
 /// Runs an async test in the environment of a suite.
 ///
 /// The environment is that of [`shared`]: the first test that asks brings it up. The test runs on a thread and a tokio runtime of its
@@ -138,4 +147,3 @@ pub use environment::{Environment, shared};
 /// # fn main() {}
 /// ```
 pub use kind_harness_macros::test;
-pub use run::session::Session;
