@@ -77,7 +77,7 @@ async fn ask_in_rounds(session: &Session, rounds: usize) -> Result<Asked> {
     let mut asked = Asked::default();
     for round in 1..=rounds {
         let begun = Instant::now();
-        let environment = session.up().await?;
+        let environment = Environment::from(session.up().await?);
         let up = begun.elapsed();
         session.undo.keep();
         ask(session, &environment, round, &mut asked).await;

@@ -19,6 +19,7 @@ mod provider;
 mod record;
 mod remains;
 
+use std::fmt;
 use std::path::PathBuf;
 
 use kube::config::{KubeConfigOptions, Kubeconfig};
@@ -56,6 +57,14 @@ pub struct Cluster {
     pub client: kube::Client,
     /// Its node containers; none when the cluster is not ours to load images into.
     pub nodes: Option<Nodes>,
+}
+
+/// Its name and kubeconfig; clients and credentials are left out.
+impl fmt::Debug for Cluster {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let name = &self.record.name;
+        f.debug_struct("Cluster").field("name", name).field("kubeconfig", &self.kubeconfig).finish_non_exhaustive()
+    }
 }
 
 /// Why there is no cluster.
@@ -183,7 +192,7 @@ pub enum ClusterError {
         name: String,
         /// What remains, and why.
         #[source]
-        source: Box<crate::teardown::KillErrors>,
+        source: Box<dyn std::error::Error + Send + Sync>,
     },
     /// The API server does not answer, or refuses us.
     #[error("the API server of cluster {name} {what}")]

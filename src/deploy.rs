@@ -31,7 +31,8 @@ use crate::readiness::{Applied, ObjectRef};
 use crate::readiness::{Missed, errors};
 use crate::readiness::{Probe, Readiness};
 use crate::report::{Events, Phase, Step};
-use crate::suite::config::{Component, ImageMap};
+use crate::suite::config::Component;
+use crate::suite::manifests::ImageMap;
 use crate::suite::manifests::{self, Manifest};
 
 /// How long a deployment goes on after the first failure, so that failures of the same moment are told together.
@@ -84,6 +85,12 @@ impl Parcel {
             component: Some(self.component.name.clone()),
             object: ObjectRef::of(&manifest.object),
         })
+    }
+}
+
+impl std::fmt::Debug for Deployer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Deployer").field("ports", &self.ports).finish_non_exhaustive()
     }
 }
 

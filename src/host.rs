@@ -1,5 +1,7 @@
 //! Layer 2, the host: programs, files and processes of this machine.
 
+pub mod cause;
+pub mod engine_kind;
 pub mod exec;
 pub mod folders;
 pub mod resilience;

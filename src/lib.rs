@@ -31,6 +31,8 @@
 //! }
 //! ```
 
+#![warn(missing_debug_implementations)]
+
 pub use kind_harness_readiness as readiness;
 
 pub mod suite;

@@ -1,4 +1,8 @@
 //! Layer 4, a run: the stages in their order, what went wrong, and the way back.
 
 pub mod diagnostics;
+pub mod failure_report;
+mod running;
 pub mod session;
+
+pub use running::Running;

@@ -15,7 +15,8 @@ use kind_harness::readiness::ObjectRef;
 use kind_harness::readiness::{Expectation, Settings, examine};
 use kind_harness::run::diagnostics::{Bounds, Bundle, Diagnosis, Story, Trouble, bundle, investigate};
 use kind_harness::suite::config::{self, Overrides, ProviderKind};
-use kind_harness::suite::plan::{ClusterName, Plan};
+use kind_harness::suite::name::ClusterName;
+use kind_harness::suite::plan::Plan;
 use objects::{crashes, deployment, pod, waits};
 use server::Server;
 

@@ -22,7 +22,8 @@ fn plan(overlay: &str) -> Plan {
 /// The objects of an overlay of all components, as JSON by `kind/name`.
 fn objects(overlay: &str) -> BTreeMap<String, Value> {
     let plan = plan(overlay);
-    let all = manifests::load_all(plan.root(), overlay, plan.components()).unwrap_or_else(|error| panic!("{error}"));
+    let all = manifests::load_all(plan.root(), overlay, plan.components().map(|it| &it.manifests[..]))
+        .unwrap_or_else(|error| panic!("{error}"));
     all.iter().flatten().map(named).collect()
 }
 

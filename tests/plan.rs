@@ -8,7 +8,6 @@ use std::time::Duration;
 use kind_harness::suite::config::{
     self, ClusterSpec, Component, HostPort, ImageSource, ImageSpec, Loaded, Overrides, Port, Strategy, Suite,
 };
-use kind_harness::suite::manifests;
 use kind_harness::suite::plan::{Plan, PlanError};
 use rstest::rstest;
 use snapbox::{assert_data_eq, str};
@@ -300,8 +299,7 @@ fn the_reference_suite_has_a_plan_and_its_manifests_can_be_read() {
     let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("e2e.yaml");
     let plan = Plan::new(config::load(&path, &Overrides::default()).unwrap_or_else(|error| panic!("{error}"))).unwrap();
     assert_eq!(names(&plan.waves()), "postgresql redis | data-storage holmesgpt-api | aianalysis");
-    let manifests = manifests::load_all(plan.root(), &plan.suite().overlay, plan.components())
-        .unwrap_or_else(|error| panic!("{error}"));
+    let manifests = plan.manifests().unwrap_or_else(|error| panic!("{error}"));
     assert_eq!(manifests.len(), 5);
     assert!(manifests.iter().all(|component| !component.is_empty()));
     assert_eq!(plan.digest().unwrap().len(), 64);

@@ -13,7 +13,8 @@ use kube::core::PartialObjectMeta;
 
 use super::{ClusterError, InventoryFile, PortMap, Record, Records};
 use crate::suite::config::ProviderKind;
-use crate::suite::plan::{ClusterName, Plan};
+use crate::suite::name::ClusterName;
+use crate::suite::plan::Plan;
 
 /// A cluster named by a kubeconfig context.
 #[derive(Debug, Clone)]

@@ -15,7 +15,8 @@ use crate::host::resilience::{Cause, Dependency, Resilience};
 use crate::host::setup::Host;
 use crate::images::Nodes;
 use crate::suite::config::ProviderKind;
-use crate::suite::plan::{ClusterName, Plan};
+use crate::suite::name::ClusterName;
+use crate::suite::plan::Plan;
 
 /// The configuration that kind is given, in the cluster's folder.
 pub(super) const CONFIG: &str = "kind-config.json";
@@ -162,7 +163,7 @@ impl Kind {
 fn network(folders: &Folders) -> String {
     let user = rustix::process::geteuid().as_raw().to_string();
     let hash = Sha256::new().chain_update(user).chain_update(folders.state.as_os_str().as_encoded_bytes()).finalize();
-    format!("kind-harness-{}", &crate::suite::plan::hex(&hash)[..8])
+    format!("kind-harness-{}", &crate::suite::hash::hex(&hash)[..8])
 }
 
 /// Says which cluster of ours has a port, where its engine's process is all that the system tells.

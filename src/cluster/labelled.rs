@@ -9,7 +9,7 @@ use backon::{ExponentialBuilder, Retryable};
 use super::{ClusterError, Lease, Node, Owned, labels};
 use crate::host::setup::{Engine, LOOK};
 use crate::readiness::errors;
-use crate::suite::plan::ClusterName;
+use crate::suite::name::ClusterName;
 
 /// A cluster of this user, as the labels of its node containers tell.
 #[derive(Debug, Clone)]

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use super::{Lease, Owner};
 use crate::host::exec;
 use crate::host::folders::Folders;
-use crate::suite::plan::ClusterName;
+use crate::suite::name::ClusterName;
 
 /// The label that every node container of ours has; its value is the cluster's name.
 pub(super) const CLUSTER: &str = "kind-harness.dev/cluster";

@@ -13,7 +13,7 @@ use crate::host::exec;
 use crate::host::folders::{Folders, Lock};
 use crate::host::resilience::Resilience;
 use crate::host::setup::{Engine, EngineKind, LOOK};
-use crate::suite::plan::ClusterName;
+use crate::suite::name::ClusterName;
 
 /// How long an engine may take to show that it is there. One that is busy with our own removal answers all the same.
 const ALIVE: Duration = Duration::from_secs(5);

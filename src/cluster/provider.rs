@@ -11,7 +11,8 @@ use crate::host::setup::Host;
 use crate::images::Nodes;
 use crate::report::{Events, Phase, Step};
 use crate::suite::config::ProviderKind;
-use crate::suite::plan::{ClusterName, Plan};
+use crate::suite::name::ClusterName;
+use crate::suite::plan::Plan;
 
 /// Who makes clusters.
 #[derive(Debug, Clone)]

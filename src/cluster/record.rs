@@ -11,8 +11,9 @@ use crate::host::folders::{self, Folders, Lock};
 use crate::host::setup::Engine;
 use crate::readiness::Applied;
 use crate::readiness::Probe;
-use crate::suite::config::{ImageMap, ProviderKind};
-use crate::suite::plan::ClusterName;
+use crate::suite::config::ProviderKind;
+use crate::suite::manifests::ImageMap;
+use crate::suite::name::ClusterName;
 
 /// What we remember of a cluster. It holds no secrets; the kubeconfig beside it does.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -184,6 +185,8 @@ impl Records {
     /// # Errors
     /// When its folder cannot be removed.
     pub fn forget(&self) -> Result<(), ClusterError> {
+        // The lock's file outlives processes that were killed while they used the cluster.
+        let _ = Lock::try_take(&use_lock(&self.folders, &self.name));
         let remains = self.remains();
         if !remains.is_empty() {
             return self.keep_remains(&remains);
@@ -264,6 +267,22 @@ mod tests {
         Records::lock(&folders, &name("b")).unwrap();
         drop(first);
         Records::lock(&folders, &name("a")).unwrap();
+    }
+
+    #[tokio::test]
+    async fn the_lock_of_a_process_that_was_killed_goes_with_the_cluster_and_that_of_a_living_one_stays() {
+        let home = tempfile::tempdir().unwrap();
+        let folders = Folders { cache: home.path().into(), state: home.path().into() };
+        let records = Records::lock(&folders, &name("a")).unwrap();
+        let path = use_lock(&folders, &name("a"));
+        std::fs::write(&path, "").unwrap();
+        records.forget().unwrap();
+        assert!(!path.exists());
+        let used = records.use_it().await.unwrap();
+        records.forget().unwrap();
+        assert!(path.exists());
+        drop(used);
+        assert!(!path.exists());
     }
 
     #[test]

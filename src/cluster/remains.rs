@@ -5,7 +5,7 @@ use std::path::Path;
 use super::{ClusterError, Owned, Records};
 use crate::host::folders::{self, Folders, OwnFolder};
 use crate::host::resilience::Resilience;
-use crate::suite::plan::ClusterName;
+use crate::suite::name::ClusterName;
 
 /// What remains, in the cluster's folder.
 pub(super) const FILE: &str = "remains.json";

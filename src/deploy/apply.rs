@@ -37,6 +37,12 @@ pub struct Applier {
     pub(super) inventory: Option<Arc<InventoryFile>>,
 }
 
+impl std::fmt::Debug for Applier {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Applier").field("namespace", &self.kinds.namespace()).finish_non_exhaustive()
+    }
+}
+
 impl Applier {
     /// Applies with `client`; objects that name no namespace go into `namespace`. Nobody is told of retries.
     #[must_use]

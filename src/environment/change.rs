@@ -93,7 +93,7 @@ impl Environment {
     /// Waits until what was changed is as it was wanted. `serves` says whether the whole component shall be ready, and
     /// answer, or only what was changed.
     async fn settle(&self, component: &str, patched: Vec<Applied>, serves: bool) -> Result<(), EnvironmentError> {
-        let deadline = Instant::now() + self.deadline;
+        let deadline = Instant::now() + self.running.deadline;
         let (mut objects, mut probes) = (patched, Vec::new());
         if serves {
             let others = self.deployed(component).into_iter();
@@ -104,7 +104,7 @@ impl Environment {
             let deployment = self.record().deployment.as_ref();
             probes = deployment.and_then(|it| it.probes.get(component)).cloned().unwrap_or_default();
         }
-        let (settings, namespace) = (self.settings.clone(), self.namespace());
+        let (settings, namespace) = (self.running.settings.clone(), self.namespace());
         let readiness = Readiness::start_with(self.client(), namespace, (), settings);
         readiness.expect(component, objects, probes);
         readiness.wait_for_all_ready(None, deadline).await.map_err(Box::new)?;

@@ -65,6 +65,12 @@ struct HeldTurn {
     turn: Weak<Turn>,
 }
 
+impl std::fmt::Debug for CurrentTest {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("CurrentTest").field("name", &self.name()).finish_non_exhaustive()
+    }
+}
+
 impl CurrentTest {
     pub(super) fn new(name: &str, environment: &'static Environment) -> CurrentTest {
         let (state, turns) = (Mutex::default(), tokio::sync::Mutex::default());
@@ -99,7 +105,7 @@ impl CurrentTest {
     /// The test's time is reported from now on.
     pub(super) fn begin(&self) {
         let Inner { name, environment, .. } = &*self.0;
-        self.state().step.get_or_insert_with(|| environment.events.step(Phase::Specs, name));
+        self.state().step.get_or_insert_with(|| environment.running.events.step(Phase::Specs, name));
     }
 
     /// A turn in the environment of `folder`: the one that the test has, or a new one. A test that waited for a second one

@@ -15,7 +15,8 @@ use crate::cluster::Cluster;
 use crate::readiness::redact::Redactor;
 use crate::readiness::{Judgement, Lenient, Settings, judge_saved};
 use crate::report::{Phase, Reporter, to_json};
-use crate::run::diagnostics::{Aftermath, contents};
+use crate::run::diagnostics::contents;
+use crate::run::failure_report::FailureReport;
 use crate::run::session::Session;
 
 /// How many bundles are written of single tests. Five are kept, and one is for those that fail after them.
@@ -73,7 +74,7 @@ impl TestObserver<'_> {
     pub(super) async fn bundle(&self, tests: &[String]) -> Option<PathBuf> {
         let Session { plan, folders, events, .. } = self.session;
         let timeline = to_json(&self.reporter.so_far().await, self.strategy);
-        Aftermath::of_tests(plan, folders, events, self.cluster, tests, timeline).await.bundle
+        FailureReport::of_tests(plan, folders, events, self.cluster, tests, timeline).await.bundle
     }
 
     async fn namespace(&self, namespace: &str) -> Vec<String> {

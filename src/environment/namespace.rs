@@ -103,7 +103,7 @@ impl Environment {
         }))
         .map_err(kube::Error::SerdeError)?;
         let current = current_test();
-        let step = || self.events.step(Phase::Specs, test);
+        let step = || self.running.events.step(Phase::Specs, test);
         // The time of a test that is known is reported by itself.
         let own = current.is_none().then(step);
         let api: Api<Namespace> = Api::all(self.client());
@@ -127,7 +127,7 @@ impl Environment {
             Ok(Err(error)) => {
                 // Whoever may not watch ServiceAccounts can use namespaces all the same.
                 let text = format!("whether namespace {namespace} has a ServiceAccount is not known: {error}");
-                self.events.warn(Phase::Specs, text);
+                self.running.events.warn(Phase::Specs, text);
                 Ok(())
             }
             Err(_) => Err(NamespaceError::NoAccount { namespace: namespace.to_owned() }),

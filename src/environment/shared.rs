@@ -23,7 +23,7 @@ use crate::host::setup::Consent;
 use crate::readiness::redact::Redactor;
 use crate::report::console::PlainConsole;
 use crate::report::{Events, Phase, Reporter, to_json, to_table};
-use crate::run::diagnostics::Aftermath;
+use crate::run::failure_report::FailureReport;
 use crate::run::session::{LooksLikeProduction, Session, Terms, UpError};
 use crate::suite::config::Keep;
 use crate::suite::config::{self, Overrides, Share, Switches};
@@ -160,7 +160,10 @@ async fn live(
     // For `status` of others; a status without it is a status all the same.
     let _ = reporter.so_far().await.lives.keep(&session.folders.cluster(session.plan.cluster_name()));
     match up_or_not {
-        Ok(mut environment) => {
+        Ok(mut running) => {
+            // Ends here: a static, which the environment becomes part of, is never dropped.
+            let used = running.used.take();
+            let mut environment = Environment::from(running);
             let joined = session.terms.runner.is_some() && environment.was_unchanged();
             tells = !joined;
             stays |= environment.was_unchanged() || session.terms.runner.is_some();
@@ -173,7 +176,7 @@ async fn live(
             }
             let (janitor, chores) = mpsc::unbounded_channel();
             environment.janitor = Some(janitor.downgrade());
-            let cluster = environment.cluster.clone();
+            let cluster = environment.running.cluster.clone();
             let (session, bundled) = (&session, RefCell::default());
             let observer =
                 TestObserver { session, cluster: &cluster, reporter: &reporter, strategy: &strategy, bundled };
@@ -191,6 +194,7 @@ async fn live(
                 stays = true;
                 keep(session).await;
             }
+            drop(used);
             take_down(session, stays).await;
         }
         Err(error) => {
@@ -220,7 +224,7 @@ async fn live(
 /// Why there is no environment, with its root causes and where to look further.
 async fn told(session: &Session, error: UpError, reporter: &Reporter, strategy: &str) -> String {
     let timeline = to_json(&reporter.so_far().await, strategy);
-    let seen = Aftermath::of_up(&session.plan, &session.folders, &session.events, &error, timeline).await;
+    let seen = FailureReport::of_up(&session.plan, &session.folders, &session.events, &error, timeline).await;
     let mut text =
         seen.diagnosis.map_or_else(|| crate::readiness::errors::chain(&error), |diagnosis| diagnosis.to_string());
     Redactor::global().mask(&mut text);

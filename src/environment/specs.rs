@@ -32,6 +32,12 @@ pub struct Specs {
     trials: Vec<Trial>,
 }
 
+impl std::fmt::Debug for Specs {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Specs").field("suite", &self.suite).finish_non_exhaustive()
+    }
+}
+
 impl Specs {
     /// Tests on the environment of the suite at `path`. It is brought up for the first test that runs; listing needs none.
     #[must_use]

@@ -15,7 +15,7 @@ pub(crate) use own::{OwnFolder, check_owner};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use crate::suite::plan::ClusterName;
+use crate::suite::name::ClusterName;
 
 /// Folders of the user's that the harness writes to. Nothing is ever written into the suite's folder.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

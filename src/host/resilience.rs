@@ -14,9 +14,9 @@ mod cause;
 mod hung;
 mod runner;
 
+pub use super::cause::{Cause, Dependency, Open, THRESHOLD};
 pub use backoff::Backoff;
-pub use breaker::{Breaker, COOL_DOWN, Open, Pass, THRESHOLD};
-pub use cause::{Cause, Dependency};
+pub use breaker::{Breaker, COOL_DOWN, Pass};
 pub(crate) use cause::{is_field_conflict, is_other_object};
 pub use hung::Hung;
 pub use runner::Resilience;

@@ -19,7 +19,8 @@ use crate::host::folders::Aside;
 use crate::host::resilience::Resilience;
 use crate::host::setup::Host;
 use crate::report::{Events, Outcome, Phase};
-use crate::suite::config::{Component, ImageMap, ImageSource};
+use crate::suite::config::{Component, ImageSource};
+use crate::suite::manifests::ImageMap;
 use crate::suite::plan::Plan;
 
 /// A result that many may await; the work goes on in the background and ends when nobody holds it.
@@ -32,6 +33,12 @@ pub type ComponentImages = ImageMap;
 pub struct ImageBuilds {
     node: Option<Task<String>>,
     components: BTreeMap<String, Task<ComponentImages>>,
+}
+
+impl std::fmt::Debug for ImageBuilds {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ImageBuilds").field("components", &self.components.keys()).finish_non_exhaustive()
+    }
 }
 
 impl ImageBuilds {

@@ -27,6 +27,12 @@ pub struct Loads {
     components: BTreeMap<String, Task<ComponentImages>>,
 }
 
+impl std::fmt::Debug for Loads {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Loads").field("components", &self.components.keys()).finish_non_exhaustive()
+    }
+}
+
 impl Loads {
     /// Starts loading each component's images as soon as they and the nodes are there; returns at once.
     #[must_use]

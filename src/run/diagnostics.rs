@@ -3,7 +3,6 @@
 //! [`diagnose`] is a pure function from what readiness found and a [`Scene`], which is the cluster at one moment, to a
 //! [`Diagnosis`]: the root causes, and a tree of component, workload, pod and container.
 
-mod aftermath;
 mod blame;
 mod bundle;
 mod contents;
@@ -23,12 +22,11 @@ use serde::Serialize;
 
 use crate::readiness::{LogTail, Unready};
 
-pub use aftermath::Aftermath;
 pub use bundle::{Bounds, Bundle, Story, bundle, bundle_failure};
 pub(crate) use contents::contents;
 pub use look::investigate;
 pub use look::learn_secrets;
-pub use run::{after, cluster_of, expected, now};
+pub use run::{after, cluster_of, expectations, expected, now};
 pub use scene::{Log, Scene};
 
 /// What is not ready, as readiness found it.

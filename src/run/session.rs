@@ -11,13 +11,12 @@ use std::sync::{Arc, Mutex};
 use futures::FutureExt;
 use tokio::sync::oneshot;
 
-pub use deployment::expectations;
 pub use error::UpError;
 pub use existing::LooksLikeProduction;
 pub use tenancy::Terms;
 
+use super::Running;
 use crate::cluster::{Cluster, ClusterError, Kind, Lease, Provider, Record, Records, Wanted};
-use crate::environment::Environment;
 use crate::host::folders::Folders;
 use crate::host::resilience::Resilience;
 use crate::host::setup::{self, Consent, Finding, Host};
@@ -26,7 +25,8 @@ use crate::readiness::{Recorder, Settings};
 use crate::report::{Events, Phase};
 use crate::suite::config::Keep;
 use crate::suite::config::{ImageSource, ProviderKind};
-use crate::suite::plan::{ClusterName, Plan};
+use crate::suite::name::ClusterName;
+use crate::suite::plan::Plan;
 use crate::teardown::{Kill, Undo, UndoErrors};
 
 /// One run over one plan.
@@ -49,6 +49,16 @@ pub struct Session {
     pub confirm: fn(&LooksLikeProduction) -> bool,
 }
 
+impl std::fmt::Debug for Session {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Session")
+            .field("plan", &self.plan)
+            .field("folders", &self.folders)
+            .field("terms", &self.terms)
+            .finish_non_exhaustive()
+    }
+}
+
 impl Session {
     /// Brings the environment up: plan → host → images → cluster → deploy → ready. Images build while the cluster
     /// boots, and a component is applied as soon as its own are on the nodes. When everything runs already and nothing
@@ -58,12 +68,12 @@ impl Session {
     /// What went wrong, at its stage.
     ///
     /// In either case what was made is still there and still to be undone: [`Undo::keep`] lets it stay.
-    pub async fn up(&self) -> Result<Environment, UpError> {
+    pub async fn up(&self) -> Result<Running, UpError> {
         self.announce();
         let name = self.plan.cluster_name();
         let records = Arc::new(self.records(name).await?);
         if let Some(cluster) = self.joined(&records).await? {
-            return Ok(self.environment(cluster, true));
+            return Ok(self.running(cluster, true));
         }
         self.of_same_provider(&records)?;
         let parcels = self.parcels()?;
@@ -83,7 +93,7 @@ impl Session {
             let mut cluster = Cluster::attach(record.clone(), records.kubeconfig()).await?;
             if self.is_unchanged(&cluster, &builds).await? {
                 self.renew(&mut cluster.record, &lease, &records)?;
-                return Ok(self.environment(cluster, true).using(&records).await);
+                return Ok(self.running(cluster, true).using(&records).await);
             }
         }
 
@@ -109,7 +119,7 @@ impl Session {
         }
         records.write(&cluster.record)?;
         self.renew(&mut cluster.record, &lease, &records)?;
-        Ok(self.environment(cluster, false).using(&records).await)
+        Ok(self.running(cluster, false).using(&records).await)
     }
 
     /// Keeps the cluster on this run's terms from here on, where they say that it is kept. A cluster that was found stays
@@ -183,9 +193,9 @@ impl Session {
         Resilience::new(&self.plan.suite().retry, self.events.handle(phase, step))
     }
 
-    fn environment(&self, cluster: Cluster, unchanged: bool) -> Environment {
+    fn running(&self, cluster: Cluster, unchanged: bool) -> Running {
         let (settings, deadline) = (Settings::from(&self.plan.suite().ready), self.plan.suite().deadline);
-        Environment { cluster, unchanged, events: self.events.clone(), settings, deadline, janitor: None, used: None }
+        Running { cluster, unchanged, events: self.events.clone(), settings, deadline, used: None }
     }
 
     async fn host(&self) -> Result<(Option<Host>, ImageSource), UpError> {

@@ -20,8 +20,9 @@ pub use retry::RetrySpec;
 pub use schema::*;
 pub use switches::{SWITCHES, Share, Switch, Switches, WrongVariable};
 
-use crate::suite::diagnostic::{Diagnostic, Diagnostics};
+use crate::suite::graph::Graph;
 use crate::suite::yaml::{self, Node, Source};
+use crate::suite::yaml::{Diagnostic, Diagnostics};
 
 /// A suite that was read and checked, and where it was read from.
 #[derive(Debug, Clone, PartialEq)]
@@ -95,6 +96,12 @@ fn only_document(source: &Source) -> Result<Node, Box<Diagnostic>> {
     }
     let help = "a suite needs at least `suite`, `namespace` and `components`";
     documents.pop().ok_or_else(|| Box::new(Diagnostic::of_file(source.path(), "the file is empty").help(help)))
+}
+
+/// What components need of each other.
+pub(crate) fn graph(components: &[Component]) -> Graph {
+    let named = components.iter().map(|component| (component.name.as_str(), &component.needs[..]));
+    Graph::new(&named.collect::<Vec<_>>())
 }
 
 /// Where a file is, not where a symbolic link to it leads.

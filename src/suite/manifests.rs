@@ -10,3 +10,6 @@ pub use render::{COMPONENT_LABEL, ENVIRONMENT_ANNOTATION, MANAGED_BY, MANAGED_BY
 pub(crate) use overlay::{Layout, instead, layout, overlays};
 pub(crate) use parse::{files, plain_files};
 pub(crate) use render::TEST_LABEL;
+
+/// Image references in manifests, and what stands there in the cluster.
+pub type ImageMap = std::collections::BTreeMap<String, String>;

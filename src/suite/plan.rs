@@ -1,8 +1,6 @@
 //! The plan: what a run will do, as a value. Nothing has run yet.
 
 mod digest;
-mod graph;
-mod name;
 mod part;
 mod print;
 mod teach;
@@ -10,12 +8,9 @@ mod teach;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-pub(crate) use digest::hex;
-pub(crate) use graph::Graph;
-pub(crate) use name::check_label;
-pub use name::{ClusterName, InvalidName};
-
-use crate::suite::config::{Component, Loaded, Strategy, Suite};
+use super::manifests::{self, Manifest, ManifestError};
+use super::name::{ClusterName, InvalidName};
+use crate::suite::config::{Component, Loaded, Strategy, Suite, graph};
 
 /// A checked suite and the order of its components.
 #[derive(Debug, Clone, PartialEq)]
@@ -61,14 +56,17 @@ impl Plan {
                 return Err(PlanError::UnknownNeed { component: component.name.clone(), need: need.clone() });
             }
         }
-        let graph = Graph::of(components);
+        let graph = graph(components);
         if let Some(cycle) = graph.cycles().first() {
             let round = cycle.iter().chain(cycle.first()).map(|&index| components[index].name.clone());
             return Err(PlanError::Cycle(round.collect()));
         }
         let images = components.iter().flat_map(|component| &component.images);
         let packages = images.filter_map(|image| image.cargo.clone()).collect();
-        let name = ClusterName::of_suite(&loaded.suite, &loaded.root)?;
+        let name = match &loaded.suite.cluster.name {
+            Some(name) => ClusterName::new(name)?,
+            None => ClusterName::derived(&loaded.suite.suite, &loaded.root)?,
+        };
         Ok(Plan { name, order: graph.order(), waves: graph.waves(), packages, loaded })
     }
 
@@ -107,6 +105,15 @@ impl Plan {
     #[must_use]
     pub fn resolve(&self, path: &str) -> PathBuf {
         self.loaded.root.join(path)
+    }
+
+    /// Reads the manifests of every component, in the order of [`Plan::components`].
+    ///
+    /// # Errors
+    /// As [`manifests::load_all`].
+    pub fn manifests(&self) -> Result<Vec<Vec<Manifest>>, ManifestError> {
+        let paths = self.components().map(|component| &component.manifests[..]);
+        manifests::load_all(self.root(), &self.suite().overlay, paths)
     }
 
     /// The components, each after what it needs, otherwise in the order of the file.

@@ -5,6 +5,7 @@
 //! and merge keys work within a document, and an integer too big for 64 bits must be quoted.
 
 mod de;
+mod diagnostic;
 mod error;
 mod json;
 mod node;
@@ -12,13 +13,13 @@ mod source;
 mod values;
 
 pub(crate) use de::decode;
+pub use diagnostic::{Diagnostic, Position};
+pub(crate) use diagnostic::{Diagnostics, did_you_mean};
 pub(crate) use node::{Key, Node, Value};
 pub(crate) use source::{Source, Span, reason};
 pub use values::values;
 
 use serde_saphyr::Spanned;
-
-use crate::suite::diagnostic::Diagnostic;
 
 /// Nesting beyond this is refused: deep enough for any custom resource definition, and what API servers refuse too.
 const MAX_DEPTH: usize = 128;

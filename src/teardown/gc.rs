@@ -9,7 +9,7 @@ use crate::host::folders::Folders;
 use crate::host::resilience::Resilience;
 use crate::host::setup::{Engine, known_engines};
 use crate::suite::config::ProviderKind;
-use crate::suite::plan::ClusterName;
+use crate::suite::name::ClusterName;
 
 /// What is there of a cluster of ours.
 #[derive(Debug, Clone)]

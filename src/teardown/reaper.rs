@@ -18,7 +18,7 @@ use crate::host::folders::Folders;
 use crate::host::resilience::Resilience;
 use crate::host::setup::Engine;
 use crate::suite::config::ProviderKind;
-use crate::suite::plan::ClusterName;
+use crate::suite::name::ClusterName;
 
 const TASK: &str = "KIND_HARNESS_REAPER";
 /// An engine that does not answer is asked again, for a good half hour. The cluster is not locked meanwhile.

@@ -28,6 +28,12 @@ impl fmt::Display for UndoErrors {
     }
 }
 
+impl std::fmt::Debug for Undo {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Undo").finish_non_exhaustive()
+    }
+}
+
 impl Undo {
     /// Registers how to undo `what`, which is about to be done. `act` must not mind if it was never done.
     pub fn register<E>(&self, what: impl Into<String>, act: impl Future<Output = Result<(), E>> + Send + 'static)

@@ -42,7 +42,9 @@ async fn the_api_server_accepts_every_object_of_an_overlay(
     let overrides = Overrides { overlay: Some(overlay.to_owned()), ..Overrides::default() };
     let plan = Plan::new(config::load(Path::new("e2e.yaml"), &overrides)?)?;
     let mut refused = Vec::new();
-    for manifest in manifests::load_all(plan.root(), overlay, plan.components())?.iter().flatten() {
+    for manifest in
+        manifests::load_all(plan.root(), overlay, plan.components().map(|it| &it.manifests[..]))?.iter().flatten()
+    {
         if let Err(error) = dry_run(&spec, manifest).await {
             refused.push(format!("{} {}: {error}", manifest.source, ObjectRef::of(&manifest.object)));
         }

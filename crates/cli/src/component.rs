@@ -4,6 +4,7 @@ use std::path::Path;
 
 use super::interrupts::Interrupts;
 use super::{Cli, Exit, Failure, Output};
+use kind_harness::environment::Environment;
 use kind_harness::report::console::write;
 use kind_harness::report::{Reporter, to_json, to_table};
 use kind_harness::teardown::Kill;
@@ -16,7 +17,7 @@ impl Cli {
         self.all_known(&session.plan, only)?;
         let mut interrupts = Interrupts::listen();
         let result = tokio::select! {
-            result = session.up_only(only) => result.map_err(Failure::from),
+            result = session.up_only(only) => result.map(Environment::from).map_err(Failure::from),
             () = interrupts.next() => Err(Failure::told(Exit::Interrupted, "interrupted; what was deployed stays")),
         };
         let timeline = reporter.finish().await;

@@ -11,7 +11,8 @@ use kind_harness::readiness::redact::{MASKED_BY_FIELD, Redactor};
 use kind_harness::report::console::write;
 use kind_harness::run::diagnostics;
 use kind_harness::run::session::UpError;
-use kind_harness::suite::plan::{ClusterName, Plan};
+use kind_harness::suite::name::ClusterName;
+use kind_harness::suite::plan::Plan;
 
 impl Cli {
     pub(super) async fn doctor(&self) -> Result<Exit, Failure> {
@@ -34,8 +35,7 @@ impl Cli {
     pub(super) fn plan_command(&self, dot: bool, json: bool) -> Result<Exit, Failure> {
         let plan = self.plan()?;
         // Manifests are part of what can be wrong before anything runs.
-        kind_harness::suite::manifests::load_all(plan.root(), &plan.suite().overlay, plan.components())
-            .map_err(UpError::from)?;
+        plan.manifests().map_err(UpError::from)?;
         match (dot, json || self.output == Output::Json) {
             (true, _) => print(plan.to_dot().trim_end()),
             (false, true) => print_json(&plan.to_json()),

@@ -11,7 +11,7 @@ use kind_harness::host::setup;
 use kind_harness::readiness::Recorder;
 use kind_harness::report::console::write;
 use kind_harness::report::{Events, Phase, Reporter, Timeline, to_json, to_table};
-use kind_harness::run::diagnostics::Aftermath;
+use kind_harness::run::failure_report::FailureReport;
 use kind_harness::run::session::{LooksLikeProduction, Session, Terms, UpError};
 use kind_harness::suite::config::Keep;
 use kind_harness::suite::config::ProviderKind;
@@ -58,17 +58,17 @@ impl Cli {
             () = interrupts.next() => None,
         };
         let outcome = match result {
-            Some(Ok(environment)) => {
+            Some(Ok(running)) => {
                 session.undo.keep();
-                Ok(environment)
+                Ok(Environment::from(running))
             }
             Some(Err(error)) => {
                 // Before anything is taken away.
                 let timeline = to_json(&reporter.so_far().await, &strategy);
-                let look = Aftermath::of_up(&session.plan, &session.folders, &session.events, &error, timeline);
+                let look = FailureReport::of_up(&session.plan, &session.folders, &session.events, &error, timeline);
                 let aftermath = tokio::select! {
                     aftermath = look => aftermath,
-                    () = interrupts.next() => Aftermath::default(),
+                    () = interrupts.next() => FailureReport::default(),
                 };
                 let failure = why::tell(&aftermath, error);
                 if self.output == Output::Json {

@@ -15,7 +15,7 @@ impl Cli {
     pub(super) fn render(&self, component: Option<&str>) -> Result<Exit, Failure> {
         let plan = self.plan()?;
         self.known(&plan, component)?;
-        let all = manifests::load_all(plan.root(), &plan.suite().overlay, plan.components()).map_err(UpError::from)?;
+        let all = plan.manifests().map_err(UpError::from)?;
         let mut objects = Vec::new();
         for (owner, mut manifests) in plan.components().zip(all) {
             if component.is_some_and(|name| name != owner.name) {

@@ -5,11 +5,12 @@ use serde_json::{Value, json};
 use super::inspect::{print, print_json, silent};
 use super::{Cli, Exit, Failure, Output};
 use kind_harness::readiness::NotReady;
-use kind_harness::run::diagnostics::{self, Aftermath, Diagnosis};
+use kind_harness::run::diagnostics::{self, Diagnosis};
+use kind_harness::run::failure_report::FailureReport;
 use kind_harness::run::session::UpError;
 
 /// The failure of an `up` as a person reads it: the root causes instead of what waits for them.
-pub(super) fn tell(aftermath: &Aftermath, error: UpError) -> Failure {
+pub(super) fn tell(aftermath: &FailureReport, error: UpError) -> Failure {
     let deadline = match &error {
         UpError::NotReady(error) => match error.as_ref() {
             NotReady::Deadline { waited, .. } => Some(waited.as_secs_f64()),
@@ -31,7 +32,7 @@ pub(super) fn tell(aftermath: &Aftermath, error: UpError) -> Failure {
 }
 
 /// The same for scripts.
-pub(super) fn to_json(aftermath: &Aftermath, failure: &Failure) -> Value {
+pub(super) fn to_json(aftermath: &FailureReport, failure: &Failure) -> Value {
     let mut told = aftermath.diagnosis.as_ref().map_or_else(|| json!({}), fields);
     told["error"] = failure.text.lines().next().unwrap_or_default().into();
     told["exit"] = (failure.exit as u8).into();

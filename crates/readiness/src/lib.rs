@@ -8,6 +8,9 @@
 //! Inside, from the outside in: `readiness` is the handle, `tracker` the task behind it, `watch` brings what the API
 //! server says into the `world`, and `rules` are pure functions that judge what they find there.
 
+pub mod assert;
+#![warn(missing_debug_implementations)]
+
 pub mod conditions;
 pub mod errors;
 #[doc(hidden)]

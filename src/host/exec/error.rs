@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use thiserror::Error;
 
-use crate::host::resilience::Open;
+use crate::host::cause::Open;
 use crate::suite::config::duration;
 
 /// A program that could not be run, or that failed.

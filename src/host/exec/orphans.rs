@@ -13,7 +13,7 @@ use procfs::process::{Process, all_processes};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 
-use crate::host::setup::EngineKind;
+use crate::host::engine_kind::EngineKind;
 
 /// The variable by which every program that a run started, and all that those start, can be found again.
 pub(crate) const RUN: &str = "KIND_HARNESS_RUN";

@@ -5,7 +5,7 @@ use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
 use std::path::{Component, Path, PathBuf};
 
 use super::Folders;
-use crate::suite::plan::ClusterName;
+use crate::suite::name::ClusterName;
 
 /// Only its owner may list, read or lock what is in such a folder.
 const PRIVATE: u32 = 0o700;

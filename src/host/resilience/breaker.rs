@@ -1,44 +1,11 @@
 //! The circuit breaker: who is not asked for a while, because asking has failed too often.
 
-use std::fmt;
 use std::time::Duration;
 
-use thiserror::Error;
-
-use super::{Cause, Dependency};
-use crate::suite::config::duration;
-
-/// So many calls in a row that are given up for the same cause open the circuit.
-pub const THRESHOLD: u32 = 3;
+use crate::host::cause::{Cause, Dependency, Open, THRESHOLD};
 
 /// So long after that one call may find out whether it is over.
 pub const COOL_DOWN: Duration = Duration::from_mins(1);
-
-/// A call was not made, because the last ones came to nothing.
-#[derive(Debug, Clone, PartialEq, Eq, Error)]
-pub struct Open {
-    /// Who was not asked.
-    pub dependency: Dependency,
-    /// Why the last calls came to nothing.
-    pub cause: Cause,
-    /// How long until one call may try again; nothing while one is trying.
-    pub wait: Duration,
-}
-
-impl fmt::Display for Open {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Open { dependency, cause, wait } = self;
-        write!(f, "{dependency} is not asked, because {THRESHOLD} calls in a row came to nothing: {cause}; ")?;
-        match wait.is_zero() {
-            true => f.write_str("one call is just finding out whether it is back"),
-            // Whole seconds, rounded up: who waits so long is let through.
-            false => {
-                let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
-                write!(f, "the next try is possible in {}", duration::to_text(Duration::from_secs(seconds)))
-            }
-        }
-    }
-}
 
 /// The circuit breaker of one dependency. It is told the time, which counts from any fixed moment.
 ///

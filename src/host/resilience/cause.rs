@@ -2,66 +2,16 @@
 
 mod words;
 
-use std::fmt;
 use std::io::ErrorKind;
 
-use super::{Hung, Open};
+use super::Hung;
+use crate::host::cause::{Cause, Dependency, Open};
 use crate::host::exec::ExecError;
-
-/// What a call depends on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Dependency {
-    /// A container registry, and the network that leads to it.
-    Registry,
-    /// The container engine, and kind, which works by it.
-    Engine,
-    /// The cluster's API server.
-    ApiServer,
-}
-
-impl fmt::Display for Dependency {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(match self {
-            Dependency::Registry => "the registry",
-            Dependency::Engine => "the container engine",
-            Dependency::ApiServer => "the API server",
-        })
-    }
-}
-
-/// Why a call failed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Cause {
-    /// Who is to blame.
-    pub dependency: Dependency,
-    /// In a few words, such as `connection refused`; the same ones each time.
-    pub what: &'static str,
-    /// Whether the same call may succeed a moment later.
-    pub transient: bool,
-}
-
-impl fmt::Display for Cause {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.what)
-    }
-}
 
 /// What a call that had no answer in time fails of.
 const HUNG: &str = "hung";
 
 impl Cause {
-    /// Of a call to `dependency` that passes by itself.
-    #[must_use]
-    pub const fn transient(dependency: Dependency, what: &'static str) -> Cause {
-        Cause { dependency, what, transient: true }
-    }
-
-    /// Of a call to `dependency` that would only fail again.
-    #[must_use]
-    pub const fn permanent(dependency: Dependency, what: &'static str) -> Cause {
-        Cause { dependency, what, transient: false }
-    }
-
     /// How often a call may be made when it fails of this. Waiting for one that hangs costs its whole deadline, so that
     /// twice is enough.
     pub(super) fn attempts(&self, attempts: u32) -> u32 {

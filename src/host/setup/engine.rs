@@ -4,13 +4,15 @@ mod choice;
 mod memory;
 mod trial;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
 use crate::host::exec::Cmd;
 
+pub use crate::host::engine_kind::EngineKind;
+pub(super) use crate::host::engine_kind::{in_path, in_path_or_itself};
 pub(super) use choice::{choose, recall};
 pub use memory::known_engines;
 
@@ -20,39 +22,6 @@ const DEADLINE: Duration = Duration::from_mins(2);
 
 /// How long the engine may take to list what it has. One that takes longer hangs, and is asked again.
 pub(crate) const LOOK: Duration = Duration::from_secs(30);
-
-/// Which container engine.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum EngineKind {
-    /// Docker.
-    Docker,
-    /// Podman.
-    Podman,
-    /// nerdctl, on containerd.
-    Nerdctl,
-}
-
-impl EngineKind {
-    /// Every engine, in the order in which they are tried.
-    pub(crate) const ALL: [EngineKind; 3] = [EngineKind::Docker, EngineKind::Podman, EngineKind::Nerdctl];
-
-    /// Its command, which is also what kind calls it.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            EngineKind::Docker => "docker",
-            EngineKind::Podman => "podman",
-            EngineKind::Nerdctl => "nerdctl",
-        }
-    }
-
-    /// Where its command is; its bare name when it is not in PATH.
-    #[must_use]
-    pub fn path(self) -> PathBuf {
-        in_path_or_itself(Path::new(self.name())).unwrap_or_else(|| self.name().into())
-    }
-}
 
 /// A container engine that works on this host.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -83,17 +52,4 @@ impl Engine {
     pub fn local_reference(&self, name: &str, tag: &str) -> String {
         format!("localhost/kind-harness/{name}:{tag}")
     }
-}
-
-pub(super) fn in_path(name: &str) -> bool {
-    in_path_or_itself(Path::new(name)).is_some()
-}
-
-/// Where the shell would find `program`.
-fn in_path_or_itself(program: &Path) -> Option<PathBuf> {
-    if program.components().count() > 1 {
-        return program.exists().then(|| program.into());
-    }
-    let path = std::env::var_os("PATH")?;
-    std::env::split_paths(&path).map(|folder| folder.join(program)).find(|path| path.is_file())
 }

@@ -4,13 +4,12 @@ use kube::core::DynamicObject;
 use serde_json::Value;
 
 use super::{Diagnosis, Trouble, investigate};
-use crate::cluster::{Cluster, Record, Records};
+use crate::cluster::{Cluster, Deployment, Record, Records};
 use crate::deploy::probes;
 use crate::host::folders::Folders;
 use crate::readiness::ObjectRef;
 use crate::readiness::{self, Expectation, Lenient, NotReady, Settings, Unready};
-use crate::run::session::expectations;
-use crate::suite::manifests;
+use crate::suite::config::Component;
 use crate::suite::plan::Plan;
 
 /// Kinds of Kubernetes' own that belong to no namespace.
@@ -71,7 +70,7 @@ pub fn expected(plan: &Plan, cluster: &Cluster) -> Vec<Expectation> {
     let mut expected = expectations(plan, &deployment);
     let is_known = |expectation: &Expectation| deployment.objects.contains_key(&expectation.component);
     if !expected.iter().all(is_known)
-        && let Ok(all) = manifests::load_all(plan.root(), &plan.suite().overlay, plan.components())
+        && let Ok(all) = plan.manifests()
     {
         let objects: Vec<&DynamicObject> = all.iter().flatten().map(|manifest| &manifest.object).collect();
         let (ports, namespace) = (&cluster.record.ports, &cluster.record.namespace);
@@ -97,4 +96,21 @@ fn placed(object: &DynamicObject, all: &[&DynamicObject], record: &Record) -> Ob
     let everywhere = CLUSTER_SCOPED.contains(&name.kind.as_str()) || all.iter().any(|other| defines(&other.data));
     let namespace = name.namespace.clone().or_else(|| Some(record.namespace.clone())).filter(|_| !everywhere);
     ObjectRef { namespace, ..name }
+}
+
+/// What must be ready of a deployment, for a look without a watch.
+#[must_use]
+pub fn expectations(plan: &Plan, deployment: &Deployment) -> Vec<Expectation> {
+    let expectation = |component: &Component| Expectation {
+        component: component.name.clone(),
+        objects: deployment
+            .objects
+            .get(&component.name)
+            .into_iter()
+            .flatten()
+            .map(|applied| applied.object.clone())
+            .collect(),
+        probes: deployment.probes.get(&component.name).cloned().unwrap_or_default(),
+    };
+    plan.components().map(expectation).collect()
 }

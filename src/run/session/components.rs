@@ -8,11 +8,11 @@ use tokio::sync::oneshot;
 use super::{Session, UpError};
 use crate::cluster::Target;
 use crate::cluster::{Cluster, ClusterError, Deployment, InventoryFile, InventoryObject, Provider};
-use crate::environment::Environment;
 use crate::images::ImageBuilds;
 use crate::readiness::ObjectRef;
 use crate::readiness::redact::Redactor;
 use crate::report::Phase;
+use crate::run::Running;
 use crate::run::diagnostics;
 use crate::suite::plan::Plan;
 use crate::teardown::{self, Doomed, Kill, KillErrors, TakeOut, Undo};
@@ -68,7 +68,7 @@ impl Session {
     ///
     /// # Errors
     /// When there is no cluster, and what else may go wrong in [`Session::up`]. What was deployed stays in any case.
-    pub async fn up_only(&self, components: &[String]) -> Result<Environment, UpError> {
+    pub async fn up_only(&self, components: &[String]) -> Result<Running, UpError> {
         let part = Session {
             plan: self.plan.only(components),
             folders: self.folders.clone(),
@@ -113,7 +113,7 @@ impl Session {
         }
         cluster.record.deployment = Some(merge(known, deployed?, &self.plan)?);
         records.write(&cluster.record)?;
-        Ok(self.environment(cluster, false))
+        Ok(self.running(cluster, false))
     }
 
     /// Says who needs one of these components, and stays as it is.

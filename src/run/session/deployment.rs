@@ -11,17 +11,16 @@ use crate::host::resilience::Resilience;
 use crate::images::{ImageBuilds, Loads};
 use crate::readiness::Applied;
 use crate::readiness::redact::Redactor;
-use crate::readiness::{self, Expectation, Readiness, Settings};
+use crate::readiness::{self, Readiness, Settings};
 use crate::report::Phase;
 use crate::run::diagnostics;
-use crate::suite::config::{Component, ImageMap};
 use crate::suite::manifests;
-use crate::suite::plan::Plan;
+use crate::suite::manifests::ImageMap;
 
 impl Session {
     /// The components' manifests, in the stages in which they are deployed.
     pub(super) fn parcels(&self) -> Result<Vec<Vec<Parcel>>, UpError> {
-        let all = manifests::load_all(self.plan.root(), &self.plan.suite().overlay, self.plan.components())?;
+        let all = self.plan.manifests()?;
         let mut by_name: BTreeMap<&str, Parcel> = BTreeMap::new();
         for (component, mut manifests) in self.plan.components().zip(all) {
             manifests::order(&mut manifests);
@@ -44,7 +43,7 @@ impl Session {
         if self.plan.components().any(|it| of(&deployment.images, &it.name) != of(&built, &it.name)) {
             return Ok(false);
         }
-        let expectations = expectations(&self.plan, deployment);
+        let expectations = diagnostics::expectations(&self.plan, deployment);
         let settings = Settings::from(&self.plan.suite().ready);
         let survey = readiness::survey_with(&cluster.client, &cluster.record.namespace, &expectations, &settings).await;
         Ok(survey.is_ok_and(|components| components.iter().all(|component| component.verdict.is_ready())))
@@ -124,21 +123,4 @@ impl Session {
         }
         Ok(())
     }
-}
-
-/// What must be ready of a deployment, for a look without a watch.
-#[must_use]
-pub fn expectations(plan: &Plan, deployment: &Deployment) -> Vec<Expectation> {
-    let expectation = |component: &Component| Expectation {
-        component: component.name.clone(),
-        objects: deployment
-            .objects
-            .get(&component.name)
-            .into_iter()
-            .flatten()
-            .map(|applied| applied.object.clone())
-            .collect(),
-        probes: deployment.probes.get(&component.name).cloned().unwrap_or_default(),
-    };
-    plan.components().map(expectation).collect()
 }

@@ -11,7 +11,7 @@ use crate::readiness::errors;
 use crate::report::Phase;
 use crate::suite::config::Keep;
 use crate::suite::config::ProviderKind;
-use crate::suite::plan::ClusterName;
+use crate::suite::name::ClusterName;
 use crate::teardown::Reaper;
 use crate::teardown::gc::{self, Inventory};
 

@@ -1,6 +1,5 @@
 //! What `e2e.yaml` may say, as types. Nothing here has been checked against the world yet.
 
-use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
@@ -193,9 +192,6 @@ impl<'de> Deserialize<'de> for HostPort {
         deserializer.deserialize_any(NumberOrAuto)
     }
 }
-
-/// Image references in manifests, and what stands there in the cluster.
-pub type ImageMap = BTreeMap<String, String>;
 
 fn default_overlay() -> String {
     "dev".into()

@@ -3,7 +3,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::suite::diagnostic::did_you_mean;
+use crate::suite::yaml::did_you_mean;
 
 /// The file that makes a folder a kustomization.
 pub(crate) const KUSTOMIZATION: &str = "kustomization.yaml";

@@ -17,9 +17,8 @@ use self::duplicates::Seen;
 use self::kustomization::{Kustomization, Resource};
 use super::overlay::{Layout, instead, layout};
 use crate::readiness::redact::Redactor;
-use crate::suite::config::Component;
-use crate::suite::diagnostic::{Diagnostic, Diagnostics};
 use crate::suite::yaml::{self, Node, Source, reason};
+use crate::suite::yaml::{Diagnostic, Diagnostics};
 
 /// An object, and where it was read.
 #[derive(Debug, Clone, PartialEq)]
@@ -96,17 +95,17 @@ pub fn load(root: &Path, overlay: &str, paths: &[String]) -> Result<Vec<Manifest
     reader.finish(manifests)
 }
 
-/// Reads the manifests of every component, as [`load`] does. The result is in the order of `components`.
+/// Reads the manifests of every component, given by their paths, as [`load`] does. The result is in the order of `components`.
 ///
 /// # Errors
 /// Those of [`load`]; two components having the same object is one of them.
 pub fn load_all<'a>(
     root: &Path,
     overlay: &str,
-    components: impl IntoIterator<Item = &'a Component>,
+    components: impl IntoIterator<Item = &'a [String]>,
 ) -> Result<Vec<Vec<Manifest>>, ManifestError> {
     let mut reader = Reader::default();
-    let manifests = components.into_iter().map(|component| reader.read(root, overlay, &component.manifests)).collect();
+    let manifests = components.into_iter().map(|paths| reader.read(root, overlay, paths)).collect();
     reader.finish(manifests)
 }
 

@@ -1,12 +1,12 @@
 //! What the environment is made of, in one number.
 
-use std::fmt::Write;
 use std::io;
 
 use sha2::{Digest, Sha256};
 
 use super::Plan;
 use crate::suite::config::{ReadySpec, RetrySpec, Strategy, Suite};
+use crate::suite::hash::hex;
 use crate::suite::manifests;
 
 impl Plan {
@@ -46,12 +46,4 @@ impl Plan {
 fn add(hash: &mut Sha256, part: &[u8]) {
     hash.update(part.len().to_le_bytes());
     hash.update(part);
-}
-
-pub(crate) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut out, byte| {
-        // Writing to a String cannot fail.
-        let _ = write!(out, "{byte:02x}");
-        out
-    })
 }

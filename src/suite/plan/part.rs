@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Graph, Plan};
+use super::Plan;
 use crate::suite::config::Component;
 
 impl Plan {
@@ -15,7 +15,7 @@ impl Plan {
             component.needs.retain(|need| names.contains(need));
         }
         // A part of a graph without cycles has none.
-        let graph = Graph::of(&loaded.suite.components);
+        let graph = crate::suite::config::graph(&loaded.suite.components);
         let (name, packages) = (self.name.clone(), self.packages.clone());
         Plan { name, order: graph.order(), waves: graph.waves(), packages, loaded }
     }

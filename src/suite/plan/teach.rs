@@ -2,7 +2,6 @@
 
 use super::Plan;
 use crate::readiness::redact::Redactor;
-use crate::suite::manifests;
 
 impl Plan {
     /// Teaches `redactor` the secrets in the suite's manifests, and the names that the suite publishes. What is wrong with
@@ -14,7 +13,7 @@ impl Plan {
         for check in suite.components.iter().flat_map(|component| &component.checks) {
             redactor.learn_arguments(check.exec.iter().flatten().map(String::as_str));
         }
-        let manifests = manifests::load_all(self.root(), &suite.overlay, self.components()).unwrap_or_default();
+        let manifests = self.manifests().unwrap_or_default();
         manifests.iter().flatten().for_each(|manifest| manifest.teach(redactor));
     }
 }

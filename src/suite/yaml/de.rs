@@ -11,7 +11,7 @@ use serde::forward_to_deserialize_any;
 use self::access::{Entries, Items};
 use self::error::Error;
 use super::{Node, Source, Value};
-use crate::suite::diagnostic::{Diagnostic, did_you_mean};
+use crate::suite::yaml::{Diagnostic, did_you_mean};
 
 /// More problems than this help nobody, and finding them takes a try each.
 const ENOUGH: usize = 100;

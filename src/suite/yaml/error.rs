@@ -4,7 +4,7 @@ use serde_saphyr::budget::BudgetBreach;
 use serde_saphyr::{Error, MessageFormatter, UserMessageFormatter};
 
 use super::{Source, Span, node};
-use crate::suite::diagnostic::Diagnostic;
+use crate::suite::yaml::Diagnostic;
 
 /// [`super::MAX_DEPTH`] is the limit for blocks; the parser has its own for brackets.
 const TOO_DEEP: &str = "this is nested too deeply";

@@ -3,7 +3,7 @@
 use serde_json::{Map, Number, Value as Json};
 
 use super::{Node, Source, Value};
-use crate::suite::diagnostic::Diagnostic;
+use crate::suite::yaml::Diagnostic;
 
 /// Whole numbers beyond this are not exact as 64-bit floats.
 const EXACT: f64 = 9_007_199_254_740_992.0;

@@ -4,7 +4,7 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::suite::diagnostic::{Diagnostic, Position};
+use crate::suite::yaml::{Diagnostic, Position};
 
 /// A stretch of a source, in bytes. It may be empty.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

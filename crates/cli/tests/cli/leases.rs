@@ -4,7 +4,7 @@ use kind_harness::cluster::{Lease, Node, Owner, PortMap, Record};
 use kind_harness::host::setup::{Engine, EngineKind};
 use kind_harness::suite::config::Keep;
 use kind_harness::suite::config::ProviderKind;
-use kind_harness::suite::plan::ClusterName;
+use kind_harness::suite::name::ClusterName;
 
 use crate::support::Host;
 

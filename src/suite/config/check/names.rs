@@ -4,8 +4,8 @@ use std::collections::HashMap;
 
 use super::Checker;
 use crate::suite::config::ImageSpec;
-use crate::suite::diagnostic::Diagnostic;
-use crate::suite::plan::{ClusterName, check_label};
+use crate::suite::name::{ClusterName, check_label};
+use crate::suite::yaml::Diagnostic;
 use crate::suite::yaml::{Node, Source, Span};
 
 /// The longest DNS label.

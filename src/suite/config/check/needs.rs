@@ -1,9 +1,8 @@
 //! Needs: of components that exist, without going round in circles.
 
 use super::Checker;
-use crate::suite::diagnostic::{Diagnostic, did_you_mean};
-use crate::suite::plan::Graph;
 use crate::suite::yaml::Span;
+use crate::suite::yaml::{Diagnostic, did_you_mean};
 
 impl Checker<'_> {
     pub(super) fn needs(&mut self) {
@@ -30,7 +29,7 @@ impl Checker<'_> {
 
     fn cycles(&mut self) {
         let components = &self.suite.components;
-        for cycle in Graph::of(components).cycles() {
+        for cycle in crate::suite::config::graph(components).cycles() {
             let mut round: Vec<&str> = cycle.iter().map(|&index| components[index].name.as_str()).collect();
             round.extend(round.first().copied());
             let edges = round

@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use super::Checker;
-use crate::suite::diagnostic::Diagnostic;
 use crate::suite::manifests::{instead, overlays};
+use crate::suite::yaml::Diagnostic;
 
 impl Checker<'_> {
     /// One mistyped name is one problem, however many components there are.

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use kube::core::DynamicObject;
 
 use crate::readiness::ObjectRef;
-use crate::suite::diagnostic::Diagnostic;
+use crate::suite::yaml::Diagnostic;
 use crate::suite::yaml::{Node, Source, Span};
 
 /// The objects that were read, and where.

@@ -11,8 +11,8 @@ use serde_json::{Map, Value as Json};
 
 use super::Manifest;
 use crate::readiness::ObjectRef;
-use crate::suite::diagnostic::{Diagnostic, did_you_mean};
 use crate::suite::manifests::render::is_custom;
+use crate::suite::yaml::{Diagnostic, did_you_mean};
 use crate::suite::yaml::{Key, Node, Source, Value};
 
 /// Merges the patch `node` into the one of `manifests` that it names, or says why it cannot.

@@ -226,18 +226,11 @@ fn the_same_name_may_be_in_two_namespaces_and_kinds() {
 fn two_components_do_not_share_an_object() {
     let folder =
         folder(&[("a/x.yaml", &config_map("a")), ("b/x.yaml", &config_map("a")), ("c/x.yaml", &config_map("c"))]);
-    let component = |name: &str| Component {
-        name: name.into(),
-        images: Vec::new(),
-        manifests: vec![name.into()],
-        needs: Vec::new(),
-        ports: Vec::new(),
-        checks: Vec::new(),
-    };
-    let error = load_all(folder.path(), "dev", &[component("a"), component("b")]).unwrap_err();
+    let component = |name: &str| vec![name.to_owned()];
+    let error = load_all(folder.path(), "dev", [&component("a")[..], &component("b")[..]]).unwrap_err();
     assert_eq!(error.diagnostics()[0].message, "`configmap/a` is there twice");
     assert_eq!(error.diagnostics()[0].file, Path::new("b/x.yaml"));
-    let groups = load_all(folder.path(), "dev", &[component("c"), component("a")]).unwrap();
+    let groups = load_all(folder.path(), "dev", [&component("c")[..], &component("a")[..]]).unwrap();
     assert_eq!(groups.iter().map(Vec::len).collect::<Vec<_>>(), [1, 1]);
 }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use kube::core::DynamicObject;
 use serde_json::Value;
 
-use crate::suite::config::ImageMap;
+use crate::suite::manifests::ImageMap;
 
 /// Replaces image references by what `map` says, in every pod template of `object`, however deep: under any `spec`,
 /// the containers of `containers`, `initContainers` and `ephemeralContainers`.

@@ -5,7 +5,7 @@ use rstest::rstest;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::suite::config::ImageMap;
+use crate::suite::manifests::ImageMap;
 use crate::suite::manifests::{Manifest, ManifestSource};
 
 fn object(json: Value) -> DynamicObject {

@@ -7,8 +7,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use thiserror::Error;
 
-use super::digest::hex;
-use crate::suite::config::Suite;
+use super::hash::hex;
 
 /// The longest cluster name, in characters. kind calls nodes `<name>-control-plane2`, and Kubernetes puts that name in
 /// a label, which holds 63.
@@ -74,12 +73,9 @@ impl ClusterName {
     /// The name that was given to the suite's cluster, or one made of the suite's name and a hash of its folder.
     ///
     /// Two checkouts of a project thus have clusters of their own, and the same checkout finds its own again.
-    pub(super) fn of_suite(suite: &Suite, root: &std::path::Path) -> Result<ClusterName, InvalidName> {
-        if let Some(name) = &suite.cluster.name {
-            return ClusterName::new(name);
-        }
+    pub(super) fn derived(suite: &str, root: &std::path::Path) -> Result<ClusterName, InvalidName> {
         let hash = hex(&Sha256::digest(root.as_os_str().as_encoded_bytes()));
-        suffixed(&suite.suite, &hash[..8])
+        suffixed(suite, &hash[..8])
     }
 
     /// This name and `-suffix`, shortened before the suffix to what a name may have.

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::{Diagnosis, Story, after, bundle_failure, cluster_of, now};
+use super::diagnostics::{Diagnosis, Story, after, bundle_failure, cluster_of, now};
 use crate::cluster::Cluster;
 use crate::host::folders::Folders;
 use crate::report::{Events, Phase};
@@ -11,21 +11,27 @@ use crate::suite::plan::Plan;
 
 /// What is seen of a run that failed.
 #[derive(Debug, Clone, Default)]
-pub struct Aftermath {
+pub struct FailureReport {
     /// Why components are not ready, when that is what went wrong.
     pub diagnosis: Option<Diagnosis>,
     /// Where everything that can be looked at is.
     pub bundle: Option<std::path::PathBuf>,
 }
 
-impl Aftermath {
+impl FailureReport {
     /// Looks at the cluster after an `up` that failed with `error`. There is nothing to see unless a component had been
     /// deployed, or refused.
-    pub async fn of_up(plan: &Plan, folders: &Folders, events: &Events, error: &UpError, timeline: Value) -> Aftermath {
+    pub async fn of_up(
+        plan: &Plan,
+        folders: &Folders,
+        events: &Events,
+        error: &UpError,
+        timeline: Value,
+    ) -> FailureReport {
         if !matches!(error, UpError::NotReady(_) | UpError::Deploy(_) | UpError::Api { .. }) {
-            return Aftermath::default();
+            return FailureReport::default();
         }
-        let Some(cluster) = cluster_of(plan, folders).await else { return Aftermath::default() };
+        let Some(cluster) = cluster_of(plan, folders).await else { return FailureReport::default() };
         let diagnosis = match error {
             UpError::NotReady(error) => after(plan, &cluster, error).await,
             _ => None,
@@ -33,7 +39,7 @@ impl Aftermath {
         let told = crate::readiness::errors::chain(error);
         let summary = diagnosis.as_ref().map_or_else(|| told.clone(), |diagnosis| format!("{diagnosis}\n\n{told}"));
         let bundle = stored(plan, folders, events, &cluster, Story { summary, timeline: Some(timeline) }).await;
-        Aftermath { diagnosis, bundle }
+        FailureReport { diagnosis, bundle }
     }
 
     /// Looks at the cluster after tests that failed, whose names are `tests`.
@@ -44,11 +50,11 @@ impl Aftermath {
         cluster: &Cluster,
         tests: &[String],
         timeline: Value,
-    ) -> Aftermath {
+    ) -> FailureReport {
         let state = now(plan, cluster).await.map_or_else(|error| error.to_string(), |diagnosis| diagnosis.to_string());
         let summary = format!("tests that failed: {}\ncomponents: {state}", tests.join(", "));
         let bundle = stored(plan, folders, events, cluster, Story { summary, timeline: Some(timeline) }).await;
-        Aftermath { diagnosis: None, bundle }
+        FailureReport { diagnosis: None, bundle }
     }
 }
 

@@ -2,8 +2,6 @@
 
 use std::collections::VecDeque;
 
-use crate::suite::config::Component;
-
 /// For each component, by its place in the file, the components that it needs.
 #[derive(Debug, Clone)]
 pub(crate) struct Graph {
@@ -11,10 +9,11 @@ pub(crate) struct Graph {
 }
 
 impl Graph {
-    /// The graph of `components`. Needs that name no component are left out; of equal names the first counts.
-    pub(crate) fn of(components: &[Component]) -> Graph {
-        let place = |name: &String| components.iter().position(|other| other.name == *name);
-        let needs = components.iter().map(|component| component.needs.iter().filter_map(place).collect());
+    /// The graph of components, each with its name and the names that it needs. Needs that name no component are left
+    /// out; of equal names the first counts.
+    pub(crate) fn new(components: &[(&str, &[String])]) -> Graph {
+        let place = |need: &String| components.iter().position(|(name, _)| name == need);
+        let needs = components.iter().map(|(_, needs)| needs.iter().filter_map(place).collect());
         Graph { needs: needs.collect() }
     }
 

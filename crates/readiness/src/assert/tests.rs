@@ -1,0 +1,8 @@
+//! Assertions against an API server in memory.
+
+#[cfg(feature = "cel")]
+mod cel;
+mod contain;
+mod outcomes;
+mod server;
+mod trouble;
