@@ -212,7 +212,9 @@ mod tests {
         let entered = std::sync::Arc::new(AtomicUsize::new(0));
         let counted = entered.clone();
         let limits = Limits { name: "mod::it".into(), timeout: None, multi_thread };
-        let enter = move || drop(counted.fetch_add(1, Ordering::SeqCst));
+        let enter = move || {
+            counted.fetch_add(1, Ordering::SeqCst);
+        };
         let ended = attempt(
             &limits,
             enter,
