@@ -11,6 +11,7 @@ mod janitor;
 pub mod logs;
 mod namespace;
 mod pods;
+mod registry;
 mod returned;
 mod runner;
 mod shared;

@@ -5,10 +5,9 @@
 //! [reaper](crate::teardown::Reaper) removes the cluster.
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::pin::pin;
-use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::Mutex;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -17,6 +16,7 @@ use tokio::sync::{mpsc, oneshot};
 use super::Environment;
 use super::failed::TestObserver;
 use super::janitor::clean;
+use super::registry::{Shared, claim, entries, entry, lock};
 use super::runner::{runner, usual};
 use crate::host::folders::Folders;
 use crate::host::setup::Consent;
@@ -32,24 +32,6 @@ use crate::teardown::Undo;
 
 /// How long the namespaces of failed tests may take to be looked at.
 const CLEANING: Duration = Duration::from_secs(10);
-
-struct Shared {
-    environment: Result<Environment, String>,
-    end: Mutex<Option<(oneshot::Sender<()>, JoinHandle<()>)>>,
-}
-
-/// A suite of this process.
-struct Entry {
-    path: PathBuf,
-    /// Whether another suite was asked for before.
-    later: bool,
-    shared: OnceLock<Shared>,
-}
-
-/// Every suite that a test of this process has asked for.
-static SHARED: Mutex<Vec<&'static Entry>> = Mutex::new(Vec::new());
-/// The clusters of this process, and whose they are.
-static CLUSTERS: Mutex<BTreeMap<String, PathBuf>> = Mutex::new(BTreeMap::new());
 
 /// The environment of the suite at `path`, shared by every test of this process.
 ///
@@ -89,42 +71,6 @@ pub(super) fn try_shared(path: &Path) -> Result<&'static Environment, &'static s
     let entry = entry(path);
     let shared = entry.shared.get_or_init(|| start(path.into(), entry.later));
     shared.environment.as_ref().map_err(String::as_str)
-}
-
-/// The suite at `path`, which is known by its file, not by how its path is written.
-fn entry(path: &Path) -> &'static Entry {
-    let path = path.canonicalize().or_else(|_| std::path::absolute(path)).unwrap_or_else(|_| path.into());
-    let mut entries = lock(&SHARED);
-    if let Some(known) = entries.iter().find(|entry| entry.path == path) {
-        return known;
-    }
-    let entry = Entry { path, later: !entries.is_empty(), shared: OnceLock::new() };
-    let entry: &'static Entry = Box::leak(Box::new(entry));
-    entries.push(entry);
-    entry
-}
-
-/// Whose cluster `name` is in this process: that of the suite at `path`, unless another one has it.
-///
-/// # Errors
-/// Which one has it.
-fn claim(name: &str, path: &Path) -> Result<(), String> {
-    let path = path.canonicalize().unwrap_or_else(|_| path.into());
-    let mut clusters = lock(&CLUSTERS);
-    let owner = clusters.entry(name.to_owned()).or_insert_with(|| path.clone());
-    if *owner == path {
-        return Ok(());
-    }
-    Err(format!(
-        "cluster {name} is that of {} already, so {} cannot have it: give one of them another `suite` name, and do not set \
-         KIND_HARNESS_NAME for tests of two suites",
-        owner.display(),
-        path.display()
-    ))
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn start(path: PathBuf, later: bool) -> Shared {
@@ -310,8 +256,8 @@ async fn take_down(session: &Session, stays: bool) {
 /// Runs when the process ends, however its tests went.
 #[dtor::dtor(unsafe)]
 fn at_exit() {
-    let entries = lock(&SHARED).clone();
-    let shared = entries.into_iter().filter_map(|entry| entry.shared.get());
+    let entries = entries();
+    let shared = entries.iter().filter_map(|entry| entry.shared.get());
     let ends: Vec<_> = shared.filter_map(|shared| lock(&shared.end).take()).collect();
     let end = |(end, thread): (oneshot::Sender<()>, JoinHandle<()>)| {
         let _ = end.send(());
@@ -325,32 +271,6 @@ fn at_exit() {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_suite_is_known_by_its_file() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = |name: &str| folder.path().join(name);
-        for name in ["a.yaml", "b.yaml"] {
-            std::fs::write(path(name), "").unwrap();
-        }
-        std::os::unix::fs::symlink(path("a.yaml"), path("link.yaml")).unwrap();
-        let a = entry(&path("a.yaml"));
-        assert!(std::ptr::eq(a, entry(&path("link.yaml"))));
-        assert!(std::ptr::eq(a, entry(&path("./a.yaml"))));
-        assert!(!std::ptr::eq(a, entry(&path("b.yaml"))));
-        assert!(entry(&path("b.yaml")).later, "its report does not replace that of the first one");
-        assert!(!std::ptr::eq(a, entry(&path("missing.yaml"))), "one that is missing is told of when it is read");
-    }
-
-    #[test]
-    fn two_suites_cannot_have_one_cluster() {
-        let (a, b) = (Path::new("/suites/a.yaml"), Path::new("/suites/b.yaml"));
-        assert_eq!(claim("claimed-1", a), Ok(()));
-        assert_eq!(claim("claimed-1", a), Ok(()), "the same suite may have it again");
-        assert_eq!(claim("claimed-2", b), Ok(()));
-        let told = claim("claimed-1", b).unwrap_err();
-        assert!(told.starts_with("cluster claimed-1 is that of /suites/a.yaml already, so /suites/b.yaml"), "{told}");
-    }
 
     #[test]
     fn the_report_of_a_later_suite_is_beside_the_first_ones() {
