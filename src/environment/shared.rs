@@ -36,7 +36,7 @@ const CLEANING: Duration = Duration::from_secs(10);
 /// The environment of the suite at `path`, shared by every test of this process.
 ///
 /// The first call brings it up, on a cluster and host ports of its own; `KIND_HARNESS_*` variables choose otherwise
-/// (see README.md). It ends with the process. Each suite has an environment of its own: two paths are two environments, unless
+/// (see docs/cli.md). It ends with the process. Each suite has an environment of its own: two paths are two environments, unless
 /// they lead to the same file.
 ///
 /// [`kind_harness::test`](macro@crate::test) calls this, and sees how each test ends. A test without that attribute is seen to fail

@@ -7,7 +7,7 @@ use kind_harness::images::ImageError;
 use kind_harness::readiness::NotReady;
 use kind_harness::run::session::UpError;
 
-/// Shown by `--help`; README.md has the same table.
+/// Shown by `--help`; docs/cli.md has the same table.
 pub(super) const HELP: &str = "\
 Exit codes:
   0    done

@@ -160,24 +160,24 @@ fn without_a_cluster_there_is_nothing_to_look_at_and_nothing_to_remove() {
 
 #[test]
 fn readme_and_help_name_the_same_exit_codes() {
-    let readme = include_str!("../../README.md").replace('`', "");
+    let readme = include_str!("../../../../docs/cli.md").replace('`', "");
     let help = Host::bare().run(&["--help"]).stdout;
     let (_, codes) = help.split_once("Exit codes:").expect("help lists them");
     let codes: Vec<(&str, &str)> = codes.trim().lines().filter_map(|line| line.trim().split_once(' ')).collect();
     assert!(codes.len() >= 10, "{codes:?}");
     for (code, meaning) in codes {
         let row = format!("| {code} | {} |", meaning.trim());
-        assert!(readme.contains(&row), "README.md has no row {row:?}");
+        assert!(readme.contains(&row), "docs/cli.md has no row {row:?}");
     }
 }
 
 #[test]
 fn readme_names_every_variable() {
-    let readme = include_str!("../../README.md");
+    let readme = include_str!("../../../../docs/cli.md");
     let help = Host::bare().run(&["up", "--help"]).stdout;
     let variables: Vec<&str> = help.split("[env: ").skip(1).filter_map(|rest| rest.split(['=', ']']).next()).collect();
     assert!(variables.len() >= 8, "{variables:?}");
     for variable in variables {
-        assert!(readme.contains(&format!("`{variable}`")), "README.md does not name {variable}");
+        assert!(readme.contains(&format!("`{variable}`")), "docs/cli.md does not name {variable}");
     }
 }
