@@ -72,7 +72,7 @@ pub use environment::{Environment, TestNamespace, current_test, shared};
 /// own. It may take, in any order:
 ///
 /// - `&Environment`;
-/// - [`TestNamespace`](environment::TestNamespace) or `&TestNamespace`: a namespace that it has for itself and that is
+/// - [`TestNamespace`] or `&TestNamespace`: a namespace that it has for itself and that is
 ///   deleted after it. Its default ServiceAccount exists.
 ///
 /// ```no_run
@@ -106,7 +106,7 @@ pub use environment::{Environment, TestNamespace, current_test, shared};
 /// # With rstest
 /// `#[rstest]` stands above this attribute. Arguments that this attribute provides are marked `#[ignore]`, so that rstest does not
 /// look for fixtures of these names; all others are rstest's. Fixtures find the test with
-/// [`current_test`](environment::current_test), and namespaces that they make are the test's.
+/// [`current_test`], and namespaces that they make are the test's.
 ///
 /// ```no_run
 /// use kind_harness::environment::Environment;

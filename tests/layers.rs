@@ -27,7 +27,9 @@ fn sources(folder: &Path) -> Vec<PathBuf> {
     let mut files = Vec::new();
     let mut open = vec![folder.to_owned()];
     while let Some(folder) = open.pop() {
-        for entry in std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
+        for entry in
+            std::fs::read_dir(folder).expect("a source of ours").map(|entry| entry.expect("a source of ours").path())
+        {
             if entry.is_dir() {
                 open.push(entry);
             } else if entry.extension().is_some_and(|extension| extension == "rs") {
@@ -64,16 +66,19 @@ fn imports() -> BTreeMap<String, BTreeMap<String, PathBuf>> {
     let source = root().join("src");
     let mut imports: BTreeMap<String, BTreeMap<String, PathBuf>> = BTreeMap::new();
     for file in sources(&source) {
-        let path = file.strip_prefix(&source).unwrap().with_extension("");
-        let importer = module(path.iter().map(|part| part.to_str().unwrap()));
+        let path = file.strip_prefix(&source).expect("a source of ours").with_extension("");
+        let importer = module(path.iter().map(|part| part.to_str().expect("a source of ours")));
         let is_test = path.iter().any(|part| part == "tests");
         if layer(&importer).is_none() || is_test {
             continue;
         }
-        let text = std::fs::read_to_string(&file).unwrap();
+        let text = std::fs::read_to_string(&file).expect("a source of ours");
         for line in code(&text) {
             for rest in line.split("crate::").skip(1) {
-                let path = rest.split(|c: char| !(c.is_alphanumeric() || c == '_' || c == ':')).next().unwrap();
+                let path = rest
+                    .split(|c: char| !(c.is_alphanumeric() || c == '_' || c == ':'))
+                    .next()
+                    .expect("a source of ours");
                 let imported = module(path.split("::"));
                 assert!(
                     !OF_SEVERAL.contains(&imported.as_str()) || path.contains("::"),

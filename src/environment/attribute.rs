@@ -1,4 +1,4 @@
-//! A test from its beginning to its end: what `#[kind_harness::test]` expands to a call of, and [`Specs`](super::Specs) calls.
+//! A test from its beginning to its end: what `#[kind_harness::test]` expands to a call of, and `Specs` calls.
 
 use std::fmt;
 use std::panic::resume_unwind;

@@ -15,7 +15,7 @@ thread_local! {
     static CURRENT: RefCell<Option<CurrentTest>> = const { RefCell::new(None) };
 }
 
-/// The test that this thread runs under `#[kind_harness::test]` or [`Specs`](super::Specs). None elsewhere.
+/// The test that this thread runs under `#[kind_harness::test]` or `Specs`. None elsewhere.
 ///
 /// For fixtures, which do not get the test's arguments:
 ///

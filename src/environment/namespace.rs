@@ -20,7 +20,7 @@ use crate::suite::manifests::{ENVIRONMENT_ANNOTATION, MANAGED_BY, MANAGED_BY_LAB
 const ACCOUNT: Duration = Duration::from_secs(30);
 
 /// A namespace that belongs to one test. It is deleted in the background: under [`kind_harness::test`](macro@crate::test) and
-/// [`Specs`](super::Specs) when the test has ended, elsewhere when this value is dropped.
+/// `Specs` when the test has ended, elsewhere when this value is dropped.
 #[derive(Debug)]
 pub struct TestNamespace {
     /// Its name, unique in the cluster.
@@ -53,7 +53,7 @@ impl Environment {
     /// that pods can be created. The test's time is reported from now until the namespace is dropped, and so long no test
     /// runs that asked to be [alone](Environment::exclusive).
     ///
-    /// Under [`kind_harness::test`](macro@crate::test) and [`Specs`](super::Specs) every failure of the test is seen. Elsewhere
+    /// Under [`kind_harness::test`](macro@crate::test) and `Specs` every failure of the test is seen. Elsewhere
     /// only a panic while the namespace exists is: a test that returns an error, is ended by a time-out, or panics
     /// after the namespace was dropped counts as passed for bundles and for `KIND_HARNESS_KEEP=on-failure`.
     ///

@@ -87,7 +87,7 @@ impl Console for PlainConsole {
     fn show_due(&mut self, now: Duration) {
         for ((phase, step), running) in &mut self.running {
             if let Some(text) = running.changes.take(now) {
-                write(&format!("{}\n", line(now, *phase, step, &text)));
+                write(&format!("{}\n", line(now, *phase, step, text)));
             }
         }
     }
