@@ -82,5 +82,13 @@ doc *args:
 deny:
     cargo deny --workspace check bans licenses sources
 
+# Check a project of somebody else that depends on the library, with one version of Kubernetes
+outside version="latest":
+    bash tests/outside/check {{version}}
+
+# Make the packages that would be published
+package:
+    cargo package --locked --no-verify --quiet -p kind-harness-readiness -p kind-harness-macros -p kind-harness -p kind-harness-cli
+
 # What CI runs
-ci: fmt-check (lint "--locked") (doc "--locked") (test "--locked")
+ci: fmt-check (lint "--locked") (doc "--locked") package (outside "v1_33") (outside "latest") (test "--locked")
