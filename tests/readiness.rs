@@ -338,7 +338,7 @@ async fn a_survey_lists_once_and_judges_by_age() {
     assert_eq!((&statuses[0].verdict, statuses[0].restarts), (&Verdict::Ready, 2));
     assert!(matches!(statuses[1].verdict, Verdict::Failed { .. }), "{:?}", statuses[1]);
     assert!(statuses[1].age.is_some_and(|age| age > Duration::from_secs(3600)));
-    assert_eq!(statuses[2].verdict, Verdict::waiting("it does not exist"));
+    assert_eq!(statuses[2].verdict, Verdict::waiting("Missing", "it does not exist"));
     assert!(server.requests().iter().all(|request| request.starts_with("list ")));
     assert_eq!(server.requests().len(), 6);
 }

@@ -80,7 +80,7 @@ fn parse<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Erro
 impl Expect {
     /// Holds a recording against it, and tells after how long the verdict was found.
     pub(crate) fn check(&self, replayed: &Replay) -> anyhow::Result<Duration> {
-        let failed: Vec<_> = replayed.verdicts.iter().filter(|it| it.judgement.verdict.name() == "Failed").collect();
+        let failed: Vec<_> = replayed.verdicts.iter().filter(|it| it.judgement.verdict.is_failed()).collect();
         ensure!(self.verdict == Verdict::Failed || failed.is_empty(), "a failure was declared: {failed:?}");
         let found = replayed.verdicts.iter().rev().find(|change| {
             let judgement = &change.judgement;

@@ -82,8 +82,7 @@ async fn a_failure_is_replayed_at_its_moment() {
     let [ended] = replayed.waits.as_slice() else { panic!("{:?}", replayed.waits) };
     assert_eq!(ended.how, "failed");
     assert!((3.6..4.0).contains(&ended.at.as_secs_f64()), "{ended:?}");
-    let failed: Vec<_> =
-        replayed.verdicts.iter().filter(|change| change.judgement.verdict.name() == "Failed").collect();
+    let failed: Vec<_> = replayed.verdicts.iter().filter(|change| change.judgement.verdict.is_failed()).collect();
     assert_eq!(failed.len(), 1);
     assert_eq!(failed[0].judgement.reason, "CreateContainerConfigError");
 

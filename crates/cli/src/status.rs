@@ -121,8 +121,8 @@ fn text(record: &Record, components: &[Told<'_>]) -> String {
 fn why(component: &Told<'_>) -> String {
     let now = match &component.now.verdict {
         Verdict::Ready => return String::new(),
-        Verdict::Waiting { reason } => reason.clone(),
-        Verdict::Failed { reason, hint } => format!("{reason} ({hint})"),
+        Verdict::Waiting { message, .. } => message.clone(),
+        Verdict::Failed { message, hint, .. } => format!("{message} ({hint})"),
     };
     match (component.recorded, component.last_error) {
         (Some(State::Ready), _) => format!("{now}; the last run left it ready"),
@@ -159,13 +159,17 @@ mod tests {
     #[rstest]
     #[case::as_the_run_left_it(Some(State::Ready), Verdict::Ready, State::Ready)]
     #[case::it_came_right_after_the_run(Some(State::Timeout), Verdict::Ready, State::Ready)]
-    #[case::it_failed_after_the_run(Some(State::Ready), Verdict::failed("crashes", ""), State::Failed)]
-    #[case::it_is_on_its_way_again(Some(State::Ready), Verdict::waiting("0 of 1"), State::Starting)]
-    #[case::nothing_was_recorded(None, Verdict::waiting("0 of 1"), State::Starting)]
-    #[case::it_was_refused(Some(State::Failed), Verdict::waiting("it does not exist"), State::Failed)]
-    #[case::it_was_late_and_still_is(Some(State::Timeout), Verdict::waiting("0 of 1"), State::Timeout)]
-    #[case::it_was_taken_away(Some(State::Killed), Verdict::waiting("it does not exist"), State::Killed)]
-    #[case::it_never_began(Some(State::Pending), Verdict::waiting("it does not exist"), State::Pending)]
+    #[case::it_failed_after_the_run(
+        Some(State::Ready),
+        Verdict::failed("CrashLoopBackOff", "crashes", ""),
+        State::Failed
+    )]
+    #[case::it_is_on_its_way_again(Some(State::Ready), Verdict::waiting("Progressing", "0 of 1"), State::Starting)]
+    #[case::nothing_was_recorded(None, Verdict::waiting("Progressing", "0 of 1"), State::Starting)]
+    #[case::it_was_refused(Some(State::Failed), Verdict::waiting("Missing", "it does not exist"), State::Failed)]
+    #[case::it_was_late_and_still_is(Some(State::Timeout), Verdict::waiting("Progressing", "0 of 1"), State::Timeout)]
+    #[case::it_was_taken_away(Some(State::Killed), Verdict::waiting("Missing", "it does not exist"), State::Killed)]
+    #[case::it_never_began(Some(State::Pending), Verdict::waiting("Missing", "it does not exist"), State::Pending)]
     fn what_is_true_now_comes_first(#[case] recorded: Option<State>, #[case] now: Verdict, #[case] shown: State) {
         assert_eq!(state(recorded, &now), shown);
     }

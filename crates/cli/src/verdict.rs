@@ -87,11 +87,11 @@ fn table(judged: &[Judgement]) -> String {
     table.load_style(comfy_table::presets::NOTHING);
     table.set_header(["APIVERSION", "KIND", "NAMESPACE", "NAME", "VERDICT", "REASON", "MESSAGE"]);
     for judgement in judged {
-        let Judgement { object, verdict, reason, .. } = judgement;
+        let Judgement { object, verdict, .. } = judgement;
         let message = judgement.message().unwrap_or_default();
         let cell = |text: &str| if text.is_empty() { "-".to_owned() } else { text.replace(char::is_control, " ") };
         let namespace = object.namespace.as_deref().unwrap_or_default();
-        let cells = [&object.api_version, &object.kind, namespace, &object.name, verdict.name(), reason];
+        let cells = [&object.api_version, &object.kind, namespace, &object.name, verdict.name(), verdict.reason()];
         table.add_row(cells.into_iter().map(cell).chain([message.replace(char::is_control, " ")]));
     }
     table.lines().map(|line| line.trim().to_owned()).collect::<Vec<_>>().join("\n")

@@ -50,21 +50,21 @@ fn every_object_is_judged_in_order() {
     assert_eq!(kinds, ["Deployment", "ReplicaSet", "Pod", "ConfigMap"]);
     let web = json!({
         "apiVersion": "apps/v1", "kind": "Deployment", "namespace": "shop", "name": "web",
-        "verdict": "Failed", "reason": "CrashLoopBackOff",
+        "verdict": "failed", "reason": "CrashLoopBackOff",
         "message": "pod/web-1-a: container app keeps crashing: exit code 7, 4 restarts",
         "hint": "read its log: kubectl logs -n shop pod/web-1-a -c app --previous",
         "cause": {"apiVersion": "v1", "kind": "Pod", "namespace": "shop", "name": "web-1-a"},
     });
     assert_eq!(judged[0], web);
-    assert_eq!((&judged[3]["verdict"], &judged[3]["reason"]), (&json!("Ready"), &json!("Ready")));
+    assert_eq!((&judged[3]["verdict"], &judged[3]["reason"]), (&json!("ready"), &json!("Ready")));
     assert_eq!(judged[3]["namespace"], Value::Null);
 
     let (code, text) = verdict(STACK, &[]);
     assert_eq!(code, 7);
     let lines: Vec<Vec<_>> = text.lines().map(|line| line.split_whitespace().take(6).collect()).collect();
     assert_eq!(lines[0], ["APIVERSION", "KIND", "NAMESPACE", "NAME", "VERDICT", "REASON"]);
-    assert_eq!(lines[1], ["apps/v1", "Deployment", "shop", "web", "Failed", "CrashLoopBackOff"]);
-    assert_eq!(lines[4], ["v1", "ConfigMap", "-", "settings", "Ready", "Ready"]);
+    assert_eq!(lines[1], ["apps/v1", "Deployment", "shop", "web", "failed", "CrashLoopBackOff"]);
+    assert_eq!(lines[4], ["v1", "ConfigMap", "-", "settings", "ready", "Ready"]);
 }
 
 #[test]
@@ -97,9 +97,9 @@ fn events_tell_and_graces_count_up_to_the_time_of_saving() {
     write!(events, "{list}").unwrap();
     let path = events.path().to_str().unwrap();
     let (code, found) = judged(pod, &["--events", path, "--at", "2026-01-01T00:00:04Z"]);
-    assert_eq!((code, &found[0]["verdict"], &found[0]["reason"]), (8, &json!("Waiting"), &json!("FailedMount")));
+    assert_eq!((code, &found[0]["verdict"], &found[0]["reason"]), (8, &json!("waiting"), &json!("FailedMount")));
     let (code, found) = judged(pod, &["--events", path, "--at", "2026-01-01T00:00:06Z"]);
-    assert_eq!((code, &found[0]["verdict"]), (7, &json!("Failed")));
+    assert_eq!((code, &found[0]["verdict"]), (7, &json!("failed")));
     let (code, found) = judged(pod, &[]);
     assert_eq!((code, &found[0]["reason"]), (8, &json!("ContainerCreating")));
 }
@@ -119,7 +119,7 @@ fn lists_of_a_kind_need_not_say_what_their_items_are() {
         {"kind": "ConfigMapList", "apiVersion": "v1", "items": null} [{"kind": "Secret", "metadata": {"name": "s"}}]"#;
     let (code, found) = judged(list, &[]);
     assert_eq!((code, found.len()), (0, 2));
-    assert_eq!((&found[0]["kind"], &found[0]["verdict"]), (&json!("Pod"), &json!("Ready")));
+    assert_eq!((&found[0]["kind"], &found[0]["verdict"]), (&json!("Pod"), &json!("ready")));
 }
 
 #[test]

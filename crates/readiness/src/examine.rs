@@ -49,7 +49,9 @@ fn unready(object: &ObjectRef, world: &World, settings: &Settings) -> Option<Unr
         verdict,
         logs: Vec::new(),
     };
-    let Some(view) = world.get(&Key::from(object)) else { return Some(unready(Verdict::waiting("it does not exist"))) };
+    let Some(view) = world.get(&Key::from(object)) else {
+        return Some(unready(Verdict::waiting("Missing", "it does not exist")));
+    };
     let found = rules::judge(view, world, settings);
     let fault = found.fault();
     let blamed = fault.and_then(|fault| world.get(&Key::from(&fault.object))).unwrap_or(view);

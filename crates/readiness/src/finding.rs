@@ -64,7 +64,7 @@ pub(crate) struct Fault {
     /// The container to blame, if its logs may tell more.
     pub(crate) container: Option<String>,
     /// What is wrong.
-    pub(crate) reason: String,
+    pub(crate) message: String,
     /// What to do about it.
     pub(crate) hint: String,
     /// How long it may last.
@@ -87,38 +87,31 @@ impl Finding {
     pub(crate) fn failed(
         view: &View,
         code: impl Into<Cow<'static, str>>,
-        reason: impl Into<String>,
+        message: impl Into<String>,
         hint: impl Into<String>,
     ) -> Finding {
-        Fault::new(view, Cause::Final, Duration::ZERO, reason, hint).coded(code).into()
+        Fault::new(view, Cause::Final, Duration::ZERO, message, hint).coded(code).into()
     }
 
     pub(crate) fn failing(
         view: &View,
         cause: Cause,
         grace: Duration,
-        reason: impl Into<String>,
+        message: impl Into<String>,
         hint: impl Into<String>,
     ) -> Finding {
-        Fault::new(view, cause, grace, reason, hint).into()
+        Fault::new(view, cause, grace, message, hint).into()
     }
 
     /// The verdict, when this has been found for the time `lasted`.
     pub(crate) fn settle(&self, lasted: Duration) -> Verdict {
         match self {
             Finding::Ready => Verdict::Ready,
-            Finding::Waiting(why) => Verdict::waiting(&why.text),
-            Finding::Failing(fault) if lasted >= fault.grace => Verdict::failed(&fault.reason, &fault.hint),
-            Finding::Failing(fault) => Verdict::waiting(&fault.reason),
-        }
-    }
-
-    /// One word for what is found.
-    pub(crate) fn code(&self) -> &str {
-        match self {
-            Finding::Ready => "Ready",
-            Finding::Waiting(why) => &why.code,
-            Finding::Failing(fault) => &fault.code,
+            Finding::Waiting(why) => Verdict::waiting(why.code.clone(), &why.text),
+            Finding::Failing(fault) if lasted >= fault.grace => {
+                Verdict::failed(fault.code.clone(), &fault.message, &fault.hint)
+            }
+            Finding::Failing(fault) => Verdict::waiting(fault.code.clone(), &fault.message),
         }
     }
 
@@ -144,7 +137,7 @@ impl Fault {
         view: &View,
         cause: Cause,
         grace: Duration,
-        reason: impl Into<String>,
+        message: impl Into<String>,
         hint: impl Into<String>,
     ) -> Fault {
         Fault {
@@ -152,7 +145,7 @@ impl Fault {
             cause,
             code: cause.code().into(),
             container: None,
-            reason: reason.into(),
+            message: message.into(),
             hint: hint.into(),
             grace,
             missing: None,

@@ -12,8 +12,8 @@ use crate::redact::{MASKED_BY_FIELD, Redactor};
 pub fn verdict(redactor: &Redactor, verdict: &mut Verdict) {
     match verdict {
         Verdict::Ready => {}
-        Verdict::Waiting { reason } => redactor.mask(reason),
-        Verdict::Failed { reason, hint } => [reason, hint].into_iter().for_each(|text| redactor.mask(text)),
+        Verdict::Waiting { message, .. } => redactor.mask(message),
+        Verdict::Failed { message, hint, .. } => [message, hint].into_iter().for_each(|text| redactor.mask(text)),
     }
 }
 

@@ -19,10 +19,8 @@ use crate::redact::Redactor;
 pub struct Judgement {
     /// The object.
     pub object: ObjectRef,
-    /// The verdict, in sentences.
+    /// The verdict.
     pub verdict: Verdict,
-    /// One word for it, as Kubernetes writes reasons, such as `CrashLoopBackOff`; `Ready` when it is ready.
-    pub reason: String,
     /// The object to blame when it is another one, such as a pod of the Deployment that is judged.
     pub cause: Option<ObjectRef>,
 }
@@ -31,13 +29,8 @@ impl Judgement {
     /// Why it is not ready, beginning with the object to blame when it is another one; nothing when it is ready.
     #[must_use]
     pub fn message(&self) -> Option<String> {
-        match (&self.verdict, &self.cause) {
-            (Verdict::Ready, _) => None,
-            (Verdict::Waiting { reason } | Verdict::Failed { reason, .. }, None) => Some(reason.clone()),
-            (Verdict::Waiting { reason } | Verdict::Failed { reason, .. }, Some(cause)) => {
-                Some(format!("{cause}: {reason}"))
-            }
-        }
+        let message = self.verdict.message()?;
+        Some(self.cause.as_ref().map_or_else(|| message.to_owned(), |cause| format!("{cause}: {message}")))
     }
 }
 
@@ -58,19 +51,15 @@ impl Serialize for Judgement {
             cause: Option<&'a ObjectRef>,
         }
 
-        let hint = match &self.verdict {
-            Verdict::Failed { hint, .. } => Some(hint.as_str()),
-            _ => None,
-        };
         let fields = Fields {
             api_version: &self.object.api_version,
             kind: &self.object.kind,
             namespace: self.object.namespace.as_deref(),
             name: &self.object.name,
             verdict: self.verdict.name(),
-            reason: &self.reason,
+            reason: self.verdict.reason(),
             message: self.message(),
-            hint,
+            hint: self.verdict.hint(),
             cause: self.cause.as_ref(),
         };
         fields.serialize(serializer)
@@ -115,7 +104,7 @@ pub fn judge_saved(
         let blamed = found.fault().and_then(|fault| world.get(&Key::from(&fault.object))).unwrap_or(view);
         let verdict = found.settle(age_at(blamed, now).unwrap_or(std::time::Duration::MAX));
         let cause = found.fault().map(|fault| fault.object.clone()).filter(|cause| *cause != view.object);
-        let found = Judgement { object: view.object.clone(), verdict, reason: found.code().to_owned(), cause };
+        let found = Judgement { object: view.object.clone(), verdict, cause };
         masked::judgement(redactor, found)
     });
     judged.collect()

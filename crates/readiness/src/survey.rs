@@ -176,7 +176,8 @@ async fn status(
         let view = world.get(&Key::from(object));
         pods.extend(view.iter().flat_map(|view| pods_of(view, world)));
         ages.extend(view.and_then(age));
-        let verdict = view.map_or_else(|| Verdict::waiting("it does not exist"), |view| judge(view, world, settings));
+        let verdict =
+            view.map_or_else(|| Verdict::waiting("Missing", "it does not exist"), |view| judge(view, world, settings));
         let rank = |verdict: &Verdict| match verdict {
             Verdict::Ready => 0,
             Verdict::Waiting { .. } => 1,
@@ -213,7 +214,7 @@ pub(super) async fn ask(api: &kube::Client, world: &World, expectation: &Expecta
     let caller = Caller::new(Some(api.clone()));
     let answers = join_all(probes.iter().map(|probe| probe.ask(&caller))).await;
     let unwelcome = probes.iter().zip(answers).find_map(|(probe, answer)| Some(format!("{probe} {}", answer.err()?)));
-    unwelcome.map_or(Verdict::Ready, Verdict::waiting)
+    unwelcome.map_or(Verdict::Ready, |answer| Verdict::waiting("CheckFailed", answer))
 }
 
 /// The pods that an object is, or consists of.

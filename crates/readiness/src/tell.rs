@@ -11,18 +11,15 @@ impl fmt::Display for UnreadyObject {
         for object in self.object.iter().chain(&self.cause) {
             write!(f, "{object}: ")?;
         }
-        f.write_str(self.reason())
+        f.write_str(self.message())
     }
 }
 
 impl UnreadyObject {
-    /// Why it is not ready.
+    /// Why it is not ready, as a sentence.
     #[must_use]
-    pub fn reason(&self) -> &str {
-        match &self.verdict {
-            Verdict::Ready => "ready",
-            Verdict::Waiting { reason } | Verdict::Failed { reason, .. } => reason,
-        }
+    pub fn message(&self) -> &str {
+        self.verdict.message().unwrap_or("ready")
     }
 }
 

@@ -38,7 +38,7 @@ pub(super) fn root_causes(trouble: &Trouble, scene: &Scene) -> Vec<RootCause> {
 fn named(component: &Unready, scene: &Scene, causes: &mut Causes) -> Vec<(String, String)> {
     let mut keys = Vec::new();
     for object in telling(component) {
-        let Some(want) = want::named_in(object.reason()) else { continue };
+        let Some(want) = want::named_in(object.message()) else { continue };
         let pod = wanting(object, scene);
         let namespace = pod.as_ref().and_then(|pod| pod.namespace.clone()).unwrap_or_default();
         let key = (if want.namespaced { namespace.clone() } else { String::new() }, want.object.clone());
@@ -71,7 +71,7 @@ fn of(want: Want, object: &UnreadyObject, pod: Option<&ObjectRef>, namespace: &s
 
 /// What has failed for reasons that name nothing; of what is only late the worst, unless other reasons name something.
 fn unnamed(component: &Unready, alone: bool) -> impl Iterator<Item = &UnreadyObject> {
-    let unnamed = || telling(component).filter(|object| want::named_in(object.reason()).is_none());
+    let unnamed = || telling(component).filter(|object| want::named_in(object.message()).is_none());
     let late = unnamed().filter(move |object| alone && !is_failed(object)).take(1);
     unnamed().filter(|object| is_failed(object)).chain(late)
 }
@@ -105,7 +105,7 @@ fn itself(
     };
     let cause = RootCause {
         object: object.clone(),
-        reason: worst.reason().to_owned(),
+        reason: worst.message().to_owned(),
         wanted_by: Vec::new(),
         hint,
         next,

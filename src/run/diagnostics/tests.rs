@@ -11,7 +11,7 @@ use crate::readiness::{UnreadyObject, Verdict};
 
 /// A component whose `deployment/NAME` is not ready, because of `pod/NAME-1` unless it is only late.
 fn failed(component: &str, reason: &str) -> Unready {
-    let verdict = Verdict::failed(reason, "do something");
+    let verdict = Verdict::failed("Failed", reason, "do something");
     one(
         component,
         UnreadyObject { cause: Some(object("Pod", &format!("{component}-1"))), ..unready(component, verdict) },
@@ -19,7 +19,7 @@ fn failed(component: &str, reason: &str) -> Unready {
 }
 
 fn waiting(component: &str, reason: &str) -> Unready {
-    one(component, unready(component, Verdict::waiting(reason)))
+    one(component, unready(component, Verdict::waiting("Waiting", reason)))
 }
 
 fn one(component: &str, object: UnreadyObject) -> Unready {

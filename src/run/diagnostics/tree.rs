@@ -23,7 +23,7 @@ pub(super) fn component(unready: &Unready, scene: &Scene) -> Branch {
 
 fn workload(object: &UnreadyObject, scene: &Scene) -> Branch {
     let failed = matches!(object.verdict, Verdict::Failed { .. });
-    let reason = object.reason().to_owned();
+    let reason = object.message().to_owned();
     let Some(applied) = &object.object else {
         return Branch { name: "probe".into(), failed, reason, ..Branch::default() };
     };

@@ -31,7 +31,7 @@ pub(super) fn judge(view: &View, world: &World, grace: &Grace) -> Finding {
     match behind(&summary, world.children(view, "Pod"), world, grace) {
         // How often a job's pods may crash is for its backoff limit to say.
         Finding::Failing(fault) if matches!(fault.cause, Cause::Crash | Cause::Final) && fault.container.is_some() => {
-            Finding::waiting(fault.code.clone(), format!("{summary}: {}: {}", fault.object, fault.reason))
+            Finding::waiting(fault.code.clone(), format!("{summary}: {}: {}", fault.object, fault.message))
         }
         found => found,
     }
@@ -48,7 +48,7 @@ fn failure(view: &View, failed: &Condition<'_>, world: &World, grace: &Grace) ->
         Some(mut fault) => {
             fault.grace = std::time::Duration::ZERO;
             fault.cause = Cause::Final;
-            fault.reason = format!("the job failed ({why}): {}", fault.reason);
+            fault.message = format!("the job failed ({why}): {}", fault.message);
             fault.coded(code.to_owned()).into()
         }
         None => Finding::failed(view, code.to_owned(), format!("the job failed: {why}"), HINT),

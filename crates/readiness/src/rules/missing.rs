@@ -31,7 +31,7 @@ pub(super) fn unless_there(fault: Fault, world: &World) -> Finding {
     match &fault.missing {
         Some(missing) if world.has(missing) => Finding::waiting(
             fault.code.clone(),
-            format!("{missing} is there now, and will be tried again ({})", fault.reason),
+            format!("{missing} is there now, and will be tried again ({})", fault.message),
         ),
         _ => fault.into(),
     }

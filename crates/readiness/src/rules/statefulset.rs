@@ -17,7 +17,7 @@ pub(super) fn judge(view: &View, world: &World, grace: &Grace) -> Finding {
         // A pod of an older revision may be what the new one is about to heal.
         Finding::Failing(fault) if is_old(view, &fault.object.name, world) => Finding::waiting(
             fault.code.clone(),
-            format!("{summary}: {} of an older revision: {}", fault.object, fault.reason),
+            format!("{summary}: {} of an older revision: {}", fault.object, fault.message),
         ),
         found => found,
     }

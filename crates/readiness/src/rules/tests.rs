@@ -33,7 +33,7 @@ fn check(cases: &[(&str, &str, Is)]) {
             (Finding::Ready, Is::Ready) => true,
             (Finding::Waiting(reason), Is::Waiting(part)) => reason.contains(part),
             (Finding::Failing(fault), Is::Failing(cause, part)) => {
-                fault.cause == *cause && fault.grace == Grace::default().of(*cause) && fault.reason.contains(part)
+                fault.cause == *cause && fault.grace == Grace::default().of(*cause) && fault.message.contains(part)
             }
             _ => false,
         };

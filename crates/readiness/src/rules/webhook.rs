@@ -22,7 +22,7 @@ pub(super) fn judge(view: &View, world: &World, grace: &Grace) -> Finding {
             Some(Finding::Ready) if is_scaled_to_zero => "what it selects is scaled to zero".into(),
             Some(Finding::Ready) => continue,
             Some(Finding::Waiting(why)) => why.text,
-            Some(Finding::Failing(fault)) => fault.reason,
+            Some(Finding::Failing(fault)) => fault.message,
             None => "it is not there".into(),
         };
         let text = format!("{which} is served by {service}, which is not ready: {why}");

@@ -173,7 +173,7 @@ impl Component {
         let mut objects: Vec<_> = objects.into_iter().map(|object| self.unready_object(object, now)).collect();
         let answers = self.asked.iter().flat_map(|asked| self.probes.iter().zip(&asked.answers));
         objects.extend(answers.filter_map(|(probe, answer)| {
-            let verdict = Verdict::waiting(format!("{probe} {}", answer.as_ref().err()?));
+            let verdict = Verdict::waiting("CheckFailed", format!("{probe} {}", answer.as_ref().err()?));
             Some(UnreadyObject { object: None, cause: None, container: None, verdict, logs: Vec::new() })
         }));
         Unready { component: self.name.clone(), objects }
@@ -221,21 +221,20 @@ impl Component {
             if object.noted.as_ref() != Some(&verdict) {
                 object.noted = Some(verdict.clone());
                 let cause = object.finding.fault().map(|fault| fault.object.clone());
-                let reason = object.finding.code().to_owned();
                 let subject = object.applied.object.clone();
                 let cause = cause.filter(|cause| *cause != subject);
-                changes.push((Some(subject.clone()), Judgement { object: subject, verdict, reason, cause }));
+                changes.push((Some(subject.clone()), Judgement { object: subject, verdict, cause }));
             }
         }
         if self.noted != self.ready.is_some() {
             self.noted = self.ready.is_some();
             let object =
                 ObjectRef { api_version: String::new(), kind: String::new(), namespace: None, name: self.name.clone() };
-            let (verdict, reason) = match self.noted {
-                true => (Verdict::Ready, "Ready"),
-                false => (Verdict::waiting("it is no longer ready"), "NotReady"),
+            let verdict = match self.noted {
+                true => Verdict::Ready,
+                false => Verdict::waiting("NotReady", "it is no longer ready"),
             };
-            changes.push((None, Judgement { object, verdict, reason: reason.to_owned(), cause: None }));
+            changes.push((None, Judgement { object, verdict, cause: None }));
         }
         changes
     }

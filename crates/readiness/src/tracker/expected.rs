@@ -64,7 +64,7 @@ impl Expected {
     pub(super) fn verdict(&self, from: Option<Instant>, now: Instant) -> Verdict {
         match (from.and_then(|from| self.grace_from(from)), &self.finding) {
             (Some(from), finding) => finding.settle(now.saturating_duration_since(from)),
-            (None, Finding::Failing(fault)) => Verdict::waiting(&fault.reason),
+            (None, Finding::Failing(fault)) => Verdict::waiting(fault.code.clone(), &fault.message),
             (None, finding) => finding.settle(Duration::ZERO),
         }
     }

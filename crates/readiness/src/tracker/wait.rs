@@ -131,7 +131,7 @@ impl Wait {
                 object: None,
                 cause: None,
                 container: None,
-                verdict: Verdict::waiting("nothing of it has been applied yet"),
+                verdict: Verdict::waiting("NotApplied", "nothing of it has been applied yet"),
                 logs: Vec::new(),
             }],
         });

@@ -184,7 +184,7 @@ fn a_claim_is_blamed_for_the_pods_that_wait_for_it() {
     assert_eq!(diagnosis.headline(), expected);
     let mut db = failed("db", "no volume can be provisioned: storageclass.storage.k8s.io \"fast\" not found");
     db.objects[0].cause = Some(object("PersistentVolumeClaim", "data"));
-    let claim = Verdict::failed(db.objects[0].reason(), "correct storageClassName");
+    let claim = Verdict::failed("ProvisioningFailed", db.objects[0].message(), "correct storageClassName");
     db.objects.push(UnreadyObject { object: db.objects[0].cause.clone(), ..unready("data", claim) });
     let expected = "1 of 1 not ready; root cause: persistentvolumeclaim/data: no volume can be provisioned: \
                     storageclass.storage.k8s.io \"fast\" not found, wanted by pod/db-1-a";
@@ -196,7 +196,7 @@ fn what_only_routes_to_pods_is_not_blamed_for_them() {
     let mut api = waiting("api", "0 of 1 replicas ready: pod/api-1: container app: ContainerCreating");
     let service = UnreadyObject {
         object: Some(object("Service", "api")),
-        ..unready("api", Verdict::waiting("the pod behind it is not ready"))
+        ..unready("api", Verdict::waiting("NoEndpoints", "the pod behind it is not ready"))
     };
     api.objects.insert(0, service);
     let diagnosis = diagnose(&trouble(1, "", vec![api]), &Scene::default());
