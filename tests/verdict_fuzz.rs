@@ -157,7 +157,7 @@ proptest! {
         };
         let now = "2026-01-01T00:00:10Z".parse().expect("a time");
         for judged in judge_saved(objects, [], &settings, now) {
-            prop_assert!(!judged.reason.is_empty());
+            prop_assert!(!judged.verdict.reason().is_empty());
             prop_assert!(judged.verdict.is_ready() == judged.message().is_none());
         }
     }

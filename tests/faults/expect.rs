@@ -86,7 +86,7 @@ impl Expect {
             let judgement = &change.judgement;
             let blamed = judgement.cause.as_ref().or(change.object.as_ref());
             judgement.verdict.name() == format!("{:?}", self.verdict)
-                && judgement.reason == self.reason
+                && judgement.verdict.reason() == self.reason
                 // What only waits names the pod in its sentence.
                 && (self.verdict == Verdict::Waiting || blamed.is_some_and(|blamed| blamed.kind == self.cause))
         });

@@ -84,7 +84,7 @@ async fn a_failure_is_replayed_at_its_moment() {
     assert!((3.6..4.0).contains(&ended.at.as_secs_f64()), "{ended:?}");
     let failed: Vec<_> = replayed.verdicts.iter().filter(|change| change.judgement.verdict.is_failed()).collect();
     assert_eq!(failed.len(), 1);
-    assert_eq!(failed[0].judgement.reason, "CreateContainerConfigError");
+    assert_eq!(failed[0].judgement.verdict.reason(), "CreateContainerConfigError");
 
     let cut = &text[..text.len() - 20];
     assert_eq!(again(cut).waits.len(), 1, "a run that was killed leaves half a line");

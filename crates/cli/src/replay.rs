@@ -37,7 +37,7 @@ fn line(Change { at, component, object, judgement }: &Change) -> String {
     let object = object.as_ref().map_or_else(|| "all of it".to_owned(), ToString::to_string);
     let message = judgement.message().map(|message| format!(": {message}")).unwrap_or_default();
     let verdict = judgement.verdict.name();
-    let reason = if judgement.verdict.is_ready() { String::new() } else { format!(" {}", judgement.reason) };
+    let reason = if judgement.verdict.is_ready() { String::new() } else { format!(" {}", judgement.verdict.reason()) };
     let text = format!("{:8.3} s  {component}: {object}: {verdict}{reason}{message}", at.as_secs_f64());
     text.replace(char::is_control, " ")
 }

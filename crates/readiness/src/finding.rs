@@ -115,6 +115,15 @@ impl Finding {
         }
     }
 
+    /// One word for what is found.
+    pub(crate) fn code(&self) -> &str {
+        match self {
+            Finding::Ready => "Ready",
+            Finding::Waiting(why) => &why.code,
+            Finding::Failing(fault) => &fault.code,
+        }
+    }
+
     /// An object that is missing, or that must be looked at to know more.
     pub(crate) fn needs(&self) -> Option<&ObjectRef> {
         match self {
