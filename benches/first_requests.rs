@@ -17,11 +17,11 @@ use kind_harness::host::folders::Folders;
 use kind_harness::host::setup;
 use kind_harness::report::Events;
 use kind_harness::run::session::Session;
-use kind_harness::run::session::Terms;
+use kind_harness::run::session::LeaseOptions;
 use kind_harness::suite::config::Keep;
 use kind_harness::suite::config::{self, Overrides};
 use kind_harness::suite::plan::Plan;
-use kind_harness::teardown::{Kill, Undo};
+use kind_harness::teardown::{RemoveOptions, Undo};
 use kube::ResourceExt;
 use kube::api::{Api, DeleteParams};
 use kube::runtime::wait::{await_condition, conditions};
@@ -35,7 +35,7 @@ async fn main() -> Result<ExitCode> {
     let rounds = std::env::args().skip(1).find_map(|argument| argument.parse().ok()).unwrap_or(50);
     let session = session()?;
     let asked = ask_in_rounds(&session, rounds).await;
-    session.down(&Kill::default()).await?;
+    session.down(&RemoveOptions::default()).await?;
     let asked = asked?;
     println!(
         "{} of {} first requests failed, n = {rounds} deployments of {} components",
@@ -67,7 +67,7 @@ fn session() -> Result<Session> {
         events: Events::discard(),
         undo: Undo::default(),
         // Each round uses the cluster again.
-        terms: Terms { keep: Keep::Always, ttl: Some(Duration::from_secs(3600)), ..Terms::default() },
+        terms: LeaseOptions { keep: Keep::Always, ttl: Some(Duration::from_secs(3600)), ..LeaseOptions::default() },
         record: Mutex::default(),
         agree: setup::consent_of_environment,
         confirm: |_| true,

@@ -3,7 +3,7 @@
 mod adopt;
 mod apply;
 mod error;
-mod holder;
+mod port_conflict;
 mod probes;
 mod replace;
 mod stage;
@@ -70,14 +70,14 @@ pub struct DeployedComponent {
 
 /// A component on its way: what to apply, already read.
 #[derive(Debug, Clone)]
-pub struct Parcel {
+pub struct ComponentManifests {
     /// The component.
     pub component: Component,
     /// Its manifests.
     pub manifests: Vec<Manifest>,
 }
 
-impl Parcel {
+impl ComponentManifests {
     /// What will be applied.
     pub fn expected(&self) -> impl Iterator<Item = Expected> {
         self.manifests.iter().map(|manifest| Expected {
@@ -101,7 +101,7 @@ impl Deployer {
     /// # Errors
     /// Every component that could not be applied. Once one could not, those whose images are not there yet are given up;
     /// the others are applied all the same.
-    pub async fn deploy(&self, stage: Vec<Parcel>) -> Result<BTreeMap<String, DeployedComponent>, DeployError> {
+    pub async fn deploy(&self, stage: Vec<ComponentManifests>) -> Result<BTreeMap<String, DeployedComponent>, DeployError> {
         let (results, mut gathered) = mpsc::channel(stage.len().max(1));
         let mut tasks = JoinSet::new();
         let count = stage.len();
@@ -158,7 +158,7 @@ impl Deployer {
     }
 
     /// Applies what others live in, by kind. What fails here fails its own component later, with the same error.
-    async fn groundwork(&self, stage: &[Parcel]) -> BTreeMap<String, Result<Applied, Arc<ApplyError>>> {
+    async fn groundwork(&self, stage: &[ComponentManifests]) -> BTreeMap<String, Result<Applied, Arc<ApplyError>>> {
         let mut done = BTreeMap::new();
         let ground = stage.iter().flat_map(|parcel| parcel.manifests.iter().map(move |manifest| (parcel, manifest)));
         let mut ground: Vec<_> = ground.filter(|(_, manifest)| is_ground(manifest)).collect();
@@ -188,7 +188,7 @@ impl Deployer {
 
     async fn deploy_component(
         &self,
-        parcel: Parcel,
+        parcel: ComponentManifests,
         images: Result<ComponentImages, Arc<ImageError>>,
         groundwork: &BTreeMap<String, Result<Applied, Arc<ApplyError>>>,
     ) -> Result<DeployedComponent, ComponentError> {
@@ -213,7 +213,7 @@ impl Deployer {
 
     async fn apply(
         &self,
-        parcel: Parcel,
+        parcel: ComponentManifests,
         images: ImageMap,
         groundwork: &BTreeMap<String, Result<Applied, Arc<ApplyError>>>,
         step: &Step,

@@ -7,7 +7,7 @@ mod current;
 mod error;
 mod failed;
 mod forward;
-mod janitor;
+mod cleanup;
 pub mod logs;
 mod namespace;
 mod pods;
@@ -17,7 +17,7 @@ mod runner;
 mod shared;
 #[cfg(feature = "specs")]
 mod specs;
-mod turn;
+mod lock;
 
 use std::net::SocketAddr;
 use std::path::Path;
@@ -25,14 +25,14 @@ use std::path::Path;
 pub use current::{CurrentTest, current_test};
 pub use error::EnvironmentError;
 pub use forward::Forward;
-pub(crate) use janitor::Chore;
+pub(crate) use cleanup::Chore;
 pub use namespace::{NamespaceError, TestNamespace};
 pub use pods::Output;
 pub use returned::TestResult;
 pub use shared::shared;
 #[cfg(feature = "specs")]
 pub use specs::Specs;
-pub use turn::Turn;
+pub use lock::EnvironmentLock;
 
 use tokio::sync::mpsc;
 

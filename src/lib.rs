@@ -34,6 +34,12 @@
 
 #![warn(missing_debug_implementations)]
 
+#[cfg(not(target_os = "linux"))]
+compile_error!(
+    "kind-harness runs on Linux: it watches over its clusters by /proc and pidfd_open. \
+     kind-harness-readiness works on other systems"
+);
+
 pub use k8s_openapi;
 pub use kind_harness_readiness as readiness;
 pub use kube;

@@ -3,11 +3,11 @@
 //! The pipeline sends [`Event`]s; a [`Reporter`] reads them, shows them on the [`console`], and at the end
 //! gives the [`Timeline`] from which the table, the JSON report and every other account of the run are made.
 
-mod changes;
+mod debounce;
 pub mod console;
 mod event;
 mod json;
-mod lives;
+mod component_states;
 mod observer;
 mod state;
 mod table;
@@ -15,8 +15,8 @@ mod timeline;
 
 pub use event::{Event, EventKind, Events, Outcome, Phase, Step, StepHandle};
 pub use json::to_json;
-pub use lives::Lives;
-pub use state::{Illegal, Life, State};
+pub use component_states::ComponentStates;
+pub use state::{InvalidTransition, StateHistory, State};
 pub use table::to_table;
 pub use timeline::{Retry, Span, Timeline};
 

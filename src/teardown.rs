@@ -11,15 +11,15 @@ mod existing;
 pub mod gc;
 mod give_back;
 mod identity;
-mod kill;
+mod options;
 mod objects;
 mod reaper;
 mod undo;
 
-pub use components::{Doomed, remove};
+pub use components::{RemovalTarget, remove};
 pub use error::{KillError, KillErrors};
 pub use existing::TakeOut;
 pub(crate) use existing::settle;
-pub use kill::Kill;
+pub use options::RemoveOptions;
 pub use reaper::{Reaper, ReaperError};
 pub use undo::{Undo, UndoErrors};

@@ -12,7 +12,7 @@ use std::time::Duration;
 use futures::FutureExt;
 use http::{Request, Response};
 use kind_harness::cluster::PortMap;
-use kind_harness::deploy::{Applier, Deployer, Parcel};
+use kind_harness::deploy::{Applier, Deployer, ComponentManifests};
 use kind_harness::host::resilience::Resilience;
 use kind_harness::images::ComponentImages;
 use kind_harness::readiness::Readiness;
@@ -164,7 +164,7 @@ async fn a_retry_is_an_event_of_its_component() {
         events,
     };
     let component = Component { name: "web".into(), ..Component::default() };
-    let deployed = deployer.deploy(vec![Parcel { component, manifests: vec![manifest] }]).await.unwrap();
+    let deployed = deployer.deploy(vec![ComponentManifests { component, manifests: vec![manifest] }]).await.unwrap();
     assert_eq!(deployed["web"].objects.len(), 1);
     let mut retries = Vec::new();
     while let Ok(event) = said.try_recv() {

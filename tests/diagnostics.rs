@@ -13,7 +13,7 @@ use std::time::Duration;
 use kind_harness::cluster::{Cluster, PortMap, Record};
 use kind_harness::readiness::ObjectRef;
 use kind_harness::readiness::{Expectation, Settings, examine};
-use kind_harness::run::diagnostics::{Bounds, Bundle, Diagnosis, Story, Trouble, bundle, investigate};
+use kind_harness::run::diagnostics::{Bounds, Bundle, Diagnosis, BundleContext, Unreadiness, bundle, investigate};
 use kind_harness::suite::config::{self, Overrides, ProviderKind};
 use kind_harness::suite::name::ClusterName;
 use kind_harness::suite::plan::Plan;
@@ -37,7 +37,7 @@ async fn diagnosis(server: &Server, names: &[&str]) -> Diagnosis {
         |name: &&str| Expectation { component: (*name).into(), objects: vec![deployment(name)], probes: Vec::new() };
     let expected: Vec<_> = names.iter().map(expectation).collect();
     let unready = examine(&server.client(), "shop", &expected, &Settings::default()).await.expect("an answer");
-    let trouble = Trouble { unready, of: names.len(), ..Trouble::default() };
+    let trouble = Unreadiness { unready, of: names.len(), ..Unreadiness::default() };
     investigate(&server.client(), "shop", &trouble).await
 }
 
@@ -112,7 +112,7 @@ fn cluster(client: kube::Client) -> Cluster {
 
 async fn bundled(client: kube::Client, time: Duration) -> (tempfile::TempDir, Bundle) {
     let folder = tempfile::tempdir().expect("a folder");
-    let story = Story { summary: "1 of 1 not ready".into(), timeline: Some(serde_json::json!({"format": 1})) };
+    let story = BundleContext { summary: "1 of 1 not ready".into(), timeline: Some(serde_json::json!({"format": 1})) };
     let bounds = Bounds { time, ..Bounds::default() };
     let made = bundle(&folder.path().join("to"), &plan(folder.path()), &cluster(client), &story, bounds).await;
     (folder, made.expect("a bundle"))

@@ -10,7 +10,7 @@ use kind_harness::host::resilience::Resilience;
 use kind_harness::readiness::ObjectRef;
 use kind_harness::report::{Event, EventKind, Events, Outcome, Phase};
 use kind_harness::suite::config::RetrySpec;
-use kind_harness::teardown::{Doomed, Kill, remove};
+use kind_harness::teardown::{RemovalTarget, RemoveOptions, remove};
 use rstest::rstest;
 use serde_json::{Value, json};
 use tokio::time::Instant;
@@ -33,12 +33,12 @@ fn object(name: &str) -> ObjectRef {
     ObjectRef { api_version: api_version.into(), kind: kind.into(), namespace, name: name.into() }
 }
 
-fn doomed(component: &str, objects: &[&str]) -> Doomed {
-    Doomed { component: component.into(), objects: objects.iter().map(|name| object(name).into()).collect() }
+fn doomed(component: &str, objects: &[&str]) -> RemovalTarget {
+    RemovalTarget { component: component.into(), objects: objects.iter().map(|name| object(name).into()).collect() }
 }
 
 /// Three components in two waves: `db` and `cache`, then `api`.
-fn shop(server: &Server) -> Vec<Vec<Doomed>> {
+fn shop(server: &Server) -> Vec<Vec<RemovalTarget>> {
     for name in ["db", "cache", "api"] {
         server.deployment(name, name);
         server.put("configmaps", name);
@@ -49,7 +49,7 @@ fn shop(server: &Server) -> Vec<Vec<Doomed>> {
 }
 
 /// Removes them; tells what went wrong, and the events.
-async fn run(server: &Server, waves: Vec<Vec<Doomed>>, kill: &Kill) -> (Result<(), String>, Vec<Event>) {
+async fn run(server: &Server, waves: Vec<Vec<RemovalTarget>>, kill: &RemoveOptions) -> (Result<(), String>, Vec<Event>) {
     let (events, mut stream) = Events::channel();
     let resilience = Resilience::new(&RetrySpec::default(), events.handle(Phase::Teardown, "cluster"));
     let result = remove(&server.client(), "shop", waves, kill, &events, &resilience).await;
@@ -74,7 +74,7 @@ fn position(changes: &[String], change: &str) -> usize {
 async fn all_at_once_and_each_has_a_step_of_its_own() {
     let server = Server::default();
     let waves = shop(&server);
-    let (result, events) = run(&server, waves, &Kill::default()).await;
+    let (result, events) = run(&server, waves, &RemoveOptions::default()).await;
     assert_eq!(result, Ok(()));
     assert_eq!(server.left(), Vec::<String>::new());
     assert!(events.iter().all(|event| event.phase == Phase::Teardown));
@@ -88,7 +88,7 @@ async fn all_at_once_and_each_has_a_step_of_its_own() {
 async fn wave_by_wave_those_first_that_nobody_needs() {
     let server = Server::default();
     let waves = shop(&server);
-    let (result, events) = run(&server, waves, &Kill { parallel: false, ..Kill::default() }).await;
+    let (result, events) = run(&server, waves, &RemoveOptions { parallel: false, ..RemoveOptions::default() }).await;
     assert_eq!(result, Ok(()));
     let steps = steps(&events);
     assert_eq!(steps[..2], [("api", &EventKind::Started), ("api", &EventKind::Finished(Outcome::Done))]);
@@ -101,7 +101,7 @@ async fn a_pod_that_does_not_end_is_ended_without_grace_at_the_deadline() {
     let waves = shop(&server);
     server.is_stubborn("db-1-a");
     let began = Instant::now();
-    let (result, events) = run(&server, waves, &Kill::default()).await;
+    let (result, events) = run(&server, waves, &RemoveOptions::default()).await;
     assert_eq!(result, Ok(()));
     assert_eq!(server.left(), Vec::<String>::new());
     let took = began.elapsed();
@@ -122,7 +122,7 @@ async fn a_pod_that_has_ended_is_not_waited_for() {
     let waves = shop(&server);
     server.is_slow("db-1-a");
     let began = Instant::now();
-    let (result, _) = run(&server, waves, &Kill::default()).await;
+    let (result, _) = run(&server, waves, &RemoveOptions::default()).await;
     assert_eq!(result, Ok(()));
     assert_eq!(server.left(), Vec::<String>::new());
     assert!(began.elapsed() < Duration::from_secs(1), "{:?}", began.elapsed());
@@ -136,7 +136,7 @@ async fn who_has_no_time_does_not_wait_for_a_graceful_end() {
     let waves = shop(&server);
     server.is_stubborn("db-1-a");
     let began = Instant::now();
-    let (result, _) = run(&server, waves, &Kill { deadline: Duration::ZERO, ..Kill::default() }).await;
+    let (result, _) = run(&server, waves, &RemoveOptions { deadline: Duration::ZERO, ..RemoveOptions::default() }).await;
     assert_eq!(result, Ok(()));
     assert_eq!(server.left(), Vec::<String>::new());
     assert!(began.elapsed() < Duration::from_secs(1), "{:?}", began.elapsed());
@@ -147,7 +147,7 @@ async fn a_server_that_has_too_much_to_do_is_asked_again_and_that_is_told() {
     let server = Server::default();
     let waves = shop(&server);
     server.is_busy("deployments");
-    let (result, events) = run(&server, waves, &Kill::default()).await;
+    let (result, events) = run(&server, waves, &RemoveOptions::default()).await;
     assert_eq!(result, Ok(()));
     assert_eq!(server.left(), Vec::<String>::new());
     let retries = events.iter().filter(|event| matches!(event.kind, EventKind::Retry { .. }));
@@ -165,7 +165,7 @@ async fn a_finalizer_that_nobody_removes(#[case] force: bool) {
     let mut waves = shop(&server);
     server.put_with_finalizer("widgets", "w", "example.com/guard");
     waves[1][0].objects.push(object("widget/w").into());
-    let (result, events) = run(&server, waves, &Kill { force, ..Kill::default() }).await;
+    let (result, events) = run(&server, waves, &RemoveOptions { force, ..RemoveOptions::default() }).await;
     if force {
         assert_eq!(result, Ok(()));
         assert_eq!(server.left(), Vec::<String>::new());
@@ -194,7 +194,7 @@ async fn custom_objects_go_while_every_controller_is_still_there(#[case] more: b
     }
     server.put("customresourcedefinitions", "widgets.example.com");
     waves[1][0].objects.extend([object("definition/widgets.example.com").into(), object("widget/w").into()]);
-    let (result, _) = run(&server, waves, &Kill::default()).await;
+    let (result, _) = run(&server, waves, &RemoveOptions::default()).await;
     assert_eq!(result, Ok(()));
     assert_eq!(server.left(), Vec::<String>::new());
     let changes = server.changes();
@@ -211,7 +211,7 @@ async fn every_refusal_is_told_and_the_rest_is_gone() {
     let server = Server::default();
     let waves = shop(&server);
     server.forbid("configmaps");
-    let (result, _) = run(&server, waves, &Kill::default()).await;
+    let (result, _) = run(&server, waves, &RemoveOptions::default()).await;
     let text = result.expect_err("configmaps may not be deleted");
     for component in ["db", "cache", "api"] {
         assert!(text.contains(&format!("\n  {component}: configmap/{component} cannot be removed: ")), "{text}");
@@ -224,7 +224,7 @@ async fn a_server_that_does_not_answer_is_not_waited_for_for_ever() {
     let server = Server::default();
     let waves = shop(&server);
     server.hang("configmaps");
-    let (result, _) = run(&server, waves, &Kill::default()).await;
+    let (result, _) = run(&server, waves, &RemoveOptions::default()).await;
     let text = result.expect_err("nobody knows of configmaps");
     assert!(text.contains("\n  db: the API server does not say whether configmap/db is gone"), "{text}");
     assert_eq!(server.left(), ["configmaps/api", "configmaps/cache", "configmaps/db"]);
@@ -238,7 +238,7 @@ async fn what_somebody_makes_again_is_found_at_the_end(#[case] verify: bool) {
     let server = Server::default();
     let waves = shop(&server);
     server.is_made_again("cache");
-    let (result, _) = run(&server, waves, &Kill { verify, ..Kill::default() }).await;
+    let (result, _) = run(&server, waves, &RemoveOptions { verify, ..RemoveOptions::default() }).await;
     let expected =
         "not everything could be removed:\n  cache: configmap/cache is still there: somebody has made it again";
     assert_eq!(result, if verify { Err(expected.to_owned()) } else { Ok(()) });
@@ -249,7 +249,7 @@ async fn what_was_never_there_is_no_error_and_takes_no_time() {
     let server = Server::default();
     let began = Instant::now();
     let waves = vec![vec![doomed("api", &["deployment/api", "gadget/of-a-kind-that-is-not-served"])]];
-    let (result, events) = run(&server, waves, &Kill::default()).await;
+    let (result, events) = run(&server, waves, &RemoveOptions::default()).await;
     assert_eq!(result, Ok(()));
     assert_eq!(steps(&events).last(), Some(&("api", &EventKind::Finished(Outcome::Unchanged))));
     assert!(began.elapsed() < Duration::from_secs(1));
@@ -262,7 +262,7 @@ async fn only_what_has_the_uid_is_deleted() {
     let mut waves = shop(&server);
     let recorded = |name: &str, uid: &str| Target { object: object(name), ownership: Ownership::Uid(uid.into()) };
     waves[1][0].objects = vec![recorded("configmap/api", "of-before"), recorded("deployment/api", "deployments-api")];
-    let (result, events) = run(&server, waves, &Kill::default()).await;
+    let (result, events) = run(&server, waves, &RemoveOptions::default()).await;
     assert_eq!(result, Ok(()));
     assert_eq!(server.left(), ["configmaps/api"], "somebody else's by now");
     let told = events.iter().any(|event| {
@@ -283,8 +283,8 @@ async fn what_has_no_recorded_uid_is_known_by_its_mark(#[case] metadata: Value, 
     let server = Server::default();
     server.put_with("configmaps", "a", metadata);
     let target = Target { object: object("configmap/a"), ownership: Ownership::Mark("e".into()) };
-    let waves = vec![vec![Doomed { component: "a".into(), objects: vec![target] }]];
-    let (result, _) = run(&server, waves, &Kill::default()).await;
+    let waves = vec![vec![RemovalTarget { component: "a".into(), objects: vec![target] }]];
+    let (result, _) = run(&server, waves, &RemoveOptions::default()).await;
     assert_eq!(result, Ok(()));
     assert_eq!(server.left().is_empty(), goes);
     assert_eq!(server.without_uid(), Vec::<String>::new());
@@ -299,7 +299,7 @@ async fn force_names_uids_too() {
     waves[1][0].objects.push(object("widget/w").into());
     server.is_stubborn("db-1-a");
     server.is_slow("cache-1-a");
-    let (result, _) = run(&server, waves, &Kill { force: true, ..Kill::default() }).await;
+    let (result, _) = run(&server, waves, &RemoveOptions { force: true, ..RemoveOptions::default() }).await;
     assert_eq!(result, Ok(()));
     let changes = server.changes();
     for change in ["DELETE pods/db-1-a", "DELETE pods/cache-1-a", "PATCH widgets/w"] {

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
-use super::{ClusterError, Node, Owned, Record, Records, Wanted, kind_config, labels, owned, ports};
+use super::{ClusterError, Node, Owned, Record, Records, CreateRequest, kind_config, labels, owned, ports};
 use crate::host::exec::ExecError;
 use crate::host::folders::{Folders, Lock};
 use crate::host::resilience::{Cause, Dependency, Resilience};
@@ -71,8 +71,8 @@ impl Kind {
     /// # Errors
     /// When a port is taken, kind's configuration is wrong, or kind fails. What was made so far is for the caller to
     /// remove, with [`Kind::delete`].
-    pub async fn create(&self, wanted: Wanted<'_>) -> Result<Record, ClusterError> {
-        let Wanted { name, plan, image, records, lease, nodes_up, step } = wanted;
+    pub async fn create(&self, wanted: CreateRequest<'_>) -> Result<Record, ClusterError> {
+        let CreateRequest { name, plan, image, records, lease, nodes_up, step } = wanted;
         let folders = &self.host.folders;
         let waits = || step.progress("waiting for another run that makes nodes");
         let turn = Lock::take(folders.nodes_lock(), waits).await.map_err(ClusterError::file("locking nodes"))?;

@@ -25,7 +25,7 @@ pub enum Provider {
 
 /// The cluster that is to be made.
 #[derive(Debug)]
-pub struct Wanted<'a> {
+pub struct CreateRequest<'a> {
     /// Its name.
     pub name: &'a ClusterName,
     /// What it is for: ports, kind's configuration.
@@ -108,7 +108,7 @@ impl Provider {
     ///
     /// # Errors
     /// When it cannot be had; removing what was made so far is the caller's.
-    pub async fn create(&self, wanted: Wanted<'_>) -> Result<Record, ClusterError> {
+    pub async fn create(&self, wanted: CreateRequest<'_>) -> Result<Record, ClusterError> {
         match self {
             Provider::Kind(kind) => kind.create(wanted).await,
             Provider::Existing(existing) => {

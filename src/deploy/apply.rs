@@ -11,7 +11,7 @@ use kube::core::{DynamicObject, GroupVersionKind};
 use kube::runtime::wait::{Condition, await_condition, conditions};
 
 use super::ApplyError;
-use super::holder::{holders, is_port_taken};
+use super::port_conflict::{holders, is_port_taken};
 use super::replace::is_changed_job;
 use crate::cluster::InventoryFile;
 use crate::cluster::kinds::Kinds;

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::{DeployError, DeployedComponent, Deployer, Parcel};
+use super::{DeployError, DeployedComponent, Deployer, ComponentManifests};
 use crate::readiness::NotReady;
 
 /// Why a stage is not up.
@@ -28,7 +28,7 @@ impl Deployer {
     /// given up. Those of [`Deployer::deploy`], and that not everything became ready in time.
     pub async fn bring_up(
         &self,
-        stage: Vec<Parcel>,
+        stage: Vec<ComponentManifests>,
         patience: &mut Duration,
     ) -> Result<BTreeMap<String, DeployedComponent>, StageError> {
         let names: Vec<String> = stage.iter().map(|parcel| parcel.component.name.clone()).collect();

@@ -11,7 +11,7 @@ use tokio::sync::mpsc;
 use super::attempt::{Cause, Limits, attempt};
 use super::current::CurrentTest;
 use super::failed::FailedTest;
-use super::janitor::Chore;
+use super::cleanup::Chore;
 use super::returned::TestResult;
 use super::shared::try_shared;
 use super::{Environment, TestNamespace};

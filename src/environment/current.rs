@@ -7,8 +7,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use tokio::sync::mpsc::WeakUnboundedSender;
 
-use super::janitor::{Chore, Leftover};
-use super::{Environment, NamespaceError, TestNamespace, Turn};
+use super::cleanup::{Chore, FinishedNamespace};
+use super::{Environment, NamespaceError, TestNamespace, EnvironmentLock};
 use crate::report::{Outcome, Phase, Step};
 
 thread_local! {
@@ -53,7 +53,7 @@ struct State {
 
 /// A namespace of the test.
 struct Made {
-    leftover: Leftover,
+    leftover: FinishedNamespace,
     janitor: Option<WeakUnboundedSender<Chore>>,
     /// The test's step in the report of another environment than its own.
     step: Option<Step>,
@@ -62,7 +62,7 @@ struct Made {
 struct HeldTurn {
     folder: PathBuf,
     alone: bool,
-    turn: Weak<Turn>,
+    turn: Weak<EnvironmentLock>,
 }
 
 impl std::fmt::Debug for CurrentTest {
@@ -110,7 +110,7 @@ impl CurrentTest {
 
     /// A turn in the environment of `folder`: the one that the test has, or a new one. A test that waited for a second one
     /// could wait for itself.
-    pub(super) async fn turn(&self, folder: &Path, alone: bool) -> io::Result<Arc<Turn>> {
+    pub(super) async fn turn(&self, folder: &Path, alone: bool) -> io::Result<Arc<EnvironmentLock>> {
         let mut turns = self.0.turns.lock().await;
         turns.retain(|held| held.turn.strong_count() > 0);
         if let Some(held) = turns.iter().find(|held| held.folder == folder)
@@ -119,13 +119,13 @@ impl CurrentTest {
             let text = "the test runs beside others already; write `#[kind_harness::test(exclusive)]`";
             return if alone && !held.alone { Err(io::Error::new(io::ErrorKind::Deadlock, text)) } else { Ok(turn) };
         }
-        let turn = Arc::new(if alone { Turn::alone(folder).await? } else { Turn::shared(folder).await? });
+        let turn = Arc::new(if alone { EnvironmentLock::alone(folder).await? } else { EnvironmentLock::shared(folder).await? });
         turns.push(HeldTurn { folder: folder.to_owned(), alone, turn: Arc::downgrade(&turn) });
         Ok(turn)
     }
 
     /// Takes note of a namespace, which is removed when the test has ended.
-    pub(super) fn made(&self, leftover: Leftover, environment: &Environment, step: impl FnOnce() -> Step) {
+    pub(super) fn made(&self, leftover: FinishedNamespace, environment: &Environment, step: impl FnOnce() -> Step) {
         let is_ours = environment.folder() == self.0.environment.folder();
         let made = Made { leftover, janitor: environment.janitor.clone(), step: (!is_ours).then(step) };
         self.state().made.push(made);
@@ -157,7 +157,7 @@ impl CurrentTest {
         for Made { leftover, janitor, .. } in std::mem::take(&mut self.state().made) {
             // If clean-up has already stopped, the namespace is removed with the cluster.
             if let Some(janitor) = janitor.as_ref().and_then(WeakUnboundedSender::upgrade) {
-                let _ = janitor.send(Chore::Delete(Leftover { failed, told, ..leftover }));
+                let _ = janitor.send(Chore::Delete(FinishedNamespace { failed, told, ..leftover }));
             }
         }
     }

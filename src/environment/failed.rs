@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Pod;
 use serde_json::Value;
 
-use super::janitor::state;
+use super::cleanup::state;
 use crate::cluster::Cluster;
 use crate::readiness::redact::Redactor;
 use crate::readiness::{Judgement, Lenient, Settings, judge_saved};

@@ -10,8 +10,8 @@ use thiserror::Error;
 use tokio::sync::mpsc;
 
 use super::current::current_test;
-use super::janitor::{Chore, Leftover};
-use super::{Environment, Turn};
+use super::cleanup::{Chore, FinishedNamespace};
+use super::{Environment, EnvironmentLock};
 use crate::cluster::InventoryFile;
 use crate::report::{Outcome, Phase, Step};
 use crate::suite::manifests::{ENVIRONMENT_ANNOTATION, MANAGED_BY, MANAGED_BY_LABEL, TEST_LABEL};
@@ -28,7 +28,7 @@ pub struct TestNamespace {
     uid: Option<String>,
     step: Option<Step>,
     janitor: Option<mpsc::WeakUnboundedSender<Chore>>,
-    _turn: Arc<Turn>,
+    _turn: Arc<EnvironmentLock>,
 }
 
 /// Why a test has no namespace of its own.
@@ -39,7 +39,7 @@ pub enum NamespaceError {
     Api(#[from] kube::Error),
     /// The files by which tests take turns cannot be used: mostly because the environment is gone.
     #[error("cannot take turns with other tests")]
-    Turn(#[from] std::io::Error),
+    EnvironmentLock(#[from] std::io::Error),
     /// The namespace has no default ServiceAccount, which Kubernetes creates.
     #[error("namespace {namespace} has no ServiceAccount `default` after {ACCOUNT:?}")]
     NoAccount {
@@ -62,7 +62,7 @@ impl Environment {
     pub async fn test_namespace(&self, test: &str) -> Result<TestNamespace, NamespaceError> {
         let turn = match current_test() {
             Some(current) => current.turn(self.folder(), false).await?,
-            None => Arc::new(Turn::shared(self.folder()).await?),
+            None => Arc::new(EnvironmentLock::shared(self.folder()).await?),
         };
         self.namespace_for(test, turn).await
     }
@@ -85,12 +85,12 @@ impl Environment {
     pub async fn exclusive(&self, test: &str) -> Result<TestNamespace, NamespaceError> {
         let turn = match current_test() {
             Some(current) => current.turn(self.folder(), true).await?,
-            None => Arc::new(Turn::alone(self.folder()).await?),
+            None => Arc::new(EnvironmentLock::alone(self.folder()).await?),
         };
         self.namespace_for(test, turn).await
     }
 
-    async fn namespace_for(&self, test: &str, turn: Arc<Turn>) -> Result<TestNamespace, NamespaceError> {
+    async fn namespace_for(&self, test: &str, turn: Arc<EnvironmentLock>) -> Result<TestNamespace, NamespaceError> {
         let label = label(test);
         let prefix: String = label.chars().take(40).collect();
         let namespace: Namespace = serde_json::from_value(serde_json::json!({
@@ -136,9 +136,9 @@ impl Environment {
 }
 
 impl TestNamespace {
-    fn leftover(&self) -> Leftover {
+    fn leftover(&self) -> FinishedNamespace {
         let failed = std::thread::panicking();
-        Leftover { namespace: self.name.clone(), uid: self.uid.clone(), failed, told: false }
+        FinishedNamespace { namespace: self.name.clone(), uid: self.uid.clone(), failed, told: false }
     }
 }
 

@@ -15,7 +15,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::Environment;
 use super::failed::TestObserver;
-use super::janitor::clean;
+use super::cleanup::clean;
 use super::registry::{Shared, claim, entries, entry, lock};
 use super::runner::{runner, usual};
 use crate::host::folders::Folders;
@@ -24,7 +24,7 @@ use crate::readiness::redact::Redactor;
 use crate::report::console::PlainConsole;
 use crate::report::{Events, Phase, Reporter, to_json, to_table};
 use crate::run::failure_report::FailureReport;
-use crate::run::session::{LooksLikeProduction, Session, Terms, UpError};
+use crate::run::session::{LooksLikeProduction, Session, LeaseOptions, UpError};
 use crate::suite::config::Keep;
 use crate::suite::config::{self, Overrides, Share, Switches};
 use crate::suite::plan::Plan;
@@ -200,7 +200,7 @@ fn session(path: &Path, events: Events) -> Result<Session, String> {
     let mut overrides = Overrides::from_env().map_err(|error| error.to_string())?;
     let switches = Switches::from_env().map_err(|error| error.to_string())?;
     switches.complete(&mut overrides);
-    let mut terms = Terms { keep: switches.keep, ttl: overrides.ttl, runner: None };
+    let mut terms = LeaseOptions { keep: switches.keep, ttl: overrides.ttl, runner: None };
     let folders = Folders::of_user().map_err(|error| error.to_string())?;
     let private = terms.keep != Keep::Always && overrides.name.is_none();
     overrides.auto_ports |= private;

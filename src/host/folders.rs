@@ -1,13 +1,13 @@
 //! Where the harness keeps things: heavy ones in the user's cache, a cluster's own in the user's state folder.
 
-mod aside;
+mod staging;
 mod lock;
 mod output;
 mod own;
 
 use std::path::{Path, PathBuf};
 
-pub(crate) use aside::Aside;
+pub(crate) use staging::StagingDir;
 pub(crate) use lock::Lock;
 pub use output::write_output;
 pub(crate) use own::{OwnFolder, check_owner};

@@ -15,7 +15,7 @@ use tokio_util::task::AbortOnDropHandle;
 
 use super::recipe::Recipe;
 use super::{ImageError, binaries, engine, stale};
-use crate::host::folders::Aside;
+use crate::host::folders::StagingDir;
 use crate::host::resilience::Resilience;
 use crate::host::setup::Host;
 use crate::report::{Events, Outcome, Phase};
@@ -52,7 +52,7 @@ impl ImageBuilds {
         events: &Events,
         resilience: &Resilience,
     ) -> ImageBuilds {
-        let shop = Arc::new(Workshop::new(host, source, events, resilience));
+        let shop = Arc::new(ImageBuilder::new(host, source, events, resilience));
         let present = task(shop.clone().list_images());
         let base = task(shop.clone().base(present.clone()));
         let mut images = plan.components().flat_map(|component| &component.images);
@@ -130,7 +130,7 @@ impl ImageBuilds {
 /// # Errors
 /// When the recipe cannot be read, or one of the two cannot be built.
 pub async fn build(host: &Host, folder: &Path, events: &Events) -> Result<String, Arc<ImageError>> {
-    let shop = Arc::new(Workshop::new(host, ImageSource::Packages, events, &Resilience::default()));
+    let shop = Arc::new(ImageBuilder::new(host, ImageSource::Packages, events, &Resilience::default()));
     let present = task(shop.clone().list_images());
     let base = task(shop.clone().base(present.clone()));
     shop.make(Recipe::read(folder)?, Some(base), present, None).await
@@ -146,7 +146,7 @@ pub(super) fn task<T: Clone + Send + Sync + 'static>(
 type Present = Task<Arc<BTreeSet<String>>>;
 
 /// Where images are made: what every job needs.
-struct Workshop {
+struct ImageBuilder {
     host: Host,
     source: ImageSource,
     events: Events,
@@ -155,11 +155,11 @@ struct Workshop {
     benches: Semaphore,
 }
 
-impl Workshop {
-    fn new(host: &Host, source: ImageSource, events: &Events, resilience: &Resilience) -> Workshop {
+impl ImageBuilder {
+    fn new(host: &Host, source: ImageSource, events: &Events, resilience: &Resilience) -> ImageBuilder {
         let benches = Semaphore::new(std::thread::available_parallelism().map_or(2, usize::from));
         let resilience = resilience.of(events.handle(Phase::Images, "engine"));
-        Workshop { host: host.clone(), source, events: events.clone(), resilience, benches }
+        ImageBuilder { host: host.clone(), source, events: events.clone(), resilience, benches }
     }
 
     /// What the engine has.
@@ -252,7 +252,7 @@ impl Workshop {
         let _bench = self.benches.acquire().await;
         let thing = image.rsplit('/').next().unwrap_or_default().replace(':', "-");
         let waits = || step.progress("waiting for another run that builds it");
-        let aside = Aside::take(&self.host.folders, &thing, waits).await.map_err(file)?;
+        let aside = StagingDir::take(&self.host.folders, &thing, waits).await.map_err(file)?;
         // Another run may have built it since this one looked.
         if self.clone().list_images().await?.contains(&image) {
             step.unchanged();

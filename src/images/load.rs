@@ -44,7 +44,7 @@ impl Loads {
         resilience: &Resilience,
     ) -> Loads {
         // Unpacking is what takes the time, and a node does not unpack two images faster than one after the other.
-        let there = Arc::new(Mutex::new(There::default()));
+        let there = Arc::new(Mutex::new(LoadedImages::default()));
         let components = components.into_iter().map(|name| {
             let (builds, nodes, events, there) = (builds.clone(), nodes.clone(), events.clone(), there.clone());
             let (component, resilience) = (name.to_owned(), resilience.of(events.handle(Phase::Load, name)));
@@ -75,7 +75,7 @@ impl Loads {
 }
 
 /// The images that are known to be on a node, by its name.
-type There = BTreeMap<String, BTreeSet<String>>;
+type LoadedImages = BTreeMap<String, BTreeSet<String>>;
 
 /// The node containers of a cluster.
 #[derive(Debug, Clone)]
@@ -95,7 +95,7 @@ impl Nodes {
     ///
     /// # Errors
     /// When a node cannot be asked, or refuses the images.
-    async fn load(&self, images: &[String], there: &mut There, resilience: &Resilience) -> Result<bool, ImageError> {
+    async fn load(&self, images: &[String], there: &mut LoadedImages, resilience: &Resilience) -> Result<bool, ImageError> {
         let mut loaded = false;
         for node in &self.names {
             let failed = |source| ImageError::Load { images: images.join(", "), node: node.clone(), source };

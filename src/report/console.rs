@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::io::Write;
 use std::time::Duration;
 
-use super::changes::Changes;
+use super::debounce::Changes;
 use super::{Event, EventKind, Outcome, Phase};
 use crate::readiness::redact::Redactor;
 

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{Life, Phase, Timeline};
+use super::{StateHistory, Phase, Timeline};
 use crate::readiness::redact::Redactor;
 
 /// Version of the report's form. It changes when a field is removed or changes its meaning.
@@ -48,7 +48,7 @@ pub fn to_json(timeline: &Timeline, strategy: &str) -> Value {
 }
 
 /// `state`, `since`, `attempts`, `lastError`, and `history`: every state that it was in, and since when.
-fn life_fields(life: &Life) -> serde_json::Map<String, Value> {
+fn life_fields(life: &StateHistory) -> serde_json::Map<String, Value> {
     let history = life.history().iter().map(|(state, since)| json!({"state": state, "since": since}));
     let fields = json!({
         "state": life.state(),

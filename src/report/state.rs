@@ -65,7 +65,7 @@ impl fmt::Display for State {
 /// A change of state that cannot be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 #[error("a component that is {from} cannot become {to}")]
-pub struct Illegal {
+pub struct InvalidTransition {
     /// What it is.
     pub from: State,
     /// What it was to become.
@@ -75,7 +75,7 @@ pub struct Illegal {
 /// What became of a component.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Life {
+pub struct StateHistory {
     state: State,
     since: Timestamp,
     attempts: u32,
@@ -83,12 +83,12 @@ pub struct Life {
     history: Vec<(State, Timestamp)>,
 }
 
-impl Life {
+impl StateHistory {
     /// A component that is pending since then.
     #[must_use]
-    pub fn new(since: Timestamp) -> Life {
+    pub fn new(since: Timestamp) -> StateHistory {
         let state = State::Pending;
-        Life { state, since, attempts: 0, last_error: None, history: vec![(state, since)] }
+        StateHistory { state, since, attempts: 0, last_error: None, history: vec![(state, since)] }
     }
 
     /// Its state.
@@ -125,9 +125,9 @@ impl Life {
     ///
     /// # Errors
     /// When that state cannot follow; nothing is changed then.
-    pub fn advance(&mut self, to: State, at: Timestamp) -> Result<(), Illegal> {
+    pub fn advance(&mut self, to: State, at: Timestamp) -> Result<(), InvalidTransition> {
         if !self.state.may_become(to) {
-            return Err(Illegal { from: self.state, to });
+            return Err(InvalidTransition { from: self.state, to });
         }
         self.attempts += u32::from(to == State::Starting);
         (self.state, self.since) = (to, at);
@@ -141,7 +141,7 @@ impl Life {
     }
 
     /// Goes on from an `earlier` life of which this one is only the end: it was not started again.
-    pub(super) fn after(mut self, earlier: Life) -> Life {
+    pub(super) fn after(mut self, earlier: StateHistory) -> StateHistory {
         if self.attempts == 0 {
             self.attempts = earlier.attempts;
             self.last_error = self.last_error.or(earlier.last_error);
@@ -184,7 +184,7 @@ mod tests {
         /// Any walk: what is legal happens and is remembered, what is not is refused and changes nothing.
         #[test]
         fn a_life_never_takes_a_way_that_there_is_not(walk in prop::collection::vec(0..State::ALL.len(), 0..60)) {
-            let mut life = Life::new(Timestamp::UNIX_EPOCH);
+            let mut life = StateHistory::new(Timestamp::UNIX_EPOCH);
             let mut starts = 0;
             for (second, step) in (1..).zip(walk) {
                 let (before, to) = (life.clone(), State::ALL[step]);
@@ -197,7 +197,7 @@ mod tests {
                     }
                     Err(refused) => {
                         prop_assert!(!is_legal(before.state(), to));
-                        prop_assert_eq!(refused, Illegal { from: before.state(), to });
+                        prop_assert_eq!(refused, InvalidTransition { from: before.state(), to });
                         prop_assert_eq!(&life, &before);
                     }
                 }
@@ -211,7 +211,7 @@ mod tests {
 
     #[test]
     fn a_refusal_says_what_is_wrong() {
-        let refused = Life::new(Timestamp::UNIX_EPOCH).advance(State::Ready, Timestamp::UNIX_EPOCH).unwrap_err();
+        let refused = StateHistory::new(Timestamp::UNIX_EPOCH).advance(State::Ready, Timestamp::UNIX_EPOCH).unwrap_err();
         assert_eq!(refused.to_string(), "a component that is pending cannot become ready");
     }
 }

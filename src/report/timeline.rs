@@ -5,7 +5,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::{Event, EventKind, Lives, Outcome, Phase};
+use super::{Event, EventKind, ComponentStates, Outcome, Phase};
 
 /// One step, from its beginning to its end. Durations count from the beginning of the run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -68,7 +68,7 @@ pub struct Timeline {
     /// Calls that were made again, in order.
     pub retries: Vec<Retry>,
     /// What became of each component.
-    pub lives: Lives,
+    pub lives: ComponentStates,
     open: Vec<(Phase, String, Duration)>,
 }
 

@@ -1,17 +1,17 @@
 //! Failing well: one failure told once, at its root, and a bundle of everything that a person may want to look at.
 //!
-//! [`diagnose`] is a pure function from what readiness found and a [`Scene`], which is the cluster at one moment, to a
+//! [`diagnose`] is a pure function from what readiness found and a [`ClusterSnapshot`], which is the cluster at one moment, to a
 //! [`Diagnosis`]: the root causes, and a tree of component, workload, pod and container.
 
-mod blame;
+mod root_cause;
 mod bundle;
 mod contents;
-mod look;
+mod collect;
 mod run;
-mod scene;
+mod snapshot;
 mod text;
 mod tree;
-mod want;
+mod patterns;
 
 #[cfg(test)]
 mod tests;
@@ -22,16 +22,16 @@ use serde::Serialize;
 
 use crate::readiness::{LogTail, Unready};
 
-pub use bundle::{Bounds, Bundle, Story, bundle, bundle_failure};
+pub use bundle::{Bounds, Bundle, BundleContext, bundle, bundle_failure};
 pub(crate) use contents::contents;
-pub use look::investigate;
-pub use look::learn_secrets;
+pub use collect::investigate;
+pub use collect::learn_secrets;
 pub use run::{after, cluster_of, expectations, expected, now};
-pub use scene::{Log, Scene};
+pub use snapshot::{Log, ClusterSnapshot};
 
 /// What is not ready, as readiness found it.
 #[derive(Debug, Clone, Default)]
-pub struct Trouble {
+pub struct Unreadiness {
     /// Every component that is not ready.
     pub unready: Vec<Unready>,
     /// How many components there should be.
@@ -104,11 +104,11 @@ impl Diagnosis {
 
 /// Finds the root causes of `trouble`, and arranges what `scene` shows of it.
 #[must_use]
-pub fn diagnose(trouble: &Trouble, scene: &Scene) -> Diagnosis {
+pub fn diagnose(trouble: &Unreadiness, scene: &ClusterSnapshot) -> Diagnosis {
     Diagnosis {
         unready: trouble.unready.len(),
         of: trouble.of.max(trouble.unready.len()),
-        root_causes: blame::root_causes(trouble, scene),
+        root_causes: root_cause::root_causes(trouble, scene),
         components: trouble.unready.iter().map(|unready| tree::component(unready, scene)).collect(),
     }
 }

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::diagnostics::{Diagnosis, Story, after, bundle_failure, cluster_of, now};
+use super::diagnostics::{Diagnosis, BundleContext, after, bundle_failure, cluster_of, now};
 use crate::cluster::Cluster;
 use crate::host::folders::Folders;
 use crate::report::{Events, Phase};
@@ -38,7 +38,7 @@ impl FailureReport {
         };
         let told = crate::readiness::errors::chain(error);
         let summary = diagnosis.as_ref().map_or_else(|| told.clone(), |diagnosis| format!("{diagnosis}\n\n{told}"));
-        let bundle = stored(plan, folders, events, &cluster, Story { summary, timeline: Some(timeline) }).await;
+        let bundle = stored(plan, folders, events, &cluster, BundleContext { summary, timeline: Some(timeline) }).await;
         FailureReport { diagnosis, bundle }
     }
 
@@ -53,7 +53,7 @@ impl FailureReport {
     ) -> FailureReport {
         let state = now(plan, cluster).await.map_or_else(|error| error.to_string(), |diagnosis| diagnosis.to_string());
         let summary = format!("tests that failed: {}\ncomponents: {state}", tests.join(", "));
-        let bundle = stored(plan, folders, events, cluster, Story { summary, timeline: Some(timeline) }).await;
+        let bundle = stored(plan, folders, events, cluster, BundleContext { summary, timeline: Some(timeline) }).await;
         FailureReport { diagnosis: None, bundle }
     }
 }
@@ -63,7 +63,7 @@ async fn stored(
     folders: &Folders,
     events: &Events,
     cluster: &Cluster,
-    story: Story,
+    story: BundleContext,
 ) -> Option<std::path::PathBuf> {
     match bundle_failure(folders, plan, cluster, &story).await {
         Ok(bundle) => Some(bundle.folder),

@@ -4,7 +4,7 @@ mod components;
 mod deployment;
 mod error;
 mod existing;
-mod tenancy;
+mod lease;
 
 use std::sync::{Arc, Mutex};
 
@@ -13,10 +13,10 @@ use tokio::sync::oneshot;
 
 pub use error::UpError;
 pub use existing::LooksLikeProduction;
-pub use tenancy::Terms;
+pub use lease::LeaseOptions;
 
 use super::Running;
-use crate::cluster::{Cluster, ClusterError, Kind, Lease, Provider, Record, Records, Wanted};
+use crate::cluster::{Cluster, ClusterError, Kind, Lease, Provider, Record, Records, CreateRequest};
 use crate::host::folders::Folders;
 use crate::host::resilience::Resilience;
 use crate::host::setup::{self, Consent, Finding, Host};
@@ -27,7 +27,7 @@ use crate::suite::config::Keep;
 use crate::suite::config::{ImageSource, ProviderKind};
 use crate::suite::name::ClusterName;
 use crate::suite::plan::Plan;
-use crate::teardown::{Kill, Undo, UndoErrors};
+use crate::teardown::{RemoveOptions, Undo, UndoErrors};
 
 /// One run over one plan.
 pub struct Session {
@@ -40,7 +40,7 @@ pub struct Session {
     /// What to undo should the run not come to a good end.
     pub undo: Undo,
     /// Whose the cluster is, and for how long.
-    pub terms: Terms,
+    pub terms: LeaseOptions,
     /// Where what the watches bring is recorded, for a replay.
     pub record: Mutex<Option<Recorder>>,
     /// Asked before anything is installed on the host.
@@ -137,7 +137,7 @@ impl Session {
     ///
     /// # Errors
     /// When something of it remains, or when a cluster of that name is not ours.
-    pub async fn down(&self, kill: &Kill) -> Result<bool, UpError> {
+    pub async fn down(&self, kill: &RemoveOptions) -> Result<bool, UpError> {
         let name = self.plan.cluster_name();
         let records = self.records(name).await?;
         let resilience = self.resilience(Phase::Teardown, "cluster");
@@ -246,7 +246,7 @@ impl Session {
             undoing.delete(&kept, owned.as_ref()).await
         });
         let image = image.as_deref();
-        let wanted = Wanted { name, plan: &self.plan, image, records, lease, nodes_up, step: &step };
+        let wanted = CreateRequest { name, plan: &self.plan, image, records, lease, nodes_up, step: &step };
         let record = tokio::select! {
             record = provider.create(wanted) => record?,
             // Nobody needs to see a cluster boot in which a component will be missing.

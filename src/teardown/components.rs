@@ -15,7 +15,7 @@ use tokio::sync::Barrier;
 use tokio::time::{Instant, timeout};
 
 use super::objects::{Asked, Going, Objects, is_custom};
-use super::{Kill, KillError, KillErrors};
+use super::{RemoveOptions, KillError, KillErrors};
 use crate::cluster::{Ownership, Target};
 use crate::host::resilience::Resilience;
 use crate::readiness::ObjectRef;
@@ -31,7 +31,7 @@ const FOREGROUND: &str = "foregroundDeletion";
 
 /// A component that is to go.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Doomed {
+pub struct RemovalTarget {
     /// Its name.
     pub component: String,
     /// Its objects. Pods, and what else these own, go with them.
@@ -47,13 +47,13 @@ pub struct Doomed {
 pub async fn remove(
     client: &kube::Client,
     namespace: &str,
-    waves: Vec<Vec<Doomed>>,
-    kill: &Kill,
+    waves: Vec<Vec<RemovalTarget>>,
+    kill: &RemoveOptions,
     events: &Events,
     resilience: &Resilience,
 ) -> Result<(), KillErrors> {
     let objects = Objects::new(client.clone(), namespace, resilience.clone());
-    let groups: Vec<Vec<Doomed>> =
+    let groups: Vec<Vec<RemovalTarget>> =
         if kill.parallel { vec![waves.into_iter().flatten().collect()] } else { waves.into_iter().rev().collect() };
     let mut errors = Vec::new();
     for group in groups {
@@ -76,7 +76,7 @@ pub async fn remove(
 }
 
 /// Lets pods of `group` go when they have ended, for as long as somebody waits for that.
-async fn dismiss(objects: &Objects, group: &[Doomed]) -> Infallible {
+async fn dismiss(objects: &Objects, group: &[RemovalTarget]) -> Infallible {
     let components: BTreeSet<&str> = group.iter().map(|doomed| doomed.component.as_str()).collect();
     let places = group.iter().flat_map(|doomed| &doomed.objects).map(|target| objects.namespace(&target.object));
     let places: BTreeSet<&str> = places.collect();
@@ -87,7 +87,7 @@ async fn dismiss(objects: &Objects, group: &[Doomed]) -> Infallible {
 /// The removal of a component among those that go together.
 pub(super) struct Removal<'a> {
     pub(super) objects: Objects,
-    kill: &'a Kill,
+    kill: &'a RemoveOptions,
     pub(super) events: &'a Events,
     began: Instant,
     /// Passed by each component when its custom objects are gone.
@@ -95,7 +95,7 @@ pub(super) struct Removal<'a> {
 }
 
 impl Removal<'_> {
-    async fn component(self, doomed: &Doomed) -> (String, Vec<KillError>) {
+    async fn component(self, doomed: &RemovalTarget) -> (String, Vec<KillError>) {
         let step = self.events.step(Phase::Teardown, &doomed.component);
         let mut round = Round::default();
         let is_adopted = |target: &Target| matches!(target.ownership, Ownership::Adopted(_));
@@ -233,7 +233,7 @@ impl Removal<'_> {
     }
 
     /// Looks again for everything that the component had, but for `others`: objects that were not its to remove.
-    async fn verify(&self, doomed: &Doomed, others: &[ObjectRef]) -> Vec<KillError> {
+    async fn verify(&self, doomed: &RemovalTarget, others: &[ObjectRef]) -> Vec<KillError> {
         let names = || doomed.objects.iter().map(|target| &target.object);
         // One whose request may still be on its way is looked for once more when all else is gone.
         let is_late = |target: &&Target| matches!(target.ownership, Ownership::Mark(_));

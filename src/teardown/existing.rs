@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use tokio::time::timeout;
 
-use super::components::{Doomed, answer, remove};
+use super::components::{RemovalTarget, answer, remove};
 use super::objects::Objects;
-use super::{Kill, KillError, KillErrors};
+use super::{RemoveOptions, KillError, KillErrors};
 use crate::cluster::{Cluster, ClusterError, InventoryFile, InventoryObject, Lease, ObjectInventory, Record, Records};
 use crate::cluster::{Ownership, Target};
 use crate::host::resilience::Resilience;
@@ -27,7 +27,7 @@ pub struct TakeOut<'a> {
     /// The names of the components in the order in which they were deployed; others go with the last.
     pub waves: Vec<Vec<String>>,
     /// How pods are ended.
-    pub kill: Kill,
+    pub kill: RemoveOptions,
     /// Where progress goes.
     pub events: &'a Events,
     /// How calls are repeated.
@@ -110,7 +110,7 @@ impl TakeOut<'_> {
     }
 
     /// The components of what was chosen, in their waves.
-    fn waves(&self, inventory: &ObjectInventory, chosen: &[&InventoryObject]) -> Vec<Vec<Doomed>> {
+    fn waves(&self, inventory: &ObjectInventory, chosen: &[&InventoryObject]) -> Vec<Vec<RemovalTarget>> {
         let mut components: BTreeMap<&str, Vec<Target>> = BTreeMap::new();
         for entry in chosen {
             if let Some(component) = &entry.component {
@@ -118,11 +118,11 @@ impl TakeOut<'_> {
             }
         }
         let mut doomed = |component: &str| {
-            components.remove_entry(component).map(|(name, objects)| Doomed { component: name.into(), objects })
+            components.remove_entry(component).map(|(name, objects)| RemovalTarget { component: name.into(), objects })
         };
         let planned = self.waves.iter().map(|wave| wave.iter().filter_map(|name| doomed(name)).collect());
         let mut waves: Vec<Vec<_>> = planned.collect();
-        let others = components.into_iter().map(|(name, objects)| Doomed { component: name.into(), objects });
+        let others = components.into_iter().map(|(name, objects)| RemovalTarget { component: name.into(), objects });
         waves.push(others.collect());
         waves
     }
@@ -156,7 +156,7 @@ pub(super) async fn collect(records: &Records, record: Record) -> Result<(), Clu
     }
     let is_over = cluster.record.lease.as_ref().is_none_or(|lease| lease.owner.is_none());
     let (events, resilience) = (Events::discard(), Resilience::default());
-    let kill = Kill { deadline: ANSWERS, ..Kill::default() };
+    let kill = RemoveOptions { deadline: ANSWERS, ..RemoveOptions::default() };
     let take_out = TakeOut { inventory: &inventory, waves: Vec::new(), kill, events: &events, resilience: &resilience };
     let taken = take_out.run(&cluster.client, |entry| is_over || !entry.kept).await;
     taken.map_err(|source| ClusterError::NotTakenOut { name, source: Box::new(source) })?;

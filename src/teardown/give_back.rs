@@ -6,7 +6,7 @@ use kube::{Api, ResourceExt};
 use serde_json::{Map, Value, json};
 
 use super::KillError;
-use super::components::{Doomed, Removal, Round, answer};
+use super::components::{RemovalTarget, Removal, Round, answer};
 use super::identity::is_another;
 use super::objects::{Objects, is_absent};
 use crate::cluster::{Adopted, Ownership};
@@ -79,7 +79,7 @@ impl Objects {
 
 impl Removal<'_> {
     /// Gives back what was there before the component: after what was made in it is gone.
-    pub(super) async fn give_back(&self, doomed: &Doomed, round: &mut Round) {
+    pub(super) async fn give_back(&self, doomed: &RemovalTarget, round: &mut Round) {
         let adopted = doomed.objects.iter().filter_map(|target| match &target.ownership {
             Ownership::Adopted(adopted) => Some((&target.object, adopted)),
             _ => None,

@@ -8,10 +8,10 @@ use duct::cmd;
 use kind_harness::host::folders::Folders;
 use kind_harness::host::setup::Consent;
 use kind_harness::report::Events;
-use kind_harness::run::session::{Session, Terms};
+use kind_harness::run::session::{Session, LeaseOptions};
 use kind_harness::suite::config::{self, Overrides};
 use kind_harness::suite::plan::Plan;
-use kind_harness::teardown::{Kill, Undo};
+use kind_harness::teardown::{RemoveOptions, Undo};
 use tempfile::TempDir;
 
 const SUITE: &str = "tests/attribute/e2e.yaml";
@@ -35,12 +35,12 @@ async fn remove(name: &str, state: &Path) -> Result<()> {
         folders: folders(state)?,
         events: Events::discard(),
         undo: Undo::default(),
-        terms: Terms::default(),
+        terms: LeaseOptions::default(),
         record: Mutex::default(),
         agree: |_| Consent::Refused,
         confirm: |_| false,
     };
-    ensure!(session.down(&Kill::default()).await?, "there was no cluster {name}");
+    ensure!(session.down(&RemoveOptions::default()).await?, "there was no cluster {name}");
     Ok(())
 }
 

@@ -59,7 +59,7 @@ async fn one_that_runs_beside_others_does_not_wait_for_itself(
     ensure!(more.name != namespace.name);
     let alone = environment.exclusive("alone").await;
     ensure!(
-        matches!(&alone, Err(NamespaceError::Turn(error)) if error.kind() == std::io::ErrorKind::Deadlock),
+        matches!(&alone, Err(NamespaceError::EnvironmentLock(error)) if error.kind() == std::io::ErrorKind::Deadlock),
         "{alone:?}"
     );
     Ok(())

@@ -9,7 +9,7 @@ use kind_harness::host::resilience::Resilience;
 use kind_harness::readiness;
 use kind_harness::readiness::ObjectRef;
 use kind_harness::report::Events;
-use kind_harness::teardown::{Doomed, Kill, remove};
+use kind_harness::teardown::{RemovalTarget, RemoveOptions, remove};
 use kube::api::{Api, ListParams, PostParams};
 use rstest::rstest;
 use serde_json::json;
@@ -18,7 +18,7 @@ use crate::support::{Spec, spec};
 
 impl Spec {
     /// A Deployment of two pods, and a ConfigMap with these finalizers, in the spec's namespace and ready.
-    async fn component(&self, name: &str, pre_stop: u32, finalizers: &[&str]) -> Result<Doomed> {
+    async fn component(&self, name: &str, pre_stop: u32, finalizers: &[&str]) -> Result<RemovalTarget> {
         let images = self.record().deployment.as_ref().and_then(|deployment| deployment.images.get("redis"));
         let image = images.and_then(|images| images.values().next()).context("the image of redis")?;
         let container = json!({"name": "main", "image": image, "imagePullPolicy": "IfNotPresent",
@@ -41,7 +41,7 @@ impl Spec {
         let objects = vec![object("apps/v1", "Deployment"), object("v1", "ConfigMap")];
         let deadline = tokio::time::Instant::now() + Duration::from_secs(60);
         readiness::wait_for(&self.client(), objects.clone(), deadline).await?;
-        Ok(Doomed { component: name.into(), objects: objects.into_iter().map(Into::into).collect() })
+        Ok(RemovalTarget { component: name.into(), objects: objects.into_iter().map(Into::into).collect() })
     }
 
     /// The spec's own objects of some kind.
@@ -53,7 +53,7 @@ impl Spec {
         Api::namespaced(self.client(), &self.namespace.name)
     }
 
-    async fn remove(&self, doomed: &[Doomed], kill: &Kill) -> Result<()> {
+    async fn remove(&self, doomed: &[RemovalTarget], kill: &RemoveOptions) -> Result<()> {
         let waves = vec![doomed.to_vec()];
         Ok(remove(&self.client(), &self.namespace.name, waves, kill, &Events::discard(), &Resilience::default())
             .await?)
@@ -74,25 +74,25 @@ async fn what_goes_by_itself_is_gone_with_its_pods_when_it_returns(#[future(awt)
     let doomed = [spec.component("one", 1, &[]).await?, spec.component("two", 1, &[]).await?];
     assert_eq!(spec.left().await?, (4, 4));
     let began = Instant::now();
-    spec.remove(&doomed, &Kill::default()).await?;
+    spec.remove(&doomed, &RemoveOptions::default()).await?;
     let took = began.elapsed();
     assert_eq!(spec.left().await?, (0, 0));
     ensure!(took < Duration::from_secs(20), "it took {took:?}, though nothing had to be forced");
-    spec.remove(&doomed, &Kill::default()).await.context("nothing is there any more")
+    spec.remove(&doomed, &RemoveOptions::default()).await.context("nothing is there any more")
 }
 
 #[rstest]
 #[kind_harness::test]
 async fn what_does_not_go_is_forced_and_what_is_kept_is_named(#[future(awt)] spec: Spec) -> Result<()> {
     let doomed = [spec.component("stuck", 25, &["example.com/guard"]).await?];
-    let kill = Kill { deadline: Duration::from_secs(1), ..Kill::default() };
+    let kill = RemoveOptions { deadline: Duration::from_secs(1), ..RemoveOptions::default() };
     let began = Instant::now();
     let kept = spec.remove(&doomed, &kill).await.err().context("the ConfigMap is kept")?.to_string();
     ensure!(kept.contains("configmap/stuck is kept by finalizers: example.com/guard"), "{kept}");
     ensure!(!kept.contains("deployment/stuck"), "{kept}");
     assert_eq!(spec.left().await?, (0, 0));
     ensure!(began.elapsed() < Duration::from_secs(20), "its pods would have taken 25 s: {:?}", began.elapsed());
-    spec.remove(&doomed, &Kill { force: true, ..kill }).await?;
+    spec.remove(&doomed, &RemoveOptions { force: true, ..kill }).await?;
     assert!(spec.own::<ConfigMap>().get_opt("stuck").await?.is_none());
     Ok(())
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use anyhow::{Context, ensure};
 use futures::FutureExt;
 use k8s_openapi::api::core::v1::{Namespace, Node, Pod};
-use kind_harness::deploy::{Applier, Deployer, Parcel};
+use kind_harness::deploy::{Applier, Deployer, ComponentManifests};
 use kind_harness::environment::{Environment, shared};
 use kind_harness::readiness::ObjectRef;
 use kind_harness::readiness::{Readiness, Recorder, Settings, replay};
@@ -210,9 +210,9 @@ impl Stage {
     }
 }
 
-fn parcel(case: &Case) -> Parcel {
+fn parcel(case: &Case) -> ComponentManifests {
     let component = Component { name: "fault".into(), ..Component::default() };
-    Parcel { component, manifests: case.manifests.clone() }
+    ComponentManifests { component, manifests: case.manifests.clone() }
 }
 
 /// Deletes what a case has applied, and nobody waits for.

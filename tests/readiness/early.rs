@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use futures::FutureExt;
 use kind_harness::cluster::PortMap;
-use kind_harness::deploy::{Applier, Deployer, Parcel, StageError};
+use kind_harness::deploy::{Applier, Deployer, ComponentManifests, StageError};
 use kind_harness::images::{ComponentImages, ImageError};
 use kind_harness::readiness::{NotReady, Readiness};
 use kind_harness::report::Events;
@@ -27,12 +27,12 @@ pub(crate) fn needs(all: &[(&str, &[&str])]) -> BTreeMap<String, BTreeSet<String
         .collect()
 }
 
-fn parcel(name: &str) -> Parcel {
+fn parcel(name: &str) -> ComponentManifests {
     let folder = tempfile::tempdir().expect("a folder");
     let yaml = format!("apiVersion: apps/v1\nkind: Deployment\nmetadata: {{name: {name}}}\n");
     std::fs::write(folder.path().join("app.yaml"), yaml).expect("a manifest");
     let manifests = manifests::load(folder.path(), "dev", &["app.yaml".into()]).expect("a manifest");
-    Parcel { component: Component { name: name.into(), ..Component::default() }, manifests }
+    ComponentManifests { component: Component { name: name.into(), ..Component::default() }, manifests }
 }
 
 type Run = JoinHandle<Result<BTreeMap<String, kind_harness::deploy::DeployedComponent>, StageError>>;

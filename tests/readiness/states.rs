@@ -1,7 +1,7 @@
 //! The end of a wait in the events: who failed, who was late, who was given up.
 
 use kind_harness::readiness::Readiness;
-use kind_harness::report::{Event, Events, Life, Lives, State};
+use kind_harness::report::{Event, Events, StateHistory, ComponentStates, State};
 use rstest::rstest;
 use tokio::sync::mpsc::UnboundedReceiver;
 
@@ -9,8 +9,8 @@ use crate::objects::{crashes, deployment, pod, waits};
 use crate::server::Server;
 use crate::{in_seconds, settle};
 
-fn lives(events: &mut UnboundedReceiver<Event>) -> Lives {
-    let mut lives = Lives::default();
+fn lives(events: &mut UnboundedReceiver<Event>) -> ComponentStates {
+    let mut lives = ComponentStates::default();
     while let Ok(event) = events.try_recv() {
         lives.record(&event).expect("a change that can be");
     }
@@ -35,8 +35,8 @@ async fn each_component_has_the_state_that_it_deserves(
     server.put(&(pod("web", web) + &pod("api", &waits("ContainerCreating", ""))));
     readiness.wait_for_all_ready(None, in_seconds(seconds)).await.expect_err("two are not ready");
     let lives = lives(&mut stream);
-    assert_eq!(["db", "web", "api"].map(|name| lives.get(name).map(Life::state)), expected.map(Some));
-    let why = |name: &str| lives.get(name).and_then(Life::last_error).map(str::to_owned);
+    assert_eq!(["db", "web", "api"].map(|name| lives.get(name).map(StateHistory::state)), expected.map(Some));
+    let why = |name: &str| lives.get(name).and_then(StateHistory::last_error).map(str::to_owned);
     assert_eq!(why("db"), None);
     assert!(why("web").is_some_and(|why| why.starts_with("deployment/web: ")), "{:?}", why("web"));
     assert!(why("api").is_some_and(|why| why.starts_with("deployment/api: ")), "{:?}", why("api"));
@@ -53,7 +53,7 @@ async fn what_was_ready_and_is_lost_is_late_in_the_end() {
     settle().await;
     readiness.wait_for_all_ready(None, in_seconds(5)).await.expect_err("no longer ready");
     let lives = lives(&mut stream);
-    let history = lives.get("web").into_iter().flat_map(Life::history).map(|(state, _)| *state);
+    let history = lives.get("web").into_iter().flat_map(StateHistory::history).map(|(state, _)| *state);
     let expected = [State::Pending, State::Starting, State::Ready, State::Timeout];
     assert_eq!(history.collect::<Vec<_>>(), expected);
 }

@@ -5,7 +5,7 @@ use std::path::Path;
 use super::inspect::{print, print_json, silent};
 use super::{Cli, Exit, Failure, Output};
 use kind_harness::report::console::write;
-use kind_harness::run::diagnostics::{self, Bounds, Story};
+use kind_harness::run::diagnostics::{self, Bounds, BundleContext};
 
 impl Cli {
     pub(super) async fn bundle(&self, to: Option<&Path>) -> Result<Exit, Failure> {
@@ -18,7 +18,7 @@ impl Cli {
         // The report of the `up` that made what runs now.
         let report = fs_err::read_to_string(folders.cluster(&record.name).join(super::REPORT));
         let timeline = report.ok().and_then(|text| serde_json::from_str(&text).ok());
-        let story = Story { summary, timeline };
+        let story = BundleContext { summary, timeline };
         let folder = to.map_or_else(|| folders.bundles(), Path::to_path_buf);
         let bundle = diagnostics::bundle(&folder, &plan, &cluster, &story, Bounds::default()).await;
         let bundle = bundle.map_err(|error| Failure::new(Exit::Internal, &error))?;

@@ -7,7 +7,7 @@ use super::{Cli, Exit, Failure, Output};
 use kind_harness::environment::Environment;
 use kind_harness::report::console::write;
 use kind_harness::report::{Reporter, to_json, to_table};
-use kind_harness::teardown::Kill;
+use kind_harness::teardown::RemoveOptions;
 
 impl Cli {
     /// Deploys components again, and waits until they are ready.
@@ -59,8 +59,8 @@ impl Cli {
     }
 
     /// The variables, and the flag over them.
-    pub(super) fn how_to_kill(&self, force: bool) -> Result<Kill, Failure> {
-        Ok(Kill { force, ..Kill::from(self.switches()?) })
+    pub(super) fn how_to_kill(&self, force: bool) -> Result<RemoveOptions, Failure> {
+        Ok(RemoveOptions { force, ..RemoveOptions::from(self.switches()?) })
     }
 
     fn all_known(&self, plan: &kind_harness::suite::plan::Plan, components: &[String]) -> Result<(), Failure> {

@@ -94,7 +94,7 @@ impl From<&UpError> for Exit {
             UpError::Images(error) if matches!(**error, ImageError::Variable { .. }) => Exit::Usage,
             UpError::Images(_) => Exit::Images,
             UpError::Cluster(_) | UpError::Api { .. } | UpError::Adopt(_) => Exit::Cluster,
-            UpError::Kill(_) => Exit::Teardown,
+            UpError::RemoveOptions(_) => Exit::Teardown,
             UpError::Deploy(error) if error.failed.iter().all(|(_, error)| error.is_about_images()) => Exit::Images,
             UpError::Deploy(_) => Exit::Deploy,
             UpError::NotReady(error) => match error.as_ref() {

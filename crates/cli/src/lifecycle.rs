@@ -12,7 +12,7 @@ use kind_harness::readiness::Recorder;
 use kind_harness::report::console::write;
 use kind_harness::report::{Events, Phase, Reporter, Timeline, to_json, to_table};
 use kind_harness::run::failure_report::FailureReport;
-use kind_harness::run::session::{LooksLikeProduction, Session, Terms, UpError};
+use kind_harness::run::session::{LooksLikeProduction, Session, LeaseOptions, UpError};
 use kind_harness::suite::config::Keep;
 use kind_harness::suite::config::ProviderKind;
 use kind_harness::teardown::Undo;
@@ -130,7 +130,7 @@ impl Cli {
             events,
             undo: Undo::default(),
             // What `up` brought up stays until `down`.
-            terms: Terms { runner: None, keep: Keep::Always, ttl: self.flags.ttl },
+            terms: LeaseOptions { runner: None, keep: Keep::Always, ttl: self.flags.ttl },
             record: Mutex::default(),
             agree: consent(yes),
             confirm,

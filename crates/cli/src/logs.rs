@@ -12,14 +12,14 @@ use kind_harness::readiness::errors::chain;
 use kind_harness::report::console::write;
 
 /// Which lines are wanted.
-pub(super) struct Wanted {
+pub(super) struct Request {
     pub(super) follow: bool,
     pub(super) previous: bool,
     pub(super) tail: Option<i64>,
 }
 
 impl Cli {
-    pub(super) async fn logs(&self, component: Option<&str>, wanted: &Wanted) -> Result<Exit, Failure> {
+    pub(super) async fn logs(&self, component: Option<&str>, wanted: &Request) -> Result<Exit, Failure> {
         let plan = self.plan()?;
         self.known(&plan, component)?;
         let (record, cluster) = self.running_masked(&plan).await?;

@@ -8,10 +8,10 @@ mod exit;
 mod flags;
 mod inspect;
 mod interrupts;
-mod leases;
+mod ps_gc;
 mod lifecycle;
 mod logs;
-mod pool;
+mod test;
 mod production;
 mod render;
 mod replay;
@@ -126,7 +126,7 @@ enum Command {
     /// Prints, for each object in order, apiVersion, kind, namespace, name, verdict and reason; with `-o json` also the
     /// message and a hint. Events among the objects, and pods and ReplicaSets by their owner references, tell more
     /// about the others. Exit code 0 when all are ready, 7 when one has failed, 8 when one is still waiting.
-    Verdict(#[command(flatten)] verdict::Wanted),
+    Verdict(#[command(flatten)] verdict::Request),
     /// Judge a recording of `up --record` again: the same verdicts at the same moments, without waiting
     ///
     /// Exit code 0 when the last wait ended with all ready, 7 when something failed, 8 at a deadline.
@@ -225,7 +225,7 @@ impl Cli {
             }
             Command::Down { force, .. } => self.down(*force).await,
             Command::Logs { component, follow, previous, tail } => {
-                let wanted = logs::Wanted { follow: *follow, previous: *previous, tail: *tail };
+                let wanted = logs::Request { follow: *follow, previous: *previous, tail: *tail };
                 self.logs(component.as_deref(), &wanted).await
             }
             Command::Bundle { to } => self.bundle(to.as_deref()).await,

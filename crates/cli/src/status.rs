@@ -9,7 +9,7 @@ use super::inspect::{print, print_json, silent};
 use super::{Cli, Exit, Failure, Output};
 use kind_harness::cluster::{PortMap, Record};
 use kind_harness::readiness::{self, ComponentStatus, Verdict};
-use kind_harness::report::{Life, Lives, State};
+use kind_harness::report::{StateHistory, ComponentStates, State};
 use kind_harness::suite::plan::Plan;
 
 /// A component as `status` tells it: the record of what was done, and the survey of what is true now.
@@ -39,7 +39,7 @@ impl Cli {
         let settings = readiness::Settings::from(&plan.suite().ready);
         let survey = readiness::survey_with(&cluster.client, &record.namespace, &expectations, &settings).await;
         let survey = survey.map_err(|error| Failure::told(Exit::Cluster, silent(&record, &error)))?;
-        let lives = Lives::read(&self.folders()?.cluster(&record.name));
+        let lives = ComponentStates::read(&self.folders()?.cluster(&record.name));
         let told: Vec<_> = survey.iter().map(|now| tell(now, &lives, &plan, &record.ports)).collect();
         if json || self.output == Output::Json {
             print_json(&serde_json::json!({"cluster": record.name, "components": told}));
@@ -51,17 +51,17 @@ impl Cli {
     }
 }
 
-fn tell<'a>(now: &'a ComponentStatus, lives: &'a Lives, plan: &'a Plan, ports: &PortMap) -> Told<'a> {
+fn tell<'a>(now: &'a ComponentStatus, lives: &'a ComponentStates, plan: &'a Plan, ports: &PortMap) -> Told<'a> {
     let name = now.component.as_str();
     let life = lives.get(name);
-    let recorded = life.map(Life::state);
+    let recorded = life.map(StateHistory::state);
     let state = state(recorded, &now.verdict);
     Told {
         name,
         state,
-        since: life.filter(|life| life.state() == state).map(Life::since),
-        attempts: life.map_or(0, Life::attempts),
-        last_error: life.and_then(Life::last_error),
+        since: life.filter(|life| life.state() == state).map(StateHistory::since),
+        attempts: life.map_or(0, StateHistory::attempts),
+        last_error: life.and_then(StateHistory::last_error),
         recorded,
         wave: plan.wave(name),
         needs: plan.component(name).map_or(&[][..], |component| &component.needs),

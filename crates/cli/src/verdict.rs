@@ -13,7 +13,7 @@ use kind_harness::suite::config;
 
 /// What `verdict` is told, besides the objects.
 #[derive(Debug, Clone, clap::Args)]
-pub(super) struct Wanted {
+pub(super) struct Request {
     /// Saved events about the objects; events among the objects count too
     #[arg(long, value_name = "FILE")]
     events: Option<PathBuf>,
@@ -26,7 +26,7 @@ pub(super) struct Wanted {
 }
 
 impl Cli {
-    pub(super) fn verdict(&self, wanted: &Wanted) -> Result<Exit, Failure> {
+    pub(super) fn verdict(&self, wanted: &Request) -> Result<Exit, Failure> {
         let objects = read(&self.file)?;
         if let [only] = objects.as_slice()
             && only.get("kind").is_none()

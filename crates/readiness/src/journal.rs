@@ -117,14 +117,16 @@ impl WatchName {
 pub struct Recorder(BufWriter<File>);
 
 impl Recorder {
-    /// Records into a new file, which only the user may read.
+    /// Records into a new file, which only the user may read (on systems of the Unix kind).
     ///
     /// # Errors
     /// The file cannot be made.
     pub fn create(path: &Path) -> std::io::Result<Recorder> {
-        use fs_err::os::unix::fs::OpenOptionsExt;
-        let file = fs_err::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path)?;
-        Ok(Recorder(BufWriter::new(file.into_file())))
+        let mut options = fs_err::OpenOptions::new();
+        options.write(true).create(true).truncate(true);
+        #[cfg(unix)]
+        fs_err::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        Ok(Recorder(BufWriter::new(options.open(path)?.into_file())))
     }
 }
 

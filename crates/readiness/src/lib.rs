@@ -36,7 +36,7 @@ mod rules;
 mod saved;
 mod settings;
 mod survey;
-mod tell;
+mod display;
 mod tracker;
 mod trim;
 mod verdict;

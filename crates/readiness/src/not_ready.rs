@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use super::{Verdict, tell};
+use super::{Verdict, display};
 use crate::object::ObjectRef;
 use crate::progress::Missed;
 
@@ -13,7 +13,7 @@ use crate::progress::Missed;
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum NotReady {
     /// Something will not become ready by itself.
-    #[error("{}", tell::failed(failed, waiting, *of))]
+    #[error("{}", display::failed(failed, waiting, *of))]
     Failed {
         /// Every component that has failed.
         failed: Vec<Unready>,
@@ -23,7 +23,7 @@ pub enum NotReady {
         of: usize,
     },
     /// The deadline came first.
-    #[error("{}", tell::deadline(*waited, waiting, *of))]
+    #[error("{}", display::deadline(*waited, waiting, *of))]
     Deadline {
         /// How long the wait lasted.
         waited: Duration,
@@ -41,7 +41,7 @@ pub enum NotReady {
         error: String,
     },
     /// The API server refuses a watch that the verdict depends on.
-    #[error("the API server refuses to list and watch {watch}: {error}\n{}", tell::rule(watch))]
+    #[error("the API server refuses to list and watch {watch}: {error}\n{}", display::rule(watch))]
     Forbidden {
         /// The resource and where, such as `deployments.apps in namespace shop`.
         watch: String,

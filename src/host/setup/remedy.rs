@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::root::{as_root, is_refused, sudo_prefix, why};
 use super::{Finding, SetupError, State};
 use crate::host::exec::Cmd;
-use crate::host::folders::{Aside, Folders};
+use crate::host::folders::{StagingDir, Folders};
 use crate::report::Step;
 
 /// How long an installation may take: packages or modules are downloaded, and compiled.
@@ -86,7 +86,7 @@ pub(super) async fn apply(finding: &Finding, folders: &Folders, step: &Step) -> 
             let file = |source| SetupError::File { name: finding.name, source };
             let tool = into.file_name().unwrap_or_default().to_string_lossy();
             let waits = || step.progress("waiting for another run that installs it");
-            let aside = Aside::take(folders, &tool, waits).await.map_err(file)?;
+            let aside = StagingDir::take(folders, &tool, waits).await.map_err(file)?;
             if into.exists() {
                 return Ok(());
             }

@@ -8,8 +8,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::super::recipe::Recipe;
 use super::super::{ImageError, stale};
-use super::{Present, Workshop};
-use crate::host::folders::{self, Aside};
+use super::{Present, ImageBuilder};
+use crate::host::folders::{self, StagingDir};
 use crate::report::Phase;
 use crate::suite::config::{ImageSource, duration};
 
@@ -35,7 +35,7 @@ impl Built {
     }
 }
 
-impl Workshop {
+impl ImageBuilder {
     pub(super) async fn base(self: Arc<Self>, present: Present) -> Result<Option<String>, Arc<ImageError>> {
         if self.source != ImageSource::Packages {
             return Ok(None);
@@ -60,7 +60,7 @@ impl Workshop {
         let _bench = self.benches.acquire().await;
         let waits = || step.progress("waiting for another run that builds it");
         let thing = stem.rsplit('/').next().unwrap_or_default().replace(':', "-");
-        let _aside = Aside::take(&self.host.folders, &thing, waits).await.map_err(file)?;
+        let _aside = StagingDir::take(&self.host.folders, &thing, waits).await.map_err(file)?;
         // Another run may have built it since this one looked.
         let present = self.clone().list_images().await?;
         if let Some(built) = fresh(&present) {

@@ -20,7 +20,7 @@ use jiff::Timestamp;
 use serde_json::Value;
 use tokio::time::{Instant, timeout_at};
 
-use super::look::learn_secrets;
+use super::collect::learn_secrets;
 use crate::cluster::Cluster;
 use crate::host::folders::Folders;
 use crate::readiness::redact::{MASKED_BY_FIELD, Redactor};
@@ -47,7 +47,7 @@ impl Default for Bounds {
 
 /// What a bundle is about.
 #[derive(Debug, Clone, Default)]
-pub struct Story {
+pub struct BundleContext {
     /// What has happened: the text of the summary.
     pub summary: String,
     /// The report of the run so far, as JSON.
@@ -73,7 +73,7 @@ pub async fn bundle(
     to: &Path,
     plan: &Plan,
     cluster: &Cluster,
-    story: &Story,
+    story: &BundleContext,
     bounds: Bounds,
 ) -> std::io::Result<Bundle> {
     let until = Instant::now() + bounds.time;
@@ -109,7 +109,7 @@ pub async fn bundle_failure(
     folders: &Folders,
     plan: &Plan,
     cluster: &Cluster,
-    story: &Story,
+    story: &BundleContext,
 ) -> std::io::Result<Bundle> {
     let folder = folders.bundles();
     let bundle = bundle(&folder, plan, cluster, story, Bounds::default()).await?;

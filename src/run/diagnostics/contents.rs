@@ -5,7 +5,7 @@ use futures::stream;
 use serde_json::Value;
 
 use super::bundle::api::{NAMESPACED, served};
-use super::look::{AT_ONCE, builtin, list};
+use super::collect::{AT_ONCE, builtin, list};
 use crate::readiness::Lenient;
 
 /// Every object in a namespace, of custom kinds too, and the events about them. What cannot be listed is left out.

@@ -3,7 +3,7 @@
 use kube::core::DynamicObject;
 use serde_json::Value;
 
-use super::{Diagnosis, Trouble, investigate};
+use super::{Diagnosis, Unreadiness, investigate};
 use crate::cluster::{Cluster, Deployment, Record, Records};
 use crate::deploy::probes;
 use crate::host::folders::Folders;
@@ -58,9 +58,9 @@ pub async fn now(plan: &Plan, cluster: &Cluster) -> Result<Diagnosis, kube::Erro
     Ok(investigate(&cluster.client, namespace, &trouble(plan, unready, expected.len())).await)
 }
 
-fn trouble(plan: &Plan, unready: Vec<Unready>, of: usize) -> Trouble {
+fn trouble(plan: &Plan, unready: Vec<Unready>, of: usize) -> Unreadiness {
     let needs = plan.components().map(|component| (component.name.clone(), component.needs.clone()));
-    Trouble { unready, of, needs: needs.collect() }
+    Unreadiness { unready, of, needs: needs.collect() }
 }
 
 /// What must be ready: what was deployed, or, of components that are not known to have been, what the manifests say.

@@ -1,6 +1,6 @@
 //! Root causes and trees, from what readiness found and objects as YAML.
 
-mod blame;
+mod root_cause;
 mod failures;
 
 use serde_json::Value;
@@ -37,15 +37,15 @@ fn object(kind: &str, name: &str) -> ObjectRef {
 }
 
 /// `needs` as `api: db, queue`, one component a line.
-fn trouble(of: usize, needs: &str, unready: Vec<Unready>) -> Trouble {
+fn trouble(of: usize, needs: &str, unready: Vec<Unready>) -> Unreadiness {
     let needs = needs.lines().filter_map(|line| {
         let (name, needs) = line.split_once(':')?;
         Some((name.trim().to_owned(), needs.split(',').map(|need| need.trim().to_owned()).collect()))
     });
-    Trouble { unready, of, needs: needs.collect() }
+    Unreadiness { unready, of, needs: needs.collect() }
 }
 
-fn scene(yaml: &str) -> Scene {
+fn scene(yaml: &str) -> ClusterSnapshot {
     let objects: Vec<Value> = serde_saphyr::from_str(yaml).expect("objects as YAML");
-    Scene { objects, logs: Vec::new() }
+    ClusterSnapshot { objects, logs: Vec::new() }
 }

@@ -2,8 +2,8 @@
 
 use serde_json::Value;
 
-use super::scene::name_of;
-use super::{Branch, Scene};
+use super::snapshot::name_of;
+use super::{Branch, ClusterSnapshot};
 use crate::readiness::ObjectRef;
 use crate::readiness::{Lenient, Unready, UnreadyObject, Verdict};
 
@@ -11,7 +11,7 @@ use crate::readiness::{Lenient, Unready, UnreadyObject, Verdict};
 const PODS: usize = 3;
 
 /// All that is known of a component that is not ready.
-pub(super) fn component(unready: &Unready, scene: &Scene) -> Branch {
+pub(super) fn component(unready: &Unready, scene: &ClusterSnapshot) -> Branch {
     let parts: Vec<_> = unready.objects.iter().map(|object| workload(object, scene)).collect();
     Branch {
         name: format!("component {}", unready.component),
@@ -21,7 +21,7 @@ pub(super) fn component(unready: &Unready, scene: &Scene) -> Branch {
     }
 }
 
-fn workload(object: &UnreadyObject, scene: &Scene) -> Branch {
+fn workload(object: &UnreadyObject, scene: &ClusterSnapshot) -> Branch {
     let failed = matches!(object.verdict, Verdict::Failed { .. });
     let reason = object.message().to_owned();
     let Some(applied) = &object.object else {
@@ -39,7 +39,7 @@ fn workload(object: &UnreadyObject, scene: &Scene) -> Branch {
     Branch { name: applied.to_string(), failed, reason, events: scene.events(applied), parts, ..Branch::default() }
 }
 
-fn pod(name: &ObjectRef, object: &UnreadyObject, scene: &Scene) -> Branch {
+fn pod(name: &ObjectRef, object: &UnreadyObject, scene: &ClusterSnapshot) -> Branch {
     let blamed = object.cause.as_ref().or(object.object.as_ref()) == Some(name);
     let failed = blamed && matches!(object.verdict, Verdict::Failed { .. });
     let seen = scene.find(name);
@@ -58,13 +58,13 @@ fn pod(name: &ObjectRef, object: &UnreadyObject, scene: &Scene) -> Branch {
 }
 
 /// The pods that are shown of an object.
-pub(super) fn pods(object: &UnreadyObject, scene: &Scene) -> Vec<ObjectRef> {
+pub(super) fn pods(object: &UnreadyObject, scene: &ClusterSnapshot) -> Vec<ObjectRef> {
     let mut pods = all_pods(object, scene);
     pods.truncate(PODS);
     pods
 }
 
-fn all_pods(object: &UnreadyObject, scene: &Scene) -> Vec<ObjectRef> {
+fn all_pods(object: &UnreadyObject, scene: &ClusterSnapshot) -> Vec<ObjectRef> {
     let applied = object.object.iter().flat_map(|applied| scene.unready_pods(applied));
     let mut pods: Vec<_> = applied.map(name_of).collect();
     if let Some(cause) = object.cause.as_ref().filter(|cause| cause.kind == "Pod") {
@@ -105,7 +105,7 @@ pub(super) fn open_containers(pod: &Value) -> impl Iterator<Item = &str> {
     open(pod).1.into_iter().filter_map(|status| status.text("/name"))
 }
 
-fn containers(name: &ObjectRef, pod: &Value, scene: &Scene) -> Vec<Branch> {
+fn containers(name: &ObjectRef, pod: &Value, scene: &ClusterSnapshot) -> Vec<Branch> {
     let (is_init, open) = open(pod);
     let who = if is_init { "init container" } else { "container" };
     let branch = |status: &Value| {

@@ -15,7 +15,7 @@ use crate::report::Phase;
 use crate::run::Running;
 use crate::run::diagnostics;
 use crate::suite::plan::Plan;
-use crate::teardown::{self, Doomed, Kill, KillErrors, TakeOut, Undo};
+use crate::teardown::{self, RemovalTarget, RemoveOptions, KillErrors, TakeOut, Undo};
 
 impl Session {
     /// Says which components there are, and learns their secrets, before anything is done with them.
@@ -29,7 +29,7 @@ impl Session {
     ///
     /// # Errors
     /// When there is no cluster, or something of the components is still there.
-    pub async fn kill(&self, components: &[String], kill: &Kill) -> Result<(), UpError> {
+    pub async fn kill(&self, components: &[String], kill: &RemoveOptions) -> Result<(), UpError> {
         let name = self.plan.cluster_name();
         let records = self.records(name).await?;
         let mut record = records.read()?.ok_or_else(|| ClusterError::Missing { name: name.to_string() })?;
@@ -154,7 +154,7 @@ impl Session {
         cluster: &Cluster,
         inventory: &InventoryFile,
         objects: &BTreeMap<String, Vec<Target>>,
-        kill: &Kill,
+        kill: &RemoveOptions,
     ) -> Result<(), KillErrors> {
         let resilience = self.resilience(Phase::Teardown, &cluster.record.name);
         let (waves, events) = (self.wave_names(), &self.events);
@@ -170,16 +170,16 @@ impl Session {
         &self,
         cluster: &Cluster,
         mut objects: BTreeMap<String, Vec<Target>>,
-        kill: &Kill,
+        kill: &RemoveOptions,
     ) -> Result<(), KillErrors> {
         let mut doomed = |component: &str| {
             let objects = objects.remove(component)?;
-            Some(Doomed { component: component.to_owned(), objects })
+            Some(RemovalTarget { component: component.to_owned(), objects })
         };
         let waves = self.plan.waves().into_iter();
         let mut waves: Vec<Vec<_>> =
             waves.map(|wave| wave.iter().filter_map(|component| doomed(&component.name)).collect()).collect();
-        let unplanned = objects.into_iter().map(|(component, objects)| Doomed { component, objects });
+        let unplanned = objects.into_iter().map(|(component, objects)| RemovalTarget { component, objects });
         waves.push(unplanned.collect());
         let resilience = self.resilience(Phase::Teardown, &cluster.record.name);
         teardown::remove(&cluster.client, &cluster.record.namespace, waves, kill, &self.events, &resilience).await

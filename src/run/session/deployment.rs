@@ -6,7 +6,7 @@ use std::sync::{Arc, PoisonError};
 use super::existing::Guest;
 use super::{Session, UpError};
 use crate::cluster::{Cluster, Deployment};
-use crate::deploy::{Applier, Deployer, Parcel};
+use crate::deploy::{Applier, Deployer, ComponentManifests};
 use crate::host::resilience::Resilience;
 use crate::images::{ImageBuilds, Loads};
 use crate::readiness::Applied;
@@ -19,12 +19,12 @@ use crate::suite::manifests::ImageMap;
 
 impl Session {
     /// The components' manifests, in the stages in which they are deployed.
-    pub(super) fn parcels(&self) -> Result<Vec<Vec<Parcel>>, UpError> {
+    pub(super) fn parcels(&self) -> Result<Vec<Vec<ComponentManifests>>, UpError> {
         let all = self.plan.manifests()?;
-        let mut by_name: BTreeMap<&str, Parcel> = BTreeMap::new();
+        let mut by_name: BTreeMap<&str, ComponentManifests> = BTreeMap::new();
         for (component, mut manifests) in self.plan.components().zip(all) {
             manifests::order(&mut manifests);
-            by_name.insert(&component.name, Parcel { component: component.clone(), manifests });
+            by_name.insert(&component.name, ComponentManifests { component: component.clone(), manifests });
         }
         let stages = self.plan.stages().into_iter();
         Ok(stages.map(|stage| stage.iter().filter_map(|c| by_name.remove(c.name.as_str())).collect()).collect())
@@ -56,7 +56,7 @@ impl Session {
         cluster: &Cluster,
         guest: Option<&Guest>,
         loads: Arc<Loads>,
-        parcels: Vec<Vec<Parcel>>,
+        parcels: Vec<Vec<ComponentManifests>>,
         previous: &Deployment,
         resilience: &Resilience,
     ) -> Result<Deployment, UpError> {

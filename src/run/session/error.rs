@@ -44,7 +44,7 @@ pub enum UpError {
     NotReady(#[from] Box<NotReady>),
     /// Something of a component is still there.
     #[error(transparent)]
-    Kill(#[from] KillErrors),
+    RemoveOptions(#[from] KillErrors),
     /// The API server did not do what every other stage needs.
     #[error("the API server refused {what}")]
     Api {

@@ -7,12 +7,12 @@ use super::{Session, UpError};
 use crate::cluster::{
     Cluster, ClusterError, InventoryFile, Lease, ObjectInventory, Provider, Record, Records, identity,
 };
-use crate::deploy::{Applier, Expected, Parcel};
+use crate::deploy::{Applier, Expected, ComponentManifests};
 use crate::host::resilience::Resilience;
 use crate::readiness::ObjectRef;
 use crate::report::Phase;
 use crate::suite::config::{ProviderKind, Switches};
-use crate::teardown::{Kill, TakeOut, settle};
+use crate::teardown::{RemoveOptions, TakeOut, settle};
 
 /// Something that a person has to answer before a run goes on.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -128,7 +128,7 @@ impl Session {
         let (client, events, resilience) = (cluster.client.clone(), self.events.clone(), resilience.afresh());
         let (waves, hurried, guest) = (self.wave_names(), self.undo.hurried(), guest.clone());
         self.undo.register("deployed objects", async move {
-            let kill = Switches::from_env().map(Kill::from).unwrap_or_default();
+            let kill = Switches::from_env().map(RemoveOptions::from).unwrap_or_default();
             let remove = async |kill| {
                 let (inventory, waves) = (&guest.inventory, waves.clone());
                 let take_out = TakeOut { inventory, waves, kill, events: &events, resilience: &resilience };
@@ -136,7 +136,7 @@ impl Session {
             };
             let removed = tokio::select! {
                 removed = remove(kill) => removed,
-                () = hurried.cancelled() => remove(Kill { deadline: Duration::ZERO, ..kill }).await,
+                () = hurried.cancelled() => remove(RemoveOptions { deadline: Duration::ZERO, ..kill }).await,
             };
             // What is left stays known; an error is told.
             let settled = settle(&guest.records, &guest.inventory, guest.former.flatten());
@@ -156,7 +156,7 @@ impl Session {
         let inventory = guest.inventory.content();
         let wanted: Vec<ObjectRef> =
             expected.iter().filter_map(|it| inventory.find(&it.object).map(|entry| entry.object.clone())).collect();
-        let kill = Switches::from_env().map(Kill::from).unwrap_or_default();
+        let kill = Switches::from_env().map(RemoveOptions::from).unwrap_or_default();
         let (events, inventory) = (&self.events, &guest.inventory);
         let take_out = TakeOut { inventory, waves: self.wave_names(), kill, events, resilience };
         let pruned = take_out.prune(&cluster.client, |entry| {
@@ -172,7 +172,7 @@ impl Session {
         &self,
         mut record: Record,
         records: &Records,
-        kill: &Kill,
+        kill: &RemoveOptions,
     ) -> Result<(), UpError> {
         let name = record.name.clone();
         let Some(inventory) = InventoryFile::open(records)? else {
@@ -207,14 +207,14 @@ impl Session {
     }
 
     /// Everything that is to be applied. The suite's namespace is made by us unless a manifest says what it is.
-    pub(super) fn expected(&self, parcels: &[Vec<Parcel>]) -> Vec<Expected> {
+    pub(super) fn expected(&self, parcels: &[Vec<ComponentManifests>]) -> Vec<Expected> {
         let namespace = ObjectRef {
             api_version: "v1".into(),
             kind: "Namespace".into(),
             namespace: None,
             name: self.plan.suite().namespace.clone(),
         };
-        let mut expected: Vec<_> = parcels.iter().flatten().flat_map(Parcel::expected).collect();
+        let mut expected: Vec<_> = parcels.iter().flatten().flat_map(ComponentManifests::expected).collect();
         if !expected.iter().any(|it| it.object == namespace) {
             expected.insert(0, Expected { place: "the suite's namespace".into(), component: None, object: namespace });
         }

@@ -9,8 +9,8 @@ use serde_json::Value;
 
 use super::writer::Writer;
 use crate::readiness::Lenient;
-use crate::run::diagnostics::look::{AT_ONCE, builtin, list};
-use crate::run::diagnostics::scene::{is_ready, line, name_of, when};
+use crate::run::diagnostics::collect::{AT_ONCE, builtin, list};
+use crate::run::diagnostics::snapshot::{is_ready, line, name_of, when};
 
 /// The kinds of Kubernetes' own that belong to namespaces.
 pub(in crate::run::diagnostics) const NAMESPACED: [(&str, &str); 22] = [

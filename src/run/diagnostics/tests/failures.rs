@@ -86,5 +86,5 @@ fn nothing_is_needed_of_the_objects() {
     let odd = "[{}, {kind: Pod}, {kind: Pod, metadata: 3, status: []}, {kind: Event, involvedObject: x, count: many}]";
     let diagnosis = diagnose(&trouble(1, "", vec![failed("api", "")]), &scene(odd));
     assert!(diagnosis.to_string().starts_with("1 of 1 not ready; root cause: pod/api-1"), "{diagnosis}");
-    assert_eq!(diagnose(&Trouble::default(), &Scene::default()).to_string(), "0 of 0 not ready");
+    assert_eq!(diagnose(&Unreadiness::default(), &ClusterSnapshot::default()).to_string(), "0 of 0 not ready");
 }

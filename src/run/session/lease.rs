@@ -20,7 +20,7 @@ const PATIENCE: Duration = Duration::from_secs(20);
 
 /// On which terms a run has its cluster.
 #[derive(Debug, Clone, Default)]
-pub struct Terms {
+pub struct LeaseOptions {
     /// The test runner whose processes share the cluster; none when it belongs to this process alone.
     pub runner: Option<Owner>,
     /// What is told of keeping it.

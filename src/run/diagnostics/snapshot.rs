@@ -10,7 +10,7 @@ const EVENTS: usize = 5;
 
 /// The cluster at one moment.
 #[derive(Debug, Clone, Default)]
-pub struct Scene {
+pub struct ClusterSnapshot {
     /// Objects of any kind, events among them. They may lack anything.
     pub objects: Vec<Value>,
     /// The ends of containers' logs.
@@ -30,7 +30,7 @@ pub struct Log {
     pub tails: Vec<LogTail>,
 }
 
-impl Scene {
+impl ClusterSnapshot {
     /// The object of that name, whatever the version of its API.
     pub(super) fn find(&self, object: &ObjectRef) -> Option<&Value> {
         self.of_kind(&object.kind).find(|value| {

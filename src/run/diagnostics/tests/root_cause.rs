@@ -150,7 +150,7 @@ fn the_root_is_told_first_and_once() {
         ),
     ];
     for (name, trouble, headline, next) in cases {
-        let diagnosis = diagnose(&trouble, &Scene::default());
+        let diagnosis = diagnose(&trouble, &ClusterSnapshot::default());
         assert_eq!(diagnosis.headline(), headline, "{name}");
         assert_eq!(diagnosis.root_causes.first().map_or("", |cause| &cause.next), next, "{name}");
     }
@@ -162,7 +162,7 @@ fn names_of_different_namespaces_are_different_things() {
     if let Some(pod) = &mut other.objects[0].cause {
         pod.namespace = Some("other".into());
     }
-    let diagnosis = diagnose(&trouble(2, "", vec![failed("api", NO_SECRET), other]), &Scene::default());
+    let diagnosis = diagnose(&trouble(2, "", vec![failed("api", NO_SECRET), other]), &ClusterSnapshot::default());
     assert_eq!(diagnosis.root_causes.len(), 2);
 }
 
@@ -199,7 +199,7 @@ fn what_only_routes_to_pods_is_not_blamed_for_them() {
         ..unready("api", Verdict::waiting("NoEndpoints", "the pod behind it is not ready"))
     };
     api.objects.insert(0, service);
-    let diagnosis = diagnose(&trouble(1, "", vec![api]), &Scene::default());
+    let diagnosis = diagnose(&trouble(1, "", vec![api]), &ClusterSnapshot::default());
     assert_eq!(diagnosis.root_causes[0].object, "deployment/api");
 }
 
@@ -208,7 +208,7 @@ fn one_component_may_have_several_root_causes() {
     let mut api = failed("api", NO_SECRET);
     api.objects.extend(failed("worker", CRASH).objects);
     api.objects.extend(waiting("late", "0 of 1 replicas ready").objects);
-    let diagnosis = diagnose(&trouble(1, "", vec![api]), &Scene::default());
+    let diagnosis = diagnose(&trouble(1, "", vec![api]), &ClusterSnapshot::default());
     let objects: Vec<_> = diagnosis.root_causes.iter().map(|cause| cause.object.as_str()).collect();
     assert_eq!(objects, ["secret/db", "pod/worker-1"]);
 }

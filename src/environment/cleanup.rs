@@ -13,14 +13,14 @@ use crate::suite::config::Keep;
 #[derive(Debug)]
 pub(crate) enum Chore {
     /// Remove a namespace.
-    Delete(Leftover),
+    Delete(FinishedNamespace),
     /// Tell a test that failed what there is to see.
     Look(FailedTest),
 }
 
 /// A namespace that its test needs no more.
 #[derive(Debug)]
-pub(crate) struct Leftover {
+pub(crate) struct FinishedNamespace {
     /// Its name.
     pub(super) namespace: String,
     /// The uid that it was made with: another of its name is not deleted.
@@ -41,7 +41,7 @@ pub(super) async fn clean(
     let (events, keep) = (&observer.session.events, observer.session.terms.keep);
     let api: Api<Namespace> = Api::all(client.clone());
     while let Some(chore) = chores.recv().await {
-        let Leftover { namespace, uid, failed, told } = match chore {
+        let FinishedNamespace { namespace, uid, failed, told } = match chore {
             Chore::Delete(leftover) => leftover,
             Chore::Look(test) => {
                 observer.look(test).await;

@@ -4,19 +4,19 @@ use super::*;
 use crate::report::Events;
 
 /// The states that `act` leads to, as `name state attempts error`.
-fn lives(act: impl FnOnce(&Events)) -> (Lives, Vec<Illegal>) {
+fn lives(act: impl FnOnce(&Events)) -> (ComponentStates, Vec<InvalidTransition>) {
     let (events, mut stream) = Events::channel();
     act(&events);
     drop(events);
-    let (mut lives, mut refused) = (Lives::default(), Vec::new());
+    let (mut lives, mut refused) = (ComponentStates::default(), Vec::new());
     while let Ok(event) = stream.try_recv() {
         refused.extend(lives.record(&event).err());
     }
     (lives, refused)
 }
 
-fn told(lives: &Lives) -> Vec<String> {
-    let tell = |(name, life): (&str, &Life)| {
+fn told(lives: &ComponentStates) -> Vec<String> {
+    let tell = |(name, life): (&str, &StateHistory)| {
         format!("{name} {} {} {}", life.state(), life.attempts(), life.last_error().unwrap_or("-"))
     };
     lives.iter().map(tell).collect()
@@ -66,7 +66,7 @@ fn one_is_taken_away_and_started_again_then_all_go_with_the_cluster() {
     });
     assert_eq!(refused, []);
     assert_eq!(told(&lives), ["a killed 2 -", "b killed 1 -"]);
-    let states: Vec<_> = lives.get("b").into_iter().flat_map(Life::history).map(|(state, _)| *state).collect();
+    let states: Vec<_> = lives.get("b").into_iter().flat_map(StateHistory::history).map(|(state, _)| *state).collect();
     assert_eq!(states, [State::Pending, State::Starting, State::Ready, State::Killing, State::Killed]);
 }
 
@@ -94,7 +94,7 @@ fn what_is_kept_is_read_and_only_what_moved_is_put_over_it() {
         ["a", "b"].iter().for_each(|name| events.pending(name));
         events.step(Phase::Teardown, "a").done();
     });
-    assert_eq!(told(&Lives::read(folder.path())), ["a killed 1 -", "b failed 1 refused"]);
+    assert_eq!(told(&ComponentStates::read(folder.path())), ["a killed 1 -", "b failed 1 refused"]);
     let gone = folder.path().join("gone");
     lives(|events| events.pending("a")).0.keep(&gone).unwrap();
     assert!(!gone.exists(), "a cluster that is gone has no folder");

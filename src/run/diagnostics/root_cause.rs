@@ -2,9 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::scene::name_of;
-use super::want::{self, Want};
-use super::{RootCause, Scene, Trouble};
+use super::snapshot::name_of;
+use super::patterns::{self, Want};
+use super::{RootCause, ClusterSnapshot, Unreadiness};
 use crate::readiness::ObjectRef;
 use crate::readiness::{Unready, UnreadyObject, Verdict};
 
@@ -12,7 +12,7 @@ use crate::readiness::{Unready, UnreadyObject, Verdict};
 type Causes = BTreeMap<(String, String), (usize, RootCause)>;
 
 /// The root causes of everything that is not ready, worst first.
-pub(super) fn root_causes(trouble: &Trouble, scene: &Scene) -> Vec<RootCause> {
+pub(super) fn root_causes(trouble: &Unreadiness, scene: &ClusterSnapshot) -> Vec<RootCause> {
     let unready: BTreeMap<&str, &Unready> = trouble.unready.iter().map(|u| (u.component.as_str(), u)).collect();
     let (mut causes, mut own) = (Causes::new(), BTreeMap::new());
     for component in &trouble.unready {
@@ -35,10 +35,10 @@ pub(super) fn root_causes(trouble: &Trouble, scene: &Scene) -> Vec<RootCause> {
 }
 
 /// What is named by the reasons of a component.
-fn named(component: &Unready, scene: &Scene, causes: &mut Causes) -> Vec<(String, String)> {
+fn named(component: &Unready, scene: &ClusterSnapshot, causes: &mut Causes) -> Vec<(String, String)> {
     let mut keys = Vec::new();
     for object in telling(component) {
-        let Some(want) = want::named_in(object.message()) else { continue };
+        let Some(want) = patterns::named_in(object.message()) else { continue };
         let pod = wanting(object, scene);
         let namespace = pod.as_ref().and_then(|pod| pod.namespace.clone()).unwrap_or_default();
         let key = (if want.namespaced { namespace.clone() } else { String::new() }, want.object.clone());
@@ -71,7 +71,7 @@ fn of(want: Want, object: &UnreadyObject, pod: Option<&ObjectRef>, namespace: &s
 
 /// What has failed for reasons that name nothing; of what is only late the worst, unless other reasons name something.
 fn unnamed(component: &Unready, alone: bool) -> impl Iterator<Item = &UnreadyObject> {
-    let unnamed = || telling(component).filter(|object| want::named_in(object.message()).is_none());
+    let unnamed = || telling(component).filter(|object| patterns::named_in(object.message()).is_none());
     let late = unnamed().filter(move |object| alone && !is_failed(object)).take(1);
     unnamed().filter(|object| is_failed(object)).chain(late)
 }
@@ -81,7 +81,7 @@ fn itself(
     component: &Unready,
     worst: &UnreadyObject,
     needs: &[&str],
-    scene: &Scene,
+    scene: &ClusterSnapshot,
     causes: &mut Causes,
 ) -> (String, String) {
     let blamed = worst.cause.as_ref().or(worst.object.as_ref());
@@ -123,7 +123,7 @@ fn itself(
 /// Adds a component to the causes of what it needs, directly or by way of others.
 fn explain(
     component: &Unready,
-    trouble: &Trouble,
+    trouble: &Unreadiness,
     unready: &BTreeMap<&str, &Unready>,
     own: &BTreeMap<&str, Vec<(String, String)>>,
     causes: &mut Causes,
@@ -144,7 +144,7 @@ fn explain(
     }
 }
 
-fn unready_needs<'a>(name: &str, trouble: &'a Trouble, unready: &BTreeMap<&str, &Unready>) -> Vec<&'a str> {
+fn unready_needs<'a>(name: &str, trouble: &'a Unreadiness, unready: &BTreeMap<&str, &Unready>) -> Vec<&'a str> {
     let needs = trouble.needs.get(name).into_iter().flatten().map(String::as_str);
     needs.filter(|need| *need != name && unready.contains_key(need)).collect()
 }
@@ -168,7 +168,7 @@ fn routes(object: &UnreadyObject) -> bool {
 }
 
 /// The pod that wants something, or else the object that does.
-fn wanting(object: &UnreadyObject, scene: &Scene) -> Option<ObjectRef> {
+fn wanting(object: &UnreadyObject, scene: &ClusterSnapshot) -> Option<ObjectRef> {
     let pod = object.object.as_ref().and_then(|object| scene.unready_pods(object).first().copied().map(name_of));
     object.cause.clone().or(pod).or_else(|| object.object.clone())
 }

@@ -6,11 +6,11 @@ use std::path::Path;
 
 /// A test's turn. It ends when this is dropped, or when the process ends, however it ends.
 #[derive(Debug)]
-pub struct Turn {
+pub struct EnvironmentLock {
     room: File,
 }
 
-impl Turn {
+impl EnvironmentLock {
     /// Ends it now, though something may hold it for ever.
     pub(super) fn end(&self) {
         // What cannot be unlocked is when the process ends.
@@ -18,24 +18,24 @@ impl Turn {
     }
 
     /// A turn beside others; waits for tests that take, or already wait for, a turn alone.
-    pub(super) async fn shared(folder: &Path) -> io::Result<Turn> {
+    pub(super) async fn shared(folder: &Path) -> io::Result<EnvironmentLock> {
         take(folder, File::lock_shared).await
     }
 
     /// A turn alone; waits until all others are over, and lets no other begin meanwhile.
-    pub(super) async fn alone(folder: &Path) -> io::Result<Turn> {
+    pub(super) async fn alone(folder: &Path) -> io::Result<EnvironmentLock> {
         take(folder, File::lock).await
     }
 }
 
 /// Whoever wants the room passes the door first. One who waits for the room alone stands in the door, so that those who
 /// come later cannot keep them waiting for ever.
-async fn take(folder: &Path, enter: fn(&File) -> io::Result<()>) -> io::Result<Turn> {
+async fn take(folder: &Path, enter: fn(&File) -> io::Result<()>) -> io::Result<EnvironmentLock> {
     let (door, room) = (open(&folder.join("door.lock"))?, open(&folder.join("room.lock"))?);
     let entered = tokio::task::spawn_blocking(move || {
         door.lock()?;
         enter(&room)?;
-        Ok(Turn { room })
+        Ok(EnvironmentLock { room })
     });
     entered.await.map_err(io::Error::other)?
 }
@@ -51,9 +51,9 @@ mod tests {
     #[tokio::test]
     async fn one_alone_or_many_and_nobody_starves() {
         let folder = tempfile::tempdir().unwrap();
-        let (a, b) = (Turn::shared(folder.path()).await.unwrap(), Turn::shared(folder.path()).await.unwrap());
+        let (a, b) = (EnvironmentLock::shared(folder.path()).await.unwrap(), EnvironmentLock::shared(folder.path()).await.unwrap());
         let path = folder.path().to_owned();
-        let mut alone = tokio::spawn(async move { Turn::alone(&path).await });
+        let mut alone = tokio::spawn(async move { EnvironmentLock::alone(&path).await });
         // Until the one who wants it alone stands in the door.
         let door = open(&folder.path().join("door.lock")).unwrap();
         while door.try_lock().is_ok() {
@@ -61,7 +61,7 @@ mod tests {
             tokio::task::yield_now().await;
         }
         let path = folder.path().to_owned();
-        let late = tokio::spawn(async move { Turn::shared(&path).await });
+        let late = tokio::spawn(async move { EnvironmentLock::shared(&path).await });
         drop(a);
         assert!(futures::poll!(&mut alone).is_pending(), "another is still there");
         assert!(!late.is_finished(), "who came later waits");

@@ -6,7 +6,7 @@ use crate::suite::config::Switches;
 
 /// How components are taken away.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Kill {
+pub struct RemoveOptions {
     /// All at once; else wave by wave, those first that nobody needs.
     pub parallel: bool,
     /// How long they, or each wave of them, may take by themselves. Then their pods are ended without grace.
@@ -17,15 +17,15 @@ pub struct Kill {
     pub force: bool,
 }
 
-impl Default for Kill {
-    fn default() -> Kill {
-        Kill { parallel: true, deadline: Duration::from_secs(30), verify: true, force: false }
+impl Default for RemoveOptions {
+    fn default() -> RemoveOptions {
+        RemoveOptions { parallel: true, deadline: Duration::from_secs(30), verify: true, force: false }
     }
 }
 
-impl From<Switches> for Kill {
-    fn from(switches: Switches) -> Kill {
+impl From<Switches> for RemoveOptions {
+    fn from(switches: Switches) -> RemoveOptions {
         let Switches { parallel_kill: parallel, kill_timeout: deadline, verify, .. } = switches;
-        Kill { parallel, deadline, verify, force: false }
+        RemoveOptions { parallel, deadline, verify, force: false }
     }
 }

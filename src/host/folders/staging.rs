@@ -8,23 +8,23 @@ use super::{Folders, Lock, OwnFolder};
 /// A folder in which one thing is made that is published once it is whole. Nobody makes the same thing meanwhile, and
 /// what an interrupted attempt has left there is gone.
 #[derive(Debug)]
-pub(crate) struct Aside {
+pub(crate) struct StagingDir {
     own: OwnFolder,
     folder: PathBuf,
     _lock: Lock,
 }
 
-impl Aside {
+impl StagingDir {
     /// The folder for `thing`; waits while somebody else makes it, and says so. Whoever had to wait should look whether
     /// the thing is there now.
-    pub(crate) async fn take(folders: &Folders, thing: &str, is_waiting: impl FnOnce()) -> io::Result<Aside> {
+    pub(crate) async fn take(folders: &Folders, thing: &str, is_waiting: impl FnOnce()) -> io::Result<StagingDir> {
         let aside = folders.cache.join("aside");
         let lock = Lock::take(aside.join(format!("{thing}.lock")), is_waiting).await?;
         let own = folders.own_cache("aside");
         own.remove(thing)?;
         let folder = aside.join(thing);
         fs_err::create_dir_all(&folder)?;
-        Ok(Aside { own, folder, _lock: lock })
+        Ok(StagingDir { own, folder, _lock: lock })
     }
 
     /// Where to work.
@@ -42,7 +42,7 @@ impl Aside {
     }
 }
 
-impl Drop for Aside {
+impl Drop for StagingDir {
     fn drop(&mut self) {
         // What stays is removed by whoever comes next.
         let _ = self.own.remove(self.folder.file_name().unwrap_or_default());
@@ -62,7 +62,7 @@ mod tests {
         fs_err::write(home.path().join("aside/tool/half"), "").unwrap();
 
         let waits = || panic!("nobody else is there");
-        let aside = Aside::take(&folders, "tool", waits).await.unwrap();
+        let aside = StagingDir::take(&folders, "tool", waits).await.unwrap();
         assert_eq!(fs_err::read_dir(aside.path()).unwrap().count(), 0);
         fs_err::write(aside.path().join("tool"), "whole").unwrap();
         let place = home.path().join("tools/tool-1");
@@ -70,7 +70,7 @@ mod tests {
         assert_eq!(fs_err::read_to_string(place.join("tool")).unwrap(), "whole");
         assert_eq!(fs_err::read_dir(home.path().join("aside")).unwrap().count(), 0, "nothing is left");
 
-        let second = Aside::take(&folders, "tool", waits).await.unwrap();
+        let second = StagingDir::take(&folders, "tool", waits).await.unwrap();
         second.publish(&place).unwrap();
         assert_eq!(fs_err::read_to_string(place.join("tool")).unwrap(), "whole", "the first stays");
     }

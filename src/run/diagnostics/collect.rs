@@ -10,8 +10,8 @@ use kube::api::{Api, DynamicObject, ListParams};
 use kube::core::{ApiResource, GroupVersionKind};
 use serde_json::{Value, json};
 
-use super::scene::name_of;
-use super::{Diagnosis, Log, Scene, Trouble, diagnose, tree};
+use super::snapshot::name_of;
+use super::{Diagnosis, Log, ClusterSnapshot, Unreadiness, diagnose, tree};
 use crate::readiness::redact::Redactor;
 use crate::readiness::{LINES, Lenient, masked, tails};
 
@@ -36,7 +36,7 @@ const LIMIT: Duration = Duration::from_secs(3);
 pub(super) const AT_ONCE: usize = 8;
 
 /// Looks at the cluster, and says why components are not ready. What cannot be seen is left out.
-pub async fn investigate(client: &kube::Client, namespace: &str, trouble: &Trouble) -> Diagnosis {
+pub async fn investigate(client: &kube::Client, namespace: &str, trouble: &Unreadiness) -> Diagnosis {
     let applied =
         trouble.unready.iter().flat_map(|unready| &unready.objects).filter_map(|object| object.object.as_ref());
     let mut namespaces: BTreeSet<&str> = applied.filter_map(|object| object.namespace.as_deref()).collect();
@@ -47,7 +47,7 @@ pub async fn investigate(client: &kube::Client, namespace: &str, trouble: &Troub
     let (secrets, objects): (Vec<_>, Vec<_>) = found.partition(|object| object.text("/kind") == Some("Secret"));
     let redactor = Redactor::global();
     secrets.iter().chain(&objects).for_each(|object| redactor.learn_object(object));
-    let mut scene = Scene { objects, logs: Vec::new() };
+    let mut scene = ClusterSnapshot { objects, logs: Vec::new() };
     scene.logs = logs(client, trouble, &scene).await;
     scene.objects.iter_mut().for_each(|object| redactor.messages(object));
     let lines = scene.logs.iter_mut().flat_map(|log| &mut log.tails).flat_map(|tail| &mut tail.lines);
@@ -66,14 +66,14 @@ pub async fn learn_secrets(client: &kube::Client, namespace: Option<&str>) -> Re
 }
 
 /// What readiness said before these Secrets were known, and the logs that it fetched.
-fn known(trouble: &Trouble, redactor: &Redactor) -> Trouble {
+fn known(trouble: &Unreadiness, redactor: &Redactor) -> Unreadiness {
     let mut trouble = trouble.clone();
     masked::unready(redactor, &mut trouble.unready);
     trouble
 }
 
 /// The ends of the logs of every container that is to be shown.
-async fn logs(client: &kube::Client, trouble: &Trouble, scene: &Scene) -> Vec<Log> {
+async fn logs(client: &kube::Client, trouble: &Unreadiness, scene: &ClusterSnapshot) -> Vec<Log> {
     let wanted: BTreeSet<_> = trouble
         .unready
         .iter()
