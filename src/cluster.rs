@@ -36,7 +36,7 @@ pub use owned::Owned;
 pub use owner::{Owner, Presence};
 pub use ownership::{Adopted, Ownership, Target};
 pub use ports::PortMap;
-pub use provider::{Provider, CreateRequest};
+pub use provider::{CreateRequest, Provider};
 pub use record::{Deployment, Node, Record, Records};
 
 use crate::host::exec::ExecError;

@@ -101,7 +101,10 @@ impl Deployer {
     /// # Errors
     /// Every component that could not be applied. Once one could not, those whose images are not there yet are given up;
     /// the others are applied all the same.
-    pub async fn deploy(&self, stage: Vec<ComponentManifests>) -> Result<BTreeMap<String, DeployedComponent>, DeployError> {
+    pub async fn deploy(
+        &self,
+        stage: Vec<ComponentManifests>,
+    ) -> Result<BTreeMap<String, DeployedComponent>, DeployError> {
         let (results, mut gathered) = mpsc::channel(stage.len().max(1));
         let mut tasks = JoinSet::new();
         let count = stage.len();

@@ -3,11 +3,12 @@
 mod attempt;
 pub(crate) mod attribute;
 mod change;
+mod cleanup;
 mod current;
 mod error;
 mod failed;
 mod forward;
-mod cleanup;
+mod lock;
 pub mod logs;
 mod namespace;
 mod pods;
@@ -17,22 +18,21 @@ mod runner;
 mod shared;
 #[cfg(feature = "specs")]
 mod specs;
-mod lock;
 
 use std::net::SocketAddr;
 use std::path::Path;
 
+pub(crate) use cleanup::Chore;
 pub use current::{CurrentTest, current_test};
 pub use error::EnvironmentError;
 pub use forward::Forward;
-pub(crate) use cleanup::Chore;
+pub use lock::EnvironmentLock;
 pub use namespace::{NamespaceError, TestNamespace};
 pub use pods::Output;
 pub use returned::TestResult;
 pub use shared::shared;
 #[cfg(feature = "specs")]
 pub use specs::Specs;
-pub use lock::EnvironmentLock;
 
 use tokio::sync::mpsc;
 

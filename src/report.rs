@@ -3,20 +3,20 @@
 //! The pipeline sends [`Event`]s; a [`Reporter`] reads them, shows them on the [`console`], and at the end
 //! gives the [`Timeline`] from which the table, the JSON report and every other account of the run are made.
 
-mod debounce;
+mod component_states;
 pub mod console;
+mod debounce;
 mod event;
 mod json;
-mod component_states;
 mod observer;
 mod state;
 mod table;
 mod timeline;
 
+pub use component_states::ComponentStates;
 pub use event::{Event, EventKind, Events, Outcome, Phase, Step, StepHandle};
 pub use json::to_json;
-pub use component_states::ComponentStates;
-pub use state::{InvalidTransition, StateHistory, State};
+pub use state::{InvalidTransition, State, StateHistory};
 pub use table::to_table;
 pub use timeline::{Retry, Span, Timeline};
 
@@ -49,7 +49,7 @@ impl Reporter {
                     event = stream.recv() => event,
                     // After the events, so that what was sent before the question is in the answer.
                     Some(answer) = asked.recv() => {
-                        // Whoever went away does not want it any more.
+                        // The asker may have been dropped meanwhile.
                         let _ = answer.send(timeline.so_far(began.elapsed()));
                         continue;
                     }

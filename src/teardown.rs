@@ -11,8 +11,8 @@ mod existing;
 pub mod gc;
 mod give_back;
 mod identity;
-mod options;
 mod objects;
+mod options;
 mod reaper;
 mod undo;
 

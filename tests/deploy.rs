@@ -12,7 +12,7 @@ use std::time::Duration;
 use futures::FutureExt;
 use http::{Request, Response};
 use kind_harness::cluster::PortMap;
-use kind_harness::deploy::{Applier, Deployer, ComponentManifests};
+use kind_harness::deploy::{Applier, ComponentManifests, Deployer};
 use kind_harness::host::resilience::Resilience;
 use kind_harness::images::ComponentImages;
 use kind_harness::readiness::Readiness;

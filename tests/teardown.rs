@@ -49,7 +49,11 @@ fn shop(server: &Server) -> Vec<Vec<RemovalTarget>> {
 }
 
 /// Removes them; tells what went wrong, and the events.
-async fn run(server: &Server, waves: Vec<Vec<RemovalTarget>>, kill: &RemoveOptions) -> (Result<(), String>, Vec<Event>) {
+async fn run(
+    server: &Server,
+    waves: Vec<Vec<RemovalTarget>>,
+    kill: &RemoveOptions,
+) -> (Result<(), String>, Vec<Event>) {
     let (events, mut stream) = Events::channel();
     let resilience = Resilience::new(&RetrySpec::default(), events.handle(Phase::Teardown, "cluster"));
     let result = remove(&server.client(), "shop", waves, kill, &events, &resilience).await;
@@ -136,7 +140,8 @@ async fn who_has_no_time_does_not_wait_for_a_graceful_end() {
     let waves = shop(&server);
     server.is_stubborn("db-1-a");
     let began = Instant::now();
-    let (result, _) = run(&server, waves, &RemoveOptions { deadline: Duration::ZERO, ..RemoveOptions::default() }).await;
+    let (result, _) =
+        run(&server, waves, &RemoveOptions { deadline: Duration::ZERO, ..RemoveOptions::default() }).await;
     assert_eq!(result, Ok(()));
     assert_eq!(server.left(), Vec::<String>::new());
     assert!(began.elapsed() < Duration::from_secs(1), "{:?}", began.elapsed());

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
-use super::{ClusterError, Node, Owned, Record, Records, CreateRequest, kind_config, labels, owned, ports};
+use super::{ClusterError, CreateRequest, Node, Owned, Record, Records, kind_config, labels, owned, ports};
 use crate::host::exec::ExecError;
 use crate::host::folders::{Folders, Lock};
 use crate::host::resilience::{Cause, Dependency, Resilience};

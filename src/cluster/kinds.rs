@@ -80,7 +80,7 @@ impl Kinds {
     /// When it is not served yet.
     pub(crate) async fn discover(&self, gvk: GroupVersionKind) -> Result<(), kube::Error> {
         let found = pinned_kind(&self.client, &gvk).await?;
-        // Somebody else may have found it at the same time.
+        // A concurrent discovery may have been faster.
         let _ = self.known(gvk).set(found);
         Ok(())
     }

@@ -29,7 +29,7 @@ pub struct Lease {
     pub keep: Keep,
     /// When it was taken.
     pub taken: Timestamp,
-    /// When a cluster that nobody owns any more goes too.
+    /// When a kept cluster expires.
     pub until: Option<Timestamp>,
 }
 

@@ -25,7 +25,7 @@ impl PortMap {
     }
 }
 
-/// Ports that nobody else can take while this lives.
+/// Ports that no other process can take while this lives.
 pub(super) struct Reserved {
     pub(super) ports: PortMap,
     _listeners: Vec<TcpListener>,

@@ -19,7 +19,7 @@ use crate::suite::plan::Plan;
 pub enum Provider {
     /// kind.
     Kind(Kind),
-    /// Nobody: the cluster is there already.
+    /// An existing cluster.
     Existing(Existing),
 }
 
@@ -57,7 +57,7 @@ impl Provider {
     /// does not is removed.
     ///
     /// # Errors
-    /// [`ClusterError::NotOurs`] when the name belongs to somebody else's cluster.
+    /// [`ClusterError::NotOurs`] when another cluster has the name.
     pub async fn find(
         &self,
         plan: &Plan,
@@ -93,7 +93,7 @@ impl Provider {
             Some(_) => return Ok(record),
         };
         events.note(Phase::Cluster, format!("cluster {name} is made anew: {why}"));
-        // Whoever made them may have been killed a moment ago, and kind may still be at it.
+        // Their run may have been killed a moment ago, with kind still running.
         if let Some(lease) = record.and_then(|record| record.lease) {
             lease.end_programs();
         }
@@ -113,7 +113,7 @@ impl Provider {
             Provider::Kind(kind) => kind.create(wanted).await,
             Provider::Existing(existing) => {
                 let record = existing.attach(wanted.plan, wanted.name, wanted.records).await?;
-                // Whoever went away meanwhile does not wait for nodes any more.
+                // The receiver may be gone: then nodes are no longer awaited.
                 let _ = wanted.nodes_up.send(());
                 Ok(Record { lease: Some(wanted.lease.clone()), ..record })
             }

@@ -218,7 +218,7 @@ impl Records {
         Ok(names)
     }
 
-    /// What is remembered of cluster `name`, by somebody who only looks.
+    /// What is remembered of cluster `name`, without its lock.
     ///
     /// # Errors
     /// As [`Records::read`].

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::{DeployError, DeployedComponent, Deployer, ComponentManifests};
+use super::{ComponentManifests, DeployError, DeployedComponent, Deployer};
 use crate::readiness::NotReady;
 
 /// Why a stage is not up.

@@ -9,9 +9,9 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 
 use super::attempt::{Cause, Limits, attempt};
+use super::cleanup::Chore;
 use super::current::CurrentTest;
 use super::failed::FailedTest;
-use super::cleanup::Chore;
 use super::returned::TestResult;
 use super::shared::try_shared;
 use super::{Environment, TestNamespace};

@@ -98,7 +98,7 @@ impl Environment {
         if serves {
             let others = self.deployed(component).into_iter();
             let others = others.filter(|it| !objects.iter().any(|changed| changed.object == it.object));
-            // Somebody may have made them anew since the environment came up.
+            // They may have been recreated since the environment came up.
             let others: Vec<_> = others.map(|it| Applied { uid: String::new(), generation: 0, ..it }).collect();
             objects.extend(others);
             let deployment = self.record().deployment.as_ref();
@@ -135,7 +135,7 @@ async fn nobody_goes(pods: Api<Pod>, component: &str) {
             }
             Ok(watcher::Event::Delete(pod)) => drop(going.remove(&pod.uid())),
             Ok(watcher::Event::InitDone) => listed = true,
-            // It is watched again; whoever waits has a deadline.
+            // The watcher starts again; the caller has a deadline.
             Err(_) => {}
         }
         if listed && going.is_empty() {

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use tokio::sync::mpsc::WeakUnboundedSender;
 
 use super::cleanup::{Chore, FinishedNamespace};
-use super::{Environment, NamespaceError, TestNamespace, EnvironmentLock};
+use super::{Environment, EnvironmentLock, NamespaceError, TestNamespace};
 use crate::report::{Outcome, Phase, Step};
 
 thread_local! {
@@ -119,7 +119,11 @@ impl CurrentTest {
             let text = "the test runs beside others already; write `#[kind_harness::test(exclusive)]`";
             return if alone && !held.alone { Err(io::Error::new(io::ErrorKind::Deadlock, text)) } else { Ok(turn) };
         }
-        let turn = Arc::new(if alone { EnvironmentLock::alone(folder).await? } else { EnvironmentLock::shared(folder).await? });
+        let turn = Arc::new(if alone {
+            EnvironmentLock::alone(folder).await?
+        } else {
+            EnvironmentLock::shared(folder).await?
+        });
         turns.push(HeldTurn { folder: folder.to_owned(), alone, turn: Arc::downgrade(&turn) });
         Ok(turn)
     }

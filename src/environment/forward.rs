@@ -60,7 +60,7 @@ async fn serve(listener: TcpListener, pods: Vec<Api<Pod>>, component: String, po
         tokio::select! {
             Ok((local, _)) = listener.accept() => {
                 let (pods, component) = (pods.clone(), component.clone());
-                // A connection that breaks is seen by whoever opened it.
+                // The client of a broken connection sees that itself.
                 connections.spawn(async move { drop(connect(local, pods, &component, port).await) });
             }
             Some(_) = connections.join_next() => {}

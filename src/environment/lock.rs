@@ -28,8 +28,8 @@ impl EnvironmentLock {
     }
 }
 
-/// Whoever wants the room passes the door first. One who waits for the room alone stands in the door, so that those who
-/// come later cannot keep them waiting for ever.
+/// Fair cross-process read-write lock: a writer holds `door.lock` while it waits, so that new
+/// readers queue behind it.
 async fn take(folder: &Path, enter: fn(&File) -> io::Result<()>) -> io::Result<EnvironmentLock> {
     let (door, room) = (open(&folder.join("door.lock"))?, open(&folder.join("room.lock"))?);
     let entered = tokio::task::spawn_blocking(move || {
@@ -51,7 +51,10 @@ mod tests {
     #[tokio::test]
     async fn one_alone_or_many_and_nobody_starves() {
         let folder = tempfile::tempdir().unwrap();
-        let (a, b) = (EnvironmentLock::shared(folder.path()).await.unwrap(), EnvironmentLock::shared(folder.path()).await.unwrap());
+        let (a, b) = (
+            EnvironmentLock::shared(folder.path()).await.unwrap(),
+            EnvironmentLock::shared(folder.path()).await.unwrap(),
+        );
         let path = folder.path().to_owned();
         let mut alone = tokio::spawn(async move { EnvironmentLock::alone(&path).await });
         // Until the one who wants it alone stands in the door.

@@ -9,8 +9,8 @@ use kube::runtime::wait::await_condition;
 use thiserror::Error;
 use tokio::sync::mpsc;
 
-use super::current::current_test;
 use super::cleanup::{Chore, FinishedNamespace};
+use super::current::current_test;
 use super::{Environment, EnvironmentLock};
 use crate::cluster::InventoryFile;
 use crate::report::{Outcome, Phase, Step};
@@ -125,7 +125,7 @@ impl Environment {
         match tokio::time::timeout(ACCOUNT, await_condition(api, "default", exists)).await {
             Ok(Ok(_)) => Ok(()),
             Ok(Err(error)) => {
-                // Whoever may not watch ServiceAccounts can use namespaces all the same.
+                // Without the right to watch ServiceAccounts, namespaces can still be used.
                 let text = format!("whether namespace {namespace} has a ServiceAccount is not known: {error}");
                 self.running.events.warn(Phase::Specs, text);
                 Ok(())

@@ -14,8 +14,8 @@ use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 
 use super::Environment;
-use super::failed::TestObserver;
 use super::cleanup::clean;
+use super::failed::TestObserver;
 use super::registry::{Shared, claim, entries, entry, lock};
 use super::runner::{runner, usual};
 use crate::host::folders::Folders;
@@ -24,7 +24,7 @@ use crate::readiness::redact::Redactor;
 use crate::report::console::PlainConsole;
 use crate::report::{Events, Phase, Reporter, to_json, to_table};
 use crate::run::failure_report::FailureReport;
-use crate::run::session::{LooksLikeProduction, Session, LeaseOptions, UpError};
+use crate::run::session::{LeaseOptions, LooksLikeProduction, Session, UpError};
 use crate::suite::config::Keep;
 use crate::suite::config::{self, Overrides, Share, Switches};
 use crate::suite::plan::Plan;
@@ -114,7 +114,7 @@ async fn live(
             tells = !joined;
             stays |= environment.was_unchanged() || session.terms.runner.is_some();
             if stays {
-                // It is somebody else's to end: the runner's, or that of whoever takes it down.
+                // It ends with the test runner, or with `kind-harness down`.
                 session.undo.keep();
             }
             if session.terms.keep == Keep::Always && !joined {

@@ -1,4 +1,4 @@
-//! The one way to run another program: quoted, streamed, and killed with its children when nobody wants the result or it
+//! The one way to run another program: quoted, streamed, and killed with its children when the result is no longer awaited or it
 //! takes longer than it may.
 
 mod display;
@@ -29,7 +29,7 @@ const TAIL: usize = 20;
 /// How long a program that is no longer wanted may take to clean up before it is killed.
 const GRACE: Duration = Duration::from_secs(5);
 
-/// How long a program may take for which nobody says otherwise: none is waited for without end.
+/// The default deadline of a program: none is waited for without end.
 const DEADLINE: Duration = Duration::from_mins(10);
 
 /// Whether commands are printed; a value that cannot be is told by those who can tell it.

@@ -1,16 +1,16 @@
 //! Where the harness keeps things: heavy ones in the user's cache, a cluster's own in the user's state folder.
 
-mod staging;
 mod lock;
 mod output;
 mod own;
+mod staging;
 
 use std::path::{Path, PathBuf};
 
-pub(crate) use staging::StagingDir;
 pub(crate) use lock::Lock;
 pub use output::write_output;
 pub(crate) use own::{OwnFolder, check_owner};
+pub(crate) use staging::StagingDir;
 
 use serde::{Deserialize, Serialize};
 use thiserror::Error;

@@ -55,7 +55,7 @@ pub enum SetupError {
     /// The person at the terminal said no.
     #[error("nothing was installed, as you wished; still missing:\n{}", list(.0))]
     Declined(Vec<Finding>),
-    /// There was nobody to ask whether it may be installed.
+    /// There is no terminal to ask at whether it may be installed.
     #[error(
         "this host lacks something, and nothing is installed without consent:\n{}\n\
          `{setup}` installs it; KIND_HARNESS_YES=1 and CI=true consent too. By hand:\n{}",

@@ -95,7 +95,12 @@ impl Nodes {
     ///
     /// # Errors
     /// When a node cannot be asked, or refuses the images.
-    async fn load(&self, images: &[String], there: &mut LoadedImages, resilience: &Resilience) -> Result<bool, ImageError> {
+    async fn load(
+        &self,
+        images: &[String],
+        there: &mut LoadedImages,
+        resilience: &Resilience,
+    ) -> Result<bool, ImageError> {
         let mut loaded = false;
         for node in &self.names {
             let failed = |source| ImageError::Load { images: images.join(", "), node: node.clone(), source };

@@ -8,7 +8,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Event, EventKind, InvalidTransition, StateHistory, Outcome, Phase, State};
+use super::{Event, EventKind, InvalidTransition, Outcome, Phase, State, StateHistory};
 use crate::readiness::Missed;
 use crate::readiness::redact::Redactor;
 

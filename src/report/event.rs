@@ -139,7 +139,7 @@ impl Events {
         (Events { began: Instant::now(), sender: Some(sender) }, receiver)
     }
 
-    /// A stream that nobody reads.
+    /// A stream without a reader.
     #[must_use]
     pub fn discard() -> Events {
         Events { began: Instant::now(), sender: None }
@@ -194,7 +194,7 @@ impl Events {
     }
 }
 
-/// `kind` without secrets: whoever reads the stream writes it somewhere.
+/// `kind` without secrets: every reader of the stream writes it somewhere.
 fn masked(mut kind: EventKind) -> EventKind {
     match &mut kind {
         EventKind::Progress(text)

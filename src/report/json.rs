@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{StateHistory, Phase, Timeline};
+use super::{Phase, StateHistory, Timeline};
 use crate::readiness::redact::Redactor;
 
 /// Version of the report's form. It changes when a field is removed or changes its meaning.

@@ -211,7 +211,8 @@ mod tests {
 
     #[test]
     fn a_refusal_says_what_is_wrong() {
-        let refused = StateHistory::new(Timestamp::UNIX_EPOCH).advance(State::Ready, Timestamp::UNIX_EPOCH).unwrap_err();
+        let refused =
+            StateHistory::new(Timestamp::UNIX_EPOCH).advance(State::Ready, Timestamp::UNIX_EPOCH).unwrap_err();
         assert_eq!(refused.to_string(), "a component that is pending cannot become ready");
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::{Event, EventKind, ComponentStates, Outcome, Phase};
+use super::{ComponentStates, Event, EventKind, Outcome, Phase};
 
 /// One step, from its beginning to its end. Durations count from the beginning of the run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -76,7 +76,7 @@ impl Timeline {
     /// Takes note of `event`.
     pub fn record(&mut self, event: &Event) {
         self.began.get_or_insert(event.wall);
-        // A change that cannot be is refused; the run that is told about goes on.
+        // Ignores an invalid state transition; the run itself goes on.
         let _ = self.lives.record(event);
         match &event.kind {
             EventKind::Started => self.open.push((event.phase, event.step.clone(), event.at)),

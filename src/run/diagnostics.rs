@@ -3,15 +3,15 @@
 //! [`diagnose`] is a pure function from what readiness found and a [`ClusterSnapshot`], which is the cluster at one moment, to a
 //! [`Diagnosis`]: the root causes, and a tree of component, workload, pod and container.
 
-mod root_cause;
 mod bundle;
-mod contents;
 mod collect;
+mod contents;
+mod patterns;
+mod root_cause;
 mod run;
 mod snapshot;
 mod text;
 mod tree;
-mod patterns;
 
 #[cfg(test)]
 mod tests;
@@ -23,11 +23,11 @@ use serde::Serialize;
 use crate::readiness::{LogTail, Unready};
 
 pub use bundle::{Bounds, Bundle, BundleContext, bundle, bundle_failure};
-pub(crate) use contents::contents;
 pub use collect::investigate;
 pub use collect::learn_secrets;
+pub(crate) use contents::contents;
 pub use run::{after, cluster_of, expectations, expected, now};
-pub use snapshot::{Log, ClusterSnapshot};
+pub use snapshot::{ClusterSnapshot, Log};
 
 /// What is not ready, as readiness found it.
 #[derive(Debug, Clone, Default)]

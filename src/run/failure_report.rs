@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::diagnostics::{Diagnosis, BundleContext, after, bundle_failure, cluster_of, now};
+use super::diagnostics::{BundleContext, Diagnosis, after, bundle_failure, cluster_of, now};
 use crate::cluster::Cluster;
 use crate::host::folders::Folders;
 use crate::report::{Events, Phase};

@@ -16,7 +16,7 @@ pub use existing::LooksLikeProduction;
 pub use lease::LeaseOptions;
 
 use super::Running;
-use crate::cluster::{Cluster, ClusterError, Kind, Lease, Provider, Record, Records, CreateRequest};
+use crate::cluster::{Cluster, ClusterError, CreateRequest, Kind, Lease, Provider, Record, Records};
 use crate::host::folders::Folders;
 use crate::host::resilience::Resilience;
 use crate::host::setup::{self, Consent, Finding, Host};
@@ -221,7 +221,7 @@ impl Session {
     ) -> Arc<Loads> {
         let (provider, name) = (provider.clone(), name.clone());
         let nodes = async move {
-            // The sender is dropped when there will be no nodes; that error is told by whoever dropped it.
+            // The sender is dropped when there will be no nodes; its error is reported where it was dropped.
             up.await.map_err(|_| Arc::new(ImageError::Abandoned))?;
             provider.nodes(&name).await.map_err(|error| Arc::new(ImageError::Nodes(Box::new(error))))
         };
@@ -249,7 +249,7 @@ impl Session {
         let wanted = CreateRequest { name, plan: &self.plan, image, records, lease, nodes_up, step: &step };
         let record = tokio::select! {
             record = provider.create(wanted) => record?,
-            // Nobody needs to see a cluster boot in which a component will be missing.
+            // Booting a cluster is pointless if an image is missing.
             error = builds.failure() => return Err(error.into()),
         };
         records.write(&record)?;

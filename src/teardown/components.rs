@@ -15,7 +15,7 @@ use tokio::sync::Barrier;
 use tokio::time::{Instant, timeout};
 
 use super::objects::{Asked, Going, Objects, is_custom};
-use super::{RemoveOptions, KillError, KillErrors};
+use super::{KillError, KillErrors, RemoveOptions};
 use crate::cluster::{Ownership, Target};
 use crate::host::resilience::Resilience;
 use crate::readiness::ObjectRef;
@@ -75,7 +75,7 @@ pub async fn remove(
     if errors.is_empty() { Ok(()) } else { Err(KillErrors(errors)) }
 }
 
-/// Lets pods of `group` go when they have ended, for as long as somebody waits for that.
+/// Force-deletes pods of `group` whose containers have ended, until it is dropped.
 async fn dismiss(objects: &Objects, group: &[RemovalTarget]) -> Infallible {
     let components: BTreeSet<&str> = group.iter().map(|doomed| doomed.component.as_str()).collect();
     let places = group.iter().flat_map(|doomed| &doomed.objects).map(|target| objects.namespace(&target.object));
@@ -106,7 +106,7 @@ impl Removal<'_> {
         let soon = self.began + self.kill.deadline / 2;
         let until = self.began + self.kill.deadline;
         self.delete(all().filter(|target| is_custom(&target.object)), soon, &step, &mut round).await;
-        // Those of objects that nobody told us of. Any other takes the server a second, and needs no controller.
+        // Those of objects that are not on the list. Any other takes the server a second, and needs no controller.
         let used = join_all(definitions.map(async |it| self.is_used(&it.object).await.then_some(it))).await;
         let used: Vec<_> = used.into_iter().flatten().collect();
         self.delete(used.iter().copied(), soon, &step, &mut round).await;

@@ -34,7 +34,7 @@ pub enum KillError {
         /// The object.
         object: ObjectRef,
     },
-    /// Somebody has to let it go, and does not.
+    /// A finalizer keeps it.
     #[error("{object} is kept by finalizers: {}; whoever put them there should remove them; `--force` does", finalizers.join(", "))]
     Kept {
         /// The object.

@@ -7,7 +7,7 @@ use tokio::time::timeout;
 
 use super::components::{RemovalTarget, answer, remove};
 use super::objects::Objects;
-use super::{RemoveOptions, KillError, KillErrors};
+use super::{KillError, KillErrors, RemoveOptions};
 use crate::cluster::{Cluster, ClusterError, InventoryFile, InventoryObject, Lease, ObjectInventory, Record, Records};
 use crate::cluster::{Ownership, Target};
 use crate::host::resilience::Resilience;
@@ -74,7 +74,7 @@ impl TakeOut<'_> {
     /// stays what it is.
     ///
     /// # Errors
-    /// What is still wanted by somebody; it stays on the inventory.
+    /// Still in use; it stays on the inventory.
     pub async fn prune(
         &self,
         client: &kube::Client,

@@ -1,4 +1,4 @@
-//! Clusters of ours on this host, and the end of those that nobody needs any more.
+//! Lists our clusters on this host, and removes the abandoned ones.
 
 use std::collections::BTreeMap;
 
@@ -49,7 +49,7 @@ impl Found {
         remembered.or_else(|| Some(&self.containers.as_ref()?.1.lease))
     }
 
-    /// Whether anybody still needs it. What nobody can tell stays, and so does what another state folder has a record of.
+    /// Whether it is still needed. In doubt it stays, and so does what another state folder has a record of.
     #[must_use]
     pub fn claim(&self, now: Timestamp) -> Claim {
         match (&self.record, &self.containers) {
@@ -114,7 +114,7 @@ pub async fn list(folders: &Folders) -> Result<Inventory, ClusterError> {
     Ok(Inventory { clusters: found.into_values().chain(foreign).collect(), silent })
 }
 
-/// Removes `cluster` if nobody needs it any more, and returns why; none when somebody does, or works on it just now.
+/// Removes `cluster` if it is abandoned, and returns why; none when it is in use or locked.
 ///
 /// # Errors
 /// When something of it remains.
@@ -129,7 +129,7 @@ pub async fn collect(folders: &Folders, cluster: &Found) -> Result<Option<Expiry
     {
         return Err(error);
     }
-    // Asked again: somebody may have taken it over, or removed it, before the lock was ours.
+    // Checked again: it may have been taken over or removed before this process had the lock.
     let record = if cluster.foreign { None } else { records.read()? };
     if record.is_none() && cluster.record.is_some() {
         return Ok(None);

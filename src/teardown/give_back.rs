@@ -6,7 +6,7 @@ use kube::{Api, ResourceExt};
 use serde_json::{Map, Value, json};
 
 use super::KillError;
-use super::components::{RemovalTarget, Removal, Round, answer};
+use super::components::{Removal, RemovalTarget, Round, answer};
 use super::identity::is_another;
 use super::objects::{Objects, is_absent};
 use crate::cluster::{Adopted, Ownership};
@@ -16,7 +16,7 @@ use crate::suite::manifests::MANAGED_BY;
 
 /// The API server's own name for who set what no field manager is known for.
 const UNKNOWN_MANAGER: &str = "before-first-apply";
-/// How often it is begun anew when somebody else writes to the object meanwhile.
+/// How often it is restarted on a concurrent write to the object.
 const ATTEMPTS: usize = 5;
 
 impl Objects {
@@ -62,7 +62,7 @@ impl Objects {
             if restore(&common(&ours, &fields), &adopted.before, &mut state) {
                 let restored = serde_json::from_value(state).map_err(kube::Error::SerdeError)?;
                 let params = PostParams { field_manager: Some(manager), ..PostParams::default() };
-                // Not as a call that is repeated: when somebody else wrote meanwhile, all of it is begun anew.
+                // Not a retried call: after a concurrent write, all of it starts again.
                 found = api.replace(&object.name, &params, &restored).await?;
             }
         }

@@ -29,7 +29,7 @@ use crate::readiness::ObjectRef;
 use crate::report::StepHandle;
 use crate::suite::manifests::COMPONENT_LABEL;
 
-/// How a watch is begun again, until whoever waits gives up.
+/// How a watch is restarted until the caller gives up.
 const PATIENT: ExponentialBuilder = ExponentialBuilder::new()
     .with_min_delay(Duration::from_millis(50))
     .with_max_delay(Duration::from_secs(1))
@@ -51,11 +51,11 @@ pub(super) enum Asked {
     Another,
     /// It was there, and is gone.
     Gone,
-    /// It goes when whoever has to has let it go.
+    /// Deletion is pending: finalizers or dependents remain.
     Going(Box<Going>),
 }
 
-/// Objects of one cluster, as somebody meets them who takes them away.
+/// Removes objects of one cluster.
 pub(super) struct Objects {
     pub(super) kinds: Kinds,
     pub(super) resilience: Resilience,

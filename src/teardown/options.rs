@@ -7,7 +7,7 @@ use crate::suite::config::Switches;
 /// How components are taken away.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RemoveOptions {
-    /// All at once; else wave by wave, those first that nobody needs.
+    /// All at once; otherwise wave by wave, dependents first.
     pub parallel: bool,
     /// How long they, or each wave of them, may take by themselves. Then their pods are ended without grace.
     pub deadline: Duration,

@@ -44,7 +44,7 @@ pub struct Reaper {
     pub lease: Lease,
 }
 
-/// Why nobody watches over a cluster.
+/// Why a cluster has no reaper.
 #[derive(Debug, Error)]
 pub enum ReaperError {
     /// The system does not let processes be watched.
@@ -90,14 +90,14 @@ impl Reaper {
     /// seconds, the lock is released: another run may take the name, and `gc` has the rest.
     async fn attempt(&self) -> Result<(), ClusterError> {
         loop {
-            // Whoever works on the cluster now may take it over.
+            // A run that works on the cluster now may take it over.
             let records = Records::wait(&self.folders, &self.name).await?;
             let record = records.as_ref().map(Records::read).transpose()?.flatten();
             let lease = match &record {
                 Some(record) => record.lease.clone(),
-                // No more than the configuration was written, or somebody has removed it all.
+                // No more than the configuration was written, or all of it was removed.
                 None if records.as_ref().is_some_and(|it| it.folder().exists()) => Some(self.lease.clone()),
-                // The folder may have been removed by somebody who did not think of the cluster.
+                // The folder may have been removed by hand, without the cluster.
                 None => self.labelled().await?.map(|cluster| cluster.lease),
             };
             match lease.filter(|lease| lease.run == self.lease.run).map(|lease| lease.claim(Timestamp::now())) {

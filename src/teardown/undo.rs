@@ -64,7 +64,7 @@ impl Undo {
         self.hurry.cancel();
     }
 
-    /// Resolves when somebody is in a hurry, for acts that can do something about it.
+    /// Resolves at the second interrupt, for acts that can shorten their work.
     #[must_use]
     pub fn hurried(&self) -> CancellationToken {
         self.hurry.clone()

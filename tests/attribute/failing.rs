@@ -8,7 +8,7 @@ use duct::cmd;
 use kind_harness::host::folders::Folders;
 use kind_harness::host::setup::Consent;
 use kind_harness::report::Events;
-use kind_harness::run::session::{Session, LeaseOptions};
+use kind_harness::run::session::{LeaseOptions, Session};
 use kind_harness::suite::config::{self, Overrides};
 use kind_harness::suite::plan::Plan;
 use kind_harness::teardown::{RemoveOptions, Undo};

@@ -8,7 +8,7 @@ use std::time::Duration;
 use anyhow::{Context, ensure};
 use futures::FutureExt;
 use k8s_openapi::api::core::v1::{Namespace, Node, Pod};
-use kind_harness::deploy::{Applier, Deployer, ComponentManifests};
+use kind_harness::deploy::{Applier, ComponentManifests, Deployer};
 use kind_harness::environment::{Environment, shared};
 use kind_harness::readiness::ObjectRef;
 use kind_harness::readiness::{Readiness, Recorder, Settings, replay};

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use futures::FutureExt;
 use kind_harness::cluster::PortMap;
-use kind_harness::deploy::{Applier, Deployer, ComponentManifests, StageError};
+use kind_harness::deploy::{Applier, ComponentManifests, Deployer, StageError};
 use kind_harness::images::{ComponentImages, ImageError};
 use kind_harness::readiness::{NotReady, Readiness};
 use kind_harness::report::Events;

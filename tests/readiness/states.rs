@@ -1,7 +1,7 @@
 //! The end of a wait in the events: who failed, who was late, who was given up.
 
 use kind_harness::readiness::Readiness;
-use kind_harness::report::{Event, Events, StateHistory, ComponentStates, State};
+use kind_harness::report::{ComponentStates, Event, Events, State, StateHistory};
 use rstest::rstest;
 use tokio::sync::mpsc::UnboundedReceiver;
 

@@ -5,7 +5,7 @@ use std::io::IsTerminal;
 use kind_harness::host::setup::{Consent, Finding, consent_of_environment};
 use kind_harness::report::console::write;
 
-/// Who is asked: nobody with `--yes`.
+/// How consent is obtained: `--yes` gives it without a question.
 pub(super) fn consent(yes: bool) -> fn(&[Finding]) -> Consent {
     if yes { |_| Consent::Given } else { ask }
 }

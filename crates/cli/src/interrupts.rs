@@ -6,7 +6,7 @@ use tokio::sync::mpsc;
 use kind_harness::report::{Events, Phase};
 use kind_harness::teardown::Undo;
 
-/// Requests to end this process: none is lost while nobody waits for one.
+/// Requests to end this process: none is lost between two waits.
 pub(super) struct Interrupts {
     received: mpsc::UnboundedReceiver<()>,
     count: usize,

@@ -12,7 +12,7 @@ use kind_harness::readiness::Recorder;
 use kind_harness::report::console::write;
 use kind_harness::report::{Events, Phase, Reporter, Timeline, to_json, to_table};
 use kind_harness::run::failure_report::FailureReport;
-use kind_harness::run::session::{LooksLikeProduction, Session, LeaseOptions, UpError};
+use kind_harness::run::session::{LeaseOptions, LooksLikeProduction, Session, UpError};
 use kind_harness::suite::config::Keep;
 use kind_harness::suite::config::ProviderKind;
 use kind_harness::teardown::Undo;
@@ -203,7 +203,7 @@ impl Cli {
     }
 }
 
-/// What remains when nobody waits for the end of the undoing.
+/// What remains when the undo stack is left unfinished.
 fn left(session: &Session, name: &str) -> String {
     let removes = format!("`kind-harness down --name {name}` removes");
     match session.plan.suite().cluster.provider {

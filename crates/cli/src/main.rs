@@ -8,14 +8,14 @@ mod exit;
 mod flags;
 mod inspect;
 mod interrupts;
-mod ps_gc;
 mod lifecycle;
 mod logs;
-mod test;
 mod production;
+mod ps_gc;
 mod render;
 mod replay;
 mod status;
+mod test;
 mod verdict;
 mod why;
 
@@ -96,7 +96,7 @@ enum Command {
         /// Do not ask before installing what the host lacks
         #[arg(short, long, env = "KIND_HARNESS_YES", value_parser = yes_or_no)]
         yes: bool,
-        /// Leave what was made for a look when it does not come up
+        /// Keep the cluster if `up` fails
         #[arg(long)]
         keep: bool,
         /// Write the timing report to FILE, as JSON

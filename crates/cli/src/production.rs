@@ -5,7 +5,7 @@ use std::io::IsTerminal;
 use kind_harness::report::console::write;
 use kind_harness::run::session::LooksLikeProduction;
 
-/// Asks the person at the terminal; where there is none, nobody has said yes.
+/// Asks at the terminal; without one, the answer is no.
 pub(super) fn ask(question: &LooksLikeProduction) -> bool {
     if !std::io::stdin().is_terminal() || !std::io::stderr().is_terminal() {
         return false;

@@ -39,7 +39,7 @@ impl Cli {
     }
 }
 
-/// `object` without what nobody should read over a shoulder.
+/// `object` without secrets.
 fn shown(object: &DynamicObject) -> Result<Value, Failure> {
     let mut value = serde_json::to_value(object).map_err(|error| Failure::new(Exit::Internal, &error))?;
     Redactor::global().object(&mut value);

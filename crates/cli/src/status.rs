@@ -9,7 +9,7 @@ use super::inspect::{print, print_json, silent};
 use super::{Cli, Exit, Failure, Output};
 use kind_harness::cluster::{PortMap, Record};
 use kind_harness::readiness::{self, ComponentStatus, Verdict};
-use kind_harness::report::{StateHistory, ComponentStates, State};
+use kind_harness::report::{ComponentStates, State, StateHistory};
 use kind_harness::suite::plan::Plan;
 
 /// A component as `status` tells it: the record of what was done, and the survey of what is true now.

@@ -27,7 +27,7 @@ pub(super) fn is_asked<'a>(probe: &Probe, objects: impl IntoIterator<Item = &'a 
     }
 }
 
-/// Whether an object is a pod or makes pods; of a custom resource, nobody can say.
+/// Whether an object is a pod or makes pods; unknown for a custom resource.
 pub(super) fn makes_pods(key: &Key) -> bool {
     const KINDS: [&str; 7] =
         ["Pod", "Deployment", "StatefulSet", "DaemonSet", "ReplicaSet", "ReplicationController", "Job"];

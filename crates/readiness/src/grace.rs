@@ -27,7 +27,7 @@ pub(crate) enum Cause {
     PodCreation,
     /// A Service's endpoints lack a port that its pods should serve.
     Endpoints,
-    /// The object that was applied is gone, or somebody put another in its place.
+    /// The applied object was deleted or replaced.
     Deleted,
 }
 
@@ -35,7 +35,7 @@ pub(crate) enum Cause {
 ///
 /// Time runs from the first sight of the cause, or from when the component, and all that it needs, directly or not, have
 /// been applied, if that is later: what is missing may come with a component that it needs, and with no other. A container
-/// that crashed before that gets one more try. Where nobody said what needs what, the last component applied counts.
+/// that crashed before that gets one more try. Without declared needs, the last component applied counts.
 ///
 /// For an object that is missing, and for a Service without endpoints, time runs only while nothing that may bring what is
 /// missing still starts: a component that it needs, or another workload or custom resource of the component itself.

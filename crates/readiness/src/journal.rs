@@ -130,7 +130,7 @@ impl Recorder {
     }
 }
 
-/// What happens, for whoever wants to know: a file, or a replay.
+/// Writes what happens to a recording, or keeps it for a replay.
 pub(crate) struct Journal {
     began: Instant,
     recorder: Option<Recorder>,

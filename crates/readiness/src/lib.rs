@@ -1,7 +1,7 @@
 //! Readiness: one watch, one deadline, a verdict for every object.
 //!
-//! [`Readiness::start`] opens the run's watches, before anything is applied. Whoever applies a component tells it what
-//! to [`expect`](Readiness::expect), and anyone may [`wait_for_all_ready`](Readiness::wait_for_all_ready): the answer
+//! [`Readiness::start`] opens the run's watches, before anything is applied. After applying a component, tell it what
+//! to [`expect`](Readiness::expect), and [`wait_for_all_ready`](Readiness::wait_for_all_ready): the answer
 //! is [`AllReady`], or [`NotReady`] with the reason. [`survey`] answers the same question once, without waiting,
 //! and [`wait_for`] waits for any objects without the rest of the harness.
 //!
@@ -18,6 +18,7 @@ pub mod pods;
 pub mod redact;
 
 mod asked;
+mod display;
 mod examine;
 mod finding;
 mod grace;
@@ -36,7 +37,6 @@ mod rules;
 mod saved;
 mod settings;
 mod survey;
-mod display;
 mod tracker;
 mod trim;
 mod verdict;

@@ -39,7 +39,7 @@ pub async fn run(pods: &Api<Pod>, pod: &str, command: &[String]) -> Result<Ran, 
     let params = AttachParams::default().stdin(false);
     let mut process = pods.exec(pod, command, &params).await?;
     let (status, stdout, stderr) = (process.take_status(), process.stdout(), process.stderr());
-    // Side by side: a command that fills one of them waits until somebody reads.
+    // Concurrently: a command blocks when one of its pipes is full.
     let (stdout, stderr) = tokio::join!(text(stdout), text(stderr));
     let status = match status {
         Some(status) => status.await,

@@ -98,7 +98,7 @@ impl Readiness {
     /// before is replaced.
     pub fn expect(&self, component: &str, applied: Vec<Applied>, probes: Vec<Probe>) {
         let at = Instant::now();
-        // Without its task there is nobody to tell; a wait will say so.
+        // If the task has ended, the next wait reports it.
         let _ = self.inner.commands.send(Command::Expect { component: component.to_owned(), applied, probes, at });
     }
 

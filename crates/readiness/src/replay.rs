@@ -91,7 +91,7 @@ struct Clock {
     began: Instant,
     now: Instant,
     wake: Option<Instant>,
-    /// Kept open: a wait that nobody listens to is not answered.
+    /// Kept open: a wait whose receiver is dropped is not answered.
     waits: Vec<oneshot::Receiver<Result<super::AllReady, super::NotReady>>>,
 }
 

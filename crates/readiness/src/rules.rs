@@ -1,7 +1,7 @@
 //! The rules: pure functions from an object, and the world around it, to what is found.
 //!
 //! They read whatever JSON is there and never fail on it; they know no clock: a [`Finding`](super::finding::Finding)
-//! says how long it may last, and whoever asks knows how long it has.
+//! says how long it may last, and the caller knows how long it has lasted.
 
 mod claim;
 mod conditions;

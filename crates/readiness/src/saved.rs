@@ -1,4 +1,4 @@
-//! Verdicts over objects that somebody saved: no cluster, no waiting.
+//! Verdicts over saved objects, without a cluster.
 
 use std::collections::HashMap;
 

@@ -66,12 +66,12 @@ pub(crate) struct Tracker {
     world: World,
     components: Vec<Component>,
     waits: Vec<Wait>,
-    /// Nobody asks in a replay: answers are part of what was recorded.
+    /// None in a replay: answers are part of the recording.
     asker: Option<Asker>,
     journal: Journal,
     rounds: u64,
     needs: Needs,
-    /// When a component was expected last: what is missing may have come with it, where nobody said what needs what.
+    /// When a component was expected last: what is missing may have come with it, where needs are not declared.
     expected: Instant,
 }
 
@@ -257,7 +257,7 @@ impl Tracker {
             }
         }
         self.journal.judged(now);
-        // Whoever gets an answer finds the recording of how it came about.
+        // Answers are sent after the recording has been written.
         for (wait, answer) in answered {
             wait.reply(answer);
         }

@@ -114,7 +114,7 @@ fn keep_pod(pod: &mut Value) {
         });
     }
     if ready {
-        // How it came to be ready is nobody's question; that it restarted is.
+        // Only restarts matter, not the history of becoming ready.
         only(pod, "/status/conditions", is_ready);
         for statuses in STATUSES {
             only(pod, statuses, |status| status.int("/restartCount") != Some(0));

@@ -9,7 +9,7 @@ use crate::object::{Applied, ObjectRef};
 
 /// Waits until all `objects` are ready at the same time, by one watch for each kind and namespace.
 ///
-/// The objects need not exist yet, and whoever made them does not matter. Each counts as a component, named like
+/// The objects need not exist yet, made by anything. Each counts as a component, named like
 /// `deployment/web`. Objects that live in a namespace must name it.
 ///
 /// ```no_run

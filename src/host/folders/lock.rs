@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use tokio::sync::oneshot;
 
-/// A lock on a file, which is there while somebody has it. The system releases it when its holder ends, however that ends.
+/// A lock on a file that exists while the lock is held. The system releases it when its holder exits, however it exits.
 #[derive(Debug)]
 pub(crate) struct Lock {
     path: PathBuf,
@@ -15,13 +15,13 @@ pub(crate) struct Lock {
 }
 
 impl Lock {
-    /// The lock at `path`, whose folder is made if it is not there; none while somebody else has it.
+    /// The lock at `path`, whose folder is made if it is not there; none while another holder has it.
     pub(crate) fn try_take(path: &Path) -> io::Result<Option<Lock>> {
         fs_err::create_dir_all(path.parent().unwrap_or(Path::new(".")))?;
         take(path, try_lock)
     }
 
-    /// The same, once nobody else has it. Whoever has to wait is told so.
+    /// The same, once no other holder has it; `is_waiting` is called if that takes waiting.
     pub(crate) async fn take(path: PathBuf, is_waiting: impl FnOnce()) -> io::Result<Lock> {
         if let Some(lock) = Lock::try_take(&path)? {
             return Ok(lock);
@@ -30,7 +30,7 @@ impl Lock {
         Lock::wait(path).await
     }
 
-    /// The lock at `path`, once nobody else has it. Its folder has to be there.
+    /// The lock at `path`, once no other holder has it. Its folder has to exist.
     pub(crate) async fn wait(path: PathBuf) -> io::Result<Lock> {
         wait(path, File::lock).await
     }
@@ -60,7 +60,7 @@ fn try_lock(file: &File) -> io::Result<bool> {
 
 async fn wait(path: PathBuf, lock: fn(&File) -> io::Result<()>) -> io::Result<Lock> {
     let (done, taken) = oneshot::channel();
-    // Not a thread of the runtime's, whose end would wait for it. One that nobody waits for any more lets go again.
+    // Not a thread of the runtime, which would wait for it when it shuts down. If the caller is gone, the lock is released again.
     std::thread::spawn(move || done.send(take(&path, |file| lock(file).map(|()| true))));
     let taken = taken.await.map_err(io::Error::other)??;
     taken.ok_or_else(|| io::ErrorKind::WouldBlock.into())
@@ -86,7 +86,7 @@ fn take(path: &Path, lock: impl Fn(&File) -> io::Result<bool>) -> io::Result<Opt
         if !lock(&file)? {
             return Ok(None);
         }
-        // Whoever had it may have removed the file meanwhile; a lock on a removed file keeps nobody out.
+        // The last holder may have removed the file meanwhile; a lock on a removed file excludes no one.
         if file.metadata().ok().map(|file| file.ino()) == fs_err::metadata(path).ok().map(|file| file.ino()) {
             return Ok(Some(Lock { path: path.into(), file }));
         }

@@ -24,7 +24,7 @@ impl OwnFolder {
         OwnFolder(folders.cluster(name))
     }
 
-    /// Makes the folder, for nobody but this user.
+    /// Makes the folder, readable by this user alone.
     ///
     /// # Errors
     /// When it cannot be made, or belongs to another user.

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::{Folders, Lock, OwnFolder};
 
-/// A folder in which one thing is made that is published once it is whole. Nobody makes the same thing meanwhile, and
+/// A folder in which one thing is made that is published once it is whole. No other process makes the same thing meanwhile, and
 /// what an interrupted attempt has left there is gone.
 #[derive(Debug)]
 pub(crate) struct StagingDir {
@@ -15,7 +15,7 @@ pub(crate) struct StagingDir {
 }
 
 impl StagingDir {
-    /// The folder for `thing`; waits while somebody else makes it, and says so. Whoever had to wait should look whether
+    /// The folder for `thing`; waits while another process makes it, and says so. After a wait, check whether
     /// the thing is there now.
     pub(crate) async fn take(folders: &Folders, thing: &str, is_waiting: impl FnOnce()) -> io::Result<StagingDir> {
         let aside = folders.cache.join("aside");
@@ -44,7 +44,7 @@ impl StagingDir {
 
 impl Drop for StagingDir {
     fn drop(&mut self) {
-        // What stays is removed by whoever comes next.
+        // A later run removes what stays.
         let _ = self.own.remove(self.folder.file_name().unwrap_or_default());
     }
 }

@@ -10,7 +10,7 @@ pub const COOL_DOWN: Duration = Duration::from_mins(1);
 /// The circuit breaker of one dependency. It is told the time, which counts from any fixed moment.
 ///
 /// What counts is a call with all its attempts, so that a short trouble that several calls meet at once is left to their
-/// retries. A refusal closes the circuit like any other answer: whoever refuses is there.
+/// retries. A refusal closes the circuit like any other answer: the dependency is reachable.
 #[derive(Debug)]
 pub struct Breaker {
     dependency: Dependency,
@@ -82,7 +82,7 @@ impl Breaker {
         }
     }
 
-    /// Nobody will know what became of the call.
+    /// The call was dropped, and its outcome is unknown.
     pub fn abandoned(&mut self, pass: Pass, now: Duration) {
         if let State::HalfOpen { cause } = &self.state
             && pass.probe
@@ -91,7 +91,7 @@ impl Breaker {
         }
     }
 
-    /// A call that was let through by nobody, or before the circuit opened, failed for a passing reason.
+    /// A call without a pass, or with one from before the circuit opened, failed for a passing reason.
     pub(super) fn count(&mut self, cause: Cause, now: Duration) {
         let State::Closed { failed } = &mut self.state else { return };
         if !cause.transient {

@@ -70,7 +70,7 @@ fn of_status(status: &kube::core::Status) -> Cause {
         429 => passes("too many requests"),
         409 if is_field_conflict(status) => stays("field conflict"),
         409 if is_other_object(status) => stays("another object"),
-        // Somebody else wrote meanwhile, or what bears the name is just being deleted.
+        // A concurrent write, or the object of that name is being deleted.
         409 => passes("write conflict"),
         500 if text.contains("failed calling webhook") => passes("webhook not reachable"),
         500 if status.reason == "ServerTimeout" => passes("timeout"),
@@ -87,7 +87,7 @@ fn of_status(status: &kube::core::Status) -> Cause {
     }
 }
 
-/// Whether somebody else owns a field that was to be set.
+/// Whether another field manager owns a field that was to be set.
 pub(crate) fn is_field_conflict(status: &kube::core::Status) -> bool {
     // One of them, or several.
     let says = ["conflict with", "conflicts with"];

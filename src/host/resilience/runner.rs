@@ -27,7 +27,7 @@ struct Shared {
     breakers: Mutex<BTreeMap<Dependency, Breaker>>,
 }
 
-/// With the usual settings, and nobody who is told.
+/// The default settings, without reports.
 impl Default for Resilience {
     fn default() -> Resilience {
         Resilience::new(&RetrySpec::default(), Events::discard().handle(Phase::Deploy, ""))
@@ -54,7 +54,7 @@ impl Resilience {
         Resilience { shared: self.shared.clone(), step }
     }
 
-    /// The same with every circuit closed: whoever cleans up has to try, whatever came before.
+    /// The same with every circuit closed: clean-up has to be tried whatever failed before.
     #[must_use]
     pub fn afresh(&self) -> Resilience {
         Resilience::with_random(&self.shared.spec, self.step.clone(), self.shared.random)

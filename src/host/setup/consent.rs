@@ -12,7 +12,7 @@ pub enum Consent {
     Given,
     /// They may not.
     Refused,
-    /// There was nobody to ask, and no variable or flag that answers.
+    /// There is no terminal to ask at, and no variable or flag that answers.
     Unasked,
 }
 

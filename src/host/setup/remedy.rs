@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::root::{as_root, is_refused, sudo_prefix, why};
 use super::{Finding, SetupError, State};
 use crate::host::exec::Cmd;
-use crate::host::folders::{StagingDir, Folders};
+use crate::host::folders::{Folders, StagingDir};
 use crate::report::Step;
 
 /// How long an installation may take: packages or modules are downloaded, and compiled.

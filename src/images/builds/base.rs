@@ -8,7 +8,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::super::recipe::Recipe;
 use super::super::{ImageError, stale};
-use super::{Present, ImageBuilder};
+use super::{ImageBuilder, Present};
 use crate::host::folders::{self, StagingDir};
 use crate::report::Phase;
 use crate::suite::config::{ImageSource, duration};

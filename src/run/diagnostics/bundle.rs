@@ -113,7 +113,7 @@ pub async fn bundle_failure(
 ) -> std::io::Result<Bundle> {
     let folder = folders.bundles();
     let bundle = bundle(&folder, plan, cluster, story, Bounds::default()).await?;
-    // Only bundles: what else lies there is somebody's own.
+    // Only bundles: other files there are the user's.
     let entries = fs_err::read_dir(&folder)?.flatten().filter(|entry| entry.path().join(SUMMARY).is_file());
     let mut dated: Vec<_> =
         entries.filter_map(|entry| Some((entry.metadata().ok()?.modified().ok()?, entry.file_name()))).collect();

@@ -11,7 +11,7 @@ use kube::core::{ApiResource, GroupVersionKind};
 use serde_json::{Value, json};
 
 use super::snapshot::name_of;
-use super::{Diagnosis, Log, ClusterSnapshot, Unreadiness, diagnose, tree};
+use super::{ClusterSnapshot, Diagnosis, Log, Unreadiness, diagnose, tree};
 use crate::readiness::redact::Redactor;
 use crate::readiness::{LINES, Lenient, masked, tails};
 

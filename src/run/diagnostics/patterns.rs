@@ -7,11 +7,11 @@ pub(super) struct Want {
     pub(super) object: String,
     /// Such as `missing`.
     pub(super) reason: String,
-    /// What to do about it; none when whoever complained knows better.
+    /// What to do about it; none when the hint of the verdict is better.
     pub(super) hint: Option<String>,
     /// What a person asks kubectl next; the namespace is added where `namespaced`.
     pub(super) ask: String,
-    /// Whether it belongs to the namespace of whoever wants it.
+    /// Whether it belongs to the namespace of the pod that wants it.
     pub(super) namespaced: bool,
 }
 

@@ -2,9 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::snapshot::name_of;
 use super::patterns::{self, Want};
-use super::{RootCause, ClusterSnapshot, Unreadiness};
+use super::snapshot::name_of;
+use super::{ClusterSnapshot, RootCause, Unreadiness};
 use crate::readiness::ObjectRef;
 use crate::readiness::{Unready, UnreadyObject, Verdict};
 

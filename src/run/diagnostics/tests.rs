@@ -1,7 +1,7 @@
 //! Root causes and trees, from what readiness found and objects as YAML.
 
-mod root_cause;
 mod failures;
+mod root_cause;
 
 use serde_json::Value;
 

@@ -15,7 +15,7 @@ use crate::report::Phase;
 use crate::run::Running;
 use crate::run::diagnostics;
 use crate::suite::plan::Plan;
-use crate::teardown::{self, RemovalTarget, RemoveOptions, KillErrors, TakeOut, Undo};
+use crate::teardown::{self, KillErrors, RemovalTarget, RemoveOptions, TakeOut, Undo};
 
 impl Session {
     /// Says which components there are, and learns their secrets, before anything is done with them.

@@ -6,7 +6,7 @@ use std::sync::{Arc, PoisonError};
 use super::existing::Guest;
 use super::{Session, UpError};
 use crate::cluster::{Cluster, Deployment};
-use crate::deploy::{Applier, Deployer, ComponentManifests};
+use crate::deploy::{Applier, ComponentManifests, Deployer};
 use crate::host::resilience::Resilience;
 use crate::images::{ImageBuilds, Loads};
 use crate::readiness::Applied;

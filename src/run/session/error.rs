@@ -54,7 +54,7 @@ pub enum UpError {
         #[source]
         source: Box<kube::Error>,
     },
-    /// Nobody would remove the cluster if this process were killed.
+    /// The reaper, which removes the cluster if this process is killed, cannot be started.
     #[error(transparent)]
     Reaper(#[from] ReaperError),
     /// The plan's files cannot be read any more.

@@ -7,7 +7,7 @@ use super::{Session, UpError};
 use crate::cluster::{
     Cluster, ClusterError, InventoryFile, Lease, ObjectInventory, Provider, Record, Records, identity,
 };
-use crate::deploy::{Applier, Expected, ComponentManifests};
+use crate::deploy::{Applier, ComponentManifests, Expected};
 use crate::host::resilience::Resilience;
 use crate::readiness::ObjectRef;
 use crate::report::Phase;

@@ -30,8 +30,7 @@ pub struct LeaseOptions {
 }
 
 impl Session {
-    /// Lets stay what this session made, though it has not come to the end that it was to stay for: nothing is undone any
-    /// more, and nobody's end is the cluster's end.
+    /// Keeps the cluster after a failed run: clears the undo stack and releases the lease.
     ///
     /// # Errors
     /// When that cannot be written down.
@@ -74,7 +73,7 @@ impl Session {
             return Ok(None);
         }
         let cluster = Cluster::attach(record, records.kubeconfig()).await?;
-        // Somebody may have removed it meanwhile.
+        // It may have been removed meanwhile.
         Ok(cluster.client.apiserver_version().await.is_ok().then_some(cluster))
     }
 
@@ -126,7 +125,7 @@ impl Session {
         Ok(Some((record, Some(owned))))
     }
 
-    /// Removes clusters whose owners are gone. What cannot be removed is told, and hinders nobody.
+    /// Removes clusters whose owners are gone. Failures are reported and do not stop the run.
     pub(super) async fn collect(&self, own: &ClusterName) {
         let not_looked_for = |error: &ClusterError| {
             self.events.warn(Phase::Cluster, format!("not all leaked clusters were found: {}", errors::chain(error)));

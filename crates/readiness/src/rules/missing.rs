@@ -26,7 +26,7 @@ pub(super) fn named_in(message: &str, namespace: &str) -> Option<ObjectRef> {
     })
 }
 
-/// A fault whose missing object has appeared is about to heal: whoever complained has only not looked again yet.
+/// A fault whose missing object has appeared is about to heal: the kubelet or controller has not retried yet.
 pub(super) fn unless_there(fault: Fault, world: &World) -> Finding {
     match &fault.missing {
         Some(missing) if world.has(missing) => Finding::waiting(

@@ -21,7 +21,7 @@ pub(super) fn judge(view: &View, world: &World, grace: &Grace) -> Finding {
         return Finding::Ready;
     }
     if world.is_saved() && world.slices(view).next().is_none() {
-        // Nobody saved the endpoints; the pods tell whether there are any.
+        // Without saved endpoints, the pods show whether there are any.
         return if pods(view, world).any(is_ready) { Finding::Ready } else { no_endpoint(view, world, grace) };
     }
     let ports = view.json.list("/spec/ports");

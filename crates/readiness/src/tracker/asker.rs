@@ -26,7 +26,7 @@ impl Asker {
         let tasks = probes.into_iter().map(|(index, probe)| {
             let (caller, answers) = (self.caller.clone(), self.answers.clone());
             self.tasks.spawn(async move {
-                // Nobody is left to be told once the tracker has ended.
+                // The tracker may have ended meanwhile.
                 let say = |answer| drop(answers.send((round, index, answer)));
                 probe.ask_until_answered(&caller, say).await;
             })

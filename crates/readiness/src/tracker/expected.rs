@@ -55,7 +55,8 @@ impl Expected {
         }
     }
 
-    /// Whether it is a definition whose kind is not served yet: what tells is no object.
+    /// Whether it is a CRD that is established but whose kind is not served yet; `Watches` tracks that, so it is judged again in
+    /// every round.
     pub(super) fn is_unserved(&self) -> bool {
         matches!(&self.finding, Finding::Waiting(why) if why.code == "NotServed")
     }

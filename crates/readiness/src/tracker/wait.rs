@@ -1,4 +1,4 @@
-//! Somebody who waits for components to be ready.
+//! A wait for components to be ready.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use tokio::time::Instant;
 use super::component::Component;
 use crate::{AllReady, NotReady, ReadyComponent, Settings, Unready, UnreadyObject, Verdict};
 
-/// A deadline that passes while the API server has not answered for so long is the API server's.
+/// If the API server has been unreachable this long at the deadline, report `Gone` instead of a timeout.
 const SILENT: Duration = Duration::from_secs(1);
 
 /// What a wait is answered from.
@@ -20,7 +20,7 @@ pub(super) struct State<'a> {
     pub(super) now: Instant,
 }
 
-/// Somebody who waits.
+/// A wait.
 pub(super) struct Wait {
     names: Option<Vec<String>>,
     began: Instant,
@@ -60,7 +60,7 @@ impl Wait {
     }
 
     pub(super) fn reply(self, answer: Result<AllReady, NotReady>) {
-        // Whoever stopped listening has no use for it.
+        // The caller may have stopped waiting.
         let _ = self.reply.send(answer);
     }
 

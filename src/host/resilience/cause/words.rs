@@ -2,12 +2,12 @@
 
 use super::{Cause, Dependency};
 
-/// All of these in a text mean that cause, whoever else was to be called when somebody is named.
+/// Matches when the output contains all substrings; the third field overrides which dependency is blamed.
 type Row = (&'static [&'static str], &'static str, Option<Dependency>);
 
 const ENGINE: Option<Dependency> = Some(Dependency::Engine);
 
-/// What stays as it is until somebody mends it.
+/// Errors that do not pass by themselves.
 const PERMANENT: &[Row] = &[
     (&["no space left on device"], "disk full", ENGINE),
     (&["disk quota exceeded"], "disk full", ENGINE),

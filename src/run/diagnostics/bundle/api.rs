@@ -121,7 +121,7 @@ fn write(object: &Value, writer: &Writer) {
     let name = name_of(object);
     let mut clean = object.clone();
     if let Some(versions) = clean.pointer_mut("/spec/versions").and_then(Value::as_array_mut) {
-        // A definition's schemas are long, and nobody looks for a failure there.
+        // The schemas of a definition are long and tell nothing about a failure.
         versions.iter_mut().filter_map(Value::as_object_mut).for_each(|version| drop(version.remove("schema")));
     }
     writer.redactor().object(&mut clean);
