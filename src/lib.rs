@@ -153,3 +153,11 @@ pub use environment::{Environment, TestNamespace, current_test, shared};
 /// # fn main() {}
 /// ```
 pub use kind_harness_macros::test;
+
+#[cfg(doctest)]
+mod documents {
+    #[doc = include_str!("../README.md")]
+    struct Readme;
+    #[doc = include_str!("../docs/guide.md")]
+    struct Guide;
+}

@@ -64,3 +64,7 @@ pub use verdict::Verdict;
 #[doc(hidden)]
 pub use view::Lenient;
 pub use wait_for::wait_for;
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
