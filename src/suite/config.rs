@@ -3,6 +3,8 @@
 mod check;
 mod checks;
 pub mod duration;
+#[cfg(feature = "schema")]
+mod json_schema;
 mod keep;
 mod overrides;
 mod readiness;
@@ -13,6 +15,8 @@ mod switches;
 use std::path::{Path, PathBuf};
 
 pub use checks::{Check, ServicePort};
+#[cfg(feature = "schema")]
+pub use json_schema::json_schema;
 pub use keep::Keep;
 pub use overrides::Overrides;
 pub use readiness::{FieldSpec, GraceSpec, KindSpec, ReadySpec};

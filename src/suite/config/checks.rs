@@ -4,11 +4,16 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+#[cfg(feature = "schema")]
+use super::json_schema;
+
 /// A question that a component must answer: by HTTP, through one of its `port`s or a `service`, or by a command that is
 /// run in one of its pods.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 #[serde(expecting = "a check: a mapping with `port` and `path`, `service` and `path`, or `exec`")]
+#[cfg_attr(feature = "schema", schemars(transform = json_schema::one_target))]
 pub struct Check {
     /// Name of one of the component's ports.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -18,12 +23,15 @@ pub struct Check {
     pub service: Option<ServicePort>,
     /// Program and arguments, run in a ready pod; they must end well.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schema", schemars(length(min = 1)))]
     pub exec: Option<Vec<String>>,
     /// Path to GET, such as `/health/ready`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schema", schemars(regex(pattern = "^/")))]
     pub path: Option<String>,
     /// Status that means yes; 200 when left out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schema", schemars(range(min = 100, max = 599)))]
     pub status: Option<u16>,
     /// What the answer's body, or the output, must contain.
     #[serde(default, skip_serializing_if = "Option::is_none")]

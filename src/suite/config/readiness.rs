@@ -6,10 +6,13 @@ use std::time::Duration;
 use serde::de::{Error, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 
+#[cfg(feature = "schema")]
+use super::json_schema;
 use crate::readiness::{Field, Grace, KindRule, Settings};
 
 /// What the suite tunes about readiness.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, rename_all = "camelCase", expecting = "a mapping with `grace` and `kinds`")]
 pub struct ReadySpec {
     /// How long each reason of failure may last before it counts.
@@ -22,47 +25,61 @@ pub struct ReadySpec {
 
 /// How long each reason of failure may last, by the reasons' names; what is left out has its usual grace.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, rename_all = "PascalCase", expecting = "a mapping of reasons to times such as `10s`")]
 #[serde(default)]
 pub struct GraceSpec {
     /// An image pull that fails for reasons of network or registry (60 s).
     #[serde(with = "grace")]
+    #[cfg_attr(feature = "schema", schemars(schema_with = "json_schema::duration_or_nothing"))]
     pub image_pull_back_off: Option<Duration>,
     /// A Secret, ConfigMap or key that a container needs is missing (3 s).
     #[serde(with = "grace")]
+    #[cfg_attr(feature = "schema", schemars(schema_with = "json_schema::duration_or_nothing"))]
     pub create_container_config_error: Option<Duration>,
     /// A container that cannot be created (10 s).
     #[serde(with = "grace")]
+    #[cfg_attr(feature = "schema", schemars(schema_with = "json_schema::duration_or_nothing"))]
     pub create_container_error: Option<Duration>,
     /// No node fits the pod (10 s).
     #[serde(with = "grace")]
+    #[cfg_attr(feature = "schema", schemars(schema_with = "json_schema::duration_or_nothing"))]
     pub unschedulable: Option<Duration>,
     /// A volume that cannot be mounted (5 s).
     #[serde(with = "grace")]
+    #[cfg_attr(feature = "schema", schemars(schema_with = "json_schema::duration_or_nothing"))]
     pub failed_mount: Option<Duration>,
     /// A claim for which no volume can be provisioned (5 s).
     #[serde(with = "grace")]
+    #[cfg_attr(feature = "schema", schemars(schema_with = "json_schema::duration_or_nothing"))]
     pub provisioning_failed: Option<Duration>,
     /// Pods that may not be created: quota, admission, service account (3 s).
     #[serde(with = "grace")]
+    #[cfg_attr(feature = "schema", schemars(schema_with = "json_schema::duration_or_nothing"))]
     pub failed_create: Option<Duration>,
     /// A Service that selects no pod, or a port that its ready pods do not serve (5 s).
     #[serde(with = "grace")]
+    #[cfg_attr(feature = "schema", schemars(schema_with = "json_schema::duration_or_nothing"))]
     pub no_endpoints: Option<Duration>,
     /// An object that somebody deleted (2 s).
     #[serde(with = "grace")]
+    #[cfg_attr(feature = "schema", schemars(schema_with = "json_schema::duration_or_nothing"))]
     pub deleted: Option<Duration>,
     /// Restarts from which a crashing container has failed (3).
+    #[cfg_attr(feature = "schema", schemars(range(min = 1)))]
     pub crash_loop_back_off: Option<u16>,
     /// Kills for want of memory from which a container has failed (2).
     #[serde(rename = "OOMKilled")]
+    #[cfg_attr(feature = "schema", schemars(range(min = 1)))]
     pub oom_killed: Option<u16>,
     /// Tries to start a container's command after which it has failed (2).
+    #[cfg_attr(feature = "schema", schemars(range(min = 1)))]
     pub run_container_error: Option<u16>,
 }
 
 /// What tells whether objects of a custom kind are ready.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 #[serde(expecting = "a rule: a mapping with `apiVersion`, `kind`, and `ready` or `failed`")]
 pub struct KindSpec {
@@ -80,12 +97,14 @@ pub struct KindSpec {
 
 /// A field of an object, and a value.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, expecting = "a mapping with `path` and `value`")]
 pub struct FieldSpec {
     /// The field, such as `.status.phase`.
     pub path: String,
     /// The value: a text, a number or a boolean.
     #[serde(deserialize_with = "scalar")]
+    #[cfg_attr(feature = "schema", schemars(schema_with = "json_schema::scalar"))]
     pub value: String,
 }
 

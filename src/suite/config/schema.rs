@@ -6,19 +6,24 @@ use std::time::Duration;
 use serde::de::{Error, Unexpected, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+#[cfg(feature = "schema")]
+use super::json_schema;
 use super::{Check, ReadySpec, RetrySpec, duration};
 
 /// A test suite's environment as data: one cluster and the components that run in it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 #[serde(expecting = "a suite: a mapping with `suite`, `namespace` and `components`")]
 pub struct Suite {
     /// Name of the suite: a DNS label. Cluster names are derived from it.
+    #[cfg_attr(feature = "schema", schemars(schema_with = "json_schema::label"))]
     pub suite: String,
     /// The cluster to create, or to use.
     #[serde(default)]
     pub cluster: ClusterSpec,
     /// Namespace that the components live in; it is created when it does not exist.
+    #[cfg_attr(feature = "schema", schemars(schema_with = "json_schema::label"))]
     pub namespace: String,
     /// Where images come from: the default for `--images`.
     #[serde(default)]
@@ -32,6 +37,7 @@ pub struct Suite {
     pub overlay: String,
     /// How long all components together may take from applied to ready, such as `120s` or `2m`.
     #[serde(default = "default_deadline", with = "duration")]
+    #[cfg_attr(feature = "schema", schemars(schema_with = "json_schema::duration"))]
     pub deadline: Duration,
     /// What counts as ready, where the usual rules do not fit.
     #[serde(default)]
@@ -40,11 +46,13 @@ pub struct Suite {
     #[serde(default)]
     pub retry: RetrySpec,
     /// The components, in the order in which `sequential` deploys them when `needs` leave a choice.
+    #[cfg_attr(feature = "schema", schemars(length(min = 1)))]
     pub components: Vec<Component>,
 }
 
 /// The cluster that a suite runs in.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 #[serde(expecting = "a mapping with `provider`, `name`, `config` or `context`")]
 pub struct ClusterSpec {
@@ -64,6 +72,7 @@ pub struct ClusterSpec {
 
 /// Who makes clusters.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum ProviderKind {
     /// kind, on docker, podman or nerdctl.
@@ -75,6 +84,7 @@ pub enum ProviderKind {
 
 /// Where images come from.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum ImageSource {
     /// Probe once whether a container registry answers, and choose.
@@ -88,6 +98,7 @@ pub enum ImageSource {
 
 /// In which order components are deployed and awaited.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Strategy {
     /// All at once, then one wait for all.
@@ -101,15 +112,18 @@ pub enum Strategy {
 
 /// One deployable unit.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 #[serde(expecting = "a component: a mapping with `name` and `manifests`")]
 pub struct Component {
     /// A DNS label, unique in the suite.
+    #[cfg_attr(feature = "schema", schemars(schema_with = "json_schema::label"))]
     pub name: String,
     /// The images that its manifests name.
     #[serde(default)]
     pub images: Vec<ImageSpec>,
-    /// Manifest files, or folders of them, relative to `e2e.yaml`; see [`crate::suite::manifests::load`].
+    /// Manifest files, folders of them, or folders with overlays, relative to `e2e.yaml`.
+    #[cfg_attr(feature = "schema", schemars(length(min = 1)))]
     pub manifests: Vec<String>,
     /// Components that this one talks to. `waves` and `sequential` deploy them first; `parallel` does not need to.
     #[serde(default)]
@@ -124,6 +138,7 @@ pub struct Component {
 
 /// An image, and how to get it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, rename_all = "camelCase", expecting = "an image: a mapping with `name`")]
 pub struct ImageSpec {
     /// The reference as the manifests write it. From a registry it is pulled as it stands.
@@ -138,11 +153,13 @@ pub struct ImageSpec {
 
 /// A port of a component that tests reach from the host.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, rename_all = "camelCase", expecting = "a port: a mapping with `name` and `node`")]
 pub struct Port {
     /// Name by which tests ask for it; unique in the component.
     pub name: String,
     /// The Service's NodePort (30000 to 32767).
+    #[cfg_attr(feature = "schema", schemars(range(min = 30_000, max = 32_767)))]
     pub node: u16,
     /// The host's port on 127.0.0.1: a number, or `auto` for any free one.
     #[serde(default)]
