@@ -1,10 +1,14 @@
-//! `schema/e2e.yaml.json` is what the types say; the suites of this repository and of its documentation match it.
+//! The files under `schema/` are what the types say. The suites of this repository and of its documentation match that of
+//! `e2e.yaml`, and judged objects that of `kind-harness verdict -o json`.
 
 use std::path::{Path, PathBuf};
 
 use jsonschema::Validator;
+use kind_harness::readiness::{Judgement, Settings, judge_saved};
 use kind_harness::suite::config::{duration, json_schema};
 use rstest::rstest;
+use schemars::Schema;
+use schemars::generate::SchemaSettings;
 use serde_json::{Value, json};
 
 fn path(path: &str) -> PathBuf {
@@ -57,23 +61,27 @@ fn merge(mapping: &mut Value, fields: &Value) {
     mapping.as_object_mut().expect("a mapping").extend(fields);
 }
 
-#[test]
-fn the_schema_is_the_published_one() {
-    let file = path("schema/e2e.yaml.json");
-    let schema = json_schema();
-    if std::env::var_os("UPDATE").is_some() {
-        fs_err::create_dir_all(file.parent().unwrap()).unwrap();
-        fs_err::write(&file, format!("{}\n", serde_json::to_string_pretty(&schema).unwrap())).unwrap();
-    }
-    // The order of keys is not compared: a feature that another crate may enable in serde_json decides on it.
-    let published: Value = serde_json::from_str(&fs_err::read_to_string(&file).unwrap_or_default()).unwrap_or_default();
-    let told = "schema/e2e.yaml.json is not what the types say; write it anew: UPDATE=1 cargo test --test schema";
-    assert!(published == *schema.as_value(), "{told}");
+/// Returns the schema of what `kind-harness verdict -o json` prints.
+fn verdict_schema() -> Schema {
+    let generator = SchemaSettings::draft2020_12().for_serialize().into_generator();
+    let mut schema = generator.into_root_schema_for::<Vec<Judgement>>();
+    schema.insert("title".into(), "kind-harness verdict -o json".into());
+    schema
 }
 
-#[test]
-fn the_schema_is_one() {
-    jsonschema::meta::validate(json_schema().as_value()).unwrap();
+#[rstest]
+#[case("schema/e2e.yaml.json", json_schema())]
+#[case("schema/verdict.json", verdict_schema())]
+fn schemas_are_the_published_ones(#[case] file: &str, #[case] schema: Schema) {
+    jsonschema::meta::validate(schema.as_value()).expect("a schema");
+    if std::env::var_os("UPDATE").is_some() {
+        let text = serde_json::to_string_pretty(&schema).expect("JSON");
+        fs_err::write(path(file), format!("{text}\n")).expect("a file of ours");
+    }
+    // The order of keys is not compared: a feature that another crate may enable in serde_json decides on it.
+    let published: Value = serde_json::from_str(&read(file)).expect("JSON");
+    let told = "is not what the types say; write it anew: UPDATE=1 cargo test --test schema";
+    assert!(published == *schema.as_value(), "{file} {told}");
 }
 
 #[rstest]
@@ -166,4 +174,42 @@ fn durations_do_not_match_that_cannot_be_read(
 ) {
     assert!(duration::parse(wrong).is_err(), "{wrong}");
     assert!(!problems(&suite(&json!({"deadline": wrong}))).is_empty(), "{wrong}");
+}
+
+/// Objects that are ready, waiting and failed, with and without a namespace and an object to blame.
+#[test]
+fn judged_objects_match() {
+    let objects = json!([
+        {"apiVersion": "apps/v1", "kind": "Deployment",
+            "metadata": {"name": "web", "namespace": "shop", "uid": "d", "generation": 1},
+            "status": {"observedGeneration": 1, "replicas": 1, "updatedReplicas": 1, "readyReplicas": 0}},
+        {"apiVersion": "apps/v1", "kind": "ReplicaSet",
+            "metadata": {"name": "web-1", "namespace": "shop", "uid": "r",
+                "ownerReferences": [{"apiVersion": "apps/v1", "kind": "Deployment", "name": "web", "uid": "d"}]},
+            "status": {"observedGeneration": 1, "replicas": 1}},
+        {"apiVersion": "v1", "kind": "Pod",
+            "metadata": {"name": "web-1-a", "namespace": "shop", "uid": "p",
+                "ownerReferences": [{"apiVersion": "apps/v1", "kind": "ReplicaSet", "name": "web-1", "uid": "r"}]},
+            "status": {"containerStatuses": [{"name": "app", "restartCount": 4,
+                "state": {"waiting": {"reason": "CrashLoopBackOff"}}, "lastState": {"terminated": {"exitCode": 7}}}]}},
+        {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "new", "namespace": "shop"}},
+        {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "settings"}},
+    ]);
+    let objects = objects.as_array().unwrap().clone();
+    let judged = judge_saved(objects, Vec::new(), &Settings::default(), jiff::Timestamp::now());
+    let judged = serde_json::to_value(judged).unwrap();
+    let verdicts: Vec<_> = judged.as_array().unwrap().iter().map(|judged| judged["verdict"].clone()).collect();
+    assert_eq!(verdicts, ["failed", "failed", "failed", "waiting", "ready"]);
+    assert_eq!(judged[0]["cause"]["name"], "web-1-a");
+
+    let schema = jsonschema::draft202012::new(verdict_schema().as_value()).unwrap();
+    schema.validate(&judged).unwrap();
+    let wrong = |key: &str, value: Value| {
+        let mut wrong = judged.clone();
+        wrong[0][key] = value;
+        !schema.is_valid(&wrong)
+    };
+    assert!(wrong("verdict", json!("Failed")));
+    assert!(wrong("reason", Value::Null));
+    assert!(wrong("cause", json!("pod/web-1-a")));
 }

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 /// Names one object in a cluster.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct ObjectRef {
     /// `group/version`, or `version` in the core group.

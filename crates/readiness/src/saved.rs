@@ -34,23 +34,35 @@ impl Judgement {
     }
 }
 
+/// A judgement in JSON; what is absent is null.
+#[derive(Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "camelCase")]
+struct Fields<'a> {
+    /// `group/version`, or `version` in the core group.
+    api_version: &'a str,
+    /// The kind, such as `Deployment`.
+    kind: &'a str,
+    /// The namespace; null for cluster-scoped objects.
+    namespace: Option<&'a str>,
+    /// The name.
+    name: &'a str,
+    /// The verdict.
+    #[cfg_attr(feature = "schema", schemars(extend("enum" = ["ready", "waiting", "failed"])))]
+    verdict: &'a str,
+    /// Why, as a word for programs: `CrashLoopBackOff`; `Ready` when it is ready.
+    reason: &'a str,
+    /// Why, as a sentence; null when it is ready.
+    message: Option<String>,
+    /// What to do about it; null when there is nothing to do.
+    hint: Option<&'a str>,
+    /// The object to blame when it is another one, such as a pod of the Deployment that is judged.
+    cause: Option<&'a ObjectRef>,
+}
+
 /// `{apiVersion, kind, namespace, name, verdict, reason, message, hint, cause}`; what is absent is null.
 impl Serialize for Judgement {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        #[derive(Serialize)]
-        #[serde(rename_all = "camelCase")]
-        struct Fields<'a> {
-            api_version: &'a str,
-            kind: &'a str,
-            namespace: Option<&'a str>,
-            name: &'a str,
-            verdict: &'a str,
-            reason: &'a str,
-            message: Option<String>,
-            hint: Option<&'a str>,
-            cause: Option<&'a ObjectRef>,
-        }
-
         let fields = Fields {
             api_version: &self.object.api_version,
             kind: &self.object.kind,
@@ -63,6 +75,18 @@ impl Serialize for Judgement {
             cause: self.cause.as_ref(),
         };
         fields.serialize(serializer)
+    }
+}
+
+/// The schema of what is serialized.
+#[cfg(feature = "schema")]
+impl schemars::JsonSchema for Judgement {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Judgement".into()
+    }
+
+    fn json_schema(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        Fields::json_schema(generator)
     }
 }
 
