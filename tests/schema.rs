@@ -98,6 +98,7 @@ fn suites_match(#[case] file: &str) {
 #[rstest]
 #[case("README.md", 1)]
 #[case("docs/e2e-yaml.md", 2)]
+#[case("docs/guide.md", 1)]
 fn examples_of_the_documentation_match(#[case] page: &str, #[case] at_least: usize) {
     let examples = examples(page);
     assert!(examples.len() >= at_least, "{page}: {} examples", examples.len());
