@@ -47,7 +47,8 @@ fn folder_of(suite: &str) -> tempfile::TempDir {
             let file = if path.ends_with(".yaml") { path.to_owned() } else { format!("{path}/object.yaml") };
             write(&file, &object(&component["name"]));
         }
-        for recipe in component["images"].as_array().into_iter().flatten().filter_map(|image| image["recipe"].as_str()) {
+        for recipe in component["images"].as_array().into_iter().flatten().filter_map(|image| image["recipe"].as_str())
+        {
             write(&format!("{recipe}/Containerfile"), "FROM scratch\n");
         }
     }
