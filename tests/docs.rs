@@ -44,8 +44,18 @@ fn folder_of(suite: &str) -> tempfile::TempDir {
     let object = |name: &Value| format!("apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: {name}}}\n");
     for component in parsed["components"].as_array().expect("components") {
         for path in component["manifests"].as_array().expect("manifests").iter().filter_map(Value::as_str) {
-            let file = if path.ends_with(".yaml") { path.to_owned() } else { format!("{path}/object.yaml") };
-            write(&file, &object(&component["name"]));
+            let overlay = parsed["overlay"].as_str().map(|overlay| format!("{path}/overlays/{overlay}"));
+            match overlay {
+                _ if path.ends_with(".yaml") => write(path, &object(&component["name"])),
+                None => write(&format!("{path}/object.yaml"), &object(&component["name"])),
+                Some(overlay) => {
+                    write(&format!("{overlay}/object.yaml"), &object(&component["name"]));
+                    write(
+                        &format!("{overlay}/kustomization.yaml"),
+                        "apiVersion: kustomize.config.k8s.io/v1beta1\nkind: Kustomization\nresources: [object.yaml]\n",
+                    );
+                }
+            }
         }
         for recipe in component["images"].as_array().into_iter().flatten().filter_map(|image| image["recipe"].as_str())
         {

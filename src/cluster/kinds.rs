@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use kube::Client;
-use kube::api::{Api, DynamicObject};
+use kube::api::{Api, DynamicObject, ListParams};
 use kube::core::GroupVersionKind;
 use kube::discovery::{ApiCapabilities, ApiResource, Scope, pinned_kind};
 use tokio::sync::OnceCell;
@@ -80,6 +80,12 @@ impl Kinds {
     /// When it is not served yet.
     pub(crate) async fn discover(&self, gvk: GroupVersionKind) -> Result<(), kube::Error> {
         let found = pinned_kind(&self.client, &gvk).await?;
+        // Discovery may show a new kind for a moment before requests for its objects are answered with anything but 404.
+        let any: Api<DynamicObject> = Api::all_with(self.client.clone(), &found.0);
+        match any.list_metadata(&ListParams::default().limit(1)).await {
+            Err(error @ kube::Error::Api(_)) if is_not_found(&error) => return Err(error),
+            _ => {}
+        }
         // A concurrent discovery may have been faster.
         let _ = self.known(gvk).set(found);
         Ok(())
@@ -87,5 +93,49 @@ impl Kinds {
 
     fn known(&self, gvk: GroupVersionKind) -> Known {
         self.known.lock().unwrap_or_else(PoisonError::into_inner).entry(gvk).or_default().clone()
+    }
+}
+
+fn is_not_found(error: &kube::Error) -> bool {
+    matches!(error, kube::Error::Api(status) if status.code == 404)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use http::{Request, Response};
+    use kube::client::Body;
+    use serde_json::json;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_kind_is_served_when_its_objects_are_and_not_when_discovery_shows_it() {
+        let asked = Arc::new(AtomicUsize::new(0));
+        let times = asked.clone();
+        let service = tower::service_fn(move |request: Request<Body>| {
+            let resource =
+                json!({"name": "widgets", "singularName": "", "namespaced": true, "kind": "Widget", "verbs": ["list"]});
+            let (code, body) = match request.uri().path() {
+                "/apis/example.com/v1" => (
+                    200,
+                    json!({"kind": "APIResourceList", "groupVersion": "example.com/v1", "resources": [resource]})
+                        .to_string(),
+                ),
+                "/apis/example.com/v1/widgets" if times.fetch_add(1, Ordering::SeqCst) == 0 => {
+                    (404, "404 page not found".to_owned())
+                }
+                _ => (403, json!({"kind": "Status", "code": 403, "message": "no", "reason": "Forbidden"}).to_string()),
+            };
+            let response = Response::builder().status(code).body(Body::from(body.into_bytes()));
+            async move { Ok::<_, kube::Error>(response.expect("a response")) }
+        });
+        let kinds = Kinds::new(Client::new(service, "shop"), "shop");
+        let widget = || GroupVersionKind::gvk("example.com", "v1", "Widget");
+        assert!(is_not_found(&kinds.discover(widget()).await.unwrap_err()));
+        // An account that may not list them is answered all the same.
+        kinds.discover(widget()).await.unwrap();
+        assert_eq!(asked.load(Ordering::SeqCst), 2);
     }
 }

@@ -55,11 +55,11 @@ impl ClusterName {
     /// When it is not a DNS label of at most 48 characters, or is reserved.
     ///
     /// ```
-    /// use kind_harness::plan::ClusterName;
+    /// use kind_harness::suite::name::ClusterName;
     ///
     /// assert_eq!(ClusterName::new("shop-1f2e")?.as_str(), "shop-1f2e");
     /// assert!(ClusterName::new("../shop").is_err());
-    /// # Ok::<(), kind_harness::plan::InvalidName>(())
+    /// # Ok::<(), kind_harness::suite::name::InvalidName>(())
     /// ```
     pub fn new(name: impl Into<String>) -> Result<ClusterName, InvalidName> {
         let name = name.into();

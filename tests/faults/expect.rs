@@ -85,7 +85,7 @@ impl Expect {
         let found = replayed.verdicts.iter().rev().find(|change| {
             let judgement = &change.judgement;
             let blamed = judgement.cause.as_ref().or(change.object.as_ref());
-            judgement.verdict.name() == format!("{:?}", self.verdict)
+            judgement.verdict.name() == format!("{:?}", self.verdict).to_lowercase()
                 && judgement.verdict.reason() == self.reason
                 // What only waits names the pod in its sentence.
                 && (self.verdict == Verdict::Waiting || blamed.is_some_and(|blamed| blamed.kind == self.cause))

@@ -9,8 +9,8 @@ use crate::suite::config::RetrySpec;
 /// The pauses between the attempts of one call, each longer than the last; it ends when no attempt is left.
 ///
 /// ```
-/// use kind_harness::config::RetrySpec;
-/// use kind_harness::resilience::Backoff;
+/// use kind_harness::suite::config::RetrySpec;
+/// use kind_harness::host::resilience::Backoff;
 ///
 /// let pauses: Vec<u64> = Backoff::new(&RetrySpec::default(), || 0.0).map(|pause| pause.as_secs()).collect();
 /// assert_eq!(pauses, [1, 2, 4, 8]);

@@ -129,7 +129,8 @@ fn status_tells_the_record_and_what_is_true_now() {
     for (key, value) in expected.as_object().unwrap() {
         assert_eq!(&component[key], value, "{key} of {component:#}");
     }
-    assert_eq!(component["reason"], "container app keeps crashing: exit code 3, 4 restarts");
+    assert_eq!((&component["verdict"], &component["reason"]), (&json!("failed"), &json!("CrashLoopBackOff")));
+    assert_eq!(component["message"], "container app keeps crashing: exit code 3, 4 restarts");
     let text = host.run(&["status", "--name", "t"]).stdout;
     assert!(text.contains("the last run left it ready"), "{text}");
     // A record that cannot be read is none.
@@ -149,7 +150,7 @@ fn a_component_is_taken_away_and_the_cluster_stays() {
     let told = host.run(&["status", "--json", "--name", "t"]);
     let told: Value = serde_json::from_str(&told.stdout).unwrap();
     assert_eq!(told["components"][0]["state"], "killed");
-    assert_eq!(told["components"][0]["reason"], "it does not exist");
+    assert_eq!(told["components"][0]["message"], "it does not exist");
     host.run(&["down", "--component", "ap", "--name", "t"]).failed_with(2, &["no component ap", "app"]);
 }
 

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 use anyhow::{Context, Result, anyhow, bail};
+use kind_harness::readiness::ObjectRef;
 use kube::api::{Api, DynamicObject, ListParams, PostParams};
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::core::GroupVersionKind;
@@ -169,11 +170,10 @@ async fn create(client: &kube::Client, object: &Value) -> Result<()> {
             }
         }
         Some("CustomResourceDefinition") => {
-            let is_served = |object: &DynamicObject| {
-                let conditions = object.data["status"]["conditions"].as_array().into_iter().flatten();
-                conditions.into_iter().any(|it| it["type"] == "Established" && it["status"] == "True")
-            };
-            until(&api, &name, is_served).await?;
+            // Until its objects are served, which is later than until it is established.
+            let object = ObjectRef::of(&serde_json::from_value(object.clone())?);
+            let deadline = tokio::time::Instant::now() + std::time::Duration::from_secs(30);
+            kind_harness::readiness::wait_for(client, [object], deadline).await?;
         }
         _ => {}
     }
