@@ -10,9 +10,10 @@ use hyper::body::Bytes;
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
 use k8s_openapi::api::core::v1::{Pod, Service};
-use k8s_openapi::api::discovery::v1::{Endpoint, EndpointSlice};
+use k8s_openapi::api::discovery::v1::EndpointSlice;
 use kube::api::{Api, ListParams};
 use kube::client::Body;
+use serde_json::Value;
 use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
@@ -21,6 +22,7 @@ use super::{Place, Probe};
 use crate::errors::innermost;
 use crate::pods::{self, Ran};
 use crate::redact::Redactor;
+use crate::view::Lenient;
 
 /// How long a connection must stay open to count: a port forwarder accepts, and closes when nobody is behind it.
 const STAYS_OPEN: Duration = Duration::from_millis(50);
@@ -147,11 +149,12 @@ async fn text<B: hyper::body::Body>(body: B) -> String {
     String::from_utf8_lossy(&bytes).into_owned()
 }
 
-/// A ready pod of a slice, and its port of this name.
+/// A ready pod of a slice, and its port of this name. Read as JSON: versions of Kubernetes have different types for it.
 fn endpoint(slice: &EndpointSlice, name: &str) -> Option<(String, u16)> {
-    let port = slice.ports.iter().flatten().find(|port| port.name.as_deref().unwrap_or_default() == name)?.port?;
-    let is_ready = |it: &&Endpoint| it.conditions.as_ref().is_none_or(|conditions| conditions.ready != Some(false));
-    let pod = slice.endpoints.iter().find(is_ready)?.target_ref.clone()?.name?;
+    let slice = serde_json::to_value(slice).ok()?;
+    let port = slice.list("/ports").iter().find(|port| port.text("/name").unwrap_or_default() == name)?.int("/port")?;
+    let is_ready = |endpoint: &&Value| endpoint.pointer("/conditions/ready") != Some(&Value::Bool(false));
+    let pod = slice.list("/endpoints").iter().find(is_ready)?.text("/targetRef/name")?.to_owned();
     Some((pod, u16::try_from(port).ok()?))
 }
 
