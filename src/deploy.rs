@@ -27,13 +27,10 @@ pub(crate) use probes::probes;
 
 use crate::cluster::PortMap;
 use crate::images::{ComponentImages, ImageError};
-use crate::readiness::{Applied, ObjectRef};
-use crate::readiness::{Missed, errors};
-use crate::readiness::{Probe, Readiness};
+use crate::readiness::{Applied, Missed, ObjectRef, Probe, Readiness, errors};
 use crate::report::{Events, Phase, Step};
 use crate::suite::config::Component;
-use crate::suite::manifests::ImageMap;
-use crate::suite::manifests::{self, Manifest};
+use crate::suite::manifests::{self, ImageMap, Manifest};
 
 /// How long a deployment goes on after the first failure, so that failures of the same moment are told together.
 const GATHER: Duration = Duration::from_millis(200);

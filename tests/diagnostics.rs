@@ -11,8 +11,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use kind_harness::cluster::{Cluster, PortMap, Record};
-use kind_harness::readiness::ObjectRef;
-use kind_harness::readiness::{Expectation, Settings, examine};
+use kind_harness::readiness::{Expectation, ObjectRef, Settings, examine};
 use kind_harness::run::diagnostics::{Bounds, Bundle, BundleContext, Diagnosis, Unreadiness, bundle, investigate};
 use kind_harness::suite::config::{self, Overrides, ProviderKind};
 use kind_harness::suite::name::ClusterName;

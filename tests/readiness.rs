@@ -25,8 +25,7 @@ mod unschedulable;
 
 use std::time::Duration;
 
-use kind_harness::readiness::{Applied, ObjectRef};
-use kind_harness::readiness::{Expectation, NotReady, Readiness, Settings, Verdict, survey};
+use kind_harness::readiness::{Applied, Expectation, NotReady, ObjectRef, Readiness, Settings, Verdict, survey};
 use kind_harness::report::{Event, EventKind, Events, Outcome, Phase};
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::time::{Instant, timeout};

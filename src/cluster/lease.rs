@@ -1,9 +1,8 @@
 //! Who a cluster belongs to, so that it is never leaked and never taken from someone else.
 
-use std::fmt;
-use std::io;
 use std::os::fd::OwnedFd;
 use std::time::Duration;
+use std::{fmt, io};
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};

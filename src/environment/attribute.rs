@@ -16,6 +16,7 @@ use super::returned::TestResult;
 use super::shared::try_shared;
 use super::{Environment, TestNamespace};
 use crate::readiness::errors::chain;
+use crate::readiness::redact::Redactor;
 
 /// How long a test waits for what is seen of its failure: longer than a bundle takes.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -128,7 +129,11 @@ impl TestRun {
                 eprintln!("{seen}");
                 resume_unwind(payload)
             }
-            Err((cause, seen)) => Err(Failure(format!("{cause}\n{seen}"))),
+            Err((cause, seen)) => {
+                let mut text = format!("{cause}\n{seen}");
+                Redactor::global().mask(&mut text);
+                Err(Failure(text))
+            }
         }
     }
 

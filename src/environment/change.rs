@@ -14,8 +14,7 @@ use serde_json::{Value, json};
 use tokio::time::{Instant, timeout_at};
 
 use super::{Environment, EnvironmentError};
-use crate::readiness::Applied;
-use crate::readiness::Readiness;
+use crate::readiness::{Applied, Readiness};
 use crate::suite::manifests::{COMPONENT_LABEL, MANAGED_BY};
 
 impl Environment {

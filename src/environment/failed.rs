@@ -137,8 +137,8 @@ fn name(object: &Value) -> String {
 /// `  deployment/web: waiting: 0 of 1 replicas ready`, or a pod with its containers.
 fn line(judgement: &Judgement, pods: &[Pod]) -> String {
     let Judgement { object, verdict, .. } = judgement;
-    let verdict = verdict.name().to_lowercase();
-    let why = judgement.message().map_or_else(|| verdict.clone(), |message| format!("{verdict}: {message}"));
+    let verdict = verdict.name();
+    let why = judgement.message().map_or_else(|| verdict.to_owned(), |message| format!("{verdict}: {message}"));
     let pod = pods.iter().find(|pod| object.kind == "Pod" && pod.metadata.name.as_deref() == Some(&object.name));
     pod.map_or_else(|| format!("  {object}: {why}"), |pod| format!("  {}; {why}", state(pod)))
 }

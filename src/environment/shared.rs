@@ -25,8 +25,7 @@ use crate::report::console::PlainConsole;
 use crate::report::{Events, Phase, Reporter, to_json, to_table};
 use crate::run::failure_report::FailureReport;
 use crate::run::session::{LeaseOptions, LooksLikeProduction, Session, UpError};
-use crate::suite::config::Keep;
-use crate::suite::config::{self, Overrides, Share, Switches};
+use crate::suite::config::{self, Keep, Overrides, Share, Switches};
 use crate::suite::plan::Plan;
 use crate::teardown::Undo;
 

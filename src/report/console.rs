@@ -19,9 +19,7 @@ pub trait Console: Send {
     }
 
     /// Shows what is due now.
-    fn show_due(&mut self, now: Duration) {
-        let _ = now;
-    }
+    fn show_due(&mut self, _: Duration) {}
 
     /// The run is over: takes away what is not meant to stay.
     fn close(&mut self) {}

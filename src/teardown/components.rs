@@ -18,8 +18,7 @@ use super::objects::{Asked, Going, Objects, is_custom};
 use super::{KillError, KillErrors, RemoveOptions};
 use crate::cluster::{Ownership, Target};
 use crate::host::resilience::Resilience;
-use crate::readiness::ObjectRef;
-use crate::readiness::{Missed, errors};
+use crate::readiness::{Missed, ObjectRef, errors};
 use crate::report::{Events, Phase, Step};
 
 /// How long a step of force may take to show.

@@ -4,8 +4,7 @@ use std::fmt;
 
 use thiserror::Error;
 
-use crate::readiness::ObjectRef;
-use crate::readiness::errors;
+use crate::readiness::{ObjectRef, errors};
 
 /// Why an object is still there.
 #[derive(Debug, Error)]

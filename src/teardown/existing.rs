@@ -8,8 +8,9 @@ use tokio::time::timeout;
 use super::components::{RemovalTarget, answer, remove};
 use super::objects::Objects;
 use super::{KillError, KillErrors, RemoveOptions};
-use crate::cluster::{Cluster, ClusterError, InventoryFile, InventoryObject, Lease, ObjectInventory, Record, Records};
-use crate::cluster::{Ownership, Target};
+use crate::cluster::{
+    Cluster, ClusterError, InventoryFile, InventoryObject, Lease, ObjectInventory, Ownership, Record, Records, Target,
+};
 use crate::host::resilience::Resilience;
 use crate::readiness::ObjectRef;
 use crate::readiness::errors::chain;

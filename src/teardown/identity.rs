@@ -6,8 +6,7 @@ use kube::api::{Api, DynamicObject, ListParams, ObjectMeta, Preconditions};
 
 use super::KillError;
 use super::objects::{Objects, is_absent};
-use crate::cluster::is_marked;
-use crate::cluster::{Ownership, Target};
+use crate::cluster::{Ownership, Target, is_marked};
 use crate::host::resilience::is_other_object;
 use crate::readiness::ObjectRef;
 use crate::suite::manifests::{COMPONENT_LABEL, MANAGED_BY, MANAGED_BY_LABEL, TEST_LABEL};

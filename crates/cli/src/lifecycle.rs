@@ -13,8 +13,7 @@ use kind_harness::report::console::write;
 use kind_harness::report::{Events, Phase, Reporter, Timeline, to_json, to_table};
 use kind_harness::run::failure_report::FailureReport;
 use kind_harness::run::session::{LeaseOptions, LooksLikeProduction, Session, UpError};
-use kind_harness::suite::config::Keep;
-use kind_harness::suite::config::ProviderKind;
+use kind_harness::suite::config::{Keep, ProviderKind};
 use kind_harness::teardown::Undo;
 
 impl Cli {

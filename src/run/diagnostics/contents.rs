@@ -1,7 +1,6 @@
 //! What is in one namespace.
 
-use futures::StreamExt;
-use futures::stream;
+use futures::{StreamExt, stream};
 use serde_json::Value;
 
 use super::bundle::api::{NAMESPACED, served};

@@ -5,8 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::patterns::{self, Want};
 use super::snapshot::name_of;
 use super::{ClusterSnapshot, RootCause, Unreadiness};
-use crate::readiness::ObjectRef;
-use crate::readiness::{Unready, UnreadyObject, Verdict};
+use crate::readiness::{ObjectRef, Unready, UnreadyObject, Verdict};
 
 /// A root cause, by what identifies it: a namespace, empty where it does not matter, and the thing.
 type Causes = BTreeMap<(String, String), (usize, RootCause)>;

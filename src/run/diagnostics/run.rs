@@ -7,8 +7,7 @@ use super::{Diagnosis, Unreadiness, investigate};
 use crate::cluster::{Cluster, Deployment, Record, Records};
 use crate::deploy::probes;
 use crate::host::folders::Folders;
-use crate::readiness::ObjectRef;
-use crate::readiness::{self, Expectation, Lenient, NotReady, Settings, Unready};
+use crate::readiness::{self, Expectation, Lenient, NotReady, ObjectRef, Settings, Unready};
 use crate::suite::config::Component;
 use crate::suite::plan::Plan;
 

@@ -2,8 +2,7 @@
 
 use serde_json::Value;
 
-use crate::readiness::ObjectRef;
-use crate::readiness::{Lenient, LogTail};
+use crate::readiness::{Lenient, LogTail, ObjectRef};
 
 /// Events shown of one object: the newest say what is wrong now.
 const EVENTS: usize = 5;

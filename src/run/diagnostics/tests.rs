@@ -6,8 +6,7 @@ mod root_cause;
 use serde_json::Value;
 
 use super::*;
-use crate::readiness::ObjectRef;
-use crate::readiness::{UnreadyObject, Verdict};
+use crate::readiness::{ObjectRef, UnreadyObject, Verdict};
 
 /// A component whose `deployment/NAME` is not ready, because of `pod/NAME-1` unless it is only late.
 fn failed(component: &str, reason: &str) -> Unready {

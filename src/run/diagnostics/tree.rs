@@ -4,8 +4,7 @@ use serde_json::Value;
 
 use super::snapshot::name_of;
 use super::{Branch, ClusterSnapshot};
-use crate::readiness::ObjectRef;
-use crate::readiness::{Lenient, Unready, UnreadyObject, Verdict};
+use crate::readiness::{Lenient, ObjectRef, Unready, UnreadyObject, Verdict};
 
 /// Pods shown of one workload: what is wrong with the others is seldom different.
 const PODS: usize = 3;

@@ -6,14 +6,12 @@ use std::sync::{Arc, Mutex};
 use tokio::sync::oneshot;
 
 use super::{Session, UpError};
-use crate::cluster::Target;
-use crate::cluster::{Cluster, ClusterError, Deployment, InventoryFile, InventoryObject, Provider};
+use crate::cluster::{Cluster, ClusterError, Deployment, InventoryFile, InventoryObject, Provider, Target};
 use crate::images::ImageBuilds;
 use crate::readiness::ObjectRef;
 use crate::readiness::redact::Redactor;
 use crate::report::Phase;
-use crate::run::Running;
-use crate::run::diagnostics;
+use crate::run::{Running, diagnostics};
 use crate::suite::plan::Plan;
 use crate::teardown::{self, KillErrors, RemovalTarget, RemoveOptions, TakeOut, Undo};
 

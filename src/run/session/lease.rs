@@ -9,8 +9,7 @@ use crate::cluster::{Cluster, ClusterError, InventoryFile, Lease, Owned, Owner, 
 use crate::host::setup::Host;
 use crate::readiness::errors;
 use crate::report::Phase;
-use crate::suite::config::Keep;
-use crate::suite::config::ProviderKind;
+use crate::suite::config::{Keep, ProviderKind};
 use crate::suite::name::ClusterName;
 use crate::teardown::Reaper;
 use crate::teardown::gc::{self, Inventory};

@@ -15,8 +15,7 @@ use std::hash::Hash;
 use std::path::Path;
 
 use super::{Component, ProviderKind, Suite};
-use crate::suite::yaml::Diagnostic;
-use crate::suite::yaml::{Node, Source, Span};
+use crate::suite::yaml::{Diagnostic, Node, Source, Span};
 
 pub(super) use names::overriding_name;
 

@@ -17,8 +17,7 @@ use self::duplicates::Seen;
 use self::kustomization::{Kustomization, Resource};
 use super::overlay::{Layout, instead, layout};
 use crate::readiness::redact::Redactor;
-use crate::suite::yaml::{self, Node, Source, reason};
-use crate::suite::yaml::{Diagnostic, Diagnostics};
+use crate::suite::yaml::{self, Diagnostic, Diagnostics, Node, Source, reason};
 
 /// An object, and where it was read.
 #[derive(Debug, Clone, PartialEq)]

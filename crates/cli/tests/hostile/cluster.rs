@@ -14,10 +14,9 @@ use kube::discovery::{Discovery, Scope, pinned_kind, verbs};
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::NotHere;
-use crate::bench;
 use crate::row::cli;
 use crate::world::World;
+use crate::{NotHere, bench};
 
 const SUITE: &str = "suite: house\nnamespace: house\ncomponents: [{name: door, manifests: [door.yaml]}]\n";
 const MANIFEST: &str = "{apiVersion: v1, kind: ConfigMap, metadata: {name: door, namespace: house}}";

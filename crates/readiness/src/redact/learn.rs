@@ -1,8 +1,7 @@
 //! Where values are learned from: Secrets, variables, kubeconfigs.
 
-use base64::Engine;
-use base64::alphabet;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
+use base64::{Engine, alphabet};
 use serde_json::Value;
 
 use super::fields::is_secret_option;

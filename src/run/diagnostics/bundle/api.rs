@@ -1,7 +1,6 @@
 //! What the API server knows: objects, events, logs.
 
-use futures::StreamExt;
-use futures::stream;
+use futures::{StreamExt, stream};
 use k8s_openapi::api::core::v1::Pod;
 use kube::api::{Api, LogParams};
 use kube::core::{ApiResource, GroupVersionKind};

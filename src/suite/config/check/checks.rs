@@ -2,8 +2,7 @@
 
 use super::Checker;
 use crate::suite::config::{Check, Component};
-use crate::suite::yaml::Node;
-use crate::suite::yaml::did_you_mean;
+use crate::suite::yaml::{Node, did_you_mean};
 
 impl Checker<'_> {
     pub(super) fn checks(&mut self) {

@@ -5,8 +5,7 @@ use std::collections::HashMap;
 use super::Checker;
 use crate::suite::config::ImageSpec;
 use crate::suite::name::{ClusterName, check_label};
-use crate::suite::yaml::Diagnostic;
-use crate::suite::yaml::{Node, Source, Span};
+use crate::suite::yaml::{Diagnostic, Node, Source, Span};
 
 /// The longest DNS label.
 const MAX_LABEL: usize = 63;

@@ -1,8 +1,7 @@
 //! Needs: of components that exist, without going round in circles.
 
 use super::Checker;
-use crate::suite::yaml::Span;
-use crate::suite::yaml::{Diagnostic, did_you_mean};
+use crate::suite::yaml::{Diagnostic, Span, did_you_mean};
 
 impl Checker<'_> {
     pub(super) fn needs(&mut self) {

@@ -5,8 +5,7 @@ use std::collections::HashMap;
 use kube::core::DynamicObject;
 
 use crate::readiness::ObjectRef;
-use crate::suite::yaml::Diagnostic;
-use crate::suite::yaml::{Node, Source, Span};
+use crate::suite::yaml::{Diagnostic, Node, Source, Span};
 
 /// The objects that were read, and where.
 #[derive(Default)]

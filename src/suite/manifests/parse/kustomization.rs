@@ -8,8 +8,7 @@ use serde::Deserialize;
 
 use super::files::is_manifest;
 use crate::suite::manifests::overlay::KUSTOMIZATION;
-use crate::suite::yaml::Diagnostic;
-use crate::suite::yaml::{self, Node, Source, Span, reason};
+use crate::suite::yaml::{self, Diagnostic, Node, Source, Span, reason};
 
 /// A kustomization and all that it leads to, as files; none of the manifests has been read.
 #[derive(Debug)]

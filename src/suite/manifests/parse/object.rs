@@ -4,8 +4,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::core::{DynamicObject, TypeMeta};
 use serde_json::{Map, Value as Json};
 
-use crate::suite::yaml::Diagnostic;
-use crate::suite::yaml::{self, Node, Source, Value};
+use crate::suite::yaml::{self, Diagnostic, Node, Source, Value};
 
 /// The items of a `List` or of a typed list such as `ConfigMapList`; none for anything else.
 pub(super) fn list_items(node: &Node) -> Option<&[Node]> {

@@ -12,8 +12,7 @@ use serde_json::{Map, Value as Json};
 use super::Manifest;
 use crate::readiness::ObjectRef;
 use crate::suite::manifests::render::is_custom;
-use crate::suite::yaml::{Diagnostic, did_you_mean};
-use crate::suite::yaml::{Key, Node, Source, Value};
+use crate::suite::yaml::{Diagnostic, Key, Node, Source, Value, did_you_mean};
 
 /// Merges the patch `node` into the one of `manifests` that it names, or says why it cannot.
 pub(super) fn apply(source: &Source, node: &Node, manifests: &mut [Manifest]) -> Result<(), Box<Diagnostic>> {

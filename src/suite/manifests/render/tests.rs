@@ -5,8 +5,7 @@ use rstest::rstest;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::suite::manifests::ImageMap;
-use crate::suite::manifests::{Manifest, ManifestSource};
+use crate::suite::manifests::{ImageMap, Manifest, ManifestSource};
 
 fn object(json: Value) -> DynamicObject {
     serde_json::from_value(json).unwrap()

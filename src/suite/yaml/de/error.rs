@@ -4,8 +4,7 @@ use std::fmt::{self, Display};
 
 use serde::de::{Expected, Unexpected};
 
-use crate::suite::yaml::{Diagnostic, did_you_mean};
-use crate::suite::yaml::{Source, Span};
+use crate::suite::yaml::{Diagnostic, Source, Span, did_you_mean};
 
 /// An error that learns its place on the way out: the innermost one counts.
 #[derive(Debug)]

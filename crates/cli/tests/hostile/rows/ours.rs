@@ -2,8 +2,7 @@
 
 use kind_harness::cluster::{Lease, Node, Owner, PortMap, Record};
 use kind_harness::host::setup::{Engine, EngineKind};
-use kind_harness::suite::config::Keep;
-use kind_harness::suite::config::ProviderKind;
+use kind_harness::suite::config::{Keep, ProviderKind};
 use kind_harness::suite::name::ClusterName;
 use serde_json::{Value, json};
 
