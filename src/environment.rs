@@ -9,6 +9,7 @@ mod error;
 mod failed;
 mod forward;
 mod lock;
+#[doc(hidden)]
 pub mod logs;
 mod namespace;
 mod pods;

@@ -61,33 +61,47 @@ fn code(text: &str) -> impl Iterator<Item = &str> {
     text.lines().filter(|line| !line.trim_start().starts_with("//"))
 }
 
+/// The paths of a line that begin with `crate::` or `super::`, from the crate's root; `modules` is the file's own path.
+fn paths(line: &str, modules: &[&str]) -> Vec<Vec<String>> {
+    let names = |rest: &str| -> Vec<String> {
+        let path = rest.split(|c: char| !(c.is_alphanumeric() || c == '_' || c == ':')).next().unwrap_or_default();
+        path.split("::").filter(|name| !name.is_empty()).map(str::to_owned).collect()
+    };
+    let absolute = line.split("crate::").skip(1).map(names);
+    let supers = line.match_indices("super::").filter(|(at, _)| !line[..*at].ends_with("super::"));
+    let relative = supers.map(|(at, _)| {
+        let (mut rest, mut up) = (&line[at..], 0);
+        while let Some(more) = rest.strip_prefix("super::") {
+            (rest, up) = (more, up + 1);
+        }
+        let above = modules[..modules.len().saturating_sub(up)].iter().map(|name| (*name).to_owned());
+        let mut path: Vec<String> = above.collect();
+        path.extend(names(rest));
+        path
+    });
+    absolute.chain(relative).collect()
+}
+
 /// Each module, and the modules that it imports with a file that does.
 fn imports() -> BTreeMap<String, BTreeMap<String, PathBuf>> {
     let source = root().join("src");
     let mut imports: BTreeMap<String, BTreeMap<String, PathBuf>> = BTreeMap::new();
     for file in sources(&source) {
         let path = file.strip_prefix(&source).expect("a source of ours").with_extension("");
-        let importer = module(path.iter().map(|part| part.to_str().expect("a source of ours")));
+        let importer = module(path.iter().filter_map(|part| part.to_str()));
         let is_test = path.iter().any(|part| part == "tests");
         if layer(&importer).is_none() || is_test {
             continue;
         }
         let text = std::fs::read_to_string(&file).expect("a source of ours");
-        for line in code(&text) {
-            for rest in line.split("crate::").skip(1) {
-                let path = rest
-                    .split(|c: char| !(c.is_alphanumeric() || c == '_' || c == ':'))
-                    .next()
-                    .expect("a source of ours");
-                let imported = module(path.split("::"));
-                assert!(
-                    !OF_SEVERAL.contains(&imported.as_str()) || path.contains("::"),
-                    "{}: the whole of {imported} is imported",
-                    file.display()
-                );
-                if layer(&imported).is_some() && imported != importer {
-                    imports.entry(importer.clone()).or_default().insert(imported, file.clone());
-                }
+        let modules: Vec<&str> = path.iter().map(|part| part.to_str().expect("a source of ours")).collect();
+        for imported in code(&text).flat_map(|line| paths(line, &modules)) {
+            // `crate::{…}`, and a whole layer of several modules.
+            let is_broad = imported.first().is_none_or(|top| imported.len() == 1 && OF_SEVERAL.contains(&top.as_str()));
+            assert!(!is_broad, "{}: imports of several modules in one are not followed: {imported:?}", file.display());
+            let imported = module(imported.iter().map(String::as_str));
+            if layer(&imported).is_some() && imported != importer {
+                imports.entry(importer.clone()).or_default().insert(imported, file.clone());
             }
         }
     }

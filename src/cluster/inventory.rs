@@ -10,7 +10,8 @@ use serde_json::Value;
 
 use super::{ClusterError, Records};
 use crate::cluster::{Adopted, Ownership, Target};
-use crate::host::{exec, folders};
+use crate::host::exec;
+use crate::host::folders;
 use crate::readiness::ObjectRef;
 use crate::suite::manifests::{ENVIRONMENT_ANNOTATION, MANAGED_BY};
 

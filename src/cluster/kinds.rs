@@ -84,6 +84,7 @@ impl Kinds {
         let any: Api<DynamicObject> = Api::all_with(self.client.clone(), &found.0);
         match any.list_metadata(&ListParams::default().limit(1)).await {
             Err(error @ kube::Error::Api(_)) if is_not_found(&error) => return Err(error),
+            // Any other answer, a refusal included, comes from what serves the kind.
             _ => {}
         }
         // A concurrent discovery may have been faster.

@@ -75,21 +75,42 @@ async fn get(url: &str) -> Result<StatusCode, Box<dyn Error + Send + Sync>> {
         *request.uri_mut() = url.path().parse()?;
     }
     let exchange = async move { sender.send_request(request).await.map(|response| response.status()) };
-    tokio::select! {
-        status = exchange => Ok(status?),
-        // It ends before the answer only when it breaks.
-        ended = connection => Err(ended.err().map_or_else(|| "the connection was closed".into(), Into::into)),
-    }
+    // The connection ends when the exchange drops its sender; what breaks it is the exchange's error, too.
+    Ok(tokio::join!(exchange, connection).0?)
 }
 
 #[cfg(test)]
 mod tests {
+    use rstest::rstest;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
     use super::*;
 
     #[tokio::test]
     async fn what_is_told_is_not_probed() {
         let choice = decide(ImageSource::Registry).await;
         assert_eq!(choice.source, ImageSource::Registry);
+    }
+
+    #[rstest]
+    #[case("HTTP/1.1 401 Unauthorized\r\ncontent-length: 0\r\nconnection: close\r\n\r\n", ImageSource::Registry)]
+    #[case("HTTP/1.1 301 Moved\r\nlocation: https://elsewhere/v2/\r\ncontent-length: 0\r\n\r\n", ImageSource::Registry)]
+    #[case("HTTP/1.1 407 Proxy\r\ncontent-length: 0\r\nconnection: close\r\n\r\n", ImageSource::Packages)]
+    #[case("", ImageSource::Packages)]
+    #[tokio::test]
+    async fn what_answers_as_a_registry_does_is_one(#[case] answer: &'static str, #[case] source: ImageSource) {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let probe = format!("http://{}/v2/", listener.local_addr().unwrap());
+        let serving = async {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let mut request = [0; 1024];
+            let length = stream.read(&mut request).await.unwrap();
+            stream.write_all(answer.as_bytes()).await.unwrap();
+            String::from_utf8_lossy(&request[..length]).into_owned()
+        };
+        let (choice, request) = tokio::join!(decide_by(&probe), serving);
+        assert_eq!(choice.source, source, "{}", choice.why);
+        assert!(request.starts_with("GET /v2/ HTTP/1.1\r\n"), "{request}");
     }
 
     #[tokio::test]

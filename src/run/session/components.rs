@@ -11,7 +11,8 @@ use crate::images::ImageBuilds;
 use crate::readiness::ObjectRef;
 use crate::readiness::redact::Redactor;
 use crate::report::Phase;
-use crate::run::{Running, diagnostics};
+use crate::run::Running;
+use crate::run::diagnostics;
 use crate::suite::plan::Plan;
 use crate::teardown::{self, KillErrors, RemovalTarget, RemoveOptions, TakeOut, Undo};
 
