@@ -38,7 +38,7 @@ pub(super) async fn clean(
     mut chores: mpsc::UnboundedReceiver<Chore>,
     observer: &TestObserver<'_>,
 ) {
-    let (events, keep) = (&observer.session.events, observer.session.terms.keep);
+    let (events, keep) = (&observer.run.session.events, observer.run.session.terms.keep);
     let api: Api<Namespace> = Api::all(client.clone());
     while let Some(chore) = chores.recv().await {
         let FinishedNamespace { namespace, uid, failed, told } = match chore {

@@ -14,10 +14,9 @@ use super::cleanup::state;
 use crate::cluster::Cluster;
 use crate::readiness::redact::Redactor;
 use crate::readiness::{Judgement, Lenient, Settings, judge_saved};
-use crate::report::{Phase, Reporter, to_json};
+use crate::report::Phase;
 use crate::run::diagnostics::contents;
-use crate::run::failure_report::FailureReport;
-use crate::run::session::Session;
+use crate::run::{FailureReport, Run};
 
 /// How many bundles are written of single tests. Five are kept, and one is for those that fail after them.
 const BUNDLES: usize = 4;
@@ -38,10 +37,8 @@ pub(crate) struct FailedTest {
 
 /// Looks at the environment for tests that failed.
 pub(super) struct TestObserver<'a> {
-    pub(super) session: &'a Session,
+    pub(super) run: &'a Run,
     pub(super) cluster: &'a Cluster,
-    pub(super) reporter: &'a Reporter,
-    pub(super) strategy: &'a str,
     /// The tests that have a bundle.
     pub(super) bundled: RefCell<BTreeSet<String>>,
 }
@@ -72,22 +69,20 @@ impl TestObserver<'_> {
 
     /// Writes a bundle about tests that failed.
     pub(super) async fn bundle(&self, tests: &[String]) -> Option<PathBuf> {
-        let Session { plan, folders, events, .. } = self.session;
-        let timeline = to_json(&self.reporter.so_far().await, self.strategy);
-        FailureReport::of_tests(plan, folders, events, self.cluster, tests, timeline).await.bundle
+        FailureReport::of_tests(self.run, self.cluster, tests).await.bundle
     }
 
     async fn namespace(&self, namespace: &str) -> Vec<String> {
         let client = &self.cluster.client;
         match tokio::time::timeout(LISTING, contents(client, namespace)).await {
-            Ok(objects) => lines(objects, &Settings::from(&self.session.plan.suite().ready)),
+            Ok(objects) => lines(objects, &Settings::from(&self.run.session.plan.suite().ready)),
             Err(_) => vec![format!("  its objects were not listed within {LISTING:?}")],
         }
     }
 
     /// The tests of the run that failed and have no bundle of their own; none when no test failed.
     pub(super) async fn unseen(&self) -> Option<Vec<String>> {
-        let timeline = self.reporter.so_far().await;
+        let timeline = self.run.timeline().await;
         let failed = timeline
             .spans
             .iter()

@@ -18,13 +18,14 @@ use super::cleanup::clean;
 use super::failed::TestObserver;
 use super::registry::{Shared, claim, entries, entry, lock};
 use super::runner::{runner, usual};
+use crate::cluster::ClusterError;
 use crate::host::folders::Folders;
 use crate::host::setup::Consent;
 use crate::readiness::redact::Redactor;
 use crate::report::console::PlainConsole;
 use crate::report::{Events, Phase, Reporter, to_json, to_table};
-use crate::run::failure_report::FailureReport;
-use crate::run::session::{LeaseOptions, LooksLikeProduction, Session, UpError};
+use crate::run::session::{LeaseOptions, LooksLikeProduction, Session};
+use crate::run::{OnFailure, Part, Rest, Run, Uninterrupted};
 use crate::suite::config::{self, Keep, Overrides, Share, Switches};
 use crate::suite::plan::Plan;
 use crate::teardown::Undo;
@@ -99,32 +100,30 @@ async fn live(
         Err(why) => return drop(up.send(Err(why))),
     };
     let suite = session.plan.suite().suite.clone();
-    let strategy = format!("{:?}", session.plan.suite().strategy).to_lowercase();
-    let (mut stays, mut tells) = (session.terms.keep == Keep::Always, true);
-    let up_or_not = session.up().await;
-    // For `status` of others; a status without it is a status all the same.
-    let _ = reporter.so_far().await.lives.keep(&session.folders.cluster(session.plan.cluster_name()));
-    match up_or_not {
+    let keep = session.terms.keep;
+    let on_failure = if keep == Keep::Never { OnFailure::Undo } else { OnFailure::Keep };
+    let run = Run::new(session, reporter);
+    let session = &run.session;
+    let mut tells = true;
+    match run.up(Part::All, on_failure, &mut Uninterrupted).await {
         Ok(mut running) => {
             // Ends here: a static, which the environment becomes part of, is never dropped.
             let used = running.used.take();
             let mut environment = Environment::from(running);
             let joined = session.terms.runner.is_some() && environment.was_unchanged();
             tells = !joined;
-            stays |= environment.was_unchanged() || session.terms.runner.is_some();
+            let mut stays = keep == Keep::Always || environment.was_unchanged() || session.terms.runner.is_some();
             if stays {
                 // It ends with the test runner, or with `kind-harness down`.
                 session.undo.keep();
             }
-            if session.terms.keep == Keep::Always && !joined {
-                tell_how_to_use(&session);
+            if keep == Keep::Always && !joined {
+                tell_how_to_use(session);
             }
             let (janitor, chores) = mpsc::unbounded_channel();
             environment.janitor = Some(janitor.downgrade());
             let cluster = environment.running.cluster.clone();
-            let (session, bundled) = (&session, RefCell::default());
-            let observer =
-                TestObserver { session, cluster: &cluster, reporter: &reporter, strategy: &strategy, bundled };
+            let observer = TestObserver { run: &run, cluster: &cluster, bundled: RefCell::default() };
             let mut cleaning = pin!(clean(environment.client(), chores, &observer));
             let _ = up.send(Ok(environment));
             // An error means that the other end is gone, which is an end too.
@@ -134,46 +133,42 @@ async fn live(
             }
             drop(janitor);
             let _ = tokio::time::timeout(CLEANING, cleaning).await;
-            let failed = look(&observer).await;
-            if failed && session.terms.keep == Keep::OnFailure {
+            if look(&observer).await && keep == Keep::OnFailure {
                 stays = true;
-                keep(session).await;
+                match session.keep().await {
+                    Ok(()) => tell_how_to_use(session),
+                    Err(error) => will_not_stay(session, &error),
+                }
             }
             drop(used);
-            take_down(session, stays).await;
-        }
-        Err(error) => {
-            let why = told(&session, error, &reporter, &strategy).await;
-            stays = session.terms.keep != Keep::Never;
-            if stays {
-                keep(&session).await;
+            if !stays && let Err(error) = session.undo().await {
+                session.events.warn(Phase::Teardown, error.to_string());
             }
-            take_down(&session, stays).await;
+        }
+        Err(failed) => {
+            match &failed.rest {
+                Rest::Kept => tell_how_to_use(session),
+                Rest::NotKept(error) => will_not_stay(session, error),
+                Rest::Remains(errors) => session.events.warn(Phase::Teardown, errors.to_string()),
+                Rest::Undone | Rest::Left | Rest::Stays => {}
+            }
+            let mut why = failed.to_string();
+            Redactor::global().mask(&mut why);
             let _ = up.send(Err(why));
         }
     }
-    drop(session);
-    let timeline = reporter.finish().await;
+    let strategy = session.plan.suite().strategy.name();
+    let timeline = run.finish().await;
     if tells {
         crate::report::console::write(&format!("\n{}", to_table(&timeline)));
     }
     if let Some(path) = std::env::var_os("KIND_HARNESS_REPORT") {
-        let report = to_json(&timeline, &strategy).to_string();
+        let report = to_json(&timeline, strategy).to_string();
         let path = if later { beside(Path::new(&path), &suite) } else { path.into() };
         if let Err(error) = crate::host::folders::write_output(&path, &report) {
             crate::report::console::write(&format!("the report could not be written: {error}\n"));
         }
     }
-}
-
-/// Why there is no environment, with its root causes and where to look further.
-async fn told(session: &Session, error: UpError, reporter: &Reporter, strategy: &str) -> String {
-    let timeline = to_json(&reporter.so_far().await, strategy);
-    let seen = FailureReport::of_up(&session.plan, &session.folders, &session.events, &error, timeline).await;
-    let mut text =
-        seen.diagnosis.map_or_else(|| crate::readiness::errors::chain(&error), |diagnosis| diagnosis.to_string());
-    Redactor::global().mask(&mut text);
-    seen.bundle.map_or(text.clone(), |bundle| format!("{text}\nbundle: {}", bundle.display()))
 }
 
 /// When tests have failed, looks at what there is to see before it is taken away. Returns whether any has.
@@ -183,7 +178,7 @@ async fn look(observer: &TestObserver<'_>) -> bool {
         && let Some(bundle) = observer.bundle(&unseen).await
     {
         let text = format!("{} failed; bundle: {}", unseen.join(", "), bundle.display());
-        observer.session.events.note(Phase::Specs, text);
+        observer.run.session.events.note(Phase::Specs, text);
     }
     true
 }
@@ -228,12 +223,8 @@ fn session(path: &Path, events: Events) -> Result<Session, String> {
     Ok(Session { plan, folders, events, undo, terms, record, agree, confirm })
 }
 
-/// Lets the cluster stay, and tells how to use it.
-async fn keep(session: &Session) {
-    match session.keep().await {
-        Ok(()) => tell_how_to_use(session),
-        Err(error) => session.events.warn(Phase::Specs, format!("the cluster will not stay: {error}")),
-    }
+fn will_not_stay(session: &Session, error: &ClusterError) {
+    session.events.warn(Phase::Specs, format!("the cluster will not stay: {error}"));
 }
 
 fn tell_how_to_use(session: &Session) {
@@ -244,12 +235,6 @@ fn tell_how_to_use(session: &Session) {
         kubeconfig.display()
     );
     session.events.note(Phase::Specs, text);
-}
-
-async fn take_down(session: &Session, stays: bool) {
-    if !stays && let Err(error) = session.undo().await {
-        session.events.warn(Phase::Teardown, error.to_string());
-    }
 }
 
 /// Runs when the process ends, however its tests went.

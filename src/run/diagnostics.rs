@@ -6,12 +6,12 @@
 mod bundle;
 mod collect;
 mod contents;
-mod patterns;
 mod root_cause;
 mod run;
 mod snapshot;
 mod text;
 mod tree;
+mod wanted;
 
 #[cfg(test)]
 mod tests;
@@ -20,7 +20,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use crate::readiness::{LogTail, Unready};
+use crate::readiness::{LogTail, ObjectRef, Unready};
 
 pub use bundle::{Bounds, Bundle, BundleContext, bundle, bundle_failure};
 pub use collect::investigate;
@@ -42,6 +42,7 @@ pub struct Unreadiness {
 
 /// Why components are not ready: the causes first, then each component with all that is known of it.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Diagnosis {
     /// How many components are not ready.
     pub unready: usize,
@@ -55,33 +56,60 @@ pub struct Diagnosis {
 
 /// Something that one or more components wait for, or that is wrong with them.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct RootCause {
-    /// What is to blame, such as `secret/db`, `pod/web-0`, `image shop/api:1` or `node resource memory`.
-    pub object: String,
-    /// What is wrong with it, such as `missing`.
+    /// What is to blame.
+    pub subject: Subject,
+    /// Whether it is final, rather than something that may still pass; in JSON the `verdict`, `failed` or `waiting`.
+    #[serde(rename = "verdict", serialize_with = "verdict")]
+    pub failed: bool,
+    /// What is wrong with it, as a word for programs: `Missing`.
     pub reason: String,
+    /// What is wrong with it, as the end of a sentence, `is not bound`, or as a sentence of its own.
+    pub message: String,
+    /// Whether `message` is a sentence of its own.
+    #[serde(skip)]
+    own: bool,
     /// The pods and components that wait for it; none when the object itself is what fails.
-    pub wanted_by: Vec<String>,
+    pub wanted_by: Vec<Subject>,
     /// What to do about it; may be empty.
     pub hint: String,
     /// The command that a person would run next.
     pub next: String,
     /// The components that it keeps from being ready.
     pub components: Vec<String>,
-    /// Whether it is final, rather than something that may still pass.
-    pub failed: bool,
+}
+
+/// What a root cause is about; in JSON `{"object": {…}}`, `{"image": "shop/api:1"}` and so on.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "camelCase")]
+#[non_exhaustive]
+pub enum Subject {
+    /// An object of the cluster.
+    Object(ObjectRef),
+    /// An image.
+    Image(String),
+    /// A resource of the nodes, such as `memory`.
+    NodeResource(String),
+    /// A taint of the nodes.
+    Taint(String),
+    /// A component of the suite.
+    Component(String),
 }
 
 /// A component, a workload, a pod, a container or a probe that is not ready, and what it consists of.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Branch {
     /// `component db`, `deployment/db`, `pod/db-1`, `container db`; `probe` for what is asked from outside.
     pub name: String,
-    /// Whether it has failed for good.
+    /// Whether it has failed for good; in JSON the `verdict`, `failed` or `waiting`.
+    #[serde(rename = "verdict", serialize_with = "verdict")]
     pub failed: bool,
     /// Why it is not ready; empty when only its parts tell.
     #[serde(skip_serializing_if = "String::is_empty")]
-    pub reason: String,
+    pub message: String,
     /// Its last events, oldest first.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub events: Vec<String>,
@@ -91,6 +119,11 @@ pub struct Branch {
     /// Its parts.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub parts: Vec<Branch>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes fields so")]
+fn verdict<S: serde::Serializer>(failed: &bool, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(if *failed { "failed" } else { "waiting" })
 }
 
 impl Diagnosis {

@@ -1,13 +1,13 @@
 //! What is seen of a run that failed, before anything of it is taken away.
 
-use serde_json::Value;
+use std::path::PathBuf;
 
+use super::Run;
 use super::diagnostics::{BundleContext, Diagnosis, after, bundle_failure, cluster_of, now};
+use super::session::{Session, UpError};
 use crate::cluster::Cluster;
-use crate::host::folders::Folders;
-use crate::report::{Events, Phase};
-use crate::run::session::UpError;
-use crate::suite::plan::Plan;
+use crate::readiness::errors;
+use crate::report::Phase;
 
 /// What is seen of a run that failed.
 #[derive(Debug, Clone, Default)]
@@ -15,19 +15,14 @@ pub struct FailureReport {
     /// Why components are not ready, when that is what went wrong.
     pub diagnosis: Option<Diagnosis>,
     /// Where everything that can be looked at is.
-    pub bundle: Option<std::path::PathBuf>,
+    pub bundle: Option<PathBuf>,
 }
 
 impl FailureReport {
-    /// Looks at the cluster after an `up` that failed with `error`. There is nothing to see unless a component had been
+    /// Looks at the cluster after a run that failed with `error`. There is nothing to see unless a component had been
     /// deployed, or refused.
-    pub async fn of_up(
-        plan: &Plan,
-        folders: &Folders,
-        events: &Events,
-        error: &UpError,
-        timeline: Value,
-    ) -> FailureReport {
+    pub(super) async fn of_up(run: &Run, error: &UpError) -> FailureReport {
+        let (plan, folders) = (&run.session.plan, &run.session.folders);
         if !matches!(error, UpError::NotReady(_) | UpError::Deploy(_) | UpError::Api { .. }) {
             return FailureReport::default();
         }
@@ -36,36 +31,24 @@ impl FailureReport {
             UpError::NotReady(error) => after(plan, &cluster, error).await,
             _ => None,
         };
-        let told = crate::readiness::errors::chain(error);
+        let told = errors::chain(error);
         let summary = diagnosis.as_ref().map_or_else(|| told.clone(), |diagnosis| format!("{diagnosis}\n\n{told}"));
-        let bundle = stored(plan, folders, events, &cluster, BundleContext { summary, timeline: Some(timeline) }).await;
-        FailureReport { diagnosis, bundle }
+        FailureReport { diagnosis, bundle: bundle(run, &cluster, summary).await }
     }
 
     /// Looks at the cluster after tests that failed, whose names are `tests`.
-    pub async fn of_tests(
-        plan: &Plan,
-        folders: &Folders,
-        events: &Events,
-        cluster: &Cluster,
-        tests: &[String],
-        timeline: Value,
-    ) -> FailureReport {
-        let state = now(plan, cluster).await.map_or_else(|error| error.to_string(), |diagnosis| diagnosis.to_string());
+    pub async fn of_tests(run: &Run, cluster: &Cluster, tests: &[String]) -> FailureReport {
+        let state = now(&run.session.plan, cluster).await;
+        let state = state.map_or_else(|error| error.to_string(), |diagnosis| diagnosis.to_string());
         let summary = format!("tests that failed: {}\ncomponents: {state}", tests.join(", "));
-        let bundle = stored(plan, folders, events, cluster, BundleContext { summary, timeline: Some(timeline) }).await;
-        FailureReport { diagnosis: None, bundle }
+        FailureReport { diagnosis: None, bundle: bundle(run, cluster, summary).await }
     }
 }
 
-async fn stored(
-    plan: &Plan,
-    folders: &Folders,
-    events: &Events,
-    cluster: &Cluster,
-    story: BundleContext,
-) -> Option<std::path::PathBuf> {
-    match bundle_failure(folders, plan, cluster, &story).await {
+async fn bundle(run: &Run, cluster: &Cluster, summary: String) -> Option<PathBuf> {
+    let Session { plan, folders, events, .. } = &run.session;
+    let context = BundleContext { summary, timeline: Some(run.json(&run.timeline().await)) };
+    match bundle_failure(folders, plan, cluster, &context).await {
         Ok(bundle) => Some(bundle.folder),
         Err(error) => {
             events.warn(Phase::Teardown, format!("no bundle could be written: {error}"));

@@ -5,6 +5,7 @@ use std::path::Path;
 use super::inspect::{print, print_json, silent};
 use super::{Cli, Exit, Failure, Output};
 use kind_harness::report::console::write;
+use kind_harness::run::REPORT;
 use kind_harness::run::diagnostics::{self, Bounds, BundleContext};
 
 impl Cli {
@@ -16,7 +17,7 @@ impl Cli {
             Err(error) => silent(&record, &error),
         };
         // The report of the `up` that made what runs now.
-        let report = fs_err::read_to_string(folders.cluster(&record.name).join(super::REPORT));
+        let report = fs_err::read_to_string(folders.cluster(&record.name).join(REPORT));
         let timeline = report.ok().and_then(|text| serde_json::from_str(&text).ok());
         let story = BundleContext { summary, timeline };
         let folder = to.map_or_else(|| folders.bundles(), Path::to_path_buf);

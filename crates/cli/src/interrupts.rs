@@ -3,9 +3,6 @@
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
 
-use kind_harness::report::{Events, Phase};
-use kind_harness::teardown::Undo;
-
 /// Requests to end this process: none is lost between two waits.
 pub(super) struct Interrupts {
     received: mpsc::UnboundedReceiver<()>,
@@ -24,26 +21,14 @@ impl Interrupts {
         }
         Interrupts { received, count: 0 }
     }
+}
 
-    /// Returns with the next one.
-    pub(super) async fn next(&mut self) {
+impl kind_harness::run::Interrupts for Interrupts {
+    async fn next(&mut self) -> usize {
         match self.received.recv().await {
             Some(()) => self.count += 1,
             None => std::future::pending().await,
         }
-    }
-
-    /// Returns with the third one; the second hurries what is being undone.
-    pub(super) async fn third(&mut self, undo: &Undo, events: &Events) {
-        while self.count < 3 {
-            self.next().await;
-            if self.count == 2 {
-                undo.hurry();
-                events.note(
-                    Phase::Teardown,
-                    "nothing is given time for a graceful end any more; once more leaves the rest",
-                );
-            }
-        }
+        self.count
     }
 }

@@ -1,20 +1,42 @@
 //! `setup`, `up`, `down`: what changes the world.
 
-use std::path::Path;
+use std::path::PathBuf;
 use std::sync::Mutex;
+
+use clap::Args;
 
 use super::consent::consent;
 use super::interrupts::Interrupts;
-use super::{Cli, Exit, Failure, Output, production, why};
+use super::{Cli, Exit, Failure, Output, production, why, yes_or_no};
 use kind_harness::environment::Environment;
 use kind_harness::host::setup;
 use kind_harness::readiness::Recorder;
 use kind_harness::report::console::write;
-use kind_harness::report::{Events, Phase, Reporter, Timeline, to_json, to_table};
-use kind_harness::run::failure_report::FailureReport;
+use kind_harness::report::{Events, Reporter, Timeline, to_json, to_table};
 use kind_harness::run::session::{LeaseOptions, LooksLikeProduction, Session, UpError};
-use kind_harness::suite::config::{Keep, ProviderKind};
+use kind_harness::run::{Interrupts as _, OnFailure, Part, Run, Why};
+use kind_harness::suite::config::Keep;
 use kind_harness::teardown::Undo;
+
+/// What `up` is told.
+#[derive(Debug, Args)]
+pub(super) struct Up {
+    /// Do not ask before installing what the host lacks
+    #[arg(short, long, env = "KIND_HARNESS_YES", value_parser = yes_or_no)]
+    yes: bool,
+    /// Keep the cluster if `up` fails
+    #[arg(long)]
+    keep: bool,
+    /// Write the timing report to FILE, as JSON
+    #[arg(long, env = "KIND_HARNESS_REPORT", value_name = "FILE")]
+    report: Option<PathBuf>,
+    /// Record what the watches bring into FILE, for `replay`; Secrets' contents are never in it
+    #[arg(long, value_name = "FILE")]
+    record: Option<PathBuf>,
+    /// Deploy only this component again, into the environment that is up; may be given more than once
+    #[arg(long, value_name = "COMPONENT", conflicts_with_all = ["keep", "record"])]
+    only: Vec<String>,
+}
 
 impl Cli {
     pub(super) async fn setup(&self, yes: bool) -> Result<Exit, Failure> {
@@ -26,7 +48,7 @@ impl Cli {
         let mut interrupts = Interrupts::listen();
         let host = tokio::select! {
             host = setup::ensure(&folders, source, consent(yes), &events) => Some(host),
-            () = interrupts.next() => None,
+            _ = interrupts.next() => None,
         };
         reporter.finish().await;
         match host {
@@ -39,68 +61,45 @@ impl Cli {
         }
     }
 
-    pub(super) async fn up(
-        &self,
-        yes: bool,
-        keep: bool,
-        report: Option<&Path>,
-        record: Option<&Path>,
-    ) -> Result<Exit, Failure> {
+    /// Brings the environment up, or deploys the components in `only` again, and waits until they are ready.
+    pub(super) async fn up(&self, up: &Up) -> Result<Exit, Failure> {
         // What cannot be written is better known now than when the cluster is there.
-        let recorder = record.map(Recorder::create).transpose().map_err(|error| Failure::new(Exit::Usage, &error))?;
+        let recorder = up.record.as_deref().map(Recorder::create).transpose();
+        let recorder = recorder.map_err(|error| Failure::new(Exit::Usage, &error))?;
         let (events, reporter) = Reporter::start(self.console());
-        let session = Session { record: Mutex::new(recorder), ..self.session(events, yes)? };
-        let strategy = format!("{:?}", session.plan.suite().strategy).to_lowercase();
-        let mut interrupts = Interrupts::listen();
-        let result = tokio::select! {
-            result = session.up() => Some(result),
-            () = interrupts.next() => None,
-        };
-        let outcome = match result {
-            Some(Ok(running)) => {
-                session.undo.keep();
-                Ok(Environment::from(running))
-            }
-            Some(Err(error)) => {
-                // Before anything is taken away.
-                let timeline = to_json(&reporter.so_far().await, &strategy);
-                let look = FailureReport::of_up(&session.plan, &session.folders, &session.events, &error, timeline);
-                let aftermath = tokio::select! {
-                    aftermath = look => aftermath,
-                    () = interrupts.next() => FailureReport::default(),
-                };
-                let failure = why::tell(&aftermath, error);
-                if self.output == Output::Json {
-                    super::inspect::print_json(&why::to_json(&aftermath, &failure));
-                }
-                Err(self.give_up(&session, keep, failure, interrupts).await)
-            }
-            None => {
-                let failure = Failure::told(Exit::Interrupted, "interrupted");
-                session.events.note(Phase::Teardown, "interrupted; removing what was begun");
-                Err(self.give_up(&session, false, failure, interrupts).await)
-            }
-        };
-        let timeline = reporter.finish().await;
-        if let Some(path) = report {
-            let text = format!("{}\n", to_json(&timeline, &strategy));
-            kind_harness::host::folders::write_output(path, &text)
-                .map_err(|error| Failure::new(Exit::Internal, &error))?;
+        let session = Session { record: Mutex::new(recorder), ..self.session(events, up.yes)? };
+        up.only.iter().try_for_each(|component| self.known(&session.plan, Some(component)))?;
+        let run = Run::new(session, reporter);
+        let strategy = run.session.plan.suite().strategy.name();
+        let part = if up.only.is_empty() { Part::All } else { Part::Only(&up.only) };
+        let on_failure = if up.keep { OnFailure::Keep } else { OnFailure::Undo };
+        let ended = run.up(part, on_failure, &mut Interrupts::listen()).await.map_err(|failed| {
+            let failure = why::tell(&run, &failed);
+            let told = matches!(failed.why, Why::Error(_)).then(|| why::to_json(&failed.seen, &failure));
+            (failure, told)
+        });
+        let timeline = run.finish().await;
+        if let Some(path) = &up.report {
+            let text = format!("{}\n", to_json(&timeline, strategy));
+            let written = kind_harness::host::folders::write_output(path, &text);
+            written.map_err(|error| Failure::new(Exit::Internal, &error))?;
         }
-        self.keep_states(&session, &timeline);
-        let environment = outcome?;
-        let kept = session.folders.cluster(&environment.record().name).join(super::REPORT);
-        // A bundle without it is a bundle all the same.
-        let _ = kind_harness::host::folders::publish(&kept, &format!("{}\n", to_json(&timeline, &strategy)));
-        self.tell(&environment, &timeline, &strategy);
+        let environment = match ended {
+            Ok(running) => Environment::from(running),
+            Err((failure, told)) => {
+                if let Some(told) = told.filter(|_| self.output == Output::Json) {
+                    super::inspect::print_json(&told);
+                }
+                return Err(failure);
+            }
+        };
+        if up.only.is_empty() || self.output == Output::Json {
+            self.tell(&environment, &timeline, strategy);
+        } else {
+            let table = if self.quiet { String::new() } else { format!("\n{}\n", to_table(&timeline)) };
+            write(&format!("{table}{} ready again in cluster {}\n", up.only.join(", "), environment.name()));
+        }
         Ok(Exit::Done)
-    }
-
-    /// Keeps what became of the components beside the cluster, for `status`.
-    pub(super) fn keep_states(&self, session: &Session, timeline: &Timeline) {
-        let folder = session.folders.cluster(session.plan.cluster_name());
-        // A status without it is a status all the same.
-        let _ = timeline.lives.clone().keep(&folder);
     }
 
     pub(super) async fn down(&self, force: bool) -> Result<Exit, Failure> {
@@ -136,37 +135,6 @@ impl Cli {
         })
     }
 
-    /// Undoes an unfinished run, unless it shall be looked at. A second interrupt hurries; the third
-    /// leaves the rest, to the reaper where there is one.
-    async fn give_up(
-        &self,
-        session: &Session,
-        keep: bool,
-        mut failure: Failure,
-        mut interrupts: Interrupts,
-    ) -> Failure {
-        let name = session.plan.cluster_name();
-        if keep {
-            let kept = "what was made is kept: look with `kind-harness status`, remove it with `kind-harness down`";
-            let told = session.keep().await.map_or_else(|error| error.to_string(), |()| kept.into());
-            failure.text = format!("{}\n{told}", failure.text);
-            return failure;
-        }
-        let undone = tokio::select! {
-            undone = session.undo() => undone.map_err(|error| error.to_string()),
-            () = interrupts.third(&session.undo, &session.events) => Err(left(session, name)),
-        };
-        match undone {
-            Ok(()) if failure.exit == Exit::Interrupted => failure.text.push_str("; what was begun has been undone"),
-            Ok(()) if matches!(failure.exit, Exit::NotReady | Exit::Deadline) => {
-                failure.text.push_str("\nwhat was made is gone again; `kind-harness up --keep` leaves it for a look");
-            }
-            Ok(()) => {}
-            Err(remains) => failure.text = format!("{}\n{remains}", failure.text),
-        }
-        failure
-    }
-
     pub(super) fn tell(&self, environment: &Environment, timeline: &Timeline, strategy: &str) {
         let record = environment.record();
         if self.output == Output::Json {
@@ -199,20 +167,5 @@ impl Cli {
         write(&format!("  export KUBECONFIG={}\n", environment.kubeconfig().display()));
         let name = if self.flags.name.is_some() { format!(" --name {}", record.name) } else { String::new() };
         write(&format!("  kind-harness down{name}    # removes it\n"));
-    }
-}
-
-/// What remains when the undo stack is left unfinished.
-fn left(session: &Session, name: &str) -> String {
-    let removes = format!("`kind-harness down --name {name}` removes");
-    match session.plan.suite().cluster.provider {
-        ProviderKind::Kind => format!(
-            "left before cluster {name} was removed; its reaper goes on with it, and `kind-harness ps` tells whether it is \
-             gone. {removes} it too"
-        ),
-        ProviderKind::Existing => {
-            let namespace = &session.plan.suite().namespace;
-            format!("left before everything was taken out of namespace {namespace}. {removes} the rest")
-        }
     }
 }

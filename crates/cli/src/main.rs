@@ -56,9 +56,6 @@ struct Cli {
     command: Command,
 }
 
-/// The report of the last `up`, in the cluster's folder.
-const REPORT: &str = "report.json";
-
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Output {
     /// For people.
@@ -92,23 +89,7 @@ enum Command {
         component: Option<String>,
     },
     /// Bring the environment up; does nothing when it is up and nothing changed
-    Up {
-        /// Do not ask before installing what the host lacks
-        #[arg(short, long, env = "KIND_HARNESS_YES", value_parser = yes_or_no)]
-        yes: bool,
-        /// Keep the cluster if `up` fails
-        #[arg(long)]
-        keep: bool,
-        /// Write the timing report to FILE, as JSON
-        #[arg(long, env = "KIND_HARNESS_REPORT", value_name = "FILE")]
-        report: Option<PathBuf>,
-        /// Record what the watches bring into FILE, for `replay`; Secrets' contents are never in it
-        #[arg(long, value_name = "FILE")]
-        record: Option<PathBuf>,
-        /// Deploy only this component again, into the environment that is up; may be given more than once
-        #[arg(long, value_name = "COMPONENT", conflicts_with_all = ["keep", "record"])]
-        only: Vec<String>,
-    },
+    Up(#[command(flatten)] lifecycle::Up),
     /// Show each component's state, restarts and age, and why it is not ready
     ///
     /// The state is what is true now, as far as that shows: a component that the last run left ready and that has failed
@@ -210,12 +191,7 @@ impl Cli {
             Command::Doctor => self.doctor().await,
             Command::Plan { dot, json } => self.plan_command(*dot, *json),
             Command::Render { component } => self.render(component.as_deref()),
-            Command::Up { yes, report, only, .. } if !only.is_empty() => {
-                self.up_only(only, *yes, report.as_deref()).await
-            }
-            Command::Up { yes, keep, report, record, .. } => {
-                self.up(*yes, *keep, report.as_deref(), record.as_deref()).await
-            }
+            Command::Up(up) => self.up(up).await,
             Command::Status { why: None, json } => self.status(*json).await,
             Command::Status { why: Some(component), .. } => self.why(component.as_deref()).await,
             Command::Verdict(wanted) => self.verdict(wanted),

@@ -8,6 +8,7 @@ use super::inspect::print;
 use super::interrupts::Interrupts;
 use super::{Cli, Exit, Failure};
 use kind_harness::host::exec::{Cmd, ExecError};
+use kind_harness::run::Interrupts as _;
 
 /// Tests take as long as they take; a person ends them sooner.
 const DEADLINE: Duration = Duration::from_secs(24 * 3600);
@@ -34,7 +35,7 @@ impl Cli {
         };
         let ended = tokio::select! {
             ended = parts => ended.map_err(|error| Failure::new(Exit::Tests, &error))?,
-            () = interrupts.next() => return Err(Failure::told(Exit::Interrupted, "interrupted; the reapers remove the clusters")),
+            _ = interrupts.next() => return Err(Failure::told(Exit::Interrupted, "interrupted; the reapers remove the clusters")),
         };
         let failed = ended.iter().zip(1..).filter(|(ended, _)| ended.is_err()).map(|(_, part)| part.to_string());
         let failed: Vec<String> = failed.collect();

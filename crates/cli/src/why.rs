@@ -4,39 +4,59 @@ use serde_json::{Value, json};
 
 use super::inspect::{print, print_json, silent};
 use super::{Cli, Exit, Failure, Output};
-use kind_harness::readiness::NotReady;
 use kind_harness::run::diagnostics::{self, Diagnosis};
-use kind_harness::run::failure_report::FailureReport;
 use kind_harness::run::session::UpError;
+use kind_harness::run::{FailedRun, FailureReport, Rest, Run, Why};
+use kind_harness::suite::config::ProviderKind;
 
-/// The failure of an `up` as a person reads it: the root causes instead of what waits for them.
-pub(super) fn tell(aftermath: &FailureReport, error: UpError) -> Failure {
-    let deadline = match &error {
-        UpError::NotReady(error) => match error.as_ref() {
-            NotReady::Deadline { waited, .. } => Some(waited.as_secs_f64()),
-            _ => None,
-        },
-        _ => None,
+/// A run that failed, for the person at the terminal: why, where to look further, and what is left.
+pub(super) fn tell(run: &Run, failed: &FailedRun) -> Failure {
+    let exit = match &failed.why {
+        Why::Error(error) => Exit::from(error),
+        Why::Interrupted => Exit::Interrupted,
     };
-    let mut failure = Failure::from(error);
-    if let Some(diagnosis) = &aftermath.diagnosis {
-        failure.text = diagnosis.to_string();
-        if let Some(waited) = deadline {
-            failure.text.push_str(&format!("\nnothing of it is final: the deadline came first, after {waited:.1} s"));
+    // Errors in files are rendered with their places.
+    let rendered = matches!(failed.why, Why::Error(UpError::Manifests(_)));
+    let may_be_kept = matches!(exit, Exit::NotReady | Exit::Deadline);
+    let rest = match &failed.rest {
+        Rest::Undone if exit == Exit::Interrupted => "; what was begun has been undone".into(),
+        Rest::Undone if may_be_kept => {
+            "\nwhat was made is gone again; `kind-harness up --keep` leaves it for a look".into()
+        }
+        Rest::Kept => {
+            "\nwhat was made is kept: look with `kind-harness status`, remove it with `kind-harness down`".into()
+        }
+        Rest::Stays if exit == Exit::Interrupted => "; what was deployed stays".into(),
+        Rest::Undone | Rest::Stays => String::new(),
+        Rest::Remains(errors) => format!("\n{errors}"),
+        Rest::NotKept(error) => format!("\n{error}"),
+        Rest::Left => format!("\n{}", left(run)),
+    };
+    Failure { exit, text: format!("{failed}{rest}"), rendered }
+}
+
+/// What remains when an undo is left unfinished.
+fn left(run: &Run) -> String {
+    let (name, suite) = (run.session.plan.cluster_name(), run.session.plan.suite());
+    let removes = format!("`kind-harness down --name {name}` removes");
+    match suite.cluster.provider {
+        ProviderKind::Kind => format!(
+            "left before cluster {name} was removed; its reaper goes on with it, and `kind-harness ps` tells whether it is \
+             gone. {removes} it too"
+        ),
+        ProviderKind::Existing => {
+            let namespace = &suite.namespace;
+            format!("left before everything was taken out of namespace {namespace}. {removes} the rest")
         }
     }
-    if let Some(bundle) = &aftermath.bundle {
-        failure.text.push_str(&format!("\nbundle: {} (begin with summary.txt)", bundle.display()));
-    }
-    failure
 }
 
 /// The same for scripts.
-pub(super) fn to_json(aftermath: &FailureReport, failure: &Failure) -> Value {
-    let mut told = aftermath.diagnosis.as_ref().map_or_else(|| json!({}), fields);
+pub(super) fn to_json(seen: &FailureReport, failure: &Failure) -> Value {
+    let mut told = seen.diagnosis.as_ref().map_or_else(|| json!({}), fields);
     told["error"] = failure.text.lines().next().unwrap_or_default().into();
     told["exit"] = (failure.exit as u8).into();
-    if let Some(bundle) = &aftermath.bundle {
+    if let Some(bundle) = &seen.bundle {
         told["bundle"] = json!(bundle);
     }
     told

@@ -8,6 +8,8 @@ use super::Verdict;
 use super::grace::Cause;
 use super::view::View;
 use crate::object::ObjectRef;
+use crate::want::Want;
+use crate::world::World;
 
 /// What a rule finds. [`Finding::settle`] makes a verdict of it, given how long it has been so.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,6 +31,8 @@ pub(crate) struct Why {
     pub(crate) text: String,
     /// An object that must be looked at to know more. A watch on its kind tells.
     pub(crate) needs: Option<ObjectRef>,
+    /// What it waits for, as far as that has a name.
+    pub(crate) want: Option<Want>,
 }
 
 impl std::ops::Deref for Why {
@@ -69,18 +73,18 @@ pub(crate) struct Fault {
     pub(crate) hint: String,
     /// How long it may last.
     pub(crate) grace: Duration,
-    /// The object whose absence is the reason. A watch on its kind tells when it appears.
-    pub(crate) missing: Option<ObjectRef>,
+    /// What is lacking, as far as that has a name. When it is an object, a watch on its kind tells when it appears.
+    pub(crate) want: Option<Want>,
 }
 
 impl Finding {
     pub(crate) fn waiting(code: impl Into<Cow<'static, str>>, text: impl Into<String>) -> Finding {
-        Finding::Waiting(Why { code: code.into(), text: text.into(), needs: None })
+        Finding::Waiting(Why { code: code.into(), text: text.into(), needs: None, want: None })
     }
 
     /// As [`Finding::waiting`], for an object that must be looked at to know more.
     pub(crate) fn waiting_for(code: &'static str, object: ObjectRef, text: impl Into<String>) -> Finding {
-        Finding::Waiting(Why { code: code.into(), text: text.into(), needs: Some(object) })
+        Finding::Waiting(Why { code: code.into(), text: text.into(), needs: Some(object), want: None })
     }
 
     /// A failure that no waiting heals.
@@ -129,8 +133,27 @@ impl Finding {
         match self {
             Finding::Ready => None,
             Finding::Waiting(why) => why.needs.as_ref(),
-            Finding::Failing(fault) => fault.missing.as_ref(),
+            Finding::Failing(fault) => fault.missing(),
         }
+    }
+
+    /// What it wants, as far as that has a name.
+    pub(crate) fn want(&self) -> Option<&Want> {
+        match self {
+            Finding::Ready => None,
+            Finding::Waiting(why) => why.want.as_ref(),
+            Finding::Failing(fault) => fault.want.as_ref(),
+        }
+    }
+
+    /// The same, of something that wants `want`.
+    pub(crate) fn wanting(mut self, want: Option<Want>) -> Finding {
+        match &mut self {
+            Finding::Ready => {}
+            Finding::Waiting(why) => why.want = want,
+            Finding::Failing(fault) => fault.want = want,
+        }
+        self
     }
 
     pub(crate) fn fault(&self) -> Option<&Fault> {
@@ -157,7 +180,7 @@ impl Fault {
             message: message.into(),
             hint: hint.into(),
             grace,
-            missing: None,
+            want: None,
         }
     }
 
@@ -169,7 +192,7 @@ impl Fault {
 
     /// Whether what is lacking may be made by something that is still starting: a Secret, say, or the pods of a Service.
     pub(crate) fn may_come(&self) -> bool {
-        self.missing.is_some() || self.cause == Cause::Endpoints
+        self.missing().is_some() || self.cause == Cause::Endpoints
     }
 
     /// Whether another component may be what it waits for.
@@ -178,6 +201,23 @@ impl Fault {
         self.container.is_some()
             || self.may_come()
             || matches!(self.cause, Cause::Config | Cause::Volume | Cause::Claim)
+    }
+
+    /// The object whose absence is the reason.
+    fn missing(&self) -> Option<&ObjectRef> {
+        self.want.as_ref().and_then(Want::missing)
+    }
+
+    /// The finding, given what is there. When the missing object has appeared, the fault is about to heal: the kubelet or
+    /// controller has not tried again yet.
+    pub(crate) fn unless_there(self, world: &World) -> Finding {
+        match self.missing() {
+            Some(missing) if world.has(missing) => Finding::waiting(
+                self.code.clone(),
+                format!("{missing} is there now, and will be tried again ({})", self.message),
+            ),
+            _ => self.into(),
+        }
     }
 
     /// Blames a container.

@@ -19,6 +19,7 @@ pub mod redact;
 
 mod asked;
 mod display;
+mod evaluate;
 mod examine;
 mod finding;
 mod grace;
@@ -42,6 +43,7 @@ mod trim;
 mod verdict;
 mod view;
 mod wait_for;
+mod want;
 mod watch;
 mod watches;
 mod world;
@@ -64,6 +66,7 @@ pub use verdict::Verdict;
 #[doc(hidden)]
 pub use view::Lenient;
 pub use wait_for::wait_for;
+pub use want::{ImageLack, Want};
 
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]

@@ -5,7 +5,7 @@
 use serde_json::Value;
 
 use super::journal::{Line, What};
-use super::{ComponentStatus, Judgement, NotReady, Unready, Verdict};
+use super::{ComponentStatus, Judgement, NotReady, Unready, Verdict, Want};
 use crate::redact::{MASKED_BY_FIELD, Redactor};
 
 /// Masks a verdict's sentences.
@@ -21,6 +21,9 @@ pub fn verdict(redactor: &Redactor, verdict: &mut Verdict) {
 pub fn unready(redactor: &Redactor, components: &mut [Unready]) {
     for object in components.iter_mut().flat_map(|unready| &mut unready.objects) {
         verdict(redactor, &mut object.verdict);
+        if let Some(Want::Image { image: text, .. } | Want::NodeResource(text) | Want::Taint(text)) = &mut object.want {
+            redactor.mask(text);
+        }
         object.logs.iter_mut().flat_map(|tail| &mut tail.lines).for_each(|line| redactor.mask(line));
     }
 }

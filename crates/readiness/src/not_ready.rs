@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use super::{Verdict, display};
+use super::{Verdict, Want, display};
+use crate::finding::Finding;
 use crate::object::ObjectRef;
 use crate::progress::Missed;
 
@@ -87,9 +88,31 @@ pub struct UnreadyObject {
     pub container: Option<String>,
     /// Never `Ready`.
     pub verdict: Verdict,
+    /// What it wants, as far as that has a name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub want: Option<Want>,
     /// The last log lines of that container, the run before the current one included.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub logs: Vec<LogTail>,
+}
+
+impl UnreadyObject {
+    /// What was found of `object`, and the verdict over it.
+    pub(crate) fn new(object: ObjectRef, found: &Finding, verdict: Verdict) -> UnreadyObject {
+        let fault = found.fault();
+        UnreadyObject {
+            cause: fault.map(|fault| fault.object.clone()).filter(|cause| *cause != object),
+            container: fault.and_then(|fault| fault.container.clone()),
+            want: found.want().cloned(),
+            object: Some(object),
+            ..UnreadyObject::without_object(verdict)
+        }
+    }
+
+    /// A verdict that is about no object: over a probe, or a component that has not been applied.
+    pub(crate) fn without_object(verdict: Verdict) -> UnreadyObject {
+        UnreadyObject { object: None, cause: None, container: None, verdict, want: None, logs: Vec::new() }
+    }
 }
 
 /// The end of a container's log.

@@ -11,7 +11,7 @@ mod definition;
 mod deployment;
 mod image;
 mod job;
-mod missing;
+mod messages;
 mod named;
 mod namespace;
 mod parts;

@@ -6,11 +6,9 @@ use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use super::rules;
-use super::survey::age_at;
-use super::view::{Key, View};
+use super::view::View;
 use super::world::World;
-use super::{Settings, Verdict, masked};
+use super::{Settings, Verdict, evaluate, masked};
 use crate::object::ObjectRef;
 use crate::redact::Redactor;
 
@@ -124,9 +122,7 @@ pub fn judge_saved(
         world.put(View::new(event));
     }
     let judged = views.iter().map(|view| {
-        let found = rules::judge(view, &world, settings);
-        let blamed = found.fault().and_then(|fault| world.get(&Key::from(&fault.object))).unwrap_or(view);
-        let verdict = found.settle(age_at(blamed, now).unwrap_or(std::time::Duration::MAX));
+        let (found, verdict) = evaluate::judge(view, &world, settings, now);
         let cause = found.fault().map(|fault| fault.object.clone()).filter(|cause| *cause != view.object);
         let found = Judgement { object: view.object.clone(), verdict, cause };
         masked::judgement(redactor, found)

@@ -11,12 +11,12 @@ use serde::{Serialize, Serializer};
 
 use super::asked::is_asked;
 use super::probe::Caller;
-use super::rules::{self, is_builtin};
+use super::rules::is_builtin;
 use super::trim::trim;
 use super::view::{Key, Lenient, View};
 use super::watches::plural_of;
 use super::world::World;
-use super::{Probe, Settings, Verdict, masked};
+use super::{Probe, Settings, UnreadyObject, Verdict, evaluate, masked};
 use crate::object::ObjectRef;
 use crate::redact::Redactor;
 
@@ -169,52 +169,45 @@ async fn status(
     expectation: &Expectation,
     settings: &Settings,
 ) -> ComponentStatus {
-    let mut worst: Option<(Verdict, &ObjectRef)> = None;
-    let mut pods = Vec::new();
-    let mut ages = Vec::new();
-    for object in &expectation.objects {
-        let view = world.get(&Key::from(object));
-        pods.extend(view.iter().flat_map(|view| pods_of(view, world)));
-        ages.extend(view.and_then(age));
-        let verdict =
-            view.map_or_else(|| Verdict::waiting("Missing", "it does not exist"), |view| judge(view, world, settings));
-        let rank = |verdict: &Verdict| match verdict {
-            Verdict::Ready => 0,
-            Verdict::Waiting { .. } => 1,
-            Verdict::Failed { .. } => 2,
-        };
-        if worst.as_ref().is_none_or(|(known, _)| rank(&verdict) > rank(known)) {
-            worst = Some((verdict, object));
-        }
-    }
+    let now = Timestamp::now();
+    let views: Vec<_> = expectation.objects.iter().filter_map(|object| world.get(&Key::from(object))).collect();
+    let pods: Vec<_> = views.iter().flat_map(|view| pods_of(view, world)).collect();
     let told = pods.iter().map(|pod| PodStatus { name: pod.object.name.clone(), restarts: restarts_of(pod).sum() });
     let told: Vec<_> = told.collect();
-    let restarts = told.iter().map(|pod| pod.restarts).sum();
-    let age = pods.iter().filter_map(|pod| age(pod)).min().or_else(|| ages.into_iter().min());
-    let component = expectation.component.clone();
-    if let Some((verdict, object)) = worst.filter(|(verdict, _)| !verdict.is_ready()) {
-        return ComponentStatus { component, verdict, object: Some(object.clone()), pods: told, restarts, age };
+    let age = |views: &[&View]| views.iter().filter_map(|view| evaluate::age(view, now)).min();
+    let worst = unready(client, world, expectation, settings).await.into_iter().next();
+    let (verdict, object) = worst.map_or((Verdict::Ready, None), |worst| (worst.verdict, worst.object));
+    ComponentStatus {
+        component: expectation.component.clone(),
+        verdict,
+        object,
+        restarts: told.iter().map(|pod| pod.restarts).sum(),
+        pods: told,
+        age: age(&pods).or_else(|| age(&views)),
     }
-    let verdict = ask(client, world, expectation).await;
-    ComponentStatus { component, verdict, object: None, pods: told, restarts, age }
 }
 
-fn judge(view: &View, world: &World, settings: &Settings) -> Verdict {
-    let found = rules::judge(view, world, settings);
-    let blamed = found.fault().and_then(|fault| world.get(&Key::from(&fault.object))).unwrap_or(view);
-    found.settle(age(blamed).unwrap_or(Duration::MAX))
-}
-
-pub(super) async fn ask(api: &kube::Client, world: &World, expectation: &Expectation) -> Verdict {
+/// What keeps a component from being ready, worst first: its objects, or else the first probe that is not answered.
+pub(super) async fn unready(
+    client: &kube::Client,
+    world: &World,
+    expectation: &Expectation,
+    settings: &Settings,
+) -> Vec<UnreadyObject> {
+    let unready = evaluate::unready(&expectation.objects, world, settings, Timestamp::now());
+    if !unready.is_empty() {
+        return unready;
+    }
     let objects: Vec<_> = expectation.objects.iter().map(Key::from).collect();
     let probes: Vec<_> = expectation.probes.iter().filter(|probe| is_asked(probe, &objects, world)).collect();
     if probes.is_empty() {
-        return Verdict::Ready;
+        return Vec::new();
     }
-    let caller = Caller::new(Some(api.clone()));
+    let caller = Caller::new(Some(client.clone()));
     let answers = join_all(probes.iter().map(|probe| probe.ask(&caller))).await;
     let unwelcome = probes.iter().zip(answers).find_map(|(probe, answer)| Some(format!("{probe} {}", answer.err()?)));
-    unwelcome.map_or(Verdict::Ready, |answer| Verdict::waiting("CheckFailed", answer))
+    let verdict = unwelcome.map(|answer| Verdict::waiting("CheckFailed", answer));
+    verdict.map(UnreadyObject::without_object).into_iter().collect()
 }
 
 /// The pods that an object is, or consists of.
@@ -230,15 +223,4 @@ fn restarts_of(pod: &View) -> impl Iterator<Item = u32> {
     let statuses = ["/status/initContainerStatuses", "/status/containerStatuses"];
     let counts = statuses.into_iter().flat_map(|at| pod.json.list(at)).filter_map(|status| status.int("/restartCount"));
     counts.filter_map(|count| u32::try_from(count).ok())
-}
-
-pub(super) fn age(view: &View) -> Option<Duration> {
-    age_at(view, Timestamp::now())
-}
-
-/// How old an object is at a moment; nothing when it does not say.
-pub(super) fn age_at(view: &View, now: Timestamp) -> Option<Duration> {
-    let created: Timestamp = view.json.text("/metadata/creationTimestamp")?.parse().ok()?;
-    // The node's clock may be ahead of ours.
-    Some(Duration::try_from(now.duration_since(created)).unwrap_or_default())
 }

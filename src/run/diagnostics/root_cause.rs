@@ -2,13 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::patterns::{self, Want};
 use super::snapshot::name_of;
-use super::{ClusterSnapshot, RootCause, Unreadiness};
-use crate::readiness::{ObjectRef, Unready, UnreadyObject, Verdict};
+use super::wanted::{Said, kubectl, said};
+use super::{ClusterSnapshot, RootCause, Subject, Unreadiness};
+use crate::readiness::{ObjectRef, Unready, UnreadyObject};
 
-/// A root cause, by what identifies it: a namespace, empty where it does not matter, and the thing.
-type Causes = BTreeMap<(String, String), (usize, RootCause)>;
+/// Root causes by what they are about, each with its place in the order in which they were found.
+type Causes = BTreeMap<Subject, (usize, RootCause)>;
 
 /// The root causes of everything that is not ready, worst first.
 pub(super) fn root_causes(trouble: &Unreadiness, scene: &ClusterSnapshot) -> Vec<RootCause> {
@@ -16,7 +16,7 @@ pub(super) fn root_causes(trouble: &Unreadiness, scene: &ClusterSnapshot) -> Vec
     let (mut causes, mut own) = (Causes::new(), BTreeMap::new());
     for component in &trouble.unready {
         let needs = unready_needs(&component.component, trouble, &unready);
-        let mut keys = named(component, scene, &mut causes);
+        let mut keys = wanted(component, scene, &mut causes);
         if !is_symptom(component, &needs, &unready) {
             let told = unnamed(component, keys.is_empty());
             keys.extend(told.map(|object| itself(component, object, &needs, scene, &mut causes)));
@@ -33,46 +33,42 @@ pub(super) fn root_causes(trouble: &Unreadiness, scene: &ClusterSnapshot) -> Vec
     causes.into_iter().map(|(_, cause)| cause).collect()
 }
 
-/// What is named by the reasons of a component.
-fn named(component: &Unready, scene: &ClusterSnapshot, causes: &mut Causes) -> Vec<(String, String)> {
-    let mut keys = Vec::new();
+/// What the components' objects say that they want.
+fn wanted(component: &Unready, scene: &ClusterSnapshot, causes: &mut Causes) -> Vec<Subject> {
+    let mut subjects = Vec::new();
     for object in telling(component) {
-        let Some(want) = patterns::named_in(object.message()) else { continue };
-        let pod = wanting(object, scene);
-        let namespace = pod.as_ref().and_then(|pod| pod.namespace.clone()).unwrap_or_default();
-        let key = (if want.namespaced { namespace.clone() } else { String::new() }, want.object.clone());
-        let at = causes.len();
-        let (_, cause) = causes.entry(key.clone()).or_insert_with(|| (at, of(want, object, pod.as_ref(), &namespace)));
-        cause.failed |= is_failed(object);
-        add(&mut cause.wanted_by, pod.map(|pod| pod.to_string()));
+        let by = wanting(object, scene);
+        let Some(said) = object.want.as_ref().and_then(|want| said(want, by.as_ref())) else { continue };
+        let (at, subject) = (causes.len(), said.subject.clone());
+        let (_, cause) = causes.entry(subject.clone()).or_insert_with(|| (at, of(said, object)));
+        cause.failed |= object.verdict.is_failed();
+        add(&mut cause.wanted_by, by.map(Subject::Object));
         add(&mut cause.components, [component.component.clone()]);
-        keys.push(key);
+        subjects.push(subject);
     }
-    keys
+    subjects
 }
 
-fn of(want: Want, object: &UnreadyObject, pod: Option<&ObjectRef>, namespace: &str) -> RootCause {
-    let ask = match pod {
-        Some(pod) if want.ask.is_empty() => format!("describe {pod}"),
-        _ => want.ask,
-    };
-    let scoped = (want.namespaced || ask.starts_with("describe pod/")) && !namespace.is_empty();
+fn of(said: Said, object: &UnreadyObject) -> RootCause {
+    let Said { subject, reason, message, hint, next } = said;
     RootCause {
-        hint: want.hint.unwrap_or_else(|| hint(object)),
-        next: if scoped { format!("kubectl -n {namespace} {ask}") } else { format!("kubectl {ask}") },
-        object: want.object,
-        reason: want.reason,
-        wanted_by: Vec::new(),
-        components: Vec::new(),
+        subject,
         failed: false,
+        reason: reason.into(),
+        message,
+        own: false,
+        wanted_by: Vec::new(),
+        hint: hint.unwrap_or_else(|| object.verdict.hint().unwrap_or_default().to_owned()),
+        next,
+        components: Vec::new(),
     }
 }
 
 /// What has failed for reasons that name nothing; of what is only late the worst, unless other reasons name something.
 fn unnamed(component: &Unready, alone: bool) -> impl Iterator<Item = &UnreadyObject> {
-    let unnamed = || telling(component).filter(|object| patterns::named_in(object.message()).is_none());
-    let late = unnamed().filter(move |object| alone && !is_failed(object)).take(1);
-    unnamed().filter(|object| is_failed(object)).chain(late)
+    let unnamed = || telling(component).filter(|object| object.want.is_none());
+    let late = unnamed().filter(move |object| alone && !object.verdict.is_failed()).take(1);
+    unnamed().filter(|object| object.verdict.is_failed()).chain(late)
 }
 
 /// What nothing else explains is its own root cause.
@@ -82,41 +78,42 @@ fn itself(
     needs: &[&str],
     scene: &ClusterSnapshot,
     causes: &mut Causes,
-) -> (String, String) {
+) -> Subject {
     let blamed = worst.cause.as_ref().or(worst.object.as_ref());
-    let object = blamed.map_or_else(|| format!("component {}", component.component), ToString::to_string);
-    // Neither what was applied nor a pod of it: a claim, for one. Whoever wants it is worth a word.
+    let subject =
+        blamed.map_or_else(|| Subject::Component(component.component.clone()), |it| Subject::Object(it.clone()));
+    // Neither what was applied nor a pod of it: a claim, for one. What wants it is worth a word.
     let other = worst.cause.as_ref().is_some_and(|cause| cause.kind != "Pod" && worst.object.as_ref() != Some(cause));
     let wanting = wanting(&UnreadyObject { cause: None, ..worst.clone() }, scene).filter(|_| other);
-    let namespace = blamed.and_then(|object| object.namespace.clone()).unwrap_or_default();
-    let mut hint = hint(worst);
+    let mut hint = worst.verdict.hint().unwrap_or_default().to_owned();
     if !needs.is_empty() {
         let too = format!("it needs {}, not ready either", needs.join(", "));
         hint = if hint.is_empty() { too } else { format!("{hint}; {too}") };
     }
-    let scope = if namespace.is_empty() { String::new() } else { format!(" -n {namespace}") };
     let next = match (blamed, &worst.container) {
         (Some(pod), Some(container)) if pod.kind == "Pod" => {
-            format!("kubectl{scope} logs {} -c {container} --previous", pod.name)
+            kubectl(pod.namespace.as_deref(), &format!("logs {} -c {container} --previous", pod.name))
         }
-        (Some(object), _) => format!("kubectl{scope} describe {object}"),
+        (Some(object), _) => kubectl(object.namespace.as_deref(), &format!("describe {object}")),
         (None, _) => format!("kind-harness logs {}", component.component),
     };
     let cause = RootCause {
-        object: object.clone(),
-        reason: worst.message().to_owned(),
+        subject: subject.clone(),
+        failed: worst.verdict.is_failed(),
+        reason: worst.verdict.reason().to_owned(),
+        message: worst.message().to_owned(),
+        own: true,
         wanted_by: Vec::new(),
         hint,
         next,
         components: vec![component.component.clone()],
-        failed: is_failed(worst),
     };
-    let (at, key) = (causes.len(), (namespace, object));
-    let (_, known) = causes.entry(key.clone()).or_insert((at, cause));
-    known.failed |= is_failed(worst);
-    add(&mut known.wanted_by, wanting.map(|object| object.to_string()));
+    let at = causes.len();
+    let (_, known) = causes.entry(subject.clone()).or_insert((at, cause));
+    known.failed |= worst.verdict.is_failed();
+    add(&mut known.wanted_by, wanting.map(Subject::Object));
     add(&mut known.components, [component.component.clone()]);
-    key
+    subject
 }
 
 /// Adds a component to the causes of what it needs, directly or by way of others.
@@ -124,7 +121,7 @@ fn explain(
     component: &Unready,
     trouble: &Unreadiness,
     unready: &BTreeMap<&str, &Unready>,
-    own: &BTreeMap<&str, Vec<(String, String)>>,
+    own: &BTreeMap<&str, Vec<Subject>>,
     causes: &mut Causes,
 ) {
     let mut open = vec![component.component.as_str()];
@@ -135,7 +132,7 @@ fn explain(
         }
         for key in own.get(name).into_iter().flatten() {
             if let Some((_, cause)) = causes.get_mut(key) {
-                add(&mut cause.wanted_by, [format!("component {}", component.component)]);
+                add(&mut cause.wanted_by, [Subject::Component(component.component.clone())]);
                 add(&mut cause.components, [component.component.clone()]);
             }
         }
@@ -150,14 +147,14 @@ fn unready_needs<'a>(name: &str, trouble: &'a Unreadiness, unready: &BTreeMap<&s
 
 /// Whether what a component needs explains it. What has failed is not explained by what is only late: both are told.
 fn is_symptom(component: &Unready, needs: &[&str], unready: &BTreeMap<&str, &Unready>) -> bool {
-    let failed = |unready: &Unready| unready.objects.iter().any(is_failed);
+    let failed = |unready: &Unready| unready.objects.iter().any(|object| object.verdict.is_failed());
     !needs.is_empty() && (!failed(component) || needs.iter().any(|need| failed(unready[need])))
 }
 
 /// The objects whose reasons count: those that failed if any has, and workloads rather than what routes to them.
 fn telling(component: &Unready) -> impl Iterator<Item = &UnreadyObject> {
-    let any_failed = component.objects.iter().any(is_failed);
-    let candidates = move || component.objects.iter().filter(move |object| !any_failed || is_failed(object));
+    let any_failed = component.objects.iter().any(|object| object.verdict.is_failed());
+    let candidates = move || component.objects.iter().filter(move |object| !any_failed || object.verdict.is_failed());
     let any_other = candidates().any(|object| !routes(object));
     candidates().filter(move |object| !any_other || !routes(object))
 }
@@ -172,18 +169,7 @@ fn wanting(object: &UnreadyObject, scene: &ClusterSnapshot) -> Option<ObjectRef>
     object.cause.clone().or(pod).or_else(|| object.object.clone())
 }
 
-fn is_failed(object: &UnreadyObject) -> bool {
-    matches!(object.verdict, Verdict::Failed { .. })
-}
-
-fn hint(object: &UnreadyObject) -> String {
-    match &object.verdict {
-        Verdict::Failed { hint, .. } => hint.clone(),
-        _ => String::new(),
-    }
-}
-
-fn add(list: &mut Vec<String>, more: impl IntoIterator<Item = String>) {
+fn add<T: PartialEq>(list: &mut Vec<T>, more: impl IntoIterator<Item = T>) {
     for one in more {
         if !list.contains(&one) {
             list.push(one);

@@ -6,7 +6,7 @@ mod root_cause;
 use serde_json::Value;
 
 use super::*;
-use crate::readiness::{ObjectRef, UnreadyObject, Verdict};
+use crate::readiness::{ImageLack, ObjectRef, UnreadyObject, Verdict, Want};
 
 /// A component whose `deployment/NAME` is not ready, because of `pod/NAME-1` unless it is only late.
 fn failed(component: &str, reason: &str) -> Unready {
@@ -21,13 +21,25 @@ fn waiting(component: &str, reason: &str) -> Unready {
     one(component, unready(component, Verdict::waiting("Waiting", reason)))
 }
 
+/// The same, of something that wants `want`.
+fn wants(mut unready: Unready, want: Want) -> Unready {
+    unready.objects[0].want = Some(want);
+    unready
+}
+
+/// A component that failed since there is no `secret/db`.
+fn no_secret(component: &str) -> Unready {
+    let text = "container app cannot be created: secret \"db\" not found";
+    wants(failed(component, text), Want::Object(object("Secret", "db")))
+}
+
 fn one(component: &str, object: UnreadyObject) -> Unready {
     Unready { component: component.into(), objects: vec![object] }
 }
 
 fn unready(name: &str, verdict: Verdict) -> UnreadyObject {
     let object = Some(object("Deployment", name));
-    UnreadyObject { object, cause: None, container: None, verdict, logs: Vec::new() }
+    UnreadyObject { object, cause: None, container: None, verdict, want: None, logs: Vec::new() }
 }
 
 fn object(kind: &str, name: &str) -> ObjectRef {

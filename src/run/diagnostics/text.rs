@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::fmt::{self, Write as _};
 
-use super::{Branch, Diagnosis, RootCause};
+use super::{Branch, Diagnosis, RootCause, Subject};
 
 /// Those who want something that are named in the first line.
 const NAMED: usize = 3;
@@ -28,18 +28,28 @@ impl Diagnosis {
     }
 }
 
+/// `secret/db`, `image shop/api:1`, `component db`.
+impl fmt::Display for Subject {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Subject::Object(object) => object.fmt(f),
+            Subject::Image(image) => write!(f, "image {image}"),
+            Subject::NodeResource(resource) => write!(f, "node resource {resource}"),
+            Subject::Taint(taint) => write!(f, "taint {taint}"),
+            Subject::Component(component) => write!(f, "component {component}"),
+        }
+    }
+}
+
 /// `secret/db missing, wanted by pod/api-1`, or `pod/web-0: container web keeps crashing`.
 impl fmt::Display for RootCause {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.wanted_by.is_empty() || self.reason.contains(": ") || self.reason.starts_with("container ") {
-            write!(f, "{}: {}", self.object, self.reason)?;
-        } else {
-            write!(f, "{} {}", self.object, self.reason)?;
-        }
+        let colon = if self.own { ":" } else { "" };
+        write!(f, "{}{colon} {}", self.subject, self.message)?;
         if self.wanted_by.is_empty() {
             return Ok(());
         }
-        let named = self.wanted_by.iter().take(NAMED).map(String::as_str).collect::<Vec<_>>().join(", ");
+        let named = self.wanted_by.iter().take(NAMED).map(ToString::to_string).collect::<Vec<_>>().join(", ");
         write!(f, ", wanted by {named}")?;
         match self.wanted_by.len().saturating_sub(NAMED) {
             0 => Ok(()),
@@ -62,13 +72,13 @@ impl fmt::Display for Diagnosis {
             }
             write!(f, "\n  next: {}", cause.next)?;
         }
-        let mut told: BTreeSet<&str> = BTreeSet::new();
+        let mut told: BTreeSet<&Subject> = BTreeSet::new();
         for branch in &self.components {
             let name = branch.name.trim_start_matches("component ");
-            let symptom = format!("component {name}");
+            let symptom = Subject::Component(name.to_owned());
             let causes = || self.root_causes.iter().filter(|cause| cause.components.iter().any(|c| c == name));
             let fresh =
-                causes().filter(|cause| !cause.wanted_by.contains(&symptom) && told.insert(&cause.object)).count();
+                causes().filter(|cause| !cause.wanted_by.contains(&symptom) && told.insert(&cause.subject)).count();
             let mut text = String::new();
             write_branch(&mut text, branch, 1, fresh > 0 || causes().next().is_none())?;
             f.write_str(&text)?;
@@ -81,7 +91,7 @@ impl fmt::Display for Diagnosis {
 fn write_branch(text: &mut String, branch: &Branch, depth: usize, full: bool) -> fmt::Result {
     let indent = "  ".repeat(depth);
     let name = branch.name.trim_start_matches("component ");
-    let reason = match (branch.reason.as_str(), branch.failed) {
+    let reason = match (branch.message.as_str(), branch.failed) {
         ("", _) if depth > 1 => String::new(),
         ("", true) => ": failed".into(),
         ("", false) => ": not ready".into(),

@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::snapshot::name_of;
 use super::{Branch, ClusterSnapshot};
-use crate::readiness::{Lenient, ObjectRef, Unready, UnreadyObject, Verdict};
+use crate::readiness::{Lenient, ObjectRef, Unready, UnreadyObject};
 
 /// Pods shown of one workload: what is wrong with the others is seldom different.
 const PODS: usize = 3;
@@ -21,26 +21,26 @@ pub(super) fn component(unready: &Unready, scene: &ClusterSnapshot) -> Branch {
 }
 
 fn workload(object: &UnreadyObject, scene: &ClusterSnapshot) -> Branch {
-    let failed = matches!(object.verdict, Verdict::Failed { .. });
-    let reason = object.message().to_owned();
+    let failed = object.verdict.is_failed();
+    let message = object.message().to_owned();
     let Some(applied) = &object.object else {
-        return Branch { name: "probe".into(), failed, reason, ..Branch::default() };
+        return Branch { name: "probe".into(), failed, message, ..Branch::default() };
     };
     if applied.kind == "Pod" {
-        return Branch { reason, failed, ..pod(applied, object, scene) };
+        return Branch { message, failed, ..pod(applied, object, scene) };
     }
     let pods = all_pods(object, scene);
     let more = pods.len().saturating_sub(PODS);
     let mut parts: Vec<_> = pods.iter().take(PODS).map(|name| pod(name, object, scene)).collect();
     if more > 0 {
-        parts.push(Branch { name: format!("{more} more pods"), reason: "not ready".into(), ..Branch::default() });
+        parts.push(Branch { name: format!("{more} more pods"), message: "not ready".into(), ..Branch::default() });
     }
-    Branch { name: applied.to_string(), failed, reason, events: scene.events(applied), parts, ..Branch::default() }
+    Branch { name: applied.to_string(), failed, message, events: scene.events(applied), parts, ..Branch::default() }
 }
 
 fn pod(name: &ObjectRef, object: &UnreadyObject, scene: &ClusterSnapshot) -> Branch {
     let blamed = object.cause.as_ref().or(object.object.as_ref()) == Some(name);
-    let failed = blamed && matches!(object.verdict, Verdict::Failed { .. });
+    let failed = blamed && object.verdict.is_failed();
     let seen = scene.find(name);
     let mut parts: Vec<_> = seen.iter().flat_map(|pod| containers(name, pod, scene)).collect();
     if let Some(container) = object.container.as_ref().filter(|_| blamed) {
@@ -52,8 +52,8 @@ fn pod(name: &ObjectRef, object: &UnreadyObject, scene: &ClusterSnapshot) -> Bra
             None => parts.push(Branch { name: title, logs: object.logs.clone(), ..Branch::default() }),
         }
     }
-    let reason = seen.map_or_else(|| "it is gone".to_owned(), condition);
-    Branch { name: name.to_string(), failed, reason, events: scene.events(name), parts, ..Branch::default() }
+    let message = seen.map_or_else(|| "it is gone".to_owned(), condition);
+    Branch { name: name.to_string(), failed, message, events: scene.events(name), parts, ..Branch::default() }
 }
 
 /// The pods that are shown of an object.
@@ -110,7 +110,7 @@ fn containers(name: &ObjectRef, pod: &Value, scene: &ClusterSnapshot) -> Vec<Bra
     let branch = |status: &Value| {
         let container = status.text("/name").unwrap_or_default();
         let logs = scene.logs(name, container);
-        Branch { name: format!("{who} {container}"), reason: state(status), logs, ..Branch::default() }
+        Branch { name: format!("{who} {container}"), message: state(status), logs, ..Branch::default() }
     };
     open.into_iter().map(branch).collect()
 }

@@ -110,6 +110,18 @@ pub enum Strategy {
     Sequential,
 }
 
+impl Strategy {
+    /// `parallel`, `waves` or `sequential`.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Strategy::Parallel => "parallel",
+            Strategy::Waves => "waves",
+            Strategy::Sequential => "sequential",
+        }
+    }
+}
+
 /// One deployable unit.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]

@@ -170,7 +170,7 @@ fn status_says_why_at_any_time() {
     }
     let fields = host.run(&["status", "--why", "app", "-o", "json", "--name", "t"]).stdout;
     let fields: Value = serde_json::from_str(&fields).unwrap();
-    assert_eq!(fields["root_causes"][0]["object"], "pod/web");
+    assert_eq!(fields["rootCauses"][0]["subject"]["object"]["name"], "web");
     assert_eq!(fields["components"][0]["parts"][0]["parts"][0]["name"], "container app");
 }
 
@@ -220,7 +220,7 @@ fn a_failed_up_tells_its_root_and_looks_before_it_takes_anything_away() {
     );
     let told: Value = serde_json::from_str(&ended.stdout).unwrap_or_else(|error| panic!("{error}: {}", ended.stdout));
     assert_eq!(told["exit"], 7);
-    assert_eq!(told["root_causes"][0]["reason"], "container app keeps crashing: exit code 3, 4 restarts");
+    assert_eq!(told["rootCauses"][0]["message"], "container app keeps crashing: exit code 3, 4 restarts");
     let bundle = PathBuf::from(told["bundle"].as_str().unwrap());
     let summary = std::fs::read_to_string(bundle.join("summary.txt")).unwrap();
     assert!(summary.starts_with("1 of 1 not ready; root cause: pod/web"), "{summary}");

@@ -7,7 +7,7 @@ use crate::grace::{Cause, Grace};
 use crate::view::{Lenient, View};
 use crate::world::World;
 
-use super::{image, missing};
+use super::{image, messages};
 
 /// What a pod's status says of one container.
 pub(super) struct Status<'a> {
@@ -91,9 +91,8 @@ pub(super) fn judge(pod: &View, status: &Status<'_>, world: &World, grace: &Grac
         _ => return Some(patience(pod, status, world)),
     };
     let hint = "create what is missing, or correct its name in the container's env and volumes";
-    let mut fault = Fault::new(pod, cause, grace.of(cause), format!("{who} cannot be created: {message}"), hint);
-    fault.missing = missing::named_in(message, pod.namespace());
-    Some(missing::unless_there(fault, world))
+    let fault = Fault::new(pod, cause, grace.of(cause), format!("{who} cannot be created: {message}"), hint);
+    Some(Fault { want: messages::want(message, pod.namespace()), ..fault }.unless_there(world))
 }
 
 /// A container that has crashed, or could not be started, as often as it may.

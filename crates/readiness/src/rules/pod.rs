@@ -5,7 +5,7 @@ use crate::grace::{Cause, Grace};
 use crate::view::{Lenient, View};
 use crate::world::World;
 
-use super::{container, missing, schedule};
+use super::{container, messages, schedule};
 
 pub(super) fn judge(pod: &View, world: &World, grace: &Grace) -> Finding {
     match pod.json.text("/status/phase") {
@@ -63,12 +63,11 @@ fn unmounted(pod: &View, world: &World, grace: &Grace) -> Option<Finding> {
     }
     let note = world.newest(pod, &["FailedMount", "FailedAttachVolume"])?;
     let reason = format!("a volume cannot be mounted: {}", note.message);
-    let named = missing::named_in(&note.message, pod.namespace());
-    if named.is_none() && !note.message.contains("references non-existent") {
+    let want = messages::want(&note.message, pod.namespace());
+    if want.is_none() && !note.message.contains("references non-existent") {
         return Some(Finding::waiting("FailedMount", reason));
     }
     let hint = "create what is missing, or correct its name in the pod's volumes";
-    let mut fault = Fault::new(pod, Cause::Volume, grace.of(Cause::Volume), reason, hint);
-    fault.missing = named;
-    Some(missing::unless_there(fault, world))
+    let fault = Fault::new(pod, Cause::Volume, grace.of(Cause::Volume), reason, hint);
+    Some(Fault { want, ..fault }.unless_there(world))
 }

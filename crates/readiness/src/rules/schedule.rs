@@ -5,29 +5,10 @@ use crate::grace::{Cause, Grace};
 use crate::object::ObjectRef;
 use crate::trim::REVISION;
 use crate::view::{Key, Lenient, View};
+use crate::want::Want;
 use crate::world::World;
 
-use super::claim;
-
-/// What a cluster that is still starting says: it passes by itself.
-const PASSING: [&str; 6] = [
-    "node.kubernetes.io/not-ready",
-    "node.kubernetes.io/unreachable",
-    "node.kubernetes.io/network-unavailable",
-    "node.cloudprovider.kubernetes.io/uninitialized",
-    "no nodes available",
-    "unbound immediate PersistentVolumeClaims",
-];
-
-/// What a node may lack because other pods hold it.
-const HELD: [&str; 6] = [
-    "Insufficient ",
-    "Too many pods",
-    "free ports",
-    "anti-affinity",
-    "already in-use by another pod",
-    "max volume count",
-];
+use super::{claim, messages};
 
 /// Why no node takes the pod; nothing when one has.
 pub(super) fn judge(pod: &View, world: &World, grace: &Grace) -> Option<Finding> {
@@ -44,18 +25,20 @@ pub(super) fn judge(pod: &View, world: &World, grace: &Grace) -> Option<Finding>
     if let Some(node) = world.all("Node", "").find(|node| !node.condition("Ready").is_some_and(|c| c.is_true())) {
         return Some(Finding::waiting("NodeNotReady", format!("{} is not ready yet: {message}", node.object)));
     }
-    if PASSING.iter().any(|passing| message.contains(passing)) {
-        return Some(unbound(pod, world, grace).unwrap_or_else(|| Finding::waiting("Unschedulable", reason)));
+    let want = messages::want(message, pod.namespace());
+    if messages::passes(message) {
+        let passing = || Finding::waiting("Unschedulable", reason).wanting(want);
+        return Some(unbound(pod, world, grace).unwrap_or_else(passing));
     }
-    if HELD.iter().any(|held| message.contains(held))
+    if messages::held_by_others(message)
         && let Some((holder, why)) =
             world.each("Pod").filter_map(|other| Some((&other.object, room_from(other, pod, world)?))).min()
     {
-        return Some(Finding::waiting("Unschedulable", format!("{reason}; {holder} {why}")));
+        return Some(Finding::waiting("Unschedulable", format!("{reason}; {holder} {why}")).wanting(want));
     }
-    let mut fault = Fault::new(pod, Cause::Unschedulable, grace.of(Cause::Unschedulable), reason, hint(message));
-    fault.missing = super::missing::named_in(message, pod.namespace());
-    Some(super::missing::unless_there(fault, world))
+    let hint = messages::scheduling_hint(message);
+    let fault = Fault::new(pod, Cause::Unschedulable, grace.of(Cause::Unschedulable), reason, hint);
+    Some(Fault { want, ..fault }.unless_there(world))
 }
 
 /// Why what `holder` has on its node will be free again; nothing when it keeps it.
@@ -102,32 +85,16 @@ fn unbound(pod: &View, world: &World, grace: &Grace) -> Option<Finding> {
         };
         let found = match world.get(&Key::from(&claim)) {
             Some(view) => claim::judge(view, world, grace),
-            None => Finding::waiting_for("Unschedulable", claim.clone(), format!("it waits for {claim} to be bound")),
+            None => Finding::waiting_for("Unschedulable", claim.clone(), "it has not been seen yet"),
         };
         match found {
             Finding::Failing(_) => return Some(found),
             Finding::Waiting(why) => {
                 let text = format!("it waits for {claim}: {why}");
-                slowest.get_or_insert(Finding::Waiting(why.say(text)));
+                slowest.get_or_insert(Finding::Waiting(why.say(text)).wanting(Some(Want::Claim(claim))));
             }
             Finding::Ready => {}
         }
     }
     slowest
-}
-
-fn hint(message: &str) -> &'static str {
-    if message.contains("Insufficient") {
-        "ask for less in resources.requests, or give the cluster more"
-    } else if message.contains("taint") {
-        "tolerate the taint, or remove it from the node"
-    } else if message.contains("selector") || message.contains("affinity") {
-        "label a node so that it matches, or correct nodeSelector and affinity"
-    } else if message.contains("persistentvolumeclaim") {
-        "create the claim, or correct its name"
-    } else if message.contains("free ports") {
-        "another pod has the same hostPort: choose another"
-    } else {
-        "the scheduler's message says what every node lacks"
-    }
 }

@@ -5,7 +5,7 @@ use crate::grace::{Cause, Grace};
 use crate::view::{Lenient, View};
 use crate::world::World;
 
-use super::pod;
+use super::{messages, pod};
 
 /// The replicas that a workload should have.
 pub(crate) fn desired(view: &View) -> i64 {
@@ -65,17 +65,7 @@ pub(super) fn creation_refused(view: &View, world: &World, grace: &Grace) -> Opt
         (newest.reason == "FailedCreate").then(|| newest.message.clone())
     };
     let why = condition.or_else(refused)?;
-    let hint = if why.contains("exceeded quota") {
-        "raise the namespace's ResourceQuota, or ask for less"
-    } else if why.contains("violates PodSecurity") {
-        "make the pod meet the namespace's pod-security level, or change the namespace's label"
-    } else if why.contains("serviceaccount") || why.contains("service account") {
-        "create the ServiceAccount, or correct serviceAccountName"
-    } else {
-        "the API server's answer says what the pod lacks"
-    };
-    let reason = format!("pods cannot be created: {why}");
-    let mut fault = Fault::new(view, Cause::PodCreation, grace.of(Cause::PodCreation), reason, hint);
-    fault.missing = super::missing::named_in(&why, view.namespace());
-    Some(super::missing::unless_there(fault, world))
+    let (reason, hint) = (format!("pods cannot be created: {why}"), messages::creation_hint(&why));
+    let fault = Fault::new(view, Cause::PodCreation, grace.of(Cause::PodCreation), reason, hint);
+    Some(Fault { want: messages::want(&why, view.namespace()), ..fault }.unless_there(world))
 }

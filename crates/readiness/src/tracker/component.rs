@@ -174,7 +174,7 @@ impl Component {
         let answers = self.asked.iter().flat_map(|asked| self.probes.iter().zip(&asked.answers));
         objects.extend(answers.filter_map(|(probe, answer)| {
             let verdict = Verdict::waiting("CheckFailed", format!("{probe} {}", answer.as_ref().err()?));
-            Some(UnreadyObject { object: None, cause: None, container: None, verdict, logs: Vec::new() })
+            Some(UnreadyObject::without_object(verdict))
         }));
         Unready { component: self.name.clone(), objects }
     }
@@ -258,13 +258,7 @@ impl Component {
         {
             let _ = write!(hint, "; if it waits for {}, say so in `needs`", self.others.join(" or "));
         }
-        UnreadyObject {
-            object: Some(object.applied.object.clone()),
-            cause: fault.map(|fault| fault.object.clone()).filter(|cause| *cause != object.applied.object),
-            container: fault.and_then(|fault| fault.container.clone()),
-            verdict,
-            logs: Vec::new(),
-        }
+        UnreadyObject::new(object.applied.object.clone(), &object.finding, verdict)
     }
 }
 

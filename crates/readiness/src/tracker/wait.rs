@@ -127,13 +127,10 @@ impl Wait {
         let is_known = |name: &&String| state.components.iter().any(|component| component.name == **name);
         let unknown = self.names.iter().flatten().filter(|name| !is_known(name)).map(|name| Unready {
             component: name.clone(),
-            objects: vec![UnreadyObject {
-                object: None,
-                cause: None,
-                container: None,
-                verdict: Verdict::waiting("NotApplied", "nothing of it has been applied yet"),
-                logs: Vec::new(),
-            }],
+            objects: vec![UnreadyObject::without_object(Verdict::waiting(
+                "NotApplied",
+                "nothing of it has been applied yet",
+            ))],
         });
         known.chain(unknown).collect()
     }

@@ -1,116 +1,53 @@
 use super::*;
 
-const NO_SECRET: &str = "container app cannot be created: secret \"db\" not found";
 const CRASH: &str = "container app keeps crashing: exit code 1, 3 restarts";
 
 /// What each case expects: the headline, and the next command of the first root cause.
 #[test]
 fn the_root_is_told_first_and_once() {
+    let wanting = |name: &str, want| trouble(1, "", vec![wants(failed(name, "it lacks something"), want)]);
+    let image = |image: &str| Want::Image { image: image.into(), lack: ImageLack::NotFound };
     let late = |name: &str| waiting(name, "0 of 1 replicas ready: pod/x: container app: ContainerCreating");
     let cases = [
         (
             "one Secret that many want",
-            trouble(6, "", ["api", "web", "jobs", "mail", "auth"].map(|name| failed(name, NO_SECRET)).into()),
+            trouble(6, "", ["api", "web", "jobs", "mail", "auth"].map(no_secret).into()),
             "5 of 6 not ready; root cause: secret/db missing, wanted by pod/api-1, pod/web-1, pod/jobs-1 and 2 more",
             "kubectl -n shop get secrets",
         ),
         (
-            "a ConfigMap that a volume wants",
-            trouble(
-                1,
-                "",
-                vec![failed(
-                    "api",
-                    "a volume cannot be mounted: MountVolume.SetUp failed: configmap \"conf\" not found",
-                )],
-            ),
-            "1 of 1 not ready; root cause: configmap/conf missing, wanted by pod/api-1",
-            "kubectl -n shop get configmaps",
-        ),
-        (
             "a key of a Secret",
-            trouble(
-                1,
-                "",
-                vec![failed("api", "container app cannot be created: couldn't find key password in Secret shop/db")],
-            ),
+            wanting("api", Want::Key { object: object("Secret", "db"), key: "password".into() }),
             "1 of 1 not ready; root cause: secret/db has no key password, wanted by pod/api-1",
             "kubectl -n shop describe secret db",
         ),
         (
-            "a ServiceAccount",
-            trouble(
-                1,
-                "",
-                vec![failed(
-                    "api",
-                    "pods cannot be created: error looking up service account shop/bot: serviceaccount \"bot\" not found",
-                )],
-            ),
-            "1 of 1 not ready; root cause: serviceaccount/bot missing, wanted by pod/api-1",
-            "kubectl -n shop get serviceaccounts",
-        ),
-        (
-            "a claim",
-            trouble(
-                1,
-                "",
-                vec![failed(
-                    "db",
-                    "no node takes it: 0/1 nodes are available: persistentvolumeclaim \"data\" not found.",
-                )],
-            ),
+            "a claim that does not exist",
+            wanting("db", Want::Object(object("PersistentVolumeClaim", "data"))),
             "1 of 1 not ready; root cause: persistentvolumeclaim/data missing, wanted by pod/db-1",
             "kubectl -n shop get persistentvolumeclaims",
         ),
         (
             "an image that two want",
-            trouble(
-                2,
-                "",
-                ["api", "web"]
-                    .map(|name| failed(name, "container app: image shop/x:9 does not exist: manifest unknown"))
-                    .into(),
-            ),
+            trouble(2, "", ["api", "web"].map(|name| wants(failed(name, "no image"), image("shop/x:9"))).into()),
             "2 of 2 not ready; root cause: image shop/x:9 does not exist, wanted by pod/api-1, pod/web-1",
             "kubectl -n shop describe pod/api-1",
         ),
         (
             "a resource that the nodes lack",
-            trouble(
-                1,
-                "",
-                vec![failed(
-                    "api",
-                    "no node takes it: 0/1 nodes are available: 1 Insufficient memory. preemption: none",
-                )],
-            ),
+            wanting("api", Want::NodeResource("memory".into())),
             "1 of 1 not ready; root cause: node resource memory is not enough on any node, wanted by pod/api-1",
             "kubectl describe nodes",
         ),
         (
             "a taint",
-            trouble(
-                1,
-                "",
-                vec![failed(
-                    "api",
-                    "no node takes it: 0/1 nodes are available: 1 node(s) had untolerated taint {gpu: only}.",
-                )],
-            ),
+            wanting("api", Want::Taint("gpu: only".into())),
             "1 of 1 not ready; root cause: taint gpu: only is on the nodes and not tolerated, wanted by pod/api-1",
             "kubectl describe nodes",
         ),
         (
             "a quota",
-            trouble(
-                1,
-                "",
-                vec![failed(
-                    "api",
-                    "pods cannot be created: pods \"a\" is forbidden: exceeded quota: compute, requested: pods=1",
-                )],
-            ),
+            wanting("api", Want::Quota(object("ResourceQuota", "compute"))),
             "1 of 1 not ready; root cause: resourcequota/compute is exceeded, wanted by pod/api-1",
             "kubectl -n shop describe resourcequota compute",
         ),
@@ -122,7 +59,7 @@ fn the_root_is_told_first_and_once() {
         ),
         (
             "what crashes for want of a component that failed is a symptom",
-            trouble(2, "api: db", vec![failed("db", NO_SECRET), failed("api", CRASH)]),
+            trouble(2, "api: db", vec![no_secret("db"), failed("api", CRASH)]),
             "2 of 2 not ready; root cause: secret/db missing, wanted by pod/db-1, component api",
             "kubectl -n shop get secrets",
         ),
@@ -158,11 +95,10 @@ fn the_root_is_told_first_and_once() {
 
 #[test]
 fn names_of_different_namespaces_are_different_things() {
-    let mut other = failed("web", NO_SECRET);
-    if let Some(pod) = &mut other.objects[0].cause {
-        pod.namespace = Some("other".into());
-    }
-    let diagnosis = diagnose(&trouble(2, "", vec![failed("api", NO_SECRET), other]), &ClusterSnapshot::default());
+    let mut other = no_secret("web");
+    let elsewhere = ObjectRef { namespace: Some("other".into()), ..object("Secret", "db") };
+    other.objects[0].want = Some(Want::Object(elsewhere));
+    let diagnosis = diagnose(&trouble(2, "", vec![no_secret("api"), other]), &ClusterSnapshot::default());
     assert_eq!(diagnosis.root_causes.len(), 2);
 }
 
@@ -179,7 +115,8 @@ fn a_claim_is_blamed_for_the_pods_that_wait_for_it() {
 - {apiVersion: v1, kind: PersistentVolumeClaim, metadata: {name: data, namespace: shop}, status: {phase: Pending}}",
     );
     let reason = "0 of 1 replicas ready: pod/db-1-a: it waits for persistentvolumeclaim/data: not bound yet";
-    let diagnosis = diagnose(&trouble(1, "", vec![waiting("db", reason)]), &scene);
+    let late = wants(waiting("db", reason), Want::Claim(object("PersistentVolumeClaim", "data")));
+    let diagnosis = diagnose(&trouble(1, "", vec![late]), &scene);
     let expected = "1 of 1 not ready; root cause: persistentvolumeclaim/data is not bound, wanted by pod/db-1-a";
     assert_eq!(diagnosis.headline(), expected);
     let mut db = failed("db", "no volume can be provisioned: storageclass.storage.k8s.io \"fast\" not found");
@@ -200,15 +137,15 @@ fn what_only_routes_to_pods_is_not_blamed_for_them() {
     };
     api.objects.insert(0, service);
     let diagnosis = diagnose(&trouble(1, "", vec![api]), &ClusterSnapshot::default());
-    assert_eq!(diagnosis.root_causes[0].object, "deployment/api");
+    assert_eq!(diagnosis.root_causes[0].subject.to_string(), "deployment/api");
 }
 
 #[test]
 fn one_component_may_have_several_root_causes() {
-    let mut api = failed("api", NO_SECRET);
+    let mut api = no_secret("api");
     api.objects.extend(failed("worker", CRASH).objects);
     api.objects.extend(waiting("late", "0 of 1 replicas ready").objects);
     let diagnosis = diagnose(&trouble(1, "", vec![api]), &ClusterSnapshot::default());
-    let objects: Vec<_> = diagnosis.root_causes.iter().map(|cause| cause.object.as_str()).collect();
+    let objects: Vec<_> = diagnosis.root_causes.iter().map(|cause| cause.subject.to_string()).collect();
     assert_eq!(objects, ["secret/db", "pod/worker-1"]);
 }

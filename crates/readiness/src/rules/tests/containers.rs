@@ -1,4 +1,5 @@
 use super::*;
+use crate::{ImageLack, Want};
 
 fn pod(status: &str, world: &str) -> String {
     format!(
@@ -51,6 +52,33 @@ fn images() {
         ("back-off without a cause", &pod(silent, ""), Is::Failing(Cause::ImageNetwork, "Back-off")),
         ("back-off, the event knows", &pod(silent, event), Is::Failing(Cause::Final, "does not exist")),
     ]);
+}
+
+#[test]
+fn what_is_wanted_is_told_as_values() {
+    let image = |lack| Some(Want::Image { image: "shop/web:1".into(), lack });
+    let secret = || {
+        serde_json::from_value(serde_json::json!({
+        "apiVersion": "v1", "kind": "Secret", "namespace": "shop", "name": "db"}))
+    };
+    let secret = || secret().expect("a reference");
+    let key = "couldn''t find key password in Secret shop/db";
+    let cases = [
+        (waits("ErrImageNeverPull", ""), image(ImageLack::NotLoaded)),
+        (waits("ErrImagePull", "manifest unknown"), image(ImageLack::NotFound)),
+        (waits("ErrImagePull", "unauthorized"), image(ImageLack::Refused)),
+        (waits("ImagePullBackOff", "i/o timeout"), image(ImageLack::NotPulled)),
+        (waits("InvalidImageName", ""), None),
+        (waits("CreateContainerConfigError", "secret \"db\" not found"), Some(Want::Object(secret()))),
+        (waits("CreateContainerConfigError", key), Some(Want::Key { object: secret(), key: "password".into() })),
+        (waits("CreateContainerError", "no such subpath"), None),
+    ];
+    for (yaml, want) in cases {
+        assert_eq!(found(&yaml).want(), want.as_ref(), "{yaml}");
+    }
+    let secret = "- {apiVersion: v1, kind: Secret, metadata: {name: db, namespace: shop, uid: s}}";
+    let healing = waits("CreateContainerConfigError", "secret \"db\" not found") + secret;
+    assert_eq!(found(&healing).want(), None, "what is there is not wanted any more");
 }
 
 #[test]
@@ -139,5 +167,5 @@ fn configuration_and_volumes() {
         ),
     ]);
     let Finding::Failing(fault) = found(&pod(status, "")) else { panic!("not failing") };
-    assert_eq!(fault.missing.expect("names what is missing").to_string(), "secret/db");
+    assert_eq!(fault.want.as_ref().and_then(Want::object).expect("names what is missing").to_string(), "secret/db");
 }
