@@ -15,7 +15,7 @@ mod timeline;
 
 pub use component_states::ComponentStates;
 pub use event::{Event, EventKind, Events, Outcome, Phase, Step, StepHandle};
-pub use json::to_json;
+pub use json::{Report, to_json};
 pub use state::{InvalidTransition, State, StateHistory};
 pub use table::to_table;
 pub use timeline::{Retry, Span, Timeline};

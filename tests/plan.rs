@@ -213,19 +213,6 @@ digraph "shop" {
 }
 
 #[test]
-fn json_has_the_suite_and_the_order() {
-    let json = printed().to_json();
-    assert_eq!(json["suite"], "shop");
-    assert_eq!(json["strategy"], "waves");
-    assert_eq!(json["overlay"], "dev");
-    assert_eq!(json["deadline"], "1m 30s");
-    assert_eq!(json["cluster"]["name"], printed().cluster_name().as_str());
-    assert_eq!(json["waves"], serde_json::json!([["db", "cache"], ["app"]]));
-    assert_eq!(json["components"][1]["name"], "app");
-    assert_eq!(json["components"][1]["ports"][1]["host"], "auto");
-}
-
-#[test]
 fn the_digest_changes_with_what_the_environment_is_made_of() {
     let folder = tempfile::tempdir().unwrap();
     let write = |path: &str, text: &str| {

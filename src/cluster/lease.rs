@@ -13,6 +13,7 @@ use crate::suite::config::Keep;
 
 /// Who has a cluster, and for how long.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Lease {
     /// Names the run that took it.
@@ -27,8 +28,10 @@ pub struct Lease {
     /// What the run was told about keeping it.
     pub keep: Keep,
     /// When it was taken.
+    #[cfg_attr(feature = "schema", schemars(with = "String"))]
     pub taken: Timestamp,
     /// When a kept cluster expires.
+    #[cfg_attr(feature = "schema", schemars(with = "Option<String>"))]
     pub until: Option<Timestamp>,
 }
 

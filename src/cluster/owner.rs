@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 /// A process, told from every other: process ids are used again, and mean nothing on another host or after a reboot.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Owner {
     /// Name of its host, for people: it may change while the process runs.

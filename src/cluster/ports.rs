@@ -10,8 +10,12 @@ use crate::suite::config::{Component, HostPort};
 
 /// Where each component's ports are reached: component → port name → address.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(transparent)]
-pub struct PortMap(pub BTreeMap<String, BTreeMap<String, SocketAddr>>);
+pub struct PortMap(
+    #[cfg_attr(feature = "schema", schemars(with = "BTreeMap<String, BTreeMap<String, String>>"))]
+    pub  BTreeMap<String, BTreeMap<String, SocketAddr>>,
+);
 
 impl PortMap {
     /// Address of `port` of `component`.

@@ -16,7 +16,8 @@ use crate::readiness::redact::Redactor;
 use crate::readiness::{Judgement, Lenient, Settings, judge_saved};
 use crate::report::Phase;
 use crate::run::diagnostics::contents;
-use crate::run::{FailureReport, Run};
+use crate::run::failure_report::FailureReport;
+use crate::run::protocol::Run;
 
 /// How many bundles are written of single tests. Five are kept, and one is for those that fail after them.
 const BUNDLES: usize = 4;
@@ -69,7 +70,8 @@ impl TestObserver<'_> {
 
     /// Writes a bundle about tests that failed.
     pub(super) async fn bundle(&self, tests: &[String]) -> Option<PathBuf> {
-        FailureReport::of_tests(self.run, self.cluster, tests).await.bundle
+        let timeline = self.run.json(&self.run.timeline().await);
+        FailureReport::of_tests(&self.run.session, self.cluster, tests, timeline).await.bundle
     }
 
     async fn namespace(&self, namespace: &str) -> Vec<String> {

@@ -12,6 +12,7 @@ use crate::readiness::redact::Redactor;
 
 /// A stage of a run. Phases may overlap: images build while the cluster boots.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Phase {
     /// Look for what the host must have, and install it.
@@ -64,6 +65,7 @@ impl fmt::Display for Phase {
 
 /// How a step ended.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Outcome {
     /// It did its work.

@@ -1,75 +1,172 @@
 //! The report for machines.
 
-use serde_json::{Value, json};
+use std::time::Duration;
 
-use super::{Phase, StateHistory, Timeline};
+use jiff::Timestamp;
+use serde::Serialize;
+use serde_json::Value;
+
+use super::{Phase, Retry, Span, State, StateHistory, Timeline};
 use crate::readiness::redact::Redactor;
 
 /// Version of the report's form. It changes when a field is removed or changes its meaning.
 const FORMAT: u32 = 1;
 
-/// The whole timeline, with secrets masked. Times are seconds since the beginning of the run, `began` is wall-clock time.
+/// A report in JSON. All times are in seconds since the run began, unless they are points in time.
+#[derive(Debug, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct Report<'a> {
+    /// Version of this form.
+    format: u32,
+    /// When the run began.
+    #[cfg_attr(feature = "schema", schemars(with = "Option<String>"))]
+    began: Option<Timestamp>,
+    /// `parallel`, `waves` or `sequential`.
+    strategy: &'a str,
+    /// How long the run took.
+    wall: f64,
+    /// The phases that it had, in the order of the pipeline. They may overlap.
+    phases: Vec<PhaseTime>,
+    /// Every step, in the order in which they ended.
+    steps: &'a [Span],
+    /// Calls that were made again.
+    retries: &'a [Retry],
+    /// Every component.
+    components: Vec<ComponentTime<'a>>,
+    /// From the first component applied to the last one ready; null when nothing was deployed.
+    deploy_and_ready: Option<f64>,
+    /// The components' own times together, divided by `deployAndReady`; null when nothing was deployed.
+    parallel_efficiency: Option<f64>,
+    /// The steps that decided how long the run took.
+    critical_path: Vec<StepName<'a>>,
+}
+
+/// When a phase began and ended.
+#[derive(Debug, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+struct PhaseTime {
+    phase: Phase,
+    start: f64,
+    end: f64,
+    duration: f64,
+}
+
+/// A step.
+#[derive(Debug, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+struct StepName<'a> {
+    phase: Phase,
+    step: &'a str,
+}
+
+/// A component of a report.
+#[derive(Debug, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "camelCase")]
+struct ComponentTime<'a> {
+    /// Its name.
+    component: &'a str,
+    /// From the beginning of its deployment until it was ready; absent when it was not started.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    start_up: Option<f64>,
+    #[serde(flatten)]
+    states: Option<States<'a>>,
+}
+
+/// What became of a component.
+#[derive(Debug, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "camelCase")]
+struct States<'a> {
+    /// How far it came.
+    state: State,
+    /// Since when it is in that state.
+    #[cfg_attr(feature = "schema", schemars(with = "String"))]
+    since: Timestamp,
+    /// How often it was started.
+    attempts: u32,
+    /// What went wrong last; null when nothing did.
+    last_error: Option<&'a str>,
+    /// Every state that it was in.
+    history: Vec<Past>,
+}
+
+/// A state that a component was in, and since when.
+#[derive(Debug, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+struct Past {
+    state: State,
+    #[cfg_attr(feature = "schema", schemars(with = "String"))]
+    since: Timestamp,
+}
+
+/// The whole timeline, with secrets masked, as [`Report`] has it.
 #[must_use]
 pub fn to_json(timeline: &Timeline, strategy: &str) -> Value {
-    let seconds = |duration: std::time::Duration| (duration.as_secs_f64() * 1000.0).round() / 1000.0;
-    let phases = Phase::ALL.iter().filter_map(|phase| {
-        let (start, end) = timeline.phase(*phase)?;
-        Some(json!({"phase": phase, "start": seconds(start), "end": seconds(end), "duration": seconds(end - start)}))
-    });
-    let critical: Vec<Value> =
-        timeline.critical_path().iter().map(|span| json!({"phase": span.phase, "step": span.step})).collect();
-    let started = timeline.components();
-    let mut components: Vec<Value> =
-        started.iter().map(|(name, time)| json!({"component": name, "startUp": seconds(*time)})).collect();
-    let others = timeline.lives.iter().filter(|(name, _)| !started.iter().any(|(started, _)| started == name));
-    components.extend(others.map(|(name, _)| json!({"component": name})));
-    for component in &mut components {
-        let life = component["component"].as_str().and_then(|name| timeline.lives.get(name));
-        if let (Some(life), Some(fields)) = (life, component.as_object_mut()) {
-            fields.extend(life_fields(life));
-        }
-    }
-    let mut report = json!({
-        "format": FORMAT,
-        "began": timeline.began,
-        "strategy": strategy,
-        "wall": seconds(timeline.wall()),
-        "phases": phases.collect::<Vec<_>>(),
-        "steps": timeline.spans,
-        "retries": timeline.retries,
-        "components": components,
-        "deployAndReady": timeline.start_up().map(|(start, end)| seconds(end - start)),
-        "parallelEfficiency": timeline.parallel_efficiency().map(|ratio| (ratio * 1000.0).round() / 1000.0),
-        "criticalPath": critical,
-    });
+    // Plain data, whose keys are texts: this cannot fail.
+    let mut report = serde_json::to_value(report(timeline, strategy)).unwrap_or_default();
     // Values that became known since the events were sent.
     Redactor::global().strings(&mut report);
     report
 }
 
-/// `state`, `since`, `attempts`, `lastError`, and `history`: every state that it was in, and since when.
-fn life_fields(life: &StateHistory) -> serde_json::Map<String, Value> {
-    let history = life.history().iter().map(|(state, since)| json!({"state": state, "since": since}));
-    let fields = json!({
-        "state": life.state(),
-        "since": life.since(),
-        "attempts": life.attempts(),
-        "lastError": life.last_error(),
-        "history": history.collect::<Vec<_>>(),
+fn report<'a>(timeline: &'a Timeline, strategy: &'a str) -> Report<'a> {
+    let phases = Phase::ALL.iter().filter_map(|phase| {
+        let (start, end) = timeline.phase(*phase)?;
+        Some(PhaseTime { phase: *phase, start: seconds(start), end: seconds(end), duration: seconds(end - start) })
     });
-    match fields {
-        Value::Object(fields) => fields,
-        _ => serde_json::Map::new(),
+    let component = |name, start_up| {
+        let states = timeline.lives.get(name).map(states);
+        ComponentTime { component: name, start_up, states }
+    };
+    let started = timeline.components();
+    let others = timeline.lives.iter().map(|(name, _)| name).filter(|name| !started.iter().any(|(it, _)| it == name));
+    let components = started.iter().map(|(name, time)| component(*name, Some(seconds(*time))));
+    Report {
+        format: FORMAT,
+        began: timeline.began,
+        strategy,
+        wall: seconds(timeline.wall()),
+        phases: phases.collect(),
+        steps: &timeline.spans,
+        retries: &timeline.retries,
+        components: components.chain(others.map(|name| component(name, None))).collect(),
+        deploy_and_ready: timeline.start_up().map(|(start, end)| seconds(end - start)),
+        parallel_efficiency: timeline.parallel_efficiency().map(thousandths),
+        critical_path: timeline
+            .critical_path()
+            .iter()
+            .map(|span| StepName { phase: span.phase, step: &span.step })
+            .collect(),
     }
+}
+
+fn states(life: &StateHistory) -> States<'_> {
+    States {
+        state: life.state(),
+        since: life.since(),
+        attempts: life.attempts(),
+        last_error: life.last_error(),
+        history: life.history().iter().map(|(state, since)| Past { state: *state, since: *since }).collect(),
+    }
+}
+
+fn seconds(duration: Duration) -> f64 {
+    thousandths(duration.as_secs_f64())
+}
+
+fn thousandths(number: f64) -> f64 {
+    (number * 1000.0).round() / 1000.0
 }
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
+    use serde_json::json;
 
     use super::*;
     use crate::readiness::Missed;
-    use crate::report::{Events, Retry};
+    use crate::report::Events;
 
     #[test]
     fn every_component_has_its_state_whether_it_was_started_or_not() {

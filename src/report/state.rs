@@ -8,6 +8,7 @@ use thiserror::Error;
 
 /// How far a component is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum State {
     /// It is in the plan; nothing of it has been applied.

@@ -9,6 +9,7 @@ use super::{ComponentStates, Event, EventKind, Outcome, Phase};
 
 /// One step, from its beginning to its end. Durations count from the beginning of the run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Span {
     /// The phase that it belongs to.
     pub phase: Phase,
@@ -16,9 +17,11 @@ pub struct Span {
     pub step: String,
     /// When it began.
     #[serde(serialize_with = "seconds")]
+    #[cfg_attr(feature = "schema", schemars(with = "f64"))]
     pub start: Duration,
     /// When it ended.
     #[serde(serialize_with = "seconds")]
+    #[cfg_attr(feature = "schema", schemars(with = "f64"))]
     pub end: Duration,
     /// How it ended.
     pub outcome: Outcome,
@@ -34,6 +37,7 @@ impl Span {
 
 /// A call that failed for a reason that passes, and was made again.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Retry {
     /// The phase that it belongs to.
     pub phase: Phase,
@@ -41,6 +45,7 @@ pub struct Retry {
     pub step: String,
     /// When the attempt before it had failed, from the beginning of the run.
     #[serde(serialize_with = "seconds")]
+    #[cfg_attr(feature = "schema", schemars(with = "f64"))]
     pub at: Duration,
     /// The number of the attempt; the first one was 1.
     pub attempt: u32,
@@ -50,6 +55,7 @@ pub struct Retry {
     pub cause: String,
     /// The pause in between.
     #[serde(serialize_with = "seconds")]
+    #[cfg_attr(feature = "schema", schemars(with = "f64"))]
     pub after: Duration,
 }
 

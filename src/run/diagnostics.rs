@@ -42,6 +42,7 @@ pub struct Unreadiness {
 
 /// Why components are not ready: the causes first, then each component with all that is known of it.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Diagnosis {
     /// How many components are not ready.
@@ -56,12 +57,14 @@ pub struct Diagnosis {
 
 /// Something that one or more components wait for, or that is wrong with them.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct RootCause {
     /// What is to blame.
     pub subject: Subject,
     /// Whether it is final, rather than something that may still pass; in JSON the `verdict`, `failed` or `waiting`.
     #[serde(rename = "verdict", serialize_with = "verdict")]
+    #[cfg_attr(feature = "schema", schemars(with = "NotReadyVerdict"))]
     pub failed: bool,
     /// What is wrong with it, as a word for programs: `Missing`.
     pub reason: String,
@@ -100,12 +103,14 @@ pub enum Subject {
 
 /// A component, a workload, a pod, a container or a probe that is not ready, and what it consists of.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Branch {
     /// `component db`, `deployment/db`, `pod/db-1`, `container db`; `probe` for what is asked from outside.
     pub name: String,
     /// Whether it has failed for good; in JSON the `verdict`, `failed` or `waiting`.
     #[serde(rename = "verdict", serialize_with = "verdict")]
+    #[cfg_attr(feature = "schema", schemars(with = "NotReadyVerdict"))]
     pub failed: bool,
     /// Why it is not ready; empty when only its parts tell.
     #[serde(skip_serializing_if = "String::is_empty")]
@@ -119,6 +124,16 @@ pub struct Branch {
     /// Its parts.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub parts: Vec<Branch>,
+}
+
+/// The verdicts over what is not ready.
+#[cfg(feature = "schema")]
+#[derive(schemars::JsonSchema)]
+#[schemars(rename_all = "lowercase", inline)]
+#[expect(dead_code, reason = "only its schema is used")]
+enum NotReadyVerdict {
+    Failed,
+    Waiting,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes fields so")]

@@ -2,7 +2,8 @@
 
 use std::path::PathBuf;
 
-use super::Run;
+use serde_json::Value;
+
 use super::diagnostics::{BundleContext, Diagnosis, after, bundle_failure, cluster_of, now};
 use super::session::{Session, UpError};
 use crate::cluster::Cluster;
@@ -21,8 +22,8 @@ pub struct FailureReport {
 impl FailureReport {
     /// Looks at the cluster after a run that failed with `error`. There is nothing to see unless a component had been
     /// deployed, or refused.
-    pub(super) async fn of_up(run: &Run, error: &UpError) -> FailureReport {
-        let (plan, folders) = (&run.session.plan, &run.session.folders);
+    pub(super) async fn of_up(session: &Session, error: &UpError, timeline: Value) -> FailureReport {
+        let (plan, folders) = (&session.plan, &session.folders);
         if !matches!(error, UpError::NotReady(_) | UpError::Deploy(_) | UpError::Api { .. }) {
             return FailureReport::default();
         }
@@ -33,21 +34,21 @@ impl FailureReport {
         };
         let told = errors::chain(error);
         let summary = diagnosis.as_ref().map_or_else(|| told.clone(), |diagnosis| format!("{diagnosis}\n\n{told}"));
-        FailureReport { diagnosis, bundle: bundle(run, &cluster, summary).await }
+        FailureReport { diagnosis, bundle: bundle(session, &cluster, summary, timeline).await }
     }
 
     /// Looks at the cluster after tests that failed, whose names are `tests`.
-    pub async fn of_tests(run: &Run, cluster: &Cluster, tests: &[String]) -> FailureReport {
-        let state = now(&run.session.plan, cluster).await;
+    pub async fn of_tests(session: &Session, cluster: &Cluster, tests: &[String], timeline: Value) -> FailureReport {
+        let state = now(&session.plan, cluster).await;
         let state = state.map_or_else(|error| error.to_string(), |diagnosis| diagnosis.to_string());
         let summary = format!("tests that failed: {}\ncomponents: {state}", tests.join(", "));
-        FailureReport { diagnosis: None, bundle: bundle(run, cluster, summary).await }
+        FailureReport { diagnosis: None, bundle: bundle(session, cluster, summary, timeline).await }
     }
 }
 
-async fn bundle(run: &Run, cluster: &Cluster, summary: String) -> Option<PathBuf> {
-    let Session { plan, folders, events, .. } = &run.session;
-    let context = BundleContext { summary, timeline: Some(run.json(&run.timeline().await)) };
+async fn bundle(session: &Session, cluster: &Cluster, summary: String, timeline: Value) -> Option<PathBuf> {
+    let Session { plan, folders, events, .. } = session;
+    let context = BundleContext { summary, timeline: Some(timeline) };
     match bundle_failure(folders, plan, cluster, &context).await {
         Ok(bundle) => Some(bundle.folder),
         Err(error) => {

@@ -98,9 +98,10 @@ impl Run {
         on_failure: OnFailure,
         interrupts: &mut impl Interrupts,
     ) -> FailedRun {
+        let timeline = self.json(&self.timeline().await);
         let seen = match &why {
             Why::Error(error) => tokio::select! {
-                seen = FailureReport::of_up(self, error) => seen,
+                seen = FailureReport::of_up(&self.session, error, timeline) => seen,
                 _ = interrupts.next() => FailureReport::default(),
             },
             Why::Interrupted => FailureReport::default(),

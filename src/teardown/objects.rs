@@ -26,6 +26,7 @@ use crate::cluster::Target;
 use crate::cluster::kinds::Kinds;
 use crate::host::resilience::Resilience;
 use crate::readiness::ObjectRef;
+use crate::readiness::kinds;
 use crate::report::StepHandle;
 use crate::suite::manifests::COMPONENT_LABEL;
 
@@ -242,8 +243,7 @@ fn owns_pods(object: &ObjectRef) -> bool {
 
 /// Whether its kind is none of Kubernetes' own.
 pub(super) fn is_custom(object: &ObjectRef) -> bool {
-    let group = object.gvk().group;
-    group.contains('.') && !group.ends_with(".k8s.io")
+    !kinds::is_builtin(kinds::group_of(&object.api_version))
 }
 
 /// Whether all of a pod's containers have ended, for good.

@@ -3,10 +3,10 @@
 use std::path::Path;
 
 use super::inspect::{print, print_json, silent};
-use super::{Cli, Exit, Failure, Output};
+use super::{Cli, Exit, Failure, Output, outputs};
 use kind_harness::report::console::write;
-use kind_harness::run::REPORT;
 use kind_harness::run::diagnostics::{self, Bounds, BundleContext};
+use kind_harness::run::protocol::REPORT;
 
 impl Cli {
     pub(super) async fn bundle(&self, to: Option<&Path>) -> Result<Exit, Failure> {
@@ -24,8 +24,7 @@ impl Cli {
         let bundle = diagnostics::bundle(&folder, &plan, &cluster, &story, Bounds::default()).await;
         let bundle = bundle.map_err(|error| Failure::new(Exit::Internal, &error))?;
         if self.output == Output::Json {
-            let told = serde_json::json!({"bundle": bundle.folder, "bytes": bundle.bytes, "omitted": bundle.omitted});
-            print_json(&told);
+            print_json(&outputs::Bundle { bundle: &bundle.folder, bytes: bundle.bytes, omitted: &bundle.omitted });
             return Ok(Exit::Done);
         }
         print(&bundle.folder.display().to_string());

@@ -4,7 +4,7 @@ use super::interrupts::Interrupts;
 use super::{Cli, Exit, Failure};
 use kind_harness::report::Reporter;
 use kind_harness::report::console::write;
-use kind_harness::run::Interrupts as _;
+use kind_harness::run::protocol::Interrupts as _;
 use kind_harness::teardown::RemoveOptions;
 
 impl Cli {

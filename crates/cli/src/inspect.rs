@@ -4,9 +4,10 @@ use std::borrow::Cow;
 
 use serde::Serialize;
 
+use super::outputs::{self, Doctor};
 use super::{Cli, Exit, Failure, Output};
 use kind_harness::cluster::{Cluster, Record, Records};
-use kind_harness::host::setup::{self, Finding};
+use kind_harness::host::setup;
 use kind_harness::readiness::redact::{MASKED_BY_FIELD, Redactor};
 use kind_harness::report::console::write;
 use kind_harness::run::diagnostics;
@@ -19,9 +20,7 @@ impl Cli {
         let source = kind_harness::images::decide(self.flags.images().unwrap_or_default()).await;
         let survey = setup::examine(&self.folders()?, source.source).await;
         if self.output == Output::Json {
-            let findings: Vec<_> = survey.findings.iter().map(Finding::to_json).collect();
-            let told = serde_json::json!({"ready": survey.is_ready(), "images": source.source, "findings": findings});
-            print_json(&told);
+            print_json(&Doctor { ready: survey.is_ready(), images: source.source, findings: &survey.findings });
         } else {
             print(&format!("images   {:?}: {}", source.source, source.why).to_lowercase());
             survey.findings.iter().for_each(|finding| print(&finding.to_string()));
@@ -38,7 +37,7 @@ impl Cli {
         plan.manifests().map_err(UpError::from)?;
         match (dot, json || self.output == Output::Json) {
             (true, _) => print(plan.to_dot().trim_end()),
-            (false, true) => print_json(&plan.to_json()),
+            (false, true) => print_json(&outputs::Plan::of(&plan)),
             (false, false) => print(plan.to_text().trim_end()),
         }
         Ok(Exit::Done)

@@ -23,7 +23,7 @@ impl Interrupts {
     }
 }
 
-impl kind_harness::run::Interrupts for Interrupts {
+impl kind_harness::run::protocol::Interrupts for Interrupts {
     async fn next(&mut self) -> usize {
         match self.received.recv().await {
             Some(()) => self.count += 1,

@@ -6,15 +6,17 @@ use std::sync::Mutex;
 use clap::Args;
 
 use super::consent::consent;
+use super::inspect::print_json;
 use super::interrupts::Interrupts;
-use super::{Cli, Exit, Failure, Output, production, why, yes_or_no};
+use super::{Cli, Exit, Failure, Output, outputs, production, why, yes_or_no};
 use kind_harness::environment::Environment;
 use kind_harness::host::setup;
 use kind_harness::readiness::Recorder;
 use kind_harness::report::console::write;
 use kind_harness::report::{Events, Reporter, Timeline, to_json, to_table};
+use kind_harness::run::failed_run::Why;
+use kind_harness::run::protocol::{Interrupts as _, OnFailure, Part, Run};
 use kind_harness::run::session::{LeaseOptions, LooksLikeProduction, Session, UpError};
-use kind_harness::run::{Interrupts as _, OnFailure, Part, Run, Why};
 use kind_harness::suite::config::Keep;
 use kind_harness::teardown::Undo;
 
@@ -75,8 +77,7 @@ impl Cli {
         let on_failure = if up.keep { OnFailure::Keep } else { OnFailure::Undo };
         let ended = run.up(part, on_failure, &mut Interrupts::listen()).await.map_err(|failed| {
             let failure = why::tell(&run, &failed);
-            let told = matches!(failed.why, Why::Error(_)).then(|| why::to_json(&failed.seen, &failure));
-            (failure, told)
+            (failed, failure)
         });
         let timeline = run.finish().await;
         if let Some(path) = &up.report {
@@ -86,9 +87,15 @@ impl Cli {
         }
         let environment = match ended {
             Ok(running) => Environment::from(running),
-            Err((failure, told)) => {
-                if let Some(told) = told.filter(|_| self.output == Output::Json) {
-                    super::inspect::print_json(&told);
+            Err((failed, failure)) => {
+                if self.output == Output::Json && matches!(failed.why, Why::Error(_)) {
+                    print_json(&outputs::Why {
+                        diagnosis: failed.seen.diagnosis.as_ref(),
+                        error: failure.text.lines().next(),
+                        exit: Some(failure.exit as u8),
+                        bundle: failed.seen.bundle.as_deref(),
+                        ..outputs::Why::default()
+                    });
                 }
                 return Err(failure);
             }
@@ -138,15 +145,14 @@ impl Cli {
     pub(super) fn tell(&self, environment: &Environment, timeline: &Timeline, strategy: &str) {
         let record = environment.record();
         if self.output == Output::Json {
-            let told = serde_json::json!({
-                "cluster": record.name,
-                "namespace": record.namespace,
-                "kubeconfig": environment.kubeconfig(),
-                "endpoints": record.ports,
-                "unchanged": environment.was_unchanged(),
-                "report": to_json(timeline, strategy),
+            return print_json(&outputs::Up {
+                cluster: &record.name,
+                namespace: &record.namespace,
+                kubeconfig: environment.kubeconfig(),
+                endpoints: &record.ports,
+                unchanged: environment.was_unchanged(),
+                report: to_json(timeline, strategy),
             });
-            return super::inspect::print_json(&told);
         }
         if environment.was_unchanged() {
             let wall = timeline.wall().as_secs_f64();

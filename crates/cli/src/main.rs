@@ -10,6 +10,7 @@ mod inspect;
 mod interrupts;
 mod lifecycle;
 mod logs;
+mod outputs;
 mod production;
 mod ps_gc;
 mod render;

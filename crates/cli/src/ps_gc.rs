@@ -3,6 +3,7 @@
 use jiff::{SignedDurationRound, Timestamp, Unit};
 
 use super::inspect::{print, print_json};
+use super::outputs::{Gc, GcCluster, Ps, PsCluster};
 use super::{Cli, Exit, Failure, Output};
 use kind_harness::cluster::{Claim, ClusterError, Owner};
 use kind_harness::readiness::errors::chain;
@@ -13,8 +14,7 @@ impl Cli {
         let (Inventory { clusters: found, silent }, now) = (self.clusters().await?, Timestamp::now());
         if self.output == Output::Json {
             let clusters: Vec<_> = found.iter().map(|cluster| to_json(cluster, now)).collect();
-            let errors: Vec<_> = silent.iter().map(|error| chain(error)).collect();
-            print_json(&serde_json::json!({"clusters": clusters, "errors": errors}));
+            print_json(&Ps { clusters, errors: silent.iter().map(|error| chain(error)).collect() });
         } else if found.is_empty() && silent.is_empty() {
             print("there are no clusters of ours on this host");
         } else {
@@ -46,11 +46,8 @@ impl Cli {
             }
         }
         if self.output == Output::Json {
-            let told: Vec<_> = told
-                .iter()
-                .map(|(name, why)| serde_json::json!({"name": name.as_str(), "why": why.to_string()}))
-                .collect();
-            print_json(&serde_json::json!({"dryRun": dry_run, "removed": told, "errors": remains}));
+            let removed = told.iter().map(|(name, why)| GcCluster { name, why: why.to_string() }).collect();
+            print_json(&Gc { dry_run, removed, errors: &remains });
         } else {
             let verb = if dry_run { "would be removed" } else { "was removed" };
             told.iter().for_each(|(name, why)| print(&format!("cluster {name} {verb}: {why}")));
@@ -97,14 +94,14 @@ fn age(cluster: &Found, now: Timestamp) -> String {
     age.round(SignedDurationRound::new().smallest(unit)).map(|age| format!("{age:#}")).unwrap_or_default()
 }
 
-fn to_json(cluster: &Found, now: Timestamp) -> serde_json::Value {
-    serde_json::json!({
-        "name": cluster.name.as_str(),
-        "state": cluster.state(),
-        "lease": cluster.lease(),
-        "created": cluster.record.as_ref().map(|record| record.created),
-        "suite": cluster.record.as_ref().map(|record| &record.suite),
-        "removable": matches!(cluster.claim(now), Claim::Expired(_)),
-        "stays": stays(&cluster.claim(now)),
-    })
+fn to_json(cluster: &Found, now: Timestamp) -> PsCluster<'_> {
+    PsCluster {
+        name: &cluster.name,
+        state: cluster.state(),
+        lease: cluster.lease(),
+        created: cluster.record.as_ref().map(|record| record.created),
+        suite: cluster.record.as_ref().map(|record| record.suite.as_path()),
+        removable: matches!(cluster.claim(now), Claim::Expired(_)),
+        stays: stays(&cluster.claim(now)),
+    }
 }

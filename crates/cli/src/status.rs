@@ -1,35 +1,18 @@
 //! `status`: what the last run did with each component, and how it is now.
 
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use serde::Serialize;
 
 use super::inspect::{print, print_json, silent};
+use super::outputs::{Component, Status};
 use super::{Cli, Exit, Failure, Output};
 use kind_harness::cluster::{PortMap, Record};
 use kind_harness::readiness::{self, ComponentStatus, Verdict};
 use kind_harness::report::{ComponentStates, State, StateHistory};
 use kind_harness::suite::plan::Plan;
-
-/// A component as `status` tells it: the record of what was done, and the survey of what is true now.
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Told<'a> {
-    name: &'a str,
-    state: State,
-    /// Since when it is in that state; not known when it came to it by itself, after the last run.
-    since: Option<Timestamp>,
-    attempts: u32,
-    last_error: Option<&'a str>,
-    /// The state that the last run left it in.
-    recorded: Option<State>,
-    wave: Option<usize>,
-    needs: &'a [String],
-    ports: serde_json::Value,
-    #[serde(flatten)]
-    now: &'a ComponentStatus,
-}
 
 impl Cli {
     pub(super) async fn status(&self, json: bool) -> Result<Exit, Failure> {
@@ -42,7 +25,7 @@ impl Cli {
         let lives = ComponentStates::read(&self.folders()?.cluster(&record.name));
         let told: Vec<_> = survey.iter().map(|now| tell(now, &lives, &plan, &record.ports)).collect();
         if json || self.output == Output::Json {
-            print_json(&serde_json::json!({"cluster": record.name, "components": told}));
+            print_json(&Status { cluster: &record.name, components: &told });
         } else {
             print(&text(&record, &told));
         }
@@ -51,12 +34,12 @@ impl Cli {
     }
 }
 
-fn tell<'a>(now: &'a ComponentStatus, lives: &'a ComponentStates, plan: &'a Plan, ports: &PortMap) -> Told<'a> {
+fn tell<'a>(now: &'a ComponentStatus, lives: &'a ComponentStates, plan: &'a Plan, ports: &PortMap) -> Component<'a> {
     let name = now.component.as_str();
     let life = lives.get(name);
     let recorded = life.map(StateHistory::state);
     let state = state(recorded, &now.verdict);
-    Told {
+    Component {
         name,
         state,
         since: life.filter(|life| life.state() == state).map(StateHistory::since),
@@ -65,7 +48,7 @@ fn tell<'a>(now: &'a ComponentStatus, lives: &'a ComponentStates, plan: &'a Plan
         recorded,
         wave: plan.wave(name),
         needs: plan.component(name).map_or(&[][..], |component| &component.needs),
-        ports: ports.0.get(name).map_or_else(|| serde_json::json!({}), |ports| serde_json::json!(ports)),
+        ports: ports.0.get(name).cloned().unwrap_or_default(),
         now,
     }
 }
@@ -81,7 +64,7 @@ fn state(recorded: Option<State>, now: &Verdict) -> State {
     }
 }
 
-fn text(record: &Record, components: &[Told<'_>]) -> String {
+fn text(record: &Record, components: &[Component<'_>]) -> String {
     let mut table = comfy_table::Table::new();
     table.load_style(comfy_table::presets::NOTHING);
     table.set_header([
@@ -118,7 +101,7 @@ fn text(record: &Record, components: &[Told<'_>]) -> String {
 }
 
 /// Why it is not ready, and what the record says that the survey does not.
-fn why(component: &Told<'_>) -> String {
+fn why(component: &Component<'_>) -> String {
     let now = match &component.now.verdict {
         Verdict::Ready => return String::new(),
         Verdict::Waiting { message, .. } => message.clone(),
@@ -131,10 +114,8 @@ fn why(component: &Told<'_>) -> String {
     }
 }
 
-fn ports(ports: &serde_json::Value) -> String {
-    let ports = ports.as_object().into_iter().flatten();
-    let ports: Vec<_> = ports.map(|(name, at)| format!("{name}={}", at.as_str().unwrap_or_default())).collect();
-    ports.join(",")
+fn ports(ports: &BTreeMap<String, SocketAddr>) -> String {
+    ports.iter().map(|(name, at)| format!("{name}={at}")).collect::<Vec<_>>().join(",")
 }
 
 /// How long ago that was.

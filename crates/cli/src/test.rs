@@ -8,7 +8,7 @@ use super::inspect::print;
 use super::interrupts::Interrupts;
 use super::{Cli, Exit, Failure};
 use kind_harness::host::exec::{Cmd, ExecError};
-use kind_harness::run::Interrupts as _;
+use kind_harness::run::protocol::Interrupts as _;
 
 /// Tests take as long as they take; a person ends them sooner.
 const DEADLINE: Duration = Duration::from_secs(24 * 3600);

@@ -1,12 +1,11 @@
 //! Why components are not ready: what `up` says when it failed, and `status --why` at any time.
 
-use serde_json::{Value, json};
-
 use super::inspect::{print, print_json, silent};
-use super::{Cli, Exit, Failure, Output};
-use kind_harness::run::diagnostics::{self, Diagnosis};
+use super::{Cli, Exit, Failure, Output, outputs};
+use kind_harness::run::diagnostics;
+use kind_harness::run::failed_run::{FailedRun, Rest, Why};
+use kind_harness::run::protocol::Run;
 use kind_harness::run::session::UpError;
-use kind_harness::run::{FailedRun, FailureReport, Rest, Run, Why};
 use kind_harness::suite::config::ProviderKind;
 
 /// A run that failed, for the person at the terminal: why, where to look further, and what is left.
@@ -51,17 +50,6 @@ fn left(run: &Run) -> String {
     }
 }
 
-/// The same for scripts.
-pub(super) fn to_json(seen: &FailureReport, failure: &Failure) -> Value {
-    let mut told = seen.diagnosis.as_ref().map_or_else(|| json!({}), fields);
-    told["error"] = failure.text.lines().next().unwrap_or_default().into();
-    told["exit"] = (failure.exit as u8).into();
-    if let Some(bundle) = &seen.bundle {
-        told["bundle"] = json!(bundle);
-    }
-    told
-}
-
 impl Cli {
     /// Prints why components are not ready: all of them, or one.
     pub(super) async fn why(&self, component: Option<&str>) -> Result<Exit, Failure> {
@@ -76,11 +64,11 @@ impl Cli {
         }
         let exit = if diagnosis.components.is_empty() { Exit::Done } else { Exit::NotReady };
         match (self.output, component) {
-            (Output::Json, _) => {
-                let mut told = fields(&diagnosis);
-                told["cluster"] = record.name.to_string().into();
-                print_json(&told);
-            }
+            (Output::Json, _) => print_json(&outputs::Why {
+                diagnosis: Some(&diagnosis),
+                cluster: Some(&record.name),
+                ..outputs::Why::default()
+            }),
             (Output::Text, Some(name)) if exit == Exit::Done => print(&format!("component {name} is ready")),
             (Output::Text, None) if exit == Exit::Done => print("every component is ready"),
             (Output::Text, _) => {
@@ -90,8 +78,4 @@ impl Cli {
         }
         Ok(exit)
     }
-}
-
-fn fields(diagnosis: &Diagnosis) -> Value {
-    serde_json::to_value(diagnosis).unwrap_or_else(|_| json!({}))
 }

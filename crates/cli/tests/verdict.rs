@@ -17,7 +17,10 @@ fn verdict(objects: &str, args: &[&str]) -> (i32, String) {
 fn judged(objects: &str, args: &[&str]) -> (i32, Vec<Value>) {
     let args: Vec<_> = args.iter().copied().chain(["-o", "json"]).collect();
     let (code, text) = verdict(objects, &args);
-    (code, serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error}: {text}")))
+    let judged = serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error}: {text}"));
+    let schema = serde_json::from_str(include_str!("../../../schema/verdict.json")).expect("JSON");
+    jsonschema::validate(&schema, &judged).expect("what the schema says");
+    (code, serde_json::from_value(judged).expect("a list"))
 }
 
 const STACK: &str = "

@@ -1,6 +1,6 @@
 //! Which of a component's probes are asked: where everything is scaled to zero, nothing answers, and nothing has to.
 
-use super::rules::is_builtin;
+use super::kinds::{find, is_builtin};
 use super::rules::service::is_scaled_to_zero;
 use super::rules::workload::desired;
 use super::view::Key;
@@ -29,7 +29,5 @@ pub(super) fn is_asked<'a>(probe: &Probe, objects: impl IntoIterator<Item = &'a 
 
 /// Whether an object is a pod or makes pods; unknown for a custom resource.
 pub(super) fn makes_pods(key: &Key) -> bool {
-    const KINDS: [&str; 7] =
-        ["Pod", "Deployment", "StatefulSet", "DaemonSet", "ReplicaSet", "ReplicationController", "Job"];
-    KINDS.contains(&key.kind.as_str()) || !is_builtin(&key.group)
+    !is_builtin(&key.group) || find(&key.group, &key.kind).is_some_and(|kind| kind.pods)
 }

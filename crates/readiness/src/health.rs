@@ -8,7 +8,7 @@ use kube::client::Body;
 use tokio::time::Instant;
 
 use super::errors::innermost;
-use super::rules::is_builtin;
+use super::kinds::is_builtin;
 
 /// What requests say about the API server.
 #[derive(Debug, Clone, Default)]

@@ -14,6 +14,8 @@ pub mod assert;
 pub mod conditions;
 pub mod errors;
 #[doc(hidden)]
+pub mod kinds;
+#[doc(hidden)]
 pub mod pods;
 pub mod redact;
 

@@ -5,6 +5,7 @@
 use serde_json::Value;
 
 use super::journal::{Line, What};
+use super::kinds;
 use super::{ComponentStatus, Judgement, NotReady, Unready, Verdict, Want};
 use crate::redact::{MASKED_BY_FIELD, Redactor};
 
@@ -78,7 +79,7 @@ pub(super) fn line(line: &Line) -> std::io::Result<String> {
 
 fn object(redactor: &Redactor, object: &mut Value) {
     let api_version = object.get("apiVersion").and_then(Value::as_str).unwrap_or_default();
-    let is_builtin = super::rules::is_builtin(api_version.split_once('/').map_or("", |(group, _)| group));
+    let is_builtin = kinds::is_builtin(kinds::group_of(api_version));
     if is_builtin {
         return redactor.fields(object, is_identity);
     }

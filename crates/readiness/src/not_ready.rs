@@ -117,6 +117,7 @@ impl UnreadyObject {
 
 /// The end of a container's log.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct LogTail {
     /// Whether this is the run before the current one.
     pub previous: bool,

@@ -13,6 +13,7 @@ use super::watch::Update;
 
 /// What a recording comes to.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Replay {
     /// Every change of a verdict, in order.
     pub verdicts: Vec<Change>,

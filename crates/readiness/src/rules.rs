@@ -28,6 +28,7 @@ pub(super) mod workload;
 mod tests;
 
 use super::finding::Finding;
+use super::kinds::is_builtin;
 use super::settings::Settings;
 use super::view::{Lenient, View};
 use super::world::World;
@@ -88,29 +89,4 @@ fn unobserved(view: &View) -> Option<Finding> {
         }
         _ => None,
     }
-}
-
-/// Whether Kubernetes itself defines the group; all others are custom resources or aggregated APIs.
-pub(crate) fn is_builtin(group: &str) -> bool {
-    const GROUPS: [&str; 18] = [
-        "",
-        "admissionregistration.k8s.io",
-        "apiextensions.k8s.io",
-        "apiregistration.k8s.io",
-        "apps",
-        "authentication.k8s.io",
-        "authorization.k8s.io",
-        "autoscaling",
-        "batch",
-        "certificates.k8s.io",
-        "coordination.k8s.io",
-        "discovery.k8s.io",
-        "events.k8s.io",
-        "flowcontrol.apiserver.k8s.io",
-        "networking.k8s.io",
-        "policy",
-        "rbac.authorization.k8s.io",
-        "storage.k8s.io",
-    ];
-    GROUPS.contains(&group) || matches!(group, "node.k8s.io" | "scheduling.k8s.io" | "resource.k8s.io")
 }

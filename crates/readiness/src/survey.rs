@@ -10,8 +10,8 @@ use kube::core::{ApiResource, GroupVersionKind};
 use serde::{Serialize, Serializer};
 
 use super::asked::is_asked;
+use super::kinds::is_builtin;
 use super::probe::Caller;
-use super::rules::is_builtin;
 use super::trim::trim;
 use super::view::{Key, Lenient, View};
 use super::watches::plural_of;
@@ -33,6 +33,7 @@ pub struct Expectation {
 
 /// The state of a component.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct ComponentStatus {
     /// Its name.
@@ -49,11 +50,13 @@ pub struct ComponentStatus {
     pub restarts: u32,
     /// How long ago the newest of its pods, or else of its objects, was created; in JSON as `ageSeconds`.
     #[serde(rename = "ageSeconds", serialize_with = "seconds", skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schema", schemars(with = "Option<u64>"))]
     pub age: Option<Duration>,
 }
 
 /// A pod of a component.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct PodStatus {
     /// Its name.

@@ -10,6 +10,7 @@ use serde::Serialize;
 /// In JSON `{"verdict": "failed", "reason": "CrashLoopBackOff", "message": "…", "hint": "…"}`; `verdict` is `ready`, `waiting` or
 /// `failed`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(tag = "verdict", rename_all = "lowercase")]
 pub enum Verdict {
     /// It does its work.

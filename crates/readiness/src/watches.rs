@@ -10,8 +10,8 @@ use tokio::time::Instant;
 
 use super::finding::Finding;
 use super::journal::WatchName;
+use super::kinds::is_builtin;
 use super::masked;
-use super::rules::is_builtin;
 use super::view::{Key, Lenient, View};
 use super::watch::{Update, updates};
 use super::world::World;

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use serde::Serialize;
+
 use super::Remedy;
 
 /// What was found of one prerequisite.
@@ -68,21 +70,49 @@ impl Finding {
         }
     }
 
-    /// For scripts: `name`, `state` (met, advice or missing), `found`, and `remedy` where there is one.
-    #[must_use]
-    pub fn to_json(&self) -> serde_json::Value {
-        let (state, found, remedy) = match &self.state {
-            State::Met(found) => ("met", found, None),
-            State::Advice { found, better } => ("advice", found, Some(better.clone())),
-            State::Missing { found, remedy } => ("missing", found, Some(remedy.to_string())),
-        };
-        serde_json::json!({"name": self.name, "state": state, "found": found, "remedy": remedy})
-    }
-
     /// What mends it, as a person would type it; empty when nothing is missing.
     #[must_use]
     pub fn remedy_text(&self) -> String {
         self.remedy().map(Remedy::to_string).unwrap_or_default()
+    }
+}
+
+/// A finding in JSON.
+#[derive(Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+struct Fields<'a> {
+    /// The prerequisite, in a word or two.
+    name: &'a str,
+    /// Whether it is met.
+    #[cfg_attr(feature = "schema", schemars(extend("enum" = ["met", "advice", "missing"])))]
+    state: &'a str,
+    /// What was found.
+    found: &'a str,
+    /// What mends it, or would be better; null when it is met.
+    remedy: Option<String>,
+}
+
+/// `{name, state, found, remedy}`.
+impl Serialize for Finding {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let (state, remedy) = match &self.state {
+            State::Met(_) => ("met", None),
+            State::Advice { better, .. } => ("advice", Some(better.clone())),
+            State::Missing { remedy, .. } => ("missing", Some(remedy.to_string())),
+        };
+        Fields { name: self.name, state, found: self.found(), remedy }.serialize(serializer)
+    }
+}
+
+/// The schema of what is serialized.
+#[cfg(feature = "schema")]
+impl schemars::JsonSchema for Finding {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Finding".into()
+    }
+
+    fn json_schema(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        Fields::json_schema(generator)
     }
 }
 

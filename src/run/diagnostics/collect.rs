@@ -12,22 +12,13 @@ use serde_json::{Value, json};
 
 use super::snapshot::name_of;
 use super::{ClusterSnapshot, Diagnosis, Log, Unreadiness, diagnose, tree};
+use crate::readiness::kinds::KINDS;
 use crate::readiness::redact::Redactor;
 use crate::readiness::{LINES, Lenient, masked, tails};
 
-/// What a diagnosis needs of a namespace. Secrets are listed to keep their values out of what is printed.
-const KINDS: [(&str, &str); 10] = [
-    ("v1", "Pod"),
-    ("v1", "Event"),
-    ("v1", "PersistentVolumeClaim"),
-    ("v1", "Secret"),
-    ("apps/v1", "Deployment"),
-    ("apps/v1", "ReplicaSet"),
-    ("apps/v1", "StatefulSet"),
-    ("apps/v1", "DaemonSet"),
-    ("batch/v1", "Job"),
-    ("v1", "ReplicationController"),
-];
+/// What a diagnosis needs of a namespace, beside pods and what makes them. Secrets are listed to keep their values out of what is
+/// printed.
+const OTHERS: [&str; 3] = ["Event", "PersistentVolumeClaim", "Secret"];
 
 /// How long one list may take, and all logs together: an answer that comes late helps less than one that lacks something.
 const LIMIT: Duration = Duration::from_secs(3);
@@ -41,8 +32,10 @@ pub async fn investigate(client: &kube::Client, namespace: &str, trouble: &Unrea
         trouble.unready.iter().flat_map(|unready| &unready.objects).filter_map(|object| object.object.as_ref());
     let mut namespaces: BTreeSet<&str> = applied.filter_map(|object| object.namespace.as_deref()).collect();
     namespaces.insert(namespace);
-    let kinds = namespaces.iter().flat_map(|ns| KINDS.iter().map(move |(version, kind)| (version, kind, *ns)));
-    let lists = kinds.map(|(version, kind, ns)| list(client, builtin(version, kind), Some(ns)));
+    let makers = KINDS.iter().filter(|kind| kind.pods).map(|kind| (kind.api_version, kind.kind));
+    let kinds: Vec<_> = makers.chain(OTHERS.map(|kind| ("v1", kind))).collect();
+    let kinds = namespaces.iter().flat_map(|ns| kinds.iter().map(move |(version, kind)| (builtin(version, kind), *ns)));
+    let lists = kinds.map(|(kind, namespace)| list(client, kind, Some(namespace)));
     let found = join_all(lists).await.into_iter().filter_map(Result::ok).flatten();
     let (secrets, objects): (Vec<_>, Vec<_>) = found.partition(|object| object.text("/kind") == Some("Secret"));
     let redactor = Redactor::global();

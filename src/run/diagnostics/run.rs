@@ -7,27 +7,10 @@ use super::{Diagnosis, Unreadiness, investigate};
 use crate::cluster::{Cluster, Deployment, Record, Records};
 use crate::deploy::probes;
 use crate::host::folders::Folders;
+use crate::readiness::kinds;
 use crate::readiness::{self, Expectation, Lenient, NotReady, ObjectRef, Settings, Unready};
 use crate::suite::config::Component;
 use crate::suite::plan::Plan;
-
-/// Kinds of Kubernetes' own that belong to no namespace.
-const CLUSTER_SCOPED: [&str; 14] = [
-    "APIService",
-    "ClusterRole",
-    "ClusterRoleBinding",
-    "CSIDriver",
-    "CustomResourceDefinition",
-    "IngressClass",
-    "MutatingWebhookConfiguration",
-    "Namespace",
-    "Node",
-    "PersistentVolume",
-    "PriorityClass",
-    "RuntimeClass",
-    "StorageClass",
-    "ValidatingWebhookConfiguration",
-];
 
 /// The cluster of `plan`, as far as it came; none when there is nothing that can be asked.
 pub async fn cluster_of(plan: &Plan, folders: &Folders) -> Option<Cluster> {
@@ -92,7 +75,8 @@ fn placed(object: &DynamicObject, all: &[&DynamicObject], record: &Record) -> Ob
             && definition.text("/spec/names/kind") == Some(&name.kind)
             && definition.text("/spec/scope") == Some("Cluster")
     };
-    let everywhere = CLUSTER_SCOPED.contains(&name.kind.as_str()) || all.iter().any(|other| defines(&other.data));
+    let is_ours = kinds::find(&group, &name.kind).is_some_and(|kind| !kind.namespaced);
+    let everywhere = is_ours || all.iter().any(|other| defines(&other.data));
     let namespace = name.namespace.clone().or_else(|| Some(record.namespace.clone())).filter(|_| !everywhere);
     ObjectRef { namespace, ..name }
 }

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 /// Whether an environment outlives the run that made it: `KIND_HARNESS_KEEP`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum Keep {
     /// It does not.

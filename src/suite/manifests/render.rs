@@ -7,7 +7,6 @@ mod order;
 pub use images::images;
 pub(crate) use labels::TEST_LABEL;
 pub use labels::{COMPONENT_LABEL, ENVIRONMENT_ANNOTATION, MANAGED_BY, MANAGED_BY_LABEL, label};
-pub(super) use order::is_custom;
 pub use order::order;
 
 #[cfg(test)]

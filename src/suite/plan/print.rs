@@ -1,8 +1,6 @@
-//! The plan for people, for Graphviz and for scripts.
+//! The plan for people and for Graphviz.
 
 use std::fmt::Write;
-
-use serde_json::{Value, json};
 
 use super::Plan;
 use crate::suite::config::{Component, HostPort, ImageSpec, ProviderKind, Strategy, duration};
@@ -64,23 +62,6 @@ impl Plan {
         }
         out.push_str("}\n");
         out
-    }
-
-    /// The plan for scripts: the suite as it stands after all overrides, `cluster.name`, `root`, and the names of the
-    /// components by `waves` and `stages`.
-    #[must_use]
-    pub fn to_json(&self) -> Value {
-        let names = |groups: Vec<Vec<&Component>>| -> Vec<Vec<String>> {
-            groups.iter().map(|group| group.iter().map(|component| component.name.clone()).collect()).collect()
-        };
-        // A suite is plain data, and serializing plain data into a value cannot fail.
-        let mut plan = serde_json::to_value(self.suite()).unwrap_or_default();
-        plan["cluster"]["name"] = json!(self.cluster_name());
-        plan["components"] = json!(self.components().collect::<Vec<_>>());
-        plan["root"] = json!(self.root());
-        plan["waves"] = json!(names(self.waves()));
-        plan["stages"] = json!(names(self.stages()));
-        plan
     }
 
     fn cluster_text(&self) -> String {

@@ -69,7 +69,7 @@ fn ps_tells_of_each_cluster_whose_it_is() {
         let line = table.lines().find(|line| line.trim_start().starts_with(name)).unwrap_or_default();
         assert!(line.ends_with(words), "{name}: {words:?} is not in\n{table}");
     }
-    let json: serde_json::Value = serde_json::from_str(&host.run(&["ps", "-o", "json"]).stdout).unwrap();
+    let json = host.run(&["ps", "-o", "json"]).json("ps");
     let removable = json["clusters"].as_array().unwrap().iter().filter(|cluster| cluster["removable"] == true);
     let removable: Vec<_> = removable.map(|cluster| cluster["name"].as_str().unwrap()).collect();
     assert_eq!(removable, ["dead", "past", "rebooted"]);
@@ -81,6 +81,8 @@ fn gc_removes_what_nobody_owns_and_nothing_else() {
     let before = host.left_behind();
     let would = host.run(&["gc", "--dry-run"]).stdout;
     assert_eq!(would.lines().count(), 3, "{would}");
+    let json = host.run(&["gc", "--dry-run", "-o", "json"]).json("gc");
+    assert_eq!((&json["dryRun"], json["removed"].as_array().map(Vec::len)), (&true.into(), Some(3)), "{json:#}");
     assert_eq!(host.left_behind(), before, "a dry run changes nothing");
 
     host.write("nodes", "1f2e dead-control-plane Up 1 second");

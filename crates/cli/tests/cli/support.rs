@@ -5,6 +5,7 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use serde_json::Value;
 use tempfile::TempDir;
 
 /// A host that has what the test put there, and nothing else.
@@ -205,7 +206,26 @@ impl From<&std::process::Output> for Ended {
     }
 }
 
+/// `value`, which matches the schema of that name under `schema/`.
+#[track_caller]
+pub(crate) fn matching(schema: &str, value: Value) -> Value {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../schema").join(schema).with_extension("json");
+    let text = std::fs::read_to_string(path).expect("a file of ours");
+    let validator = jsonschema::validator_for(&serde_json::from_str(&text).expect("JSON")).expect("a schema");
+    let errors: Vec<_> =
+        validator.iter_errors(&value).map(|error| format!("{}: {error}", error.instance_path())).collect();
+    assert!(errors.is_empty(), "{errors:#?} in {value:#}");
+    value
+}
+
 impl Ended {
+    /// What it printed, which is JSON as `schema` says.
+    #[track_caller]
+    pub(crate) fn json(&self, schema: &str) -> Value {
+        let printed = serde_json::from_str(&self.stdout);
+        matching(schema, printed.unwrap_or_else(|error| panic!("{error}: {}{}", self.stdout, self.stderr)))
+    }
+
     /// Ended with `code`, saying each of `words` on standard error.
     #[track_caller]
     pub(crate) fn failed_with(&self, code: i32, words: &[&str]) {

@@ -49,8 +49,13 @@ fn the_plan_in_three_forms() {
     let text = host.run(&["plan"]);
     assert_eq!(text.code, Some(0), "{}", text.stderr);
     assert!(text.stdout.contains("app"), "{}", text.stdout);
-    let json: serde_json::Value = serde_json::from_str(&host.run(&["plan", "-o", "json"]).stdout).unwrap();
-    assert_eq!(json["suite"], "tiny");
+    let json = host.run(&["plan", "-o", "json"]).json("plan");
+    assert_eq!(
+        (&json["suite"], &json["strategy"], &json["overlay"]),
+        (&"tiny".into(), &"parallel".into(), &"dev".into())
+    );
+    assert_eq!((&json["deadline"], &json["waves"]), (&"2m".into(), &serde_json::json!([["app"]])));
+    assert!(json["cluster"]["name"].as_str().is_some_and(|name| name.starts_with("tiny-")), "{json:#}");
     assert!(host.run(&["plan", "--dot"]).stdout.starts_with("digraph"));
 }
 

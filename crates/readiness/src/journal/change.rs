@@ -21,26 +21,45 @@ pub struct Change {
     pub judgement: Judgement,
 }
 
+/// A change in JSON.
+#[derive(Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+struct Fields<'a> {
+    /// When, in seconds since the watch began.
+    at: f64,
+    /// The component.
+    component: &'a str,
+    #[serde(flatten)]
+    judgement: &'a Judgement,
+}
+
 /// `{at, component, apiVersion, kind, …}`, as [`Judgement`] has it.
 impl Serialize for Change {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        #[derive(Serialize)]
-        struct Fields<'a> {
-            at: f64,
-            component: &'a str,
-            #[serde(flatten)]
-            judgement: &'a Judgement,
-        }
         let fields = Fields { at: seconds(self.at), component: &self.component, judgement: &self.judgement };
         fields.serialize(serializer)
     }
 }
 
+/// The schema of what is serialized.
+#[cfg(feature = "schema")]
+impl schemars::JsonSchema for Change {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Change".into()
+    }
+
+    fn json_schema(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        Fields::json_schema(generator)
+    }
+}
+
 /// A wait that ended.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Ended {
     /// When, in seconds since the watch began.
     #[serde(serialize_with = "as_seconds")]
+    #[cfg_attr(feature = "schema", schemars(with = "f64"))]
     pub at: Duration,
     /// The components that it was for; none for all.
     pub components: Option<Vec<String>>,

@@ -8,46 +8,9 @@ use serde_json::Value;
 
 use super::writer::Writer;
 use crate::readiness::Lenient;
+use crate::readiness::kinds::KINDS;
 use crate::run::diagnostics::collect::{AT_ONCE, builtin, list};
 use crate::run::diagnostics::snapshot::{is_ready, line, name_of, when};
-
-/// The kinds of Kubernetes' own that belong to namespaces.
-pub(in crate::run::diagnostics) const NAMESPACED: [(&str, &str); 22] = [
-    ("v1", "Pod"),
-    ("v1", "Service"),
-    ("v1", "ConfigMap"),
-    ("v1", "Secret"),
-    ("v1", "ServiceAccount"),
-    ("v1", "PersistentVolumeClaim"),
-    ("v1", "ResourceQuota"),
-    ("v1", "LimitRange"),
-    ("v1", "ReplicationController"),
-    ("apps/v1", "Deployment"),
-    ("apps/v1", "ReplicaSet"),
-    ("apps/v1", "StatefulSet"),
-    ("apps/v1", "DaemonSet"),
-    ("batch/v1", "Job"),
-    ("batch/v1", "CronJob"),
-    ("discovery.k8s.io/v1", "EndpointSlice"),
-    ("networking.k8s.io/v1", "Ingress"),
-    ("networking.k8s.io/v1", "NetworkPolicy"),
-    ("autoscaling/v2", "HorizontalPodAutoscaler"),
-    ("policy/v1", "PodDisruptionBudget"),
-    ("rbac.authorization.k8s.io/v1", "Role"),
-    ("rbac.authorization.k8s.io/v1", "RoleBinding"),
-];
-
-/// Those that do not.
-const CLUSTER: [(&str, &str); 8] = [
-    ("v1", "Node"),
-    ("v1", "Namespace"),
-    ("v1", "PersistentVolume"),
-    ("storage.k8s.io/v1", "StorageClass"),
-    ("apiextensions.k8s.io/v1", "CustomResourceDefinition"),
-    ("apiregistration.k8s.io/v1", "APIService"),
-    ("admissionregistration.k8s.io/v1", "ValidatingWebhookConfiguration"),
-    ("admissionregistration.k8s.io/v1", "MutatingWebhookConfiguration"),
-];
 
 /// Of one run of a container, at most so many lines and bytes.
 const LINES: i64 = 5000;
@@ -56,9 +19,9 @@ const BYTES: i64 = 2 << 20;
 /// Writes everything that the API server knows of `scope`, a namespace, or of the whole cluster.
 pub(super) async fn collect(client: &kube::Client, scope: Option<&str>, writer: &Writer) {
     events(client, scope, writer).await;
-    let kinds = NAMESPACED.iter().map(|(version, kind)| (builtin(version, kind), scope));
-    let cluster = CLUSTER.iter().map(|(version, kind)| (builtin(version, kind), None));
-    let found = objects(client, kinds.chain(cluster), writer).await;
+    let telling = KINDS.iter().filter(|kind| kind.telling);
+    let kinds = telling.map(|it| (builtin(it.api_version, it.kind), scope.filter(|_| it.namespaced)));
+    let found = objects(client, kinds, writer).await;
     let definitions = found.iter().filter(|object| object.text("/kind") == Some("CustomResourceDefinition"));
     let custom = definitions.filter_map(|definition| {
         let namespaced = definition.text("/spec/scope") == Some("Namespaced");

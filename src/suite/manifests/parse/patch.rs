@@ -10,8 +10,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use serde_json::{Map, Value as Json};
 
 use super::Manifest;
-use crate::readiness::ObjectRef;
-use crate::suite::manifests::render::is_custom;
+use crate::readiness::{ObjectRef, kinds};
 use crate::suite::yaml::{Diagnostic, Key, Node, Source, Value, did_you_mean};
 
 /// Merges the patch `node` into the one of `manifests` that it names, or says why it cannot.
@@ -24,7 +23,7 @@ pub(super) fn apply(source: &Source, node: &Node, manifests: &mut [Manifest]) ->
         return Err(Box::new(no_target(source, node, &name, manifests)));
     };
     let object = &mut manifests[index].object;
-    let merge = Merge { source, by_name: !is_custom(&name.api_version) };
+    let merge = Merge { source, by_name: kinds::is_builtin(kinds::group_of(&name.api_version)) };
     let Value::Map(entries) = &node.value else { return Ok(()) };
     for (key, part) in entries {
         match key.name.as_str() {
