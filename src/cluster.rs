@@ -1,7 +1,7 @@
-//! Clusters: who makes them, what we remember of them, how they are taken away again.
+//! Clusters: the providers that create them, the records kept of them, and their removal.
 //!
-//! A cluster of ours is known by the identity of its node containers, not by its name: a cluster that merely bears the
-//! name is refused, never reused and never deleted.
+//! A cluster is identified by its node containers' ids, not by its name: a cluster that only has the same name is
+//! refused, never reused and never deleted.
 
 mod existing;
 mod inventory;
@@ -44,22 +44,22 @@ use crate::images::Nodes;
 use crate::suite::config::ProviderKind;
 use crate::suite::plan::Plan;
 
-/// A cluster that answers.
+/// A cluster with a reachable API server.
 #[derive(Clone)]
 pub struct Cluster {
-    /// What we remember of it, and what a later run finds.
+    /// The record kept for later runs.
     pub record: Record,
     /// Its kubeconfig file.
     pub kubeconfig: PathBuf,
-    /// How its API server is addressed.
+    /// Client configuration for its API server.
     pub config: kube::Config,
-    /// Talks to its API server.
+    /// Client for its API server.
     pub client: kube::Client,
-    /// Its node containers; none when the cluster is not ours to load images into.
+    /// Its node containers; `None` when images cannot be loaded into it because it was not created here.
     pub nodes: Option<Nodes>,
 }
 
-/// Its name and kubeconfig; clients and credentials are left out.
+/// Prints only the name and the kubeconfig path, to leave out clients and credentials.
 impl fmt::Debug for Cluster {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let name = &self.record.name;
@@ -67,10 +67,10 @@ impl fmt::Debug for Cluster {
     }
 }
 
-/// Why there is no cluster.
+/// Errors of finding, creating, using and removing clusters.
 #[derive(Debug, Error)]
 pub enum ClusterError {
-    /// Another cluster bears the name.
+    /// A cluster of this name exists and was not created by this user's harness.
     #[error(
         "a cluster named {name} exists and is not ours (nodes: {nodes}); it is left alone. \
          Choose another name with `--name`, or remove it with `kind delete cluster --name {name}`"
@@ -81,7 +81,7 @@ pub enum ClusterError {
         /// Its node containers.
         nodes: String,
     },
-    /// Another run works on the cluster.
+    /// Another run holds the cluster's lock.
     #[error(
         "another run of kind-harness is working on cluster {name}; wait for it, or choose another name with `--name`"
     )]
@@ -89,61 +89,61 @@ pub enum ClusterError {
         /// The name.
         name: String,
     },
-    /// There is none to work on.
+    /// No cluster of this name exists.
     #[error("there is no cluster {name}; `kind-harness up` makes it")]
     Missing {
         /// The name.
         name: String,
     },
-    /// A host port cannot be had.
+    /// A requested host port is in use.
     #[error(
         "host port {port} (component {component}, port {name}) is taken by {holder}; free it, or use `--auto-ports`"
     )]
     PortTaken {
         /// The port.
         port: u16,
-        /// Whose port it is.
+        /// The component that declares the port.
         component: String,
         /// The port's name.
         name: String,
         /// The process that listens on it.
         holder: String,
     },
-    /// No port of the host is free.
+    /// No free host port is left.
     #[error("no free port on 127.0.0.1 for component {component}, port {name}")]
     NoPort {
-        /// Whose port it is.
+        /// The component that declares the port.
         component: String,
         /// The port's name.
         name: String,
-        /// Why.
+        /// The cause.
         #[source]
         source: std::io::Error,
     },
-    /// kind or the engine failed.
+    /// kind or the container engine failed.
     #[error("{what} failed")]
     Command {
-        /// What was being done.
+        /// The operation that failed.
         what: String,
         /// The command and its last output.
         #[source]
         source: ExecError,
     },
-    /// A file of ours cannot be read or written.
+    /// A file of the harness cannot be read or written.
     #[error("{what} failed")]
     File {
-        /// What was being done.
+        /// The operation that failed.
         what: String,
-        /// Why; names the path.
+        /// The cause; names the path.
         #[source]
         source: std::io::Error,
     },
-    /// kind's configuration file is not one.
+    /// kind's configuration file is invalid.
     #[error("{path} is not a kind configuration: {why}")]
     KindConfig {
         /// The file.
         path: String,
-        /// What is wrong with it.
+        /// The reason.
         why: String,
     },
     /// A kubeconfig file or context cannot be used.
@@ -151,11 +151,11 @@ pub enum ClusterError {
     Kubeconfig {
         /// The file or the context.
         what: String,
-        /// Why.
+        /// The cause.
         #[source]
         source: kube::config::KubeconfigError,
     },
-    /// The context leads elsewhere than before.
+    /// The context now points to another cluster.
     #[error(
         "context {context} leads to another cluster than the one that environment {name} was deployed into; nothing was \
          changed. `kind-harness down` takes the environment out of the earlier cluster, by the kubeconfig that was kept of it"
@@ -166,7 +166,7 @@ pub enum ClusterError {
         /// The context.
         context: String,
     },
-    /// The suite's provider was changed while an environment of the former one is there.
+    /// The suite's provider changed while an environment of the previous one exists.
     #[error(
         "environment {name} was made with `provider: {was}`, and the suite says `provider: {now}`; \
          remove it with `kind-harness down` first"
@@ -176,7 +176,7 @@ pub enum ClusterError {
         name: String,
         /// The provider that made it.
         was: &'static str,
-        /// The suite's.
+        /// The provider that the suite requests now.
         now: &'static str,
     },
     /// The API server does not answer.
@@ -185,23 +185,23 @@ pub enum ClusterError {
         /// The environment.
         name: String,
     },
-    /// What was put into a cluster that is not ours is still there.
+    /// Objects of the environment remain in an existing cluster.
     #[error("not everything of environment {name} was taken out of its cluster")]
     NotTakenOut {
         /// The environment.
         name: String,
-        /// What remains, and why.
+        /// The remaining objects, and the cause.
         #[source]
         source: Box<dyn std::error::Error + Send + Sync>,
     },
-    /// The API server does not answer, or refuses us.
+    /// The API server is unreachable, or denied a request.
     #[error("the API server of cluster {name} {what}")]
     Api {
         /// The cluster.
         name: String,
-        /// What it did not do.
+        /// The failure, as the end of a sentence.
         what: &'static str,
-        /// Why.
+        /// The cause.
         #[source]
         source: Box<kube::Error>,
     },
@@ -222,16 +222,16 @@ impl ClusterError {
 }
 
 impl Cluster {
-    /// The cluster that `record` remembers.
+    /// Returns the cluster described by `record`.
     ///
     /// # Errors
-    /// When its kubeconfig cannot be used. Nothing is asked of the API server yet.
+    /// When its kubeconfig cannot be used. No request is sent yet.
     pub async fn attach(record: Record, kubeconfig: PathBuf) -> Result<Cluster, ClusterError> {
         let unusable = |source| ClusterError::Kubeconfig { what: kubeconfig.display().to_string(), source };
         let parsed = Kubeconfig::read_from(&kubeconfig).map_err(unusable)?;
         let options = KubeConfigOptions { context: record.context.clone(), ..KubeConfigOptions::default() };
         let config = kube::Config::from_custom_kubeconfig(parsed, &options).await.map_err(unusable)?;
-        // What the API server says is for us to judge: by itself the client would try again for minutes, and say nothing.
+        // Retries are decided by this crate: the client's own would go on for minutes without a message.
         let mut strict = config.clone();
         strict.default_retry = false;
         let client = kube::Client::try_from(strict).map_err(ClusterError::api(&record.name, "cannot be addressed"))?;
@@ -247,7 +247,7 @@ impl Cluster {
     }
 }
 
-/// What cannot be changed about a cluster once it is there: kind's configuration, and the port mappings.
+/// Returns what is fixed once a cluster is created: kind's configuration and the port mappings.
 fn shape(plan: &Plan) -> Result<String, ClusterError> {
     let ports = plan.components().flat_map(|component| &component.ports).map(|port| (port.node, port.host));
     let ports = serde_json::to_value(ports.collect::<Vec<_>>()).unwrap_or_default();

@@ -1,4 +1,4 @@
-//! Deployment: every component of a stage at once, every result over one channel.
+//! Deployment: all components of a stage concurrently, with every result sent over one channel.
 
 mod adopt;
 mod apply;
@@ -32,40 +32,40 @@ use crate::report::{Events, Phase, Step};
 use crate::suite::config::Component;
 use crate::suite::manifests::{self, ImageMap, Manifest};
 
-/// How long a deployment goes on after the first failure, so that failures of the same moment are told together.
+/// How long a deployment continues after the first failure, so that simultaneous failures are reported together.
 const GATHER: Duration = Duration::from_millis(200);
 
-/// Where a component's images come from: resolves once they are on the nodes.
+/// Resolves to a component's images once they are on the nodes.
 pub type ImagesOnNodes =
     Arc<dyn Fn(String) -> futures::future::BoxFuture<'static, Result<ComponentImages, Arc<ImageError>>> + Send + Sync>;
 
 /// Applies components to one cluster.
 #[derive(Clone)]
 pub struct Deployer {
-    /// Talks to the API server.
+    /// Applies objects through the API server.
     pub applier: Applier,
-    /// Told of every component as soon as it is applied.
+    /// Notified of every component once it is applied.
     pub readiness: Readiness,
     /// Resolves when a component's images are on the nodes.
     pub images: ImagesOnNodes,
-    /// Where its ports are reached.
+    /// Addresses of the components' ports.
     pub ports: PortMap,
-    /// Where progress goes.
+    /// Receives progress.
     pub events: Events,
 }
 
-/// What was applied of one component.
+/// The applied objects of one component.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DeployedComponent {
-    /// Its objects, as the API server has them.
+    /// Its objects, as returned by the API server.
     pub objects: Vec<Applied>,
-    /// Its images, as they are named in the cluster.
+    /// Its images, with their names in the cluster.
     pub images: ImageMap,
-    /// What it must answer.
+    /// The probes that it must pass.
     pub probes: Vec<Probe>,
 }
 
-/// A component on its way: what to apply, already read.
+/// A component to deploy, with its parsed manifests.
 #[derive(Debug, Clone)]
 pub struct ComponentManifests {
     /// The component.
@@ -75,7 +75,7 @@ pub struct ComponentManifests {
 }
 
 impl ComponentManifests {
-    /// What will be applied.
+    /// Returns the objects to apply.
     pub fn expected(&self) -> impl Iterator<Item = Expected> {
         self.manifests.iter().map(|manifest| Expected {
             place: manifest.source.to_string(),
@@ -92,12 +92,12 @@ impl std::fmt::Debug for Deployer {
 }
 
 impl Deployer {
-    /// Applies all of `stage` concurrently and gathers every result. Namespaces and custom resource definitions of all
-    /// its components go first, since any of them may hold or define what another one applies.
+    /// Applies all of `stage` concurrently and collects every result. Namespaces and custom resource definitions of all
+    /// its components are applied first, since objects of other components may need them.
     ///
     /// # Errors
-    /// Every component that could not be applied. Once one could not, those whose images are not there yet are given up;
-    /// the others are applied all the same.
+    /// Every component that could not be applied. After the first failure, components whose images are not ready are
+    /// given up; the others are applied all the same.
     pub async fn deploy(
         &self,
         stage: Vec<ComponentManifests>,
@@ -138,7 +138,7 @@ impl Deployer {
                     }
                 }
                 Ok(None) => break,
-                // What is being applied is not left half done.
+                // An apply in progress is completed.
                 Err(_) => {
                     given_up.cancel();
                     patience = None;
@@ -157,7 +157,7 @@ impl Deployer {
         Err(DeployError { failed, of: count })
     }
 
-    /// Applies what others live in, by kind. What fails here fails its own component later, with the same error.
+    /// Applies namespaces and definitions, by kind. An error here is reported by the object's own component later.
     async fn groundwork(&self, stage: &[ComponentManifests]) -> BTreeMap<String, Result<Applied, Arc<ApplyError>>> {
         let mut done = BTreeMap::new();
         let ground = stage.iter().flat_map(|parcel| parcel.manifests.iter().map(move |manifest| (parcel, manifest)));
@@ -181,7 +181,7 @@ impl Deployer {
         done
     }
 
-    /// Retries belong to the component's step, even before it has begun.
+    /// Returns an applier whose retries belong to the component's step, even before that has started.
     fn applier_of(&self, component: &str) -> Applier {
         self.applier.of(self.events.handle(Phase::Deploy, component))
     }

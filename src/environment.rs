@@ -1,4 +1,4 @@
-//! What tests get: a running environment.
+//! The running environment that tests use.
 
 mod attempt;
 pub(crate) mod attribute;
@@ -44,7 +44,7 @@ use crate::run::Running;
 #[derive(Debug, Clone)]
 pub struct Environment {
     running: Running,
-    /// Removes namespaces that are no longer needed, and looks at what is left of tests that failed.
+    /// Deletes unneeded namespaces in the background, and collects what is left of failed tests.
     janitor: Option<mpsc::WeakUnboundedSender<Chore>>,
 }
 
@@ -55,13 +55,13 @@ impl From<Running> for Environment {
 }
 
 impl Environment {
-    /// Name of the cluster.
+    /// Returns the name of the cluster.
     #[must_use]
     pub fn name(&self) -> &str {
         &self.running.cluster.record.name
     }
 
-    /// Talks to the cluster's API server. Each call makes a client of its own, since a connection ends with the async
+    /// Returns a client for the cluster's API server. Each call creates a new one: a connection ends with the async
     /// runtime that opened it, and every test has its own runtime.
     #[must_use]
     pub fn client(&self) -> kube::Client {
@@ -69,36 +69,36 @@ impl Environment {
             .unwrap_or_else(|_| self.running.cluster.client.clone())
     }
 
-    /// Namespace of the components.
+    /// Returns the namespace of the components.
     #[must_use]
     pub fn namespace(&self) -> &str {
         &self.running.cluster.record.namespace
     }
 
-    /// The cluster's own kubeconfig file; the user's is never touched.
+    /// Returns the path of the cluster's own kubeconfig; the user's is never changed.
     #[must_use]
     pub fn kubeconfig(&self) -> &Path {
         &self.running.cluster.kubeconfig
     }
 
-    /// Where the host reaches `port` of `component`, both as `e2e.yaml` names them.
+    /// Returns the address on the host of `port` of `component`, both named as in `e2e.yaml`.
     #[must_use]
     pub fn endpoint(&self, component: &str, port: &str) -> Option<SocketAddr> {
         self.running.cluster.record.ports.get(component, port)
     }
 
-    /// Whether everything ran already and nothing had to be done.
+    /// Returns whether everything was running already and nothing had to be done.
     #[must_use]
     pub fn was_unchanged(&self) -> bool {
         self.running.unchanged
     }
 
-    /// Where the cluster's own files are.
+    /// Returns the folder of the cluster's own files.
     pub(crate) fn folder(&self) -> &Path {
         self.running.cluster.kubeconfig.parent().unwrap_or(Path::new("/"))
     }
 
-    /// What is remembered of the cluster.
+    /// Returns the record of the cluster.
     #[must_use]
     pub fn record(&self) -> &crate::cluster::Record {
         &self.running.cluster.record

@@ -1,8 +1,8 @@
-//! Images: where they come from, how they are built, and how nodes get those that they lack.
+//! Images: their source, their builds, and loading them into nodes that lack them.
 //!
 //! [`ImageBuilds::begin`] starts every build in the background and returns at once; the node image is awaited before
-//! the cluster is created, a component's images before that component is loaded. Every image built here is tagged
-//! with a hash of what went into it, so an image that exists is never built again, and never stale.
+//! the cluster is created, a component's images before that component is loaded. Every image built here is tagged with
+//! a hash of its inputs, so an existing image is never built again, and never stale.
 
 mod binaries;
 mod builds;
@@ -25,10 +25,10 @@ pub use source::{Choice, decide};
 
 use crate::host::exec::ExecError;
 
-/// How long a build may take: Kubernetes compiles for 20 minutes on two cores, and hosts may have one, and be busy.
+/// Deadline of a build: compiling Kubernetes takes 20 minutes on two cores, and hosts may have one, or be busy.
 const BUILD: Duration = Duration::from_hours(2);
 
-/// Why an image is not there.
+/// Errors of providing an image.
 #[derive(Debug, Error)]
 pub enum ImageError {
     /// A recipe's folder cannot be read.
@@ -36,37 +36,37 @@ pub enum ImageError {
     Recipe {
         /// The recipe's folder.
         folder: String,
-        /// Why.
+        /// The cause.
         #[source]
         source: std::io::Error,
     },
-    /// A variable of the environment has a value that it cannot have.
+    /// An environment variable has an invalid value.
     #[error("{name} is {value:?}; it can be {permitted}")]
     Variable {
         /// The variable.
         name: &'static str,
-        /// What it is set to.
+        /// Its value.
         value: String,
-        /// What it can be set to.
+        /// The permitted values.
         permitted: &'static str,
     },
-    /// A recipe is there, but its build failed.
+    /// Building a recipe failed.
     #[error("building {image} failed")]
     Build {
         /// The image.
         image: String,
-        /// Why, with the last lines of the build's output.
+        /// The cause, with the last lines of the build's output.
         #[source]
         source: ExecError,
     },
-    /// Cargo does not say in a way that we understand what the workspace consists of.
+    /// The output of `cargo metadata` cannot be parsed.
     #[error("cannot read what `cargo metadata` says of the workspace")]
     Metadata {
-        /// Why.
+        /// The cause.
         #[source]
         source: serde_json::Error,
     },
-    /// Cargo built nothing that could become the image.
+    /// The package has no binary for the image.
     #[error("cargo package {package} has no binary of that name, so no image can be made of it")]
     NoBinary {
         /// The package.
@@ -77,11 +77,11 @@ pub enum ImageError {
     Pull {
         /// The image.
         image: String,
-        /// Why.
+        /// The cause.
         #[source]
         source: ExecError,
     },
-    /// Without a registry there is no way to get the image.
+    /// The image has no recipe, and registries are not used.
     #[error(
         "{image} has no recipe, and images come from packages; give it a `recipe` in e2e.yaml, or use `--images registry`"
     )]
@@ -89,18 +89,18 @@ pub enum ImageError {
         /// The image.
         image: String,
     },
-    /// The image could not be put on a node.
+    /// The image could not be loaded into a node.
     #[error("loading {images} into {node} failed")]
     Load {
         /// The images, separated by commas.
         images: String,
         /// The node.
         node: String,
-        /// Why.
+        /// The cause.
         #[source]
         source: ExecError,
     },
-    /// The engine does not say which images it has.
+    /// The engine cannot list its images.
     #[error("cannot list the engine's images")]
     List(#[source] ExecError),
     /// An intermediate file could not be written.
@@ -108,14 +108,14 @@ pub enum ImageError {
     File {
         /// The image.
         image: String,
-        /// Why.
+        /// The cause.
         #[source]
         source: std::io::Error,
     },
-    /// The cluster's nodes cannot be found, so nothing can be loaded into them.
+    /// The cluster's nodes, into which images are loaded, cannot be found.
     #[error("the nodes cannot be found to load images into")]
     Nodes(#[source] Box<dyn std::error::Error + Send + Sync>),
-    /// A build that others waited for ended without a result.
+    /// A build that is awaited ended without a result.
     #[error("the build was abandoned")]
     Abandoned,
 }

@@ -2,7 +2,7 @@
 //! concurrently, waits once until all of them are ready, hands the running environment to tests, reports where the time
 //! went, and leaves nothing behind.
 //!
-//! A suite is a file, `e2e.yaml`, with one cluster and its components. A test asks for the environment, and gets it:
+//! A suite is a file, `e2e.yaml`, with one cluster and its components. A test takes the environment as an argument:
 //!
 //! ```no_run
 //! use kind_harness::{Environment, TestNamespace};
@@ -16,10 +16,11 @@
 //! }
 //! ```
 //!
-//! The first test that asks brings the environment up; the last process that uses it takes it down.
+//! The first test that uses the environment brings it up; the last process that uses it removes it.
 //!
-//! - [`test`](macro@test) runs a test in the environment, with a namespace of its own if it takes one, and sees every failure.
-//! - [`shared`] gives the environment to tests that have another attribute.
+//! - [`test`](macro@test) runs a test in the environment, with a namespace of its own if it takes one, and detects
+//!   every failure.
+//! - [`shared`] returns the environment, for tests with another attribute.
 //! - [`Environment`] has the client, the endpoints, logs, commands and port-forwards of components, and changes them.
 //! - [`readiness`] judges objects, waits for them, and has assertions such as
 //!   [`eventually`](readiness::assert::eventually).
@@ -44,8 +45,8 @@ pub use k8s_openapi;
 pub use kind_harness_readiness as readiness;
 pub use kube;
 
-// The command line is another crate of this repository. What it needs beyond the documented items is here, without any promise:
-// it depends on exactly this version.
+// The command line is another crate of this repository, which depends on exactly this version. The hidden items are for
+// it, without any stability guarantee.
 #[doc(hidden)]
 pub mod cluster;
 #[doc(hidden)]
@@ -67,19 +68,19 @@ pub mod environment;
 
 #[doc(hidden)]
 pub mod __test {
-    //! What the expansion of `#[kind_harness::test]` names.
+    //! Items used by the expansion of `#[kind_harness::test]`.
     pub use crate::environment::attribute::{Failure, Options, run, run_in_namespace};
 }
 
 pub use environment::{Environment, TestNamespace, current_test, shared};
 /// Runs an async test in the environment of a suite.
 ///
-/// The environment is that of [`shared`]: the first test that asks brings it up. The test runs on a thread and a tokio runtime of its
-/// own. It may take, in any order:
+/// The environment is that of [`shared`]: the first test that uses it brings it up. The test runs on a thread and a
+/// tokio runtime of its own. It may take, in any order:
 ///
 /// - `&Environment`;
-/// - [`TestNamespace`] or `&TestNamespace`: a namespace that it has for itself and that is
-///   deleted after it. Its default ServiceAccount exists.
+/// - [`TestNamespace`] or `&TestNamespace`: a namespace of its own, which is deleted after the test. Its default
+///   ServiceAccount exists.
 ///
 /// ```no_run
 /// use kind_harness::environment::{Environment, TestNamespace};
@@ -94,10 +95,11 @@ pub use environment::{Environment, TestNamespace, current_test, shared};
 /// ```
 ///
 /// # Failures
-/// Every failure is seen: a panic, an error that is returned, a time-out, a namespace that cannot be had. A test that fails prints the
-/// objects and pods of its namespaces with their states, and the path of a bundle that was written before anything is
-/// removed (of the first four failures; the others share one, written at the end). `KIND_HARNESS_KEEP=on-failure` then keeps
-/// the cluster, and the namespace of the test in it. The test may return `()`, or a `Result` whose error is `Debug`.
+/// Every failure is detected: a panic, a returned error, a time-out, a namespace that cannot be created. A failed test
+/// prints the objects and pods of its namespaces with their states, and the path of a bundle that was written before
+/// anything is removed (of the first four failures; the others share one, written at the end).
+/// `KIND_HARNESS_KEEP=on-failure` then keeps the cluster, and the namespace of the test in it. The test may return
+/// `()`, or a `Result` whose error is `Debug`.
 ///
 /// # Options
 /// | option | meaning | default |
@@ -107,12 +109,12 @@ pub use environment::{Environment, TestNamespace, current_test, shared};
 /// | `exclusive` | no other test runs meanwhile that takes an environment or a namespace, in any process | |
 /// | `flavor = "multi_thread"` | the test's tasks run on several threads | `"current_thread"` |
 ///
-/// A body that blocks its thread past the time-out is left behind, and fails with that reason.
+/// A body that blocks its thread past the time-out is abandoned, and fails with that reason.
 ///
 /// # With rstest
-/// `#[rstest]` stands above this attribute. Arguments that this attribute provides are marked `#[ignore]`, so that rstest does not
-/// look for fixtures of these names; all others are rstest's. Fixtures find the test with
-/// [`current_test`], and namespaces that they make are the test's.
+/// Put `#[rstest]` above this attribute. Arguments that this attribute provides are marked `#[ignore]`, so that rstest
+/// does not look for fixtures of these names; all others are rstest's. Fixtures get the test from [`current_test`], and
+/// namespaces that they create belong to the test.
 ///
 /// ```no_run
 /// use kind_harness::environment::Environment;
@@ -129,7 +131,7 @@ pub use environment::{Environment, TestNamespace, current_test, shared};
 /// ```
 ///
 /// # Compile errors
-/// What cannot be a test is refused: a function that is not async,
+/// Functions that cannot be a test are rejected: one that is not async,
 ///
 /// ```compile_fail
 /// #[kind_harness::test]

@@ -1,7 +1,7 @@
-//! What a run says of itself: one stream of events, and everything that is made from it.
+//! Reports of a run: one stream of events, from which all of them are made.
 //!
-//! The pipeline sends [`Event`]s; a [`Reporter`] reads them, shows them on the [`console`], and at the end
-//! gives the [`Timeline`] from which the table, the JSON report and every other account of the run are made.
+//! The pipeline sends [`Event`]s; a [`Reporter`] reads them, shows them on the [`console`], and at the end returns the
+//! [`Timeline`] from which the table, the JSON report and all other reports of the run are made.
 
 mod component_states;
 pub mod console;
@@ -34,7 +34,7 @@ pub struct Reporter {
 }
 
 impl Reporter {
-    /// Starts reading; the returned end is for the pipeline.
+    /// Starts a reporter; the returned sender is for the pipeline.
     #[must_use]
     pub fn start(mut console: impl Console + 'static) -> (Events, Reporter) {
         let (events, mut stream) = Events::channel();
@@ -47,9 +47,9 @@ impl Reporter {
                 let event = tokio::select! {
                     biased;
                     event = stream.recv() => event,
-                    // After the events, so that what was sent before the question is in the answer.
+                    // After the events, so that everything sent before the request is in the response.
                     Some(answer) = asked.recv() => {
-                        // The asker may have been dropped meanwhile.
+                        // The receiver may have been dropped meanwhile.
                         let _ = answer.send(timeline.so_far(began.elapsed()));
                         continue;
                     }
@@ -57,7 +57,7 @@ impl Reporter {
                         console.show_due(began.elapsed());
                         continue;
                     }
-                    // Senders may live as long as the process: what they have sent is read, and no more.
+                    // Senders may live as long as the process: only events already sent are read.
                     _ = &mut ending, if !stream.is_closed() => {
                         stream.close();
                         continue;
@@ -73,13 +73,13 @@ impl Reporter {
         (events, Reporter { reading, asking, end })
     }
 
-    /// Ends the stream and returns its timeline. What was sent before is in it.
+    /// Ends the stream and returns its timeline, with everything sent before.
     pub async fn finish(self) -> Timeline {
         let _ = self.end.send(());
         self.reading.await.unwrap_or_default()
     }
 
-    /// The timeline of what was sent until now. What is still under way is in it as if it had failed now.
+    /// Returns the timeline of everything sent so far. Steps in progress are included as if they failed now.
     pub async fn so_far(&self) -> Timeline {
         let (answer, timeline) = oneshot::channel();
         let _ = self.asking.send(answer);
@@ -87,7 +87,7 @@ impl Reporter {
     }
 }
 
-/// Returns at a moment, or never.
+/// Resolves at `moment`, or never.
 async fn until(moment: Option<Instant>) {
     match moment {
         Some(moment) => tokio::time::sleep_until(moment.into()).await,

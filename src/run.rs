@@ -1,4 +1,4 @@
-//! Layer 4, a run: the stages in their order, what went wrong, and the way back.
+//! Layer 4, a run: the order of its stages, the report of a failure, and undoing it.
 
 pub mod diagnostics;
 pub mod failed_run;

@@ -1,4 +1,4 @@
-//! Layer 1, the suite: what `e2e.yaml` and the files that it names say, checked, and the plan that follows from it.
+//! Layer 1, the suite: parses and checks `e2e.yaml` and the files that it names, and derives the plan.
 
 pub mod config;
 pub(crate) mod graph;

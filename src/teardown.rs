@@ -1,9 +1,9 @@
-//! Taking away what a run made.
+//! Removal of what a run created.
 //!
-//! Every act registers its undo before it acts. A run that fails or is interrupted undoes what it did, in reverse; one
-//! that is killed is undone by its [`Reaper`]; and what escaped the reaper too (the host was switched off) is found by
-//! [`gc`], by the lease that every cluster carries. A cluster of ours goes as a whole; from one that stays, [`remove`]
-//! takes components away.
+//! Every action registers its undo before it starts. A run that fails or is interrupted undoes its actions in reverse
+//! order; a killed run is undone by its [`Reaper`]; and what the reaper missed (the host was switched off) is found by
+//! [`gc`], by the lease that every cluster carries. Our own cluster is deleted as a whole; [`remove`] deletes
+//! components from a cluster that is kept.
 
 mod components;
 mod error;

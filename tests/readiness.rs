@@ -237,7 +237,7 @@ async fn what_vanished_while_history_was_lost_is_noticed() {
     let applied = server.put(&deployment("web", 0));
     readiness.expect("web", applied.clone(), Vec::new());
     settle().await;
-    server.forget_history(|server| server.delete(&applied[0].object));
+    server.forget_history(|_| server.delete(&applied[0].object));
     let error = readiness.wait_for_all_ready(None, in_seconds(60)).await.expect_err("deleted");
     assert!(error.to_string().contains("deployment/web: it was deleted while the run waited for it"), "{error}");
 }
@@ -278,7 +278,7 @@ async fn events_may_be_forbidden_but_not_what_is_needed() {
 #[tokio::test(start_paused = true)]
 async fn a_custom_kind_is_watched_once_it_is_defined() {
     let server = Server::default();
-    server.set_plural("Analysis", "analyses");
+    server.serve_kind("example.com/v1", "Analysis", "analyses", true);
     let (readiness, _events) = start(&server);
     let mut applied =
         server.put("- {apiVersion: example.com/v1, kind: Analysis, metadata: {name: a, namespace: shop, uid: a}}");

@@ -103,7 +103,7 @@ async fn wave_by_wave_those_first_that_nobody_needs() {
 async fn a_pod_that_does_not_end_is_ended_without_grace_at_the_deadline() {
     let server = Server::default();
     let waves = shop(&server);
-    server.is_stubborn("db-1-a");
+    server.make_stubborn("db-1-a");
     let began = Instant::now();
     let (result, events) = run(&server, waves, &RemoveOptions::default()).await;
     assert_eq!(result, Ok(()));
@@ -124,7 +124,7 @@ async fn a_pod_that_does_not_end_is_ended_without_grace_at_the_deadline() {
 async fn a_pod_that_has_ended_is_not_waited_for() {
     let server = Server::default();
     let waves = shop(&server);
-    server.is_slow("db-1-a");
+    server.make_slow("db-1-a");
     let began = Instant::now();
     let (result, _) = run(&server, waves, &RemoveOptions::default()).await;
     assert_eq!(result, Ok(()));
@@ -138,7 +138,7 @@ async fn a_pod_that_has_ended_is_not_waited_for() {
 async fn who_has_no_time_does_not_wait_for_a_graceful_end() {
     let server = Server::default();
     let waves = shop(&server);
-    server.is_stubborn("db-1-a");
+    server.make_stubborn("db-1-a");
     let began = Instant::now();
     let (result, _) =
         run(&server, waves, &RemoveOptions { deadline: Duration::ZERO, ..RemoveOptions::default() }).await;
@@ -151,7 +151,7 @@ async fn who_has_no_time_does_not_wait_for_a_graceful_end() {
 async fn a_server_that_has_too_much_to_do_is_asked_again_and_that_is_told() {
     let server = Server::default();
     let waves = shop(&server);
-    server.is_busy("deployments");
+    server.be_busy("deployments");
     let (result, events) = run(&server, waves, &RemoveOptions::default()).await;
     assert_eq!(result, Ok(()));
     assert_eq!(server.left(), Vec::<String>::new());
@@ -215,7 +215,7 @@ async fn custom_objects_go_while_every_controller_is_still_there(#[case] more: b
 async fn every_refusal_is_told_and_the_rest_is_gone() {
     let server = Server::default();
     let waves = shop(&server);
-    server.forbid("configmaps");
+    server.forbid_changes("configmaps");
     let (result, _) = run(&server, waves, &RemoveOptions::default()).await;
     let text = result.expect_err("configmaps may not be deleted");
     for component in ["db", "cache", "api"] {
@@ -242,7 +242,7 @@ async fn a_server_that_does_not_answer_is_not_waited_for_for_ever() {
 async fn what_somebody_makes_again_is_found_at_the_end(#[case] verify: bool) {
     let server = Server::default();
     let waves = shop(&server);
-    server.is_made_again("cache");
+    server.make_again("cache");
     let (result, _) = run(&server, waves, &RemoveOptions { verify, ..RemoveOptions::default() }).await;
     let expected =
         "not everything could be removed:\n  cache: configmap/cache is still there: somebody has made it again";
@@ -302,8 +302,8 @@ async fn force_names_uids_too() {
     let mut waves = shop(&server);
     server.put_with_finalizer("widgets", "w", "example.com/guard");
     waves[1][0].objects.push(object("widget/w").into());
-    server.is_stubborn("db-1-a");
-    server.is_slow("cache-1-a");
+    server.make_stubborn("db-1-a");
+    server.make_slow("cache-1-a");
     let (result, _) = run(&server, waves, &RemoveOptions { force: true, ..RemoveOptions::default() }).await;
     assert_eq!(result, Ok(()));
     let changes = server.changes();

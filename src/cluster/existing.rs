@@ -1,4 +1,4 @@
-//! Clusters that are already there: used, never created, never deleted.
+//! Existing clusters: used, never created, never deleted.
 
 mod kubeconfig;
 mod production;
@@ -23,21 +23,21 @@ pub struct Existing {
     pub context: String,
 }
 
-/// The cluster that the context leads to.
+/// A client and a kubeconfig for the cluster that the context points to.
 struct Reached {
     kubeconfig: Kubeconfig,
     client: kube::Client,
 }
 
 impl Existing {
-    /// The environment of an earlier run, when the context still leads to its cluster. Its kubeconfig is renewed, since
-    /// credentials change.
+    /// Returns the environment of an earlier run if the context still points to its cluster. Rewrites its kubeconfig,
+    /// since credentials change.
     ///
     /// # Errors
-    /// [`ClusterError::AnotherCluster`] when the context leads elsewhere: nothing is changed then.
+    /// [`ClusterError::AnotherCluster`] when the context points to another cluster; nothing is changed then.
     pub async fn find(&self, plan: &Plan, name: &str, records: &Records) -> Result<Option<Record>, ClusterError> {
         let Some(record) = records.read()? else { return Ok(None) };
-        // Without a list of its objects, none of them is known to be ours.
+        // Without an inventory, no object is known to be ours.
         let Some(inventory) = InventoryFile::open(records)? else { return Ok(None) };
         let reached = self.reach(name).await?;
         let (identity, ports) = tokio::join!(identity(&reached.client, name), reached.ports(plan, name));
@@ -49,7 +49,7 @@ impl Existing {
         Ok(Some(Record { context, namespace, ports: ports?, ..record }))
     }
 
-    /// Takes a copy of what the user's kubeconfig says of the context, and finds out where node ports are reached.
+    /// Copies the context from the user's kubeconfig, and looks up the address at which node ports are reached.
     ///
     /// # Errors
     /// When there is no such context, or its API server does not list nodes.
@@ -73,7 +73,7 @@ impl Existing {
         })
     }
 
-    /// Why the cluster may be one that people depend on; none when nothing says so.
+    /// Returns why the cluster may be a production cluster; `None` if nothing indicates it.
     ///
     /// # Errors
     /// When the context cannot be used, or its API server fails for another reason than missing rights.
@@ -84,9 +84,9 @@ impl Existing {
         let api: Api<Namespace> = Api::all(self.reach(name).await?.client);
         let namespaces = match api.list_metadata(&ListParams::default()).await {
             Ok(namespaces) => namespaces,
-            // An account that may not list namespaces has no cluster-wide rights; only the context's name is judged.
+            // An account without cluster-wide rights cannot list namespaces; only the context's name is judged.
             Err(kube::Error::Api(status)) if status.code == 403 => return Ok(None),
-            // Any other failure must not be taken for a "no".
+            // Any other failure must not count as "not production".
             Err(error) => return Err(ClusterError::api(name, "does not list its namespaces")(error)),
         };
         let metadata: Vec<_> =
@@ -113,7 +113,7 @@ impl Reached {
         crate::host::folders::publish(&records.kubeconfig(), &copy.map_err(failed())?).map_err(failed())
     }
 
-    /// Where the components' ports are reached.
+    /// Returns the address of each component's ports.
     async fn ports(&self, plan: &Plan, name: &str) -> Result<PortMap, ClusterError> {
         let nodes = Api::<KubeNode>::all(self.client.clone()).list(&ListParams::default()).await;
         let nodes = nodes.map_err(ClusterError::api(name, "does not list its nodes"))?.items;
@@ -128,10 +128,10 @@ impl Reached {
     }
 }
 
-/// What tells a cluster from every other: the uid of its system namespace.
+/// Returns the uid of the `kube-system` namespace, which identifies a cluster.
 ///
 /// # Errors
-/// When the API server does not say.
+/// When the API server does not return it.
 pub(crate) async fn identity(client: &kube::Client, name: &str) -> Result<String, ClusterError> {
     let api: Api<Namespace> = Api::all(client.clone());
     let system = api.get_metadata("kube-system").await;

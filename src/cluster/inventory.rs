@@ -1,4 +1,4 @@
-//! What an environment put into a cluster that is not ours: the list by which it is taken out again.
+//! Inventory of the objects that an environment applied to an existing cluster; `down` removes them by this list.
 
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -17,65 +17,65 @@ use crate::suite::manifests::{ENVIRONMENT_ANNOTATION, MANAGED_BY};
 
 const FILE: &str = "objects.json";
 
-/// The objects of an environment in a cluster that is not ours.
+/// The objects of an environment in an existing cluster.
 ///
-/// It has a file of its own beside the record, which only the user can read, because the earlier state of an adopted
+/// Stored in a file of its own beside the record, readable only by the user, because the earlier state of an adopted
 /// Secret holds its data. The record, which is printed and copied into bundles, never does.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ObjectInventory {
-    /// Identity of the cluster, which outlives addresses and contexts' names.
+    /// Identity of the cluster, which stays the same when addresses and context names change.
     pub cluster: String,
-    /// Identity of the environment: the annotation on what it created, and part of its field manager's name.
+    /// Identity of the environment: the annotation on created objects, and part of its field manager's name.
     pub environment: String,
-    /// Where objects are that name no namespace.
+    /// The namespace of objects that name none.
     pub namespace: String,
-    /// The objects, those to come included.
+    /// The objects, including those about to be applied.
     pub objects: Vec<InventoryObject>,
 }
 
-/// An object of an environment, from before it is applied until it is gone.
+/// An object of an environment, from before it is applied until it is deleted.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct InventoryObject {
     /// Its name.
     pub object: ObjectRef,
-    /// Its component; none for the suite's namespace.
+    /// Its component; `None` for the suite's namespace.
     pub component: Option<String>,
-    /// The identity that the API server gave it; none until it is known to exist.
+    /// Its uid; `None` until it is known to exist.
     pub uid: Option<String>,
-    /// Its state when it was found, if it was there before: it is adopted, and never deleted.
+    /// Its earlier state, if it existed before: it is adopted, and never deleted.
     pub before: Option<Value>,
-    /// Whether it stays when the run that added it fails or is killed.
+    /// Whether it is kept when the run that added it fails or is killed.
     pub kept: bool,
 }
 
 impl ObjectInventory {
-    /// That of a new environment called `name`.
+    /// Returns an empty inventory for a new environment called `name`.
     #[must_use]
     pub fn new(name: &str, namespace: &str, cluster: String) -> ObjectInventory {
         let environment = format!("{name}.{}", exec::run_id());
         ObjectInventory { cluster, environment, namespace: namespace.into(), objects: Vec::new() }
     }
 
-    /// The field manager of what the environment applies. Each has its own, or the fields that one gives back would be
-    /// taken from all.
+    /// Returns the field manager of what the environment applies. It is unique per environment: with a shared one,
+    /// giving back fields would take them from every environment.
     #[must_use]
     pub fn manager(&self) -> String {
         format!("{MANAGED_BY}.{}", self.environment)
     }
 
-    /// The entry of `object`.
+    /// Returns the entry of `object`.
     #[must_use]
     pub fn find(&self, object: &ObjectRef) -> Option<&InventoryObject> {
         self.objects.iter().find(|entry| self.is_same(&entry.object, object))
     }
 
-    /// Notes that `object` is to be applied as part of `component`, and how it was found. Returns whether it is adopted
-    /// by this call.
+    /// Records that `object` is about to be applied as part of `component`, with its current state. Returns whether
+    /// this call adopts it.
     pub fn expect(&mut self, component: Option<&str>, object: ObjectRef, found: Option<&DynamicObject>) -> bool {
         let uid = found.and_then(ResourceExt::uid);
-        // The same object may be known by another API version.
+        // The same object may be recorded under another API version.
         let known = |entry: &InventoryObject| self.is_same(&entry.object, &object) || uid.is_some() && entry.uid == uid;
         let at = self.objects.iter().position(known).unwrap_or_else(|| {
             let entry =
@@ -102,7 +102,7 @@ impl ObjectInventory {
         !ours
     }
 
-    /// Notes that an object that was applied turned out to be another's, as it was found.
+    /// Records that an applied object existed before, with its state at that time.
     pub fn adopt(&mut self, component: Option<&str>, object: &ObjectRef, found: Option<&DynamicObject>) {
         self.forget(object);
         let Some(found) = found else { return };
@@ -116,7 +116,7 @@ impl ObjectInventory {
         });
     }
 
-    /// Notes the uid of an object that was applied.
+    /// Records the uid of an applied object.
     pub fn applied(&mut self, object: &ObjectRef, metadata: &ObjectMeta) {
         let Some(at) = self.objects.iter().position(|entry| self.is_same(&entry.object, object)) else { return };
         let entry = &mut self.objects[at];
@@ -124,19 +124,19 @@ impl ObjectInventory {
         entry.object.namespace = metadata.namespace.clone();
     }
 
-    /// Takes `object` off the list.
+    /// Removes the entry of `object`.
     pub fn forget(&mut self, object: &ObjectRef) {
         if let Some(at) = self.objects.iter().position(|entry| self.is_same(&entry.object, object)) {
             self.objects.remove(at);
         }
     }
 
-    /// Lets everything stay, or nothing, when its run ends.
+    /// Sets whether all objects are kept when their run ends.
     pub fn keep(&mut self, kept: bool) {
         self.objects.iter_mut().for_each(|entry| entry.kept = kept);
     }
 
-    /// How an object of the list is removed.
+    /// Returns what removes an entry's object safely: its name and why it may be removed.
     #[must_use]
     pub fn target(&self, entry: &InventoryObject) -> Target {
         let ownership = match (&entry.before, &entry.uid) {
@@ -151,7 +151,7 @@ impl ObjectInventory {
         Target { object: entry.object.clone(), ownership }
     }
 
-    /// Whether two names are the same object's, in whatever version.
+    /// Returns whether two references name the same object, regardless of the API version.
     fn is_same(&self, one: &ObjectRef, other: &ObjectRef) -> bool {
         let place = |object: &ObjectRef| object.namespace.clone().unwrap_or_else(|| self.namespace.clone());
         one.name == other.name
@@ -161,13 +161,13 @@ impl ObjectInventory {
     }
 }
 
-/// Whether an object bears the annotation of `environment`.
+/// Returns whether an object has the annotation of `environment`.
 pub(crate) fn is_marked(metadata: &ObjectMeta, environment: &str) -> bool {
     let annotations = metadata.annotations.as_ref();
     annotations.and_then(|all| all.get(ENVIRONMENT_ANNOTATION)).is_some_and(|it| it == environment)
 }
 
-/// What of an object's state can be given back. Its status is its controller's.
+/// Returns the part of an object's state that can be restored; its status belongs to its controller.
 fn trimmed(object: &DynamicObject) -> Value {
     let mut value = serde_json::to_value(object).unwrap_or_default();
     if let Some(fields) = value.as_object_mut() {
@@ -176,7 +176,8 @@ fn trimmed(object: &DynamicObject) -> Value {
     value
 }
 
-/// The inventory on disk: every change is written before it is acted upon, so that the reaper of a killed run knows of it.
+/// The inventory on disk. Every change is written before it is acted upon, so that the reaper of a killed run can read
+/// it.
 #[derive(Debug)]
 pub struct InventoryFile {
     path: PathBuf,
@@ -184,7 +185,7 @@ pub struct InventoryFile {
 }
 
 impl InventoryFile {
-    /// Begins one in the cluster's folder.
+    /// Creates the inventory file in the cluster's folder.
     ///
     /// # Errors
     /// When it cannot be written.
@@ -194,10 +195,10 @@ impl InventoryFile {
         Ok(file)
     }
 
-    /// The one in the cluster's folder; none when there is none.
+    /// Opens the inventory in the cluster's folder; `None` when the file does not exist.
     ///
     /// # Errors
-    /// When it cannot be read. It is not taken for lost then: what it lists would never be removed.
+    /// When it cannot be read. It does not count as missing then: the objects that it lists would never be removed.
     pub fn open(records: &Records) -> Result<Option<InventoryFile>, ClusterError> {
         let path = records.folder().join(FILE);
         let failed = |source| ClusterError::File { what: "reading which objects were applied".into(), source };
@@ -209,22 +210,22 @@ impl InventoryFile {
         Ok(Some(InventoryFile { path, content: Mutex::new(content) }))
     }
 
-    /// The environment whose inventory is in `folder`, read without its lock.
+    /// Returns the environment whose inventory is in `folder`; reads it without the lock.
     pub(crate) fn environment_in(folder: &Path) -> Option<String> {
         let text = fs_err::read_to_string(folder.join(FILE)).ok()?;
         serde_json::from_str::<ObjectInventory>(&text).ok().map(|inventory| inventory.environment)
     }
 
-    /// What it says now.
+    /// Returns a copy of the current inventory.
     #[must_use]
     pub fn content(&self) -> ObjectInventory {
         self.lock().clone()
     }
 
-    /// Changes it, here and on disk.
+    /// Changes the inventory in memory and on disk.
     ///
     /// # Errors
-    /// When it cannot be written; the change holds in memory all the same.
+    /// When it cannot be written; the change in memory stays.
     pub fn change<T>(&self, change: impl FnOnce(&mut ObjectInventory) -> T) -> Result<T, ClusterError> {
         let mut content = self.lock();
         let result = change(&mut content);

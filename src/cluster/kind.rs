@@ -1,4 +1,4 @@
-//! Clusters made by kind.
+//! Clusters created by kind.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -18,10 +18,10 @@ use crate::suite::config::ProviderKind;
 use crate::suite::name::ClusterName;
 use crate::suite::plan::Plan;
 
-/// The configuration that kind is given, in the cluster's folder.
+/// Name of the configuration file for kind, in the cluster's folder.
 pub(super) const CONFIG: &str = "kind-config.json";
 
-/// Makes clusters with kind, on the host's engine.
+/// Creates clusters with kind, on the host's engine.
 #[derive(Debug, Clone)]
 pub struct Kind {
     host: Host,
@@ -29,26 +29,27 @@ pub struct Kind {
 }
 
 impl Kind {
-    /// kind on `host`.
+    /// Returns a provider that runs kind on `host`.
     #[must_use]
     pub fn new(host: Host, resilience: Resilience) -> Kind {
         Kind { host, resilience }
     }
 
-    /// The host whose engine runs the nodes.
+    /// Returns the host whose engine runs the nodes.
     pub(super) fn host(&self) -> &Host {
         &self.host
     }
 
-    /// The node containers of cluster `name`, no matter who made it, and whether all of them run.
+    /// Returns the node containers that have the name of cluster `name`, whether ours or not, and whether all of them
+    /// run.
     ///
     /// # Errors
-    /// When the engine does not say.
+    /// When the engine does not list them.
     pub async fn find(&self, name: &ClusterName) -> Result<(Vec<Node>, bool), ClusterError> {
         owned::find(&self.host.engine, name, &self.resilience).await
     }
 
-    /// Removes what is proved to be ours.
+    /// Removes the containers and volumes in `owned`.
     ///
     /// # Errors
     /// As [`Owned::remove`].
@@ -56,7 +57,7 @@ impl Kind {
         owned.remove(&self.host.folders, &self.resilience).await
     }
 
-    /// The nodes of cluster `name`, to load images into.
+    /// Returns the nodes of cluster `name`, to load images into.
     ///
     /// # Errors
     /// When the engine does not list them.
@@ -66,11 +67,11 @@ impl Kind {
         Ok(Nodes { engine: self.host.engine.clone(), names, folder: self.host.folders.cluster(name) })
     }
 
-    /// Creates the cluster that is wanted.
+    /// Creates the requested cluster.
     ///
     /// # Errors
-    /// When a port is taken, kind's configuration is wrong, or kind fails. What was made so far is for the caller to
-    /// remove, with [`Kind::delete`].
+    /// When a port is taken, kind's configuration is invalid, or kind fails. The caller removes what was created so
+    /// far, with [`Kind::delete`].
     pub async fn create(&self, wanted: CreateRequest<'_>) -> Result<Record, ClusterError> {
         let CreateRequest { name, plan, image, records, lease, nodes_up, step } = wanted;
         let folders = &self.host.folders;
@@ -91,7 +92,7 @@ impl Kind {
             lease: Some(lease.clone()),
             deployment: None,
         };
-        // Before there is anything to remember: what a killed run has made is found by the ids beside this record.
+        // Written first: if the run is killed, what it created is found by the ids beside this record.
         records.write(&record)?;
         let config = kind_config::complete(read_config(plan)?, plan.components(), &reserved.ports, image.is_some());
         let config = config.map_err(|why| ClusterError::KindConfig { path: config_path(plan), why })?;
@@ -115,12 +116,13 @@ impl Kind {
         if let Some(image) = image {
             command = command.arg("--image").arg(image);
         }
-        // A node that is half made is made, and then removed: what an engine was torn away from is hard to find.
+        // kind's children are not killed with it: a container that the engine was still creating would be hard to find
+        // and remove.
         command = command.env("PATH", path).sparing_children();
         let network = network(folders);
         command = command.env("KIND_EXPERIMENTAL_PODMAN_NETWORK", &network);
         command = command.env("KIND_EXPERIMENTAL_DOCKER_NETWORK", &network);
-        // The engine takes the ports from here on.
+        // From here on the engine binds the ports.
         drop(reserved);
         let nodes_up = Arc::new(Mutex::new(Some((nodes_up, turn))));
         let again = AtomicBool::new(false);
@@ -128,7 +130,7 @@ impl Kind {
             if again.swap(true, Ordering::Relaxed)
                 && let Some(owned) = records.owned(&record)
             {
-                // What cannot be removed now is in kind's way, which says so.
+                // A container that cannot be removed makes kind fail, with a message.
                 let _ = self.delete(&owned).await;
             }
             let (say, nodes_up) = (step.handle(), nodes_up.clone());
@@ -145,7 +147,7 @@ impl Kind {
         };
         let classify = |error: &ExecError| {
             let cause = Cause::of_program(error, Dependency::Engine);
-            // Once there were nodes, images are on their way to them, and would not come a second time.
+            // Not retried once nodes were up: images are loading into them, and would not be loaded a second time.
             let again = nodes_up.lock().unwrap_or_else(PoisonError::into_inner).is_some();
             Cause { transient: cause.transient && again, ..cause }
         };
@@ -158,15 +160,15 @@ impl Kind {
     }
 }
 
-/// The network of the clusters of one state folder. It has none of another home's clusters in it, so that its last cluster
-/// takes it along.
+/// Returns the network of the clusters of one state folder. No other folder's clusters use it, so it can be removed
+/// with the last of them.
 fn network(folders: &Folders) -> String {
     let user = rustix::process::geteuid().as_raw().to_string();
     let hash = Sha256::new().chain_update(user).chain_update(folders.state.as_os_str().as_encoded_bytes()).finalize();
     format!("kind-harness-{}", &crate::suite::hash::hex(&hash)[..8])
 }
 
-/// Says which cluster of ours has a port, where its engine's process is all that the system tells.
+/// Adds the name of our cluster that uses the port, since the process listening on it is only the engine's.
 fn name_cluster(error: ClusterError, folders: &Folders) -> ClusterError {
     let ClusterError::PortTaken { port, component, name, holder } = error else { return error };
     let has_it = |record: &Record| record.ports.0.values().flat_map(BTreeMap::values).any(|it| it.port() == port);

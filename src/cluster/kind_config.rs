@@ -1,11 +1,11 @@
-//! What we add to kind's configuration: ports always, and what a node image of ours needs.
+//! Additions to kind's configuration: ports always, and the settings for our own node image.
 
 use serde_json::{Value, json};
 
 use super::PortMap;
 use crate::suite::config::Component;
 
-/// Adds to `config`, the user's own kind configuration, what only the harness knows.
+/// Adds the settings that only the harness knows to `config`, the user's kind configuration.
 pub(super) fn complete<'a>(
     mut config: Value,
     components: impl IntoIterator<Item = &'a Component>,
@@ -40,8 +40,8 @@ pub(super) fn complete<'a>(
     Ok(config)
 }
 
-/// For the node image of `images/node`: it brings its own network, and its cluster lives for one run on one node, so
-/// that electing leaders, syncing to disk and preparing for others to join only cost time.
+/// Adds the settings for the node image of `images/node`: it has its own network, and its cluster serves one run on one
+/// node, so leader election, syncing to disk and preparing for joining nodes only cost time.
 fn add_own_image(cluster: &mut serde_json::Map<String, Value>) -> Result<(), String> {
     let networking = cluster.entry("networking").or_insert(json!({}));
     let networking = networking.as_object_mut().ok_or("`networking` is not a mapping")?;
@@ -51,7 +51,7 @@ fn add_own_image(cluster: &mut serde_json::Map<String, Value>) -> Result<(), Str
     let ours = [
         json!({
             "kind": "ClusterConfiguration",
-            // At its usual rate the controller manager spends its first seconds throttling itself.
+            // With its default rate the controller manager throttles itself in its first seconds.
             "controllerManager": {
                 "extraArgs": {"leader-elect": "false", "kube-api-qps": "500", "kube-api-burst": "1000"},
             },
@@ -60,17 +60,17 @@ fn add_own_image(cluster: &mut serde_json::Map<String, Value>) -> Result<(), Str
         }),
         json!({
             "kind": "InitConfiguration",
-            // The image's patches make one CoreDNS, asked for its readiness every second.
+            // The image's patches run one CoreDNS replica, with a readiness probe every second.
             "patches": {"directory": "/kind/patches"},
             "skipPhases": [
                 "preflight", "bootstrap-token", "kubelet-finalize", "show-join-command", "upload-config/kubeadm", "upload-certs",
             ],
         }),
         json!({"kind": "KubeletConfiguration", "cgroupDriver": "cgroupfs", "failCgroupV1": false}),
-        // kind's own second between two rounds is a second that a ready pod waits to be reached, once per level of `needs`.
+        // kind sets 1 s between two syncs: a ready pod would wait up to 1 s to be reachable, per level of `needs`.
         json!({"kind": "KubeProxyConfiguration", "iptables": {"minSyncPeriod": "0s"}}),
     ];
-    // Before the user's own, which win.
+    // Before the user's own patches, which take precedence.
     patches.splice(0..0, ours.iter().map(|patch| json!(patch.to_string())));
     Ok(())
 }

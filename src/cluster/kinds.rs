@@ -1,4 +1,4 @@
-//! Where requests about an object go: what the API server says of its kind, asked once.
+//! Discovery of kinds: which API serves an object, requested from the API server once per kind.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -12,10 +12,10 @@ use tokio::sync::OnceCell;
 use crate::host::resilience::Resilience;
 use crate::readiness::ObjectRef;
 
-/// What is known of a kind. One that is just being discovered is awaited by those who need the same one, and no others.
+/// A discovered kind. While it is being discovered, only callers that need this kind wait.
 type Known = Arc<OnceCell<(ApiResource, ApiCapabilities)>>;
 
-/// The kinds of a cluster. Clones share what they learned.
+/// The kinds of a cluster. Clones share the cache.
 #[derive(Clone)]
 pub(crate) struct Kinds {
     client: Client,
@@ -24,7 +24,7 @@ pub(crate) struct Kinds {
 }
 
 impl Kinds {
-    /// As `client` finds them. Objects that name no namespace are in `namespace`.
+    /// Returns an empty cache that discovers with `client`. Objects that name no namespace are in `namespace`.
     pub(crate) fn new(client: Client, namespace: &str) -> Kinds {
         Kinds { client, namespace: namespace.into(), known: Arc::default() }
     }
@@ -33,15 +33,15 @@ impl Kinds {
         &self.client
     }
 
-    /// Where objects are that name no namespace.
+    /// Returns the namespace of objects that name none.
     pub(crate) fn namespace(&self) -> &str {
         &self.namespace
     }
 
-    /// Where requests about `object` go.
+    /// Returns the API for requests about `object`.
     ///
     /// # Errors
-    /// [`kube::Error::Discovery`] or status 404 when its kind is not served, and what else the API server said.
+    /// [`kube::Error::Discovery`] or status 404 when its kind is not served, and any other error of the API server.
     pub(crate) async fn api(
         &self,
         object: &ObjectRef,
@@ -59,7 +59,7 @@ impl Kinds {
         })
     }
 
-    /// The same, and the object's name with the namespace that it is in.
+    /// Returns the API of [`Kinds::api`], and the object's name with its namespace.
     ///
     /// # Errors
     /// As [`Kinds::api`].
@@ -74,20 +74,20 @@ impl Kinds {
         Ok((api, ObjectRef { namespace: is_namespaced.then_some(namespace), ..object.clone() }))
     }
 
-    /// Asks for a kind anew, and remembers it once it is served.
+    /// Discovers a kind again, and caches it once it is served.
     ///
     /// # Errors
     /// When it is not served yet.
     pub(crate) async fn discover(&self, gvk: GroupVersionKind) -> Result<(), kube::Error> {
         let found = pinned_kind(&self.client, &gvk).await?;
-        // Discovery may show a new kind for a moment before requests for its objects are answered with anything but 404.
+        // Discovery may list a new kind shortly before requests for its objects return anything but 404.
         let any: Api<DynamicObject> = Api::all_with(self.client.clone(), &found.0);
         match any.list_metadata(&ListParams::default().limit(1)).await {
             Err(error @ kube::Error::Api(_)) if is_not_found(&error) => return Err(error),
-            // Any other answer, a refusal included, comes from what serves the kind.
+            // Any other response, an authorization error included, comes from the server of the kind.
             _ => {}
         }
-        // A concurrent discovery may have been faster.
+        // A concurrent discovery may have set it already.
         let _ = self.known(gvk).set(found);
         Ok(())
     }
@@ -135,7 +135,7 @@ mod tests {
         let kinds = Kinds::new(Client::new(service, "shop"), "shop");
         let widget = || GroupVersionKind::gvk("example.com", "v1", "Widget");
         assert!(is_not_found(&kinds.discover(widget()).await.unwrap_err()));
-        // An account that may not list them is answered all the same.
+        // A refusal to list also shows that the kind is served.
         kinds.discover(widget()).await.unwrap();
         assert_eq!(asked.load(Ordering::SeqCst), 2);
     }

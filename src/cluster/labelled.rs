@@ -1,4 +1,4 @@
-//! Clusters that are known by their containers' labels.
+//! Clusters found by their containers' labels.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -11,14 +11,14 @@ use crate::host::setup::{Engine, LOOK};
 use crate::readiness::errors;
 use crate::suite::name::ClusterName;
 
-/// A cluster of this user, as the labels of its node containers tell.
+/// A cluster of this user, described by the labels of its node containers.
 #[derive(Debug, Clone)]
 pub struct Labelled {
     /// Its name.
     pub name: ClusterName,
-    /// The state folder that has its record: another one than ours where another home shares the engine.
+    /// The state folder that has its record; differs from ours where another home uses the same engine.
     pub state: PathBuf,
-    /// The lease under which it was made.
+    /// The lease under which it was created.
     pub lease: Lease,
     /// Its node containers.
     pub nodes: Vec<Node>,
@@ -29,16 +29,16 @@ pub struct Labelled {
 }
 
 impl Labelled {
-    /// Proof that its containers are ours, for a cluster whose record is lost.
+    /// Returns proof that its containers are ours, for a cluster whose record is lost.
     ///
     /// # Errors
-    /// When the engine does not answer.
+    /// When the engine is unreachable.
     pub async fn owned(&self, engine: &Engine) -> Result<Owned, ClusterError> {
         Owned::labelled(engine, self).await
     }
 
-    /// Whether the state folder that has its record is gone, or has no record of it any more. A folder that cannot be read
-    /// has one.
+    /// Returns whether the state folder that had its record, or the record in it, no longer exists. A folder that
+    /// cannot be read counts as having one.
     #[must_use]
     pub fn is_forgotten(&self) -> bool {
         let folder = self.state.join(self.name.as_str());
@@ -46,13 +46,13 @@ impl Labelled {
     }
 }
 
-/// The clusters on `engine` whose containers' labels say that they are this user's.
+/// Returns the clusters on `engine` whose container labels name this user.
 ///
 /// # Errors
-/// When the engine does not say.
+/// When the engine does not list them.
 pub async fn labelled(engine: &Engine) -> Result<Vec<Labelled>, ClusterError> {
     super::owned::reach(engine).await?;
-    // One that was listed may be gone a moment later.
+    // A listed container may be removed before it is inspected.
     let vanished = |error: &ClusterError| errors::chain(error).to_lowercase().contains("no such");
     let soon = ExponentialBuilder::new().with_min_delay(Duration::from_millis(100));
     let text = (|| labelled_containers(engine)).retry(soon).when(vanished).await?;
@@ -64,7 +64,7 @@ pub async fn labelled(engine: &Engine) -> Result<Vec<Labelled>, ClusterError> {
         else {
             continue;
         };
-        // Docker writes a name as a path.
+        // Docker prefixes a name with `/`.
         let node = node.trim_start_matches('/');
         let labels = serde_json::from_str(json).ok();
         let Some(found) = labels.and_then(|labels| labels::read(node, &labels)) else { continue };
@@ -83,7 +83,7 @@ pub async fn labelled(engine: &Engine) -> Result<Vec<Labelled>, ClusterError> {
     Ok(clusters.into_values().collect())
 }
 
-/// A line for each container that has our label: id, name, whether it runs, image, labels.
+/// Returns a line for each container with our label: id, name, whether it runs, image, labels.
 async fn labelled_containers(engine: &Engine) -> Result<String, ClusterError> {
     let list = ["ps", "-aq", "--no-trunc", "--filter", &format!("label={}", labels::CLUSTER)];
     let list = engine.command(list).deadline(LOOK);

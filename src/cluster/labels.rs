@@ -1,4 +1,4 @@
-//! What is written on the containers themselves: whose a cluster is can still be told when its files are lost.
+//! Container labels, which identify the owner of a cluster when its files are lost.
 
 use std::collections::BTreeMap;
 use std::os::unix::fs::PermissionsExt;
@@ -9,18 +9,18 @@ use crate::host::exec;
 use crate::host::folders::Folders;
 use crate::suite::name::ClusterName;
 
-/// The label that every node container of ours has; its value is the cluster's name.
+/// Label of every node container that we create; its value is the cluster's name.
 pub(super) const CLUSTER: &str = "kind-harness.dev/cluster";
-/// The state folder that has the cluster's record. Networks have this label too.
+/// Label with the state folder that has the cluster's record. Networks have this label too.
 pub(super) const STATE: &str = "kind-harness.dev/state";
 /// kind's own label: the cluster's name.
 pub(super) const KIND: &str = "io.x-k8s.kind.cluster";
-/// kind's own label: what a node is for, as in its name.
+/// kind's own label: the node's role, as in its name.
 const ROLE: &str = "io.x-k8s.kind.role";
 const LEASE: &str = "kind-harness.dev/lease";
 const UID: &str = "kind-harness.dev/uid";
 
-/// What a container's labels say, if all of it is to be believed.
+/// The identity in a container's labels, once they are verified.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Identity {
     pub(super) name: ClusterName,
@@ -28,7 +28,7 @@ pub(super) struct Identity {
     pub(super) lease: Lease,
 }
 
-/// The labels of the node containers of cluster `name`.
+/// Returns the labels of the node containers of cluster `name`.
 pub(super) fn labels_for(name: &ClusterName, lease: &Lease, folders: &Folders) -> BTreeMap<&'static str, String> {
     let owner = lease.owner.as_ref();
     let field = |of: fn(&Owner) -> String| owner.map(of).unwrap_or_default();
@@ -40,14 +40,14 @@ pub(super) fn labels_for(name: &ClusterName, lease: &Lease, folders: &Folders) -
         ("kind-harness.dev/host", field(|owner| owner.host.clone())),
         ("kind-harness.dev/boot", field(|owner| owner.boot.clone())),
         ("kind-harness.dev/pid", field(|owner| owner.pid.to_string())),
-        // What the others cannot say in a word: all of it, for us to read.
+        // The complete lease, which is parsed again; the other labels are for people.
         (LEASE, serde_json::to_string(lease).unwrap_or_default()),
     ])
 }
 
-/// What the `labels` of a container called `node` prove: nothing unless the name is a cluster's, kind says the same name and
-/// calls its node so, the user is this one and the lease can be read. Anybody who may use the engine may write labels, so they
-/// count only where a record is lost.
+/// Returns the identity in the `labels` of a container called `node`. `None` unless the cluster's name is valid, kind's
+/// labels and the node's name agree with it, the user is this one, and the lease can be parsed. Every user of the
+/// engine can write labels, so they count only where a record is lost.
 pub(super) fn read(node: &str, labels: &BTreeMap<String, String>) -> Option<Identity> {
     let name = ClusterName::new(labels.get(CLUSTER)?).ok()?;
     if labels.get(KIND).map(String::as_str) != Some(name.as_str()) || *labels.get(UID)? != user() {
@@ -59,25 +59,25 @@ pub(super) fn read(node: &str, labels: &BTreeMap<String, String>) -> Option<Iden
     }
     let state = PathBuf::from(labels.get(STATE)?);
     let lease = serde_json::from_str::<Lease>(labels.get(LEASE)?).ok()?;
-    // Labels cannot be changed when a run has come to its good end: what may have been kept counts as kept.
+    // Labels cannot be changed when a run succeeds: a cluster that may have been kept counts as kept.
     let lease = if lease.keep.may_stay() { lease.staying() } else { lease };
     Some(Identity { name, state, lease })
 }
 
-/// What nodes are for, as kind says it.
+/// Node roles in kind's label.
 const ROLES: [&str; 3] = ["control-plane", "external-load-balancer", "worker"];
 
 fn user() -> String {
     rustix::process::geteuid().as_raw().to_string()
 }
 
-/// The folder, below a cluster's own, in which the shim records what it made.
+/// Folder in a cluster's own folder in which the shim records ids.
 pub(super) const MADE: &str = "made";
 
-/// kind cannot label what it makes, nor say which ids that has. So it gets an engine that does: a script of the engine's
-/// name below `folder`, which adds `labels` and records the ids of containers and the names of volumes in [`MADE`], and the ids
-/// of networks, which other clusters use too, in the file `networks`.
-/// Returns the folder to put in front of PATH.
+/// Writes a shim for the engine, because kind can neither label what it creates nor report its ids. The shim is a
+/// script with the engine's name below `folder`: it adds `labels` and records container ids and volume names in
+/// [`MADE`], and network ids, which other clusters share, in the file `networks`. Returns the folder to prepend to
+/// PATH.
 pub(super) fn shim(
     engine: &Path,
     labels: &BTreeMap<&str, String>,

@@ -1,4 +1,4 @@
-//! Who a cluster belongs to, so that it is never leaked and never taken from someone else.
+//! The lease of a cluster: its owner and lifetime, so that it is neither leaked nor taken from another run.
 
 use std::os::fd::OwnedFd;
 use std::time::Duration;
@@ -11,23 +11,23 @@ use super::{Owner, Presence};
 use crate::host::exec;
 use crate::suite::config::Keep;
 
-/// Who has a cluster, and for how long.
+/// The owner of a cluster, and how long it may live.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Lease {
-    /// Names the run that took it.
+    /// Id of the run that took the lease.
     pub run: String,
-    /// The session of the run's process, which the programs that it starts belong to.
+    /// Session id of the run's process; the programs that it starts belong to it.
     pub session: i32,
-    /// The process whose exit removes the cluster, unless the cluster stays; none when no run works with it.
+    /// The process whose exit removes the cluster, unless it is kept; null when no run uses it.
     pub owner: Option<Owner>,
-    /// Whether the cluster stays when its owner has exited, for as long as `until` says.
+    /// Whether the cluster is kept after its owner has exited, for as long as `until` allows.
     #[serde(default)]
     pub stays: bool,
-    /// What the run was told about keeping it.
+    /// The run's setting for keeping the cluster.
     pub keep: Keep,
-    /// When it was taken.
+    /// When the lease was taken.
     #[cfg_attr(feature = "schema", schemars(with = "String"))]
     pub taken: Timestamp,
     /// When a kept cluster expires.
@@ -35,27 +35,27 @@ pub struct Lease {
     pub until: Option<Timestamp>,
 }
 
-/// What a lease says about its cluster now.
+/// The state of a lease at a point in time.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Claim {
-    /// Its owner runs.
+    /// The owner is running.
     InUse,
-    /// It stays, until then if a time to live was given.
+    /// The cluster is kept, until the given time if it has a time to live.
     Kept(Option<Timestamp>),
-    /// Its owner cannot be seen from here.
+    /// The owner cannot be observed from this host or container.
     Elsewhere,
     /// The cluster can be removed.
     Expired(Expiry),
 }
 
-/// Why a cluster can be removed.
+/// The reason why a cluster can be removed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Expiry {
-    /// The process that it was made for has ended.
+    /// The owner has exited.
     OwnerGone,
-    /// It was kept for as long as it was to be kept.
+    /// Its time to live is over.
     TimeOver,
-    /// There are files of it, and no cluster.
+    /// Only files of it are left, and no cluster.
     OnlyRemains,
 }
 
@@ -70,7 +70,7 @@ impl fmt::Display for Expiry {
 }
 
 impl Lease {
-    /// The lease of this process's run. `ttl` counts from now.
+    /// Returns a lease for this process's run. `ttl` counts from now.
     #[must_use]
     pub fn take(owner: Owner, keep: Keep, ttl: Option<Duration>) -> Lease {
         let taken = Timestamp::now();
@@ -86,19 +86,19 @@ impl Lease {
         }
     }
 
-    /// The same cluster, kept: its owner may end.
+    /// Returns the lease without an owner: the cluster is kept.
     #[must_use]
     pub fn released(self) -> Lease {
         Lease { owner: None, stays: true, ..self }
     }
 
-    /// The same cluster, kept once its owner has ended.
+    /// Returns the lease with the cluster kept after its owner has exited.
     #[must_use]
     pub fn staying(self) -> Lease {
         Lease { stays: true, ..self }
     }
 
-    /// Something that becomes readable when its owner ends; none when there is no owner any more.
+    /// Returns a file descriptor that becomes readable when the owner exits; `None` when there is no owner any more.
     ///
     /// # Errors
     /// When the system cannot watch processes.
@@ -106,12 +106,12 @@ impl Lease {
         self.owner.as_ref().map_or(Ok(None), Owner::watch)
     }
 
-    /// Ends the programs that the run started and that outlived it, kind above all: politely, then by force.
+    /// Ends programs that the run started and that outlived it, above all kind: SIGTERM, then SIGKILL.
     pub fn end_programs(&self) {
         exec::end_programs(&self.run, self.session);
     }
 
-    /// What it says at `now`.
+    /// Returns the state of the lease at `now`.
     #[must_use]
     pub fn claim(&self, now: Timestamp) -> Claim {
         match self.owner.as_ref().map(Owner::presence) {
@@ -119,7 +119,7 @@ impl Lease {
             Some(Presence::Elsewhere) => Claim::Elsewhere,
             Some(Presence::Gone) if !self.stays => Claim::Expired(Expiry::OwnerGone),
             Some(Presence::Gone) | None => match self.until {
-                // A clock that was set back to before the lease cannot tell how old it is.
+                // If the clock was set back to before the lease was taken, its age is unknown.
                 Some(until) if now >= until && now >= self.taken => Claim::Expired(Expiry::TimeOver),
                 until => Claim::Kept(until),
             },

@@ -1,4 +1,4 @@
-//! Proof that containers and volumes are ours, without which nothing is removed from an engine.
+//! Proof that containers and volumes are ours, required for every removal from an engine.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -15,24 +15,24 @@ use crate::host::resilience::Resilience;
 use crate::host::setup::{Engine, EngineKind, LOOK};
 use crate::suite::name::ClusterName;
 
-/// How long an engine may take to show that it is there. One that is busy with our own removal answers all the same.
+/// Deadline for an engine to respond. One that is busy with our own removal still responds within it.
 const ALIVE: Duration = Duration::from_secs(5);
 
-/// The containers and volumes of a cluster that are proved to be ours: by the ids that were recorded when they were made or,
-/// where that record is lost, by their labels. There is no other way to remove a container or a volume.
+/// The containers and volumes of a cluster that are proved to be ours: by the ids recorded when they were created or,
+/// if that record is lost, by their labels. Containers and volumes are removed only through this type.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Owned {
     name: ClusterName,
     engine: Engine,
     containers: BTreeSet<String>,
     volumes: BTreeSet<String>,
-    /// Whether the record is lost, and labels are the proof.
+    /// Whether the record is lost, so that labels are the proof.
     #[serde(default)]
     lost: bool,
 }
 
 impl Owned {
-    /// What was recorded of the cluster whose folder is `folder`; none for a cluster without an engine.
+    /// Returns what was recorded of the cluster whose folder is `folder`; `None` for a cluster without an engine.
     pub(super) fn recorded(record: &Record, folder: &Path) -> Option<Owned> {
         let (made_containers, volumes) = made(&folder.join(MADE));
         let nodes = record.nodes.iter().map(|node| node.id.clone()).filter(|id| is_id(id));
@@ -45,10 +45,10 @@ impl Owned {
         })
     }
 
-    /// What the labels of a cluster prove whose record is lost. Labels that a container has from its image prove nothing.
+    /// Returns what the labels prove of a cluster whose record is lost. Labels inherited from an image prove nothing.
     ///
     /// # Errors
-    /// When the engine does not say where the labels are from.
+    /// When the engine does not report where the labels are from.
     pub(super) async fn labelled(engine: &Engine, cluster: &Labelled) -> Result<Owned, ClusterError> {
         let mut containers = BTreeSet::new();
         for (node, image) in cluster.nodes.iter().zip(&cluster.images) {
@@ -71,49 +71,50 @@ impl Owned {
         Ok(Owned { name: cluster.name.clone(), engine: engine.clone(), containers, volumes, lost: true })
     }
 
-    /// The cluster.
+    /// Returns the cluster's name.
     #[must_use]
     pub fn name(&self) -> &ClusterName {
         &self.name
     }
 
-    /// The engine that has them.
+    /// Returns the engine that runs the containers.
     #[must_use]
     pub fn engine(&self) -> &Engine {
         &self.engine
     }
 
-    /// Whether `node` is one of them.
+    /// Returns whether `node` is one of the containers.
     #[must_use]
     pub fn has(&self, node: &Node) -> bool {
         self.containers.contains(&node.id)
     }
 
-    /// Whether the engine answers at all, asked once and for five seconds at most.
+    /// Checks once, for at most 5 s, whether the engine is reachable.
     ///
     /// # Errors
-    /// Why it does not.
+    /// The reason why it is not.
     pub async fn is_reachable(&self) -> Result<(), ClusterError> {
         reach(&self.engine).await
     }
 
-    /// Those of `found` that may be removed.
+    /// Returns the nodes of `found` that may be removed.
     fn removable(&self, found: Vec<Node>) -> Vec<Node> {
         found.into_iter().filter(|node| self.has(node) && is_id(&node.id)).collect()
     }
 
-    /// Removes them, and our network when no cluster uses it any more. What is not there is no error.
+    /// Removes the containers and volumes, and our network when no cluster uses it any more. Missing ones are not an
+    /// error.
     ///
     /// # Errors
-    /// When the engine refuses; what could not be removed is named.
+    /// When the engine refuses; names what could not be removed.
     pub async fn remove(&self, folders: &Folders, resilience: &Resilience) -> Result<(), ClusterError> {
         let (engine, name) = (&self.engine, &self.name);
-        // A kind that was ended a moment ago may have an engine at work still.
+        // A kind process ended a moment ago may have left an engine command running.
         let _ = tokio::task::spawn_blocking(exec::settle).await;
         let (nodes, _) = find(engine, name, &resilience.afresh()).await?;
         let nodes = self.removable(nodes);
         if !nodes.is_empty() {
-            // Nothing in a node is worth a graceful end, and kind's own delete takes four seconds for one.
+            // Nodes need no graceful stop; kind's own delete takes four seconds for one.
             let remove = match engine.kind {
                 EngineKind::Podman => engine.command(["rm", "-f", "-t", "0", "-v"]),
                 EngineKind::Docker | EngineKind::Nerdctl => engine.command(["rm", "-f", "-v"]),
@@ -123,14 +124,15 @@ impl Owned {
         }
         self.remove_volumes().await?;
         let turn = Lock::try_take(&folders.nodes_lock());
-        // A run that is making nodes will remove the network. On a full disk there is no lock, and all the more to remove.
+        // A run that is creating nodes will remove the network. Without a lock, as on a full disk, remove it all the
+        // same.
         if !matches!(turn, Ok(None)) {
             self.remove_networks(folders).await;
         }
         Ok(())
     }
 
-    /// With podman, kind makes a volume for each node and leaves it behind, also when creating the cluster failed.
+    /// Removes the volume that kind creates for each node with podman and leaves behind, also after a failed create.
     async fn remove_volumes(&self) -> Result<(), ClusterError> {
         let (engine, name) = (&self.engine, &self.name);
         if engine.kind != EngineKind::Podman || self.volumes.is_empty() {
@@ -147,8 +149,8 @@ impl Owned {
         remove.output().await.map(drop).map_err(failed)
     }
 
-    /// Removes the networks that were made for clusters of this state folder, by id. One that a cluster still uses is refused by
-    /// the engine and goes with that cluster.
+    /// Removes the networks created for clusters of this state folder, by id. The engine refuses to remove one that is
+    /// in use; it is removed with the cluster that uses it.
     async fn remove_networks(&self, folders: &Folders) {
         let file = folders.networks(self.engine.kind.name());
         let text = std::fs::read_to_string(&file).unwrap_or_default();
@@ -165,7 +167,7 @@ impl Owned {
                 left.push_str(&format!("{id}\n"));
             }
         }
-        // What cannot be written down now is asked for once more the next time.
+        // If this cannot be written, the next removal tries these networks again.
         let _ = match left.is_empty() {
             true => folders.own_state().remove(file.file_name().unwrap_or_default()),
             false => crate::host::folders::publish(&file, &left),
@@ -173,14 +175,14 @@ impl Owned {
     }
 }
 
-/// Whether `engine` answers at all, asked once and for five seconds at most.
+/// Checks once, for at most 5 s, whether `engine` is reachable.
 pub(super) async fn reach(engine: &Engine) -> Result<(), ClusterError> {
     let ask = engine.command(["ps", "-q"]).deadline(ALIVE);
     let failed = ClusterError::command(format!("reaching {}", engine.kind.name()));
     ask.output().await.map(drop).map_err(failed)
 }
 
-/// The node containers of cluster `name`, no matter who made it, and whether all of them run.
+/// Returns the node containers that have the name of cluster `name`, whether ours or not, and whether all of them run.
 pub(super) async fn find(
     engine: &Engine,
     name: &ClusterName,
@@ -195,14 +197,14 @@ pub(super) async fn find(
     let nodes = text.lines().filter_map(|line| {
         let mut words = line.split_whitespace();
         let node = Node { id: words.next()?.into(), name: words.next()?.into() };
-        // "Up 4 minutes", with every engine; what `State` says differs between them.
+        // Every engine prints "Up 4 minutes"; `State` differs between them.
         running &= words.next() == Some("Up");
         Some(node)
     });
     Ok((nodes.collect(), running))
 }
 
-/// The ids of containers and the names of volumes that the shim has recorded in `folder`.
+/// Returns the container ids and volume names that the shim recorded in `folder`.
 fn made(folder: &Path) -> (BTreeSet<String>, BTreeSet<String>) {
     let (mut containers, mut volumes) = (BTreeSet::new(), BTreeSet::new());
     for file in std::fs::read_dir(folder).into_iter().flatten().flatten() {
@@ -216,7 +218,8 @@ fn made(folder: &Path) -> (BTreeSet<String>, BTreeSet<String>) {
     (containers, volumes)
 }
 
-/// Whether `text` has the form of an id: nothing that an engine could take for an option or for a name that somebody chose.
+/// Returns whether `text` has the form of an id, so that an engine can take it neither for an option nor for a
+/// user-chosen name.
 fn is_id(text: &str) -> bool {
     (1..=64).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte))
 }

@@ -1,4 +1,4 @@
-//! Processes that own clusters: told from every other, and looked for again.
+//! Processes that own clusters: identified uniquely, and looked up later.
 
 use std::io;
 use std::os::fd::OwnedFd;
@@ -7,54 +7,54 @@ use procfs::process::Process;
 use rustix::process::{Pid, PidfdFlags, pidfd_open, test_kill_process};
 use serde::{Deserialize, Serialize};
 
-/// A process, told from every other: process ids are used again, and mean nothing on another host or after a reboot.
+/// A process, identified uniquely: process ids are reused, and have no meaning on another host or after a reboot.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Owner {
-    /// Name of its host, for people: it may change while the process runs.
+    /// Host name, for display: it may change while the process runs.
     pub host: String,
-    /// The machine: its systemd machine id, or its name where it has none.
+    /// The machine: its systemd machine id, or its host name if it has none.
     #[serde(default)]
     pub machine: String,
-    /// The machine's boot, which no other boot shares.
+    /// The machine's boot id.
     pub boot: String,
-    /// Its process id namespace: containers count on their own.
+    /// The process id namespace, which differs between containers.
     pub pids: String,
-    /// Its process id.
+    /// The process id.
     pub pid: i32,
-    /// When it was started, in clock ticks since the boot.
+    /// Start time of the process, in clock ticks since the boot.
     pub started: u64,
 }
 
-/// What can be said of an [`Owner`] from here.
+/// Whether an [`Owner`] still runs, as seen from this process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Presence {
-    /// It runs.
+    /// It is running.
     Alive,
-    /// It does not run any more.
+    /// It has exited.
     Gone,
-    /// It belongs to another host or container, or the system does not say: it may run.
+    /// It belongs to another host or container, or its state is unknown: it may be running.
     Elsewhere,
 }
 
 impl Owner {
-    /// This process.
+    /// Returns the identity of this process.
     ///
     /// # Errors
-    /// When /proc does not tell.
+    /// When /proc cannot be read.
     pub fn current() -> io::Result<Owner> {
         let pid = std::process::id().cast_signed();
         Owner::of(pid)?.ok_or_else(|| io::Error::other("/proc does not show this process"))
     }
 
-    /// The process that has `pid` now; none when there is none.
+    /// Returns the identity of the process that has `pid` now; `None` if there is none.
     ///
     /// # Errors
-    /// When /proc does not tell.
+    /// When /proc cannot be read.
     pub fn of(pid: i32) -> io::Result<Option<Owner>> {
-        let here = Here::look()?;
-        match Seen::look(pid) {
+        let here = Here::read_identity()?;
+        match Seen::find_process(pid) {
             Seen::Running(started) => Ok(Some(Owner {
                 host: here.host,
                 machine: here.machine,
@@ -68,32 +68,32 @@ impl Owner {
         }
     }
 
-    /// Whether it still runs. What cannot be found out counts as running elsewhere.
+    /// Returns whether it still runs. An unknown state counts as [`Presence::Elsewhere`].
     #[must_use]
     pub fn presence(&self) -> Presence {
-        let Ok(here) = Here::look() else { return Presence::Elsewhere };
+        let Ok(here) = Here::read_identity() else { return Presence::Elsewhere };
         if self.boot != here.boot {
-            // The same machine was booted again, or it is another one.
+            // Same machine after a reboot, or another machine.
             return if self.machine == here.machine { Presence::Gone } else { Presence::Elsewhere };
         }
         if self.pids != here.pids {
             return Presence::Elsewhere;
         }
-        match Seen::look(self.pid) {
+        match Seen::find_process(self.pid) {
             Seen::Running(started) if started == self.started => Presence::Alive,
             Seen::Running(_) | Seen::Gone => Presence::Gone,
             Seen::Unknown => Presence::Elsewhere,
         }
     }
 
-    /// Something that becomes readable when it ends; none when it has ended already.
+    /// Returns a file descriptor that becomes readable when the process exits; `None` when it has exited already.
     ///
     /// # Errors
     /// When the system cannot watch processes (Linux can since 5.3).
     pub fn watch(&self) -> io::Result<Option<OwnedFd>> {
         let Some(pid) = (self.pid > 0).then(|| Pid::from_raw(self.pid)).flatten() else { return Ok(None) };
         match pidfd_open(pid, PidfdFlags::empty()) {
-            // Asked after it was opened: from here on the number cannot be another's.
+            // Checked after opening: from here on the pid cannot be reused.
             Ok(watched) => Ok((self.presence() == Presence::Alive).then_some(watched)),
             Err(rustix::io::Errno::SRCH) => Ok(None),
             Err(error) => Err(error.into()),
@@ -101,7 +101,7 @@ impl Owner {
     }
 }
 
-/// Where this process runs.
+/// Identity of the place where this process runs.
 struct Here {
     host: String,
     machine: String,
@@ -110,7 +110,7 @@ struct Here {
 }
 
 impl Here {
-    fn look() -> io::Result<Here> {
+    fn read_identity() -> io::Result<Here> {
         let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
         let machine = fs_err::read_to_string("/etc/machine-id").map(|id| id.trim().to_owned()).unwrap_or_default();
         Ok(Here {
@@ -122,24 +122,24 @@ impl Here {
     }
 }
 
-/// What the system says of a process id in this process id namespace.
+/// The state of a process id in this process id namespace.
 enum Seen {
-    /// A process that was started then, in clock ticks since the boot.
+    /// Running, started at this number of clock ticks since the boot.
     Running(u64),
-    /// There is none, or it has ended and waits to be reaped.
+    /// Does not exist, or has exited and waits to be reaped.
     Gone,
-    /// There is one, but /proc hides it from this user (`hidepid`), or cannot be read now.
+    /// Exists, but /proc hides it from this user (`hidepid`), or cannot be read now.
     Unknown,
 }
 
 impl Seen {
-    fn look(pid: i32) -> Seen {
+    fn find_process(pid: i32) -> Seen {
         // No process has such an id, so the lease was not written by this harness: treat the owner as unknown.
         let Some(number) = (pid > 0).then(|| Pid::from_raw(pid)).flatten() else { return Seen::Unknown };
         match Process::new(pid).and_then(|process| process.stat()) {
             Ok(stat) if matches!(stat.state, 'Z' | 'X') => Seen::Gone,
             Ok(stat) => Seen::Running(stat.starttime),
-            // A signal's way shows whether the process exists even where /proc does not.
+            // Signal 0 shows whether the process exists even where /proc does not.
             Err(_) if test_kill_process(number) == Err(rustix::io::Errno::SRCH) => Seen::Gone,
             Err(_) => Seen::Unknown,
         }

@@ -1,10 +1,10 @@
-//! Which objects of a cluster may be removed, and why.
+//! Ownership of objects in a cluster: which may be removed, and why.
 
 use serde_json::Value;
 
 use crate::readiness::{Applied, ObjectRef};
 
-/// An object that is to be removed, and what tells it from others of its name.
+/// An object to remove, with what distinguishes it from others of the same name.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Target {
     /// Its name.
@@ -13,28 +13,28 @@ pub struct Target {
     pub ownership: Ownership,
 }
 
-/// Why an object may be removed. Every request to delete one names a uid.
+/// Why an object may be removed. Every delete request names a uid.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Ownership {
-    /// The cluster is ours, and everything in it: the object that has the name now.
+    /// The whole cluster is ours: remove the object that has the name now.
     Cluster,
-    /// We applied it: the object that has this uid.
+    /// We applied it: remove the object with this uid.
     Uid(String),
-    /// A run was about to create it, and did not live to learn its uid: an object that bears our label and this value of
+    /// A run was killed between creating it and recording its uid: remove an object with our label and this value of
     /// [`ENVIRONMENT_ANNOTATION`](crate::suite::manifests::ENVIRONMENT_ANNOTATION).
     Mark(String),
-    /// It was there before us: its fields are given back, and it stays.
+    /// It existed before: its fields are restored, and it is kept.
     Adopted(Box<Adopted>),
 }
 
-/// An object that was there before us.
+/// An object that existed before the environment.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Adopted {
     /// Its uid.
     pub uid: String,
-    /// The field manager that we applied it with.
+    /// Our field manager when we applied it.
     pub manager: String,
-    /// Its state before that.
+    /// Its earlier state.
     pub before: Value,
 }
 

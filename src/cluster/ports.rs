@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::ClusterError;
 use crate::suite::config::{Component, HostPort};
 
-/// Where each component's ports are reached: component → port name → address.
+/// Addresses of the components' ports: component → port name → address.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(transparent)]
@@ -18,7 +18,7 @@ pub struct PortMap(
 );
 
 impl PortMap {
-    /// Address of `port` of `component`.
+    /// Returns the address of `port` of `component`.
     #[must_use]
     pub fn get(&self, component: &str, port: &str) -> Option<SocketAddr> {
         self.0.get(component)?.get(port).copied()
@@ -29,13 +29,13 @@ impl PortMap {
     }
 }
 
-/// Ports that no other process can take while this lives.
+/// Host ports, held by listeners so that no other process can take them.
 pub(super) struct Reserved {
     pub(super) ports: PortMap,
     _listeners: Vec<TcpListener>,
 }
 
-/// Takes every port that `components` ask for on 127.0.0.1.
+/// Reserves every port that `components` request on 127.0.0.1.
 pub(super) fn reserve<'a>(components: impl IntoIterator<Item = &'a Component>) -> Result<Reserved, ClusterError> {
     let (mut ports, mut listeners) = (PortMap::default(), Vec::new());
     for component in components {
@@ -61,7 +61,7 @@ pub(super) fn reserve<'a>(components: impl IntoIterator<Item = &'a Component>) -
     Ok(Reserved { ports, _listeners: listeners })
 }
 
-/// The process that listens on `port`, as far as we may know.
+/// Returns the process that listens on `port`, as far as this user may see it.
 fn holder(port: u16) -> String {
     find_holder(port).unwrap_or_else(|| "a process that this user may not see".into())
 }

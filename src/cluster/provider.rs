@@ -1,4 +1,4 @@
-//! Who makes clusters: one of two, behind the same few questions.
+//! The providers of clusters, kind and an existing cluster, behind one interface.
 
 use jiff::Timestamp;
 use tokio::sync::oneshot;
@@ -14,36 +14,36 @@ use crate::suite::config::ProviderKind;
 use crate::suite::name::ClusterName;
 use crate::suite::plan::Plan;
 
-/// Who makes clusters.
+/// Provider of a cluster.
 #[derive(Debug, Clone)]
 pub enum Provider {
-    /// kind.
+    /// Creates clusters with kind.
     Kind(Kind),
-    /// An existing cluster.
+    /// Uses an existing cluster.
     Existing(Existing),
 }
 
-/// The cluster that is to be made.
+/// Parameters of a cluster to create.
 #[derive(Debug)]
 pub struct CreateRequest<'a> {
     /// Its name.
     pub name: &'a ClusterName,
-    /// What it is for: ports, kind's configuration.
+    /// The plan: its ports and kind's configuration.
     pub plan: &'a Plan,
-    /// The node image, where it is not the provider's own.
+    /// The node image, if it is not the provider's default.
     pub image: Option<&'a str>,
-    /// Where it is written down.
+    /// Where its record is written.
     pub records: &'a Records,
-    /// Whose it is.
+    /// Its lease.
     pub lease: &'a Lease,
-    /// Told as soon as its nodes take images, which is long before its API server answers.
+    /// Notified once its nodes accept images, which is long before its API server responds.
     pub nodes_up: oneshot::Sender<()>,
-    /// Where progress goes.
+    /// Receives progress.
     pub step: &'a Step,
 }
 
 impl Provider {
-    /// The provider that `plan` asks for. kind needs a `host`.
+    /// Returns the provider that `plan` requests. kind needs a `host`.
     #[must_use]
     pub fn of(plan: &Plan, host: Option<&Host>, resilience: &Resilience) -> Provider {
         let cluster = &plan.suite().cluster;
@@ -53,8 +53,8 @@ impl Provider {
         }
     }
 
-    /// Our cluster of that name, when it runs and still has the shape that `plan` asks for. What remains of one that
-    /// does not is removed.
+    /// Returns our cluster of that name if it runs and still has the shape that `plan` requests. Otherwise removes what
+    /// is left of it.
     ///
     /// # Errors
     /// [`ClusterError::NotOurs`] when another cluster has the name.
@@ -93,7 +93,7 @@ impl Provider {
             Some(_) => return Ok(record),
         };
         events.note(Phase::Cluster, format!("cluster {name} is made anew: {why}"));
-        // Their run may have been killed a moment ago, with kind still running.
+        // Its run may have been killed a moment ago, with kind still running.
         if let Some(lease) = record.and_then(|record| record.lease) {
             lease.end_programs();
         }
@@ -104,23 +104,23 @@ impl Provider {
         Ok(None)
     }
 
-    /// Creates the cluster, or attaches to it.
+    /// Creates the cluster, or attaches to the existing one.
     ///
     /// # Errors
-    /// When it cannot be had; removing what was made so far is the caller's.
+    /// When creating or attaching fails; the caller removes what was created so far.
     pub async fn create(&self, wanted: CreateRequest<'_>) -> Result<Record, ClusterError> {
         match self {
             Provider::Kind(kind) => kind.create(wanted).await,
             Provider::Existing(existing) => {
                 let record = existing.attach(wanted.plan, wanted.name, wanted.records).await?;
-                // The receiver may be gone: then nodes are no longer awaited.
+                // The receiver may be dropped: then nodes are no longer awaited.
                 let _ = wanted.nodes_up.send(());
                 Ok(Record { lease: Some(wanted.lease.clone()), ..record })
             }
         }
     }
 
-    /// The nodes that images are loaded into; none when the cluster is not ours.
+    /// Returns the nodes to load images into; `None` for an existing cluster.
     ///
     /// # Errors
     /// When the engine does not list them.
@@ -131,8 +131,8 @@ impl Provider {
         }
     }
 
-    /// Removes the cluster if we made it, and forgets it. One that is not ours is not forgotten while something that we
-    /// put into it is there.
+    /// Removes the cluster if kind created it, and its record. The record of an existing cluster is kept while its
+    /// inventory lists objects.
     ///
     /// # Errors
     /// When something of it remains.
@@ -151,7 +151,7 @@ impl Provider {
     }
 }
 
-/// The containers of cluster `name` whose record is lost, where their labels prove that they are ours and unused.
+/// Returns the containers of cluster `name` whose record is lost, if their labels prove that they are ours and unused.
 async fn lost(kind: &Kind, name: &ClusterName) -> Result<Option<Owned>, ClusterError> {
     let (engine, state) = (&kind.host().engine, &kind.host().folders.state);
     let found = labelled(engine).await?.into_iter().find(|cluster| cluster.name == *name);
@@ -166,8 +166,8 @@ async fn lost(kind: &Kind, name: &ClusterName) -> Result<Option<Owned>, ClusterE
     }
 }
 
-/// Removes a cluster of this name from the engine that an earlier run used. Where that engine does not answer, it is
-/// remembered for `down` and `gc`, and does not block this run.
+/// Removes a cluster of this name from the engine that an earlier run used. If that engine is unreachable, the cluster
+/// is recorded for `down` and `gc`, and does not block this run.
 async fn leave_engine(owned: Owned, kind: &Kind, records: &Records, events: &Events) -> Result<(), ClusterError> {
     let (name, engine) = (owned.name().clone(), owned.engine().kind.name());
     match owned.is_reachable().await {

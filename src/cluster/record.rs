@@ -1,4 +1,4 @@
-//! What we remember of a cluster, in a folder of its own.
+//! Records of clusters, each in a folder of its own.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -14,39 +14,40 @@ use crate::suite::config::ProviderKind;
 use crate::suite::manifests::ImageMap;
 use crate::suite::name::ClusterName;
 
-/// What we remember of a cluster. It holds no secrets; the kubeconfig beside it does.
+/// The record of a cluster. It holds no secrets; the kubeconfig beside it does.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Record {
     /// The cluster's name.
     pub name: ClusterName,
-    /// The suite file that it was made from.
+    /// The suite file that it was created from.
     pub suite: PathBuf,
     /// Namespace of its components.
     pub namespace: String,
-    /// Who made it.
+    /// The provider that created it.
     pub provider: ProviderKind,
-    /// Kubeconfig context, when it is not the file's current one.
+    /// Kubeconfig context, if not the file's current one.
     pub context: Option<String>,
     /// Engine that runs its nodes.
     pub engine: Option<Engine>,
     /// Its node containers.
     pub nodes: Vec<Node>,
-    /// Where the components' ports are reached.
+    /// Addresses of the components' ports.
     pub ports: PortMap,
-    /// Kind's configuration and the ports as they were asked for: what a cluster cannot change any more.
+    /// kind's configuration and the requested ports, which are fixed once a cluster is created.
     pub shape: String,
     /// When it was created.
     pub created: Timestamp,
-    /// Whose it is; none when it is not ours to remove.
+    /// Its lease; `None` when the cluster is not ours to remove.
     #[serde(default)]
     pub lease: Option<Lease>,
-    /// What runs in it, once everything in it was ready.
+    /// Its deployment; set once everything was ready.
     pub deployment: Option<Deployment>,
 }
 
 impl Record {
-    /// The namespaces of a component's objects, or of all components': the suite's, then others by name.
+    /// Returns the namespaces of the objects of `component`, or of all components: the suite's first, then others by
+    /// name.
     #[must_use]
     pub fn namespaces(&self, component: Option<&str>) -> Vec<String> {
         let components = self.deployment.iter().flat_map(|deployment| &deployment.objects);
@@ -62,27 +63,27 @@ impl Record {
 /// A node's container.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Node {
-    /// Its name, which the next cluster of the same name has again.
+    /// Its name, which the next cluster of the same name reuses.
     pub name: String,
-    /// Its identity, which no other container has.
+    /// Its container id, which is unique.
     pub id: String,
 }
 
-/// What runs in a cluster.
+/// The deployed components of a cluster.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Deployment {
     /// Digest of the plan.
     pub plan: String,
-    /// Images, component by component.
+    /// Images by component.
     pub images: BTreeMap<String, ImageMap>,
-    /// Objects, component by component.
+    /// Objects by component.
     pub objects: BTreeMap<String, Vec<Applied>>,
-    /// What must be answered, component by component.
+    /// Probes that must succeed, by component.
     #[serde(default)]
     pub probes: BTreeMap<String, Vec<Probe>>,
 }
 
-/// Reads and writes records. While it lives, no other run works on the same cluster.
+/// Reads and writes the record of a cluster. Holds the cluster's lock, so no other run works on it meanwhile.
 #[derive(Debug)]
 pub struct Records {
     pub(super) name: ClusterName,
@@ -92,23 +93,24 @@ pub struct Records {
 }
 
 impl Records {
-    /// Takes the folder of cluster `name` for this run.
+    /// Locks the folder of cluster `name` for this run.
     ///
     /// # Errors
-    /// [`ClusterError::Busy`] when another run has it; also when the state folder cannot be used or is another user's.
+    /// [`ClusterError::Busy`] when another run holds the lock; also when the state folder cannot be used or is another
+    /// user's.
     pub fn lock(folders: &Folders, name: &ClusterName) -> Result<Records, ClusterError> {
         folders.own_state().make().map_err(locking(name))?;
-        // Not in the cluster's folder: that one is deleted while the lock is held.
+        // Not in the cluster's folder, which is deleted while the lock is held.
         let lock = Lock::try_take(&folders.locks().join(name.as_str())).map_err(locking(name))?;
         let lock = lock.ok_or_else(|| ClusterError::Busy { name: name.to_string() })?;
         Records::new(folders, name, lock)
     }
 
-    /// The same, and waits while another run has it. None where the folder of all clusters is
-    /// not there (any more): it is not made again for this.
+    /// Locks the folder like [`Records::lock`], but waits while another run holds the lock. Returns `None` if the state
+    /// folder does not exist (any more); it is not created for this.
     ///
     /// # Errors
-    /// When the lock cannot be had at all.
+    /// When the lock cannot be taken at all.
     pub async fn wait(folders: &Folders, name: &ClusterName) -> Result<Option<Records>, ClusterError> {
         match Lock::wait(folders.locks().join(name.as_str())).await {
             Ok(lock) => Records::new(folders, name, lock).map(Some),
@@ -126,44 +128,44 @@ impl Records {
         Ok(Records { name: name.clone(), folders: folders.clone(), folder, _lock: lock })
     }
 
-    /// The cluster's own folder.
+    /// Returns the cluster's own folder.
     #[must_use]
     pub fn folder(&self) -> &std::path::Path {
         &self.folder
     }
 
-    /// The cluster's own kubeconfig.
+    /// Returns the path of the cluster's own kubeconfig.
     #[must_use]
     pub fn kubeconfig(&self) -> PathBuf {
         self.folder.join(KUBECONFIG)
     }
 
-    /// Resolves when no process [uses](Records::use_it) the cluster any more; none when nothing has to be waited for: only the
-    /// end of a time to live waits for those who use it.
+    /// Resolves when no process [uses](Records::use_it) the cluster any more; `None` if there is nothing to wait for.
+    /// Only an expired time to live waits for users.
     pub(crate) fn wait_for_users(&self, why: Expiry) -> Option<impl Future<Output = Result<(), ClusterError>> + use<>> {
         let (path, name) = (use_lock(&self.folders, &self.name), self.name.clone());
         let is_used = why == Expiry::TimeOver && path.exists() && matches!(Lock::try_take(&path), Ok(None));
         is_used.then_some(async move { Lock::wait(path).await.map(drop).map_err(locking(&name)) })
     }
 
-    /// Keeps the cluster from being removed at the end of its time to live for as long as the returned value lives. Any
-    /// number of processes can.
+    /// Prevents removal of the cluster when its time to live is over, for as long as the returned lock lives. Any
+    /// number of processes can hold it.
     ///
     /// # Errors
-    /// When there can be no lock.
+    /// When the lock cannot be taken.
     pub(crate) async fn use_it(&self) -> Result<Lock, ClusterError> {
         Lock::share(use_lock(&self.folders, &self.name)).await.map_err(locking(&self.name))
     }
 
-    /// What is remembered; none when there is no such cluster.
+    /// Returns the record; `None` when there is none.
     ///
     /// # Errors
-    /// When it cannot be read. A record that another version wrote counts as none.
+    /// When it cannot be read. A record written by another version counts as none.
     pub fn read(&self) -> Result<Option<Record>, ClusterError> {
         read(&self.folder, &self.name)
     }
 
-    /// Remembers `record`.
+    /// Writes `record`.
     ///
     /// # Errors
     /// When it cannot be written.
@@ -173,18 +175,19 @@ impl Records {
         folders::publish(&self.folder.join(FILE), &text).map_err(failed())
     }
 
-    /// What `record` and the ids written down while nodes were made prove to be ours; none for a cluster without nodes.
+    /// Returns what `record` and the ids recorded while nodes were created prove to be ours; `None` for a cluster
+    /// without nodes.
     #[must_use]
     pub fn owned(&self, record: &Record) -> Option<Owned> {
         Owned::recorded(record, &self.folder)
     }
 
-    /// Forgets the cluster, kubeconfig included; not what [remains](Records::remains) of it on other engines.
+    /// Deletes the record and the kubeconfig, but not what [remains](Records::remains) on other engines.
     ///
     /// # Errors
     /// When its folder cannot be removed.
     pub fn forget(&self) -> Result<(), ClusterError> {
-        // The lock's file outlives processes that were killed while they used the cluster.
+        // The lock file is left behind by killed processes that used the cluster.
         let _ = Lock::try_take(&use_lock(&self.folders, &self.name));
         let remains = self.remains();
         if !remains.is_empty() {
@@ -193,8 +196,8 @@ impl Records {
         self.folders.own_state().remove(self.name.as_str()).map_err(ClusterError::file("forgetting the cluster"))
     }
 
-    /// The names of all clusters that something is kept of, whatever it is worth. Links and folders whose names no cluster
-    /// can have are not ours.
+    /// Returns the names of all clusters of which any file is left, valid or not. Links, and folders whose names are
+    /// not valid for a cluster, are ignored.
     ///
     /// # Errors
     /// When the state folder cannot be read.
@@ -217,7 +220,7 @@ impl Records {
         Ok(names)
     }
 
-    /// What is remembered of cluster `name`, without its lock.
+    /// Returns the record of cluster `name`, without taking its lock.
     ///
     /// # Errors
     /// As [`Records::read`].
@@ -226,7 +229,7 @@ impl Records {
     }
 }
 
-/// Locked by the processes that use the cluster. No cluster's own lock has that name.
+/// Returns the lock file shared by the processes that use the cluster. It differs from every cluster's own lock.
 fn use_lock(folders: &Folders, name: &ClusterName) -> PathBuf {
     folders.locks().join(format!("{name}.use"))
 }
@@ -242,7 +245,7 @@ fn read(folder: &std::path::Path, name: &ClusterName) -> Result<Option<Record>, 
     let path = folder.join(FILE);
     let checked = fs_err::metadata(&path).and_then(|found| folders::check_owner(&path, &found));
     match checked.and_then(|()| fs_err::read_to_string(&path)) {
-        // One that was copied here from another cluster's folder says nothing of this one.
+        // A record copied here from another cluster's folder does not describe this one.
         Ok(text) => Ok(serde_json::from_str(&text).ok().filter(|record: &Record| record.name == *name)),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
         Err(source) => Err(ClusterError::File { what: "reading what is remembered of the cluster".into(), source }),

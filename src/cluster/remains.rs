@@ -1,4 +1,4 @@
-//! What remains of clusters on engines that did not answer when it was to be removed.
+//! Leftovers of clusters on engines that were unreachable at removal.
 
 use std::path::Path;
 
@@ -7,30 +7,30 @@ use crate::host::folders::{self, Folders, OwnFolder};
 use crate::host::resilience::Resilience;
 use crate::suite::name::ClusterName;
 
-/// What remains, in the cluster's folder.
+/// Name of the file that lists the leftovers, in the cluster's folder.
 pub(super) const FILE: &str = "remains.json";
 
 impl Records {
-    /// Containers of this name on engines that did not answer when they were to be removed.
+    /// Returns the containers of this name on engines that were unreachable when they were to be removed.
     #[must_use]
     pub fn remains(&self) -> Vec<Owned> {
         remains(&self.folder)
     }
 
-    /// Forgets the cluster, except for `owned`, which could not be removed yet.
+    /// Deletes what is kept of the cluster, except `owned`, which could not be removed yet.
     ///
     /// # Errors
-    /// When that cannot be written.
+    /// When `owned` cannot be recorded.
     pub fn forget_but(&self, owned: Owned) -> Result<(), ClusterError> {
         let mut all = self.remains();
         all.push(owned);
         self.keep_remains(&all)
     }
 
-    /// Tries again to remove what remains on other engines. Returns why some of it is still there.
+    /// Retries removing leftovers on other engines. Returns the errors of those that remain.
     ///
     /// # Errors
-    /// When what is left cannot be written down.
+    /// When the remaining ones cannot be recorded.
     pub async fn remove_remains(&self, resilience: &Resilience) -> Result<Vec<ClusterError>, ClusterError> {
         let (mut left, mut errors) = (Vec::new(), Vec::new());
         for owned in self.remains() {
@@ -54,7 +54,7 @@ impl Records {
         Ok(errors)
     }
 
-    /// Writes down what remains, and removes everything else that is kept of the cluster. The file never disappears in between,
+    /// Records the leftovers, and deletes everything else that is kept of the cluster. The file exists throughout,
     /// because `gc` lists clusters without a lock.
     pub(super) fn keep_remains(&self, remains: &[Owned]) -> Result<(), ClusterError> {
         let failed = || ClusterError::file("remembering what remains of the cluster");
@@ -67,7 +67,7 @@ impl Records {
         Ok(())
     }
 
-    /// Whether something of cluster `name` remains on an engine that did not answer.
+    /// Returns whether leftovers of cluster `name` remain on an unreachable engine.
     #[must_use]
     pub fn has_remains(folders: &Folders, name: &ClusterName) -> bool {
         !remains(&folders.cluster(name)).is_empty()

@@ -1,4 +1,4 @@
-//! What is applied into a cluster that is not ours: looked for first, adopted if it was there, ours if it was not.
+//! Applying into an existing cluster: objects that exist are adopted, others are created and owned.
 
 use std::time::Duration;
 
@@ -15,28 +15,28 @@ use crate::readiness::ObjectRef;
 use crate::report::{Events, Phase};
 use crate::suite::manifests::{ENVIRONMENT_ANNOTATION, MANAGED_BY, MANAGED_BY_LABEL};
 
-/// Objects that are looked for at the same time.
+/// Maximum number of concurrent look-ups.
 const AT_ONCE: usize = 16;
-/// How long an object may take to go that is being deleted already.
+/// How long a terminating object may take to be gone.
 const GOING: Duration = Duration::from_secs(60);
 
-/// An object that is to be applied.
+/// An object to apply.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Expected {
     /// File and line of its manifest.
     pub place: String,
-    /// Its component; none for the suite's namespace, which is created and never changed.
+    /// Its component; `None` for the suite's namespace, which is created but never changed.
     pub component: Option<String>,
     /// Its name.
     pub object: ObjectRef,
 }
 
 impl Applier {
-    /// Looks for everything that is to be applied, before anything is, and writes down what is there: that is adopted,
-    /// told in a line each, and never deleted.
+    /// Looks up all objects before any is applied, and records those that exist: they are adopted, reported in a line
+    /// each, and never deleted.
     ///
     /// # Errors
-    /// When an object cannot be looked at, or it is being deleted and does not go.
+    /// When an object cannot be read, or is terminating and does not disappear.
     pub async fn look(&self, all: &[Expected], events: &Events) -> Result<(), ApplyError> {
         let (Some(inventory), Some(first)) = (&self.inventory, all.first()) else { return Ok(()) };
         let look = |expected: Expected| {
@@ -57,12 +57,12 @@ impl Applier {
         });
         let adopted = adopted.map_err(|error| unwritten(&first.place, &first.object, &error))?;
         for (is_changed, object) in adopted {
-            tell(events, is_changed, &object);
+            report_adoption(events, is_changed, &object);
         }
         Ok(())
     }
 
-    /// The same for an object that has come to be since.
+    /// Looks up an object that was created meanwhile.
     pub(super) async fn look_again(&self, place: &str, object: &ObjectRef, events: &Events) -> Result<(), ApplyError> {
         let known = self.inventory.as_ref().and_then(|it| it.content().find(object).cloned());
         let component = known.and_then(|entry| entry.component);
@@ -78,7 +78,7 @@ impl Applier {
     ) -> Result<(ObjectRef, Option<DynamicObject>), ApplyError> {
         let refused = |error| refusal(place.to_owned(), object.clone(), error);
         let (api, named) = match self.kinds.place(object, &self.resilience).await {
-            // Of a kind that is not served yet there is nothing.
+            // A kind that is not served yet has no objects.
             Err(kube::Error::Discovery(_)) => return Ok((object.clone(), None)),
             Err(kube::Error::Api(status)) if status.code == 404 => return Ok((object.clone(), None)),
             place => place.map_err(refused)?,
@@ -93,25 +93,25 @@ impl Applier {
         Ok((named, found))
     }
 
-    /// The name under which the fields are ours.
+    /// Returns the field manager of our fields.
     pub(super) fn manager(&self) -> String {
         self.inventory.as_ref().map_or_else(|| MANAGED_BY.to_owned(), |inventory| inventory.content().manager())
     }
 
-    /// The annotation on what is created.
+    /// Returns the annotation of created objects.
     pub(super) fn mark(&self) -> Option<(String, String)> {
         let inventory = self.inventory.as_ref()?;
         Some((ENVIRONMENT_ANNOTATION.to_owned(), inventory.content().environment))
     }
 
-    /// Whether the object was not there when it was looked for, and has not been applied since.
+    /// Returns whether the object did not exist when it was looked up, and has not been applied since.
     pub(super) fn is_new(&self, object: &ObjectRef) -> bool {
         let Some(inventory) = &self.inventory else { return false };
         inventory.content().find(object).is_some_and(|entry| entry.uid.is_none())
     }
 
-    /// `manifest` as it is applied: what we create says whose it is; what is adopted stays who it was, and is refused when
-    /// another object has its name by now.
+    /// Returns `manifest` as it is applied: new objects are annotated with the environment; adopted ones keep their
+    /// manager's label, and carry their uid, so that another object of that name is rejected.
     pub(super) fn claimed(&self, manifest: &DynamicObject) -> DynamicObject {
         let mut wanted = manifest.clone();
         let Some(inventory) = &self.inventory else { return wanted };
@@ -129,7 +129,7 @@ impl Applier {
         wanted
     }
 
-    /// Writes down that `object` was applied.
+    /// Records that `object` was applied.
     pub(super) fn note_applied(
         &self,
         place: &str,
@@ -138,8 +138,8 @@ impl Applier {
         events: &Events,
     ) -> Result<(), Box<ApplyError>> {
         if self.is_new(object) && is_older(&applied.metadata, &self.manager()) {
-            // It came to be after it was looked for, and took all that we set: it is no more ours than if it had been found.
-            tell(events, true, object);
+            // Created between look-up and apply, which took over its fields: it counts as adopted.
+            report_adoption(events, true, object);
             let inventory = self.inventory.as_ref();
             let found = Some(applied);
             let adopt = inventory.map(|inventory| {
@@ -153,7 +153,7 @@ impl Applier {
         self.note_uid(place, object, &applied.metadata)
     }
 
-    /// Writes down the uid of `object`.
+    /// Records the uid of `object`.
     pub(super) fn note_uid(
         &self,
         place: &str,
@@ -166,15 +166,15 @@ impl Applier {
     }
 }
 
-/// Moves a Secret's `stringData` into `data`. The API server does the same, but only after it has noted whose fields are
-/// whose, so that data would be overwritten without a conflict and not be given back.
+/// Moves a Secret's `stringData` into `data`. The API server does the same, but only after it has recorded field
+/// ownership, so data would be overwritten without a conflict and could not be restored.
 fn plain_data(object: &mut DynamicObject) {
     if object.types.as_ref().is_none_or(|types| types.api_version != "v1" || types.kind != "Secret") {
         return;
     }
     let Some(fields) = object.data.as_object_mut() else { return };
     let Some(Value::Object(texts)) = fields.get("stringData").cloned() else { return };
-    // What is no map is for the API server to refuse.
+    // The API server rejects a value that is not a map.
     let Some(data) = fields.entry("data").or_insert_with(|| json!({})).as_object_mut() else { return };
     for (key, text) in texts {
         let bytes = ByteString(text.as_str().unwrap_or_default().as_bytes().to_vec());
@@ -183,7 +183,7 @@ fn plain_data(object: &mut DynamicObject) {
     fields.remove("stringData");
 }
 
-/// Waits until an object that is being deleted is gone.
+/// Waits until a terminating object is gone.
 async fn gone(api: &Api<DynamicObject>, object: &DynamicObject) -> Result<(), String> {
     let (name, uid) = (object.name_any(), object.uid().unwrap_or_default());
     let gone = await_condition(api.clone(), &name, conditions::is_deleted(&uid));
@@ -194,14 +194,14 @@ async fn gone(api: &Api<DynamicObject>, object: &DynamicObject) -> Result<(), St
     }
 }
 
-/// Whether somebody else made the object: one whose fields are as old as the object itself.
+/// Returns whether another manager created the object: one whose fields are as old as the object itself.
 fn is_older(metadata: &ObjectMeta, manager: &str) -> bool {
     let entries = metadata.managed_fields.iter().flatten();
     let mut others = entries.filter(|it| it.manager.as_deref() != Some(manager) && it.subresource.is_none());
     others.any(|it| it.time <= metadata.creation_timestamp)
 }
 
-fn tell(events: &Events, is_changed: bool, object: &ObjectRef) {
+fn report_adoption(events: &Events, is_changed: bool, object: &ObjectRef) {
     let text = if is_changed {
         format!("adopted {object}: it was there before; `down` gives it back")
     } else {

@@ -1,4 +1,4 @@
-//! Server-side apply; what fails for a passing reason is asked again.
+//! Server-side apply, with retries of transient failures.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,18 +22,18 @@ use crate::suite::manifests::{MANAGED_BY, MANAGED_BY_LABEL, Manifest};
 
 /// How long a definition may take to be served.
 const SERVED: Duration = Duration::from_secs(30);
-/// How discovery is asked until then.
+/// Backoff of discovery until then.
 const PATIENT: ExponentialBuilder = ExponentialBuilder::new()
     .with_min_delay(Duration::from_millis(20))
     .with_max_delay(Duration::from_millis(500))
     .without_max_times();
 
-/// Applies objects, each as its manifest says. Clones share what they learned of the API.
+/// Applies objects as written in their manifests. Clones share the cache of API kinds.
 #[derive(Clone)]
 pub struct Applier {
     pub(super) kinds: Kinds,
     pub(super) resilience: Resilience,
-    /// Where the cluster is not ours: what was there before, and what is ours.
+    /// For an existing cluster: the record of adopted and owned objects.
     pub(super) inventory: Option<Arc<InventoryFile>>,
 }
 
@@ -44,25 +44,26 @@ impl std::fmt::Debug for Applier {
 }
 
 impl Applier {
-    /// Applies with `client`; objects that name no namespace go into `namespace`. Nobody is told of retries.
+    /// Returns an applier that uses `client`; objects that name no namespace are applied to `namespace`. Retries are
+    /// not reported.
     #[must_use]
     pub fn new(client: kube::Client, namespace: &str) -> Applier {
         Applier { kinds: Kinds::new(client, namespace), resilience: Resilience::default(), inventory: None }
     }
 
-    /// The same for a cluster that is not ours: what is applied is known to `inventory` before it is.
+    /// Returns an applier for an existing cluster: objects are recorded in `inventory` before they are applied.
     #[must_use]
     pub fn recording(self, inventory: Arc<InventoryFile>) -> Applier {
         Applier { inventory: Some(inventory), ..self }
     }
 
-    /// The same, with retries as `resilience` makes and tells them.
+    /// Returns an applier that retries and reports with `resilience`.
     #[must_use]
     pub fn with(self, resilience: Resilience) -> Applier {
         Applier { resilience, ..self }
     }
 
-    /// The same for what belongs to `step`.
+    /// Returns an applier that reports to `step`.
     pub(super) fn of(&self, step: StepHandle) -> Applier {
         Applier { resilience: self.resilience.of(step), ..self.clone() }
     }
@@ -71,15 +72,15 @@ impl Applier {
         &self.resilience
     }
 
-    /// Where objects go that name no namespace.
+    /// Returns the namespace of objects that name none.
     pub(super) fn default_namespace(&self) -> &str {
         self.kinds.namespace()
     }
 
-    /// Applies `manifest`. Throttling, conflicts and failures that pass are retried; refusals are not.
+    /// Applies `manifest`. Throttling, conflicts and transient failures are retried; rejections are not.
     ///
     /// # Errors
-    /// What the API server said, with file and line.
+    /// The API server's error, with file and line.
     pub async fn apply(&self, manifest: &Manifest, events: &Events) -> Result<Applied, ApplyError> {
         let object = ObjectRef::of(&manifest.object);
         let refused = |error| refusal(manifest.source.to_string(), object.clone(), error);
@@ -98,7 +99,7 @@ impl Applier {
             && is_field_conflict(status)
         {
             if self.is_new(&object) {
-                // Somebody has made it since it was looked for.
+                // Created by another client since the look-up.
                 self.look_again(&manifest.source.to_string(), &object, events).await?;
                 wanted = Arc::new(self.claimed(&manifest.object));
             }
@@ -130,10 +131,10 @@ impl Applier {
         })
     }
 
-    /// Makes sure that namespace `name` exists. One that is there already is left as it is.
+    /// Ensures that namespace `name` exists. An existing one is not changed.
     ///
     /// # Errors
-    /// What the API server said, or that what was made could not be written down.
+    /// The API server's error, or that a created namespace could not be recorded.
     pub async fn namespace(&self, name: &str) -> Result<(), ApplyError> {
         let object =
             ObjectRef { api_version: "v1".into(), kind: "Namespace".into(), namespace: None, name: name.into() };
@@ -162,10 +163,10 @@ impl Applier {
         }
     }
 
-    /// Deletes namespace `name` if it was made by [`Applier::namespace`].
+    /// Deletes namespace `name` if [`Applier::namespace`] created it.
     ///
     /// # Errors
-    /// What the API server said.
+    /// The API server's error.
     pub async fn delete_namespace(&self, name: &str) -> Result<(), kube::Error> {
         let api: Api<Namespace> = Api::all(self.kinds.client().clone());
         let found = self.resilience.api(&format!("looking at namespace {name}"), || api.get_opt(name)).await?;
@@ -182,7 +183,7 @@ impl Applier {
         }
     }
 
-    /// Waits until the kinds of the definition that stands at `place` are served.
+    /// Waits until the kinds of the definition at `place` are served.
     pub(super) async fn served(&self, place: &str, definition: &ObjectRef) -> Result<(), ApplyError> {
         let served = tokio::time::timeout(SERVED, self.until_served(definition)).await;
         let late = |_| Err(format!("was not served within {} s", SERVED.as_secs()));
@@ -199,7 +200,7 @@ impl Applier {
             return Err(format!("cannot be established, because its names are taken: {why}"));
         }
         let Some(spec) = settled.map(|definition| definition.spec) else { return Err("was deleted".into()) };
-        // Discovery shows a kind some time after its definition is established, and cannot be watched.
+        // Discovery lists a kind some time after its definition is established, and cannot be watched.
         for version in spec.versions.iter().filter(|version| version.served) {
             let gvk = GroupVersionKind::gvk(&spec.group, &version.name, &spec.names.kind);
             let found = (|| self.kinds.discover(gvk.clone())).retry(PATIENT.with_jitter()).await;
@@ -208,10 +209,10 @@ impl Applier {
         Ok(())
     }
 
-    /// Deletes the object that was applied, and no other of its name; one that is not there is no error.
+    /// Deletes the applied object, and no other of its name; a missing one is not an error.
     ///
     /// # Errors
-    /// What the API server said.
+    /// The API server's error.
     pub async fn delete(&self, applied: &Applied) -> Result<(), kube::Error> {
         let Applied { object, uid, .. } = applied;
         let only = Preconditions { uid: Some(uid.clone()), resource_version: None };
@@ -222,19 +223,19 @@ impl Applier {
         };
         match deleted.await {
             Err(error) if is_gone(&error) => Ok(()),
-            // An object of a kind that is not served was never there.
+            // An object of a kind that is not served never existed.
             Err(kube::Error::Discovery(_)) => Ok(()),
             result => result.map(drop),
         }
     }
 }
 
-/// Whether the object that was to be deleted is not there, or another one has its name.
+/// Returns whether the object to delete does not exist, or another one has its name.
 fn is_gone(error: &kube::Error) -> bool {
     matches!(error, kube::Error::Api(status) if status.code == 404 || is_other_object(status))
 }
 
-/// Why a definition's names are not accepted.
+/// Returns why a definition's names are not accepted.
 fn taken_names(definition: Option<&CustomResourceDefinition>) -> Option<String> {
     let conditions = definition?.status.as_ref()?.conditions.as_ref()?;
     let names = conditions.iter().find(|it| it.type_ == "NamesAccepted" && it.status == "False")?;
@@ -259,14 +260,14 @@ pub(super) fn refusal(place: String, object: ObjectRef, error: kube::Error) -> A
     let unknown = format!("is of a kind that the cluster does not serve: {} {}", object.api_version, object.kind);
     match error {
         kube::Error::Discovery(_) => ApplyError { place, what: unknown, object, source: None },
-        // The group's own path is not there, as opposed to the namespace of an object.
+        // The API group's path does not exist, as opposed to the namespace of an object.
         kube::Error::Api(status) if status.code == 404 && status.details.as_ref().is_none_or(|d| d.name.is_empty()) => {
             ApplyError { place, what: unknown, object, source: None }
         }
         kube::Error::Api(status) => {
             ApplyError { place, object, what: format!("was refused: {}", status.message), source: None }
         }
-        // These say everything by themselves; kube's words around them would only repeat it.
+        // These are complete messages; kube's context would only repeat them.
         kube::Error::Service(source) if source.is::<Open>() || source.is::<Hung>() => {
             ApplyError { place, object, what: format!("could not be applied: {source}"), source: None }
         }

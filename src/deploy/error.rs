@@ -1,4 +1,4 @@
-//! What can go wrong with a deployment.
+//! Errors of deployments.
 
 use std::fmt;
 use std::sync::Arc;
@@ -8,7 +8,7 @@ use thiserror::Error;
 use crate::images::ImageError;
 use crate::readiness::ObjectRef;
 
-/// An object that the API server does not take.
+/// An object that the API server rejects.
 #[derive(Debug, Error)]
 #[error("{place}: {object} {what}")]
 pub struct ApplyError {
@@ -16,9 +16,9 @@ pub struct ApplyError {
     pub place: String,
     /// The object.
     pub object: ObjectRef,
-    /// What happened, with the API server's own words.
+    /// The failure, with the API server's message.
     pub what: String,
-    /// The cause, where it is not told in `what`.
+    /// The cause, if it is not part of `what`.
     #[source]
     pub source: Option<Box<kube::Error>>,
 }
@@ -26,19 +26,19 @@ pub struct ApplyError {
 /// Why a component was not deployed.
 #[derive(Debug, Error)]
 pub enum ComponentError {
-    /// Its images are not on the nodes.
+    /// An image could not be loaded into the nodes.
     #[error(transparent)]
     Images(Arc<ImageError>),
-    /// One of its objects was refused.
+    /// One of its objects could not be applied.
     #[error(transparent)]
     Apply(Arc<ApplyError>),
-    /// A mistake of ours.
+    /// A bug in the harness.
     #[error("the deployment ended unexpectedly: {0}")]
     Panicked(String),
 }
 
 impl ComponentError {
-    /// Whether it never came to the API server.
+    /// Returns whether it failed before any request to the API server.
     #[must_use]
     pub fn is_about_images(&self) -> bool {
         matches!(self, ComponentError::Images(_))
@@ -50,7 +50,7 @@ impl ComponentError {
 pub struct DeployError {
     /// The components and their errors.
     pub failed: Vec<(String, ComponentError)>,
-    /// How many were to be deployed.
+    /// How many components were to be deployed.
     pub of: usize,
 }
 

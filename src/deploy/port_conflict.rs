@@ -1,4 +1,4 @@
-//! Who holds a port that a Service was refused.
+//! Finds the Services whose node ports conflict with a rejected Service.
 
 use std::collections::HashSet;
 
@@ -7,13 +7,13 @@ use kube::api::{Api, DynamicObject, ListParams};
 
 use crate::host::resilience::Resilience;
 
-/// Whether `refusal` is about a node port that another Service has.
+/// Returns whether `refusal` is about a node port of another Service.
 pub(super) fn is_port_taken(refusal: &kube::Error) -> bool {
     matches!(refusal, kube::Error::Api(status) if status.message.contains("provided port is already allocated"))
 }
 
-/// The Services that hold node ports which `wanted` asks for, as text. Nothing when they cannot be listed: what the API
-/// server said stands on its own.
+/// Returns the Services that use node ports requested by `wanted`, as text. `None` when they cannot be listed: then the
+/// API server's error is reported alone.
 pub(super) async fn holders(client: &kube::Client, resilience: &Resilience, wanted: &DynamicObject) -> Option<String> {
     let ports = wanted.data.pointer("/spec/ports")?.as_array()?;
     let ports: HashSet<i64> = ports.iter().filter_map(|port| port["nodePort"].as_i64()).collect();

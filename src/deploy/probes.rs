@@ -1,4 +1,4 @@
-//! What a component must answer once its objects are ready.
+//! Probes that a component must pass once its objects are ready.
 
 use super::kind;
 use crate::cluster::PortMap;
@@ -6,12 +6,12 @@ use crate::readiness::{Place, Probe};
 use crate::suite::config::{Check, Component, ServicePort};
 use crate::suite::manifests::{COMPONENT_LABEL, Manifest};
 
-/// The kinds whose objects have pods, other than those of custom resources.
+/// Built-in kinds whose objects have pods.
 const WITH_PODS: [&str; 7] =
     ["Pod", "ReplicaSet", "Deployment", "StatefulSet", "DaemonSet", "ReplicationController", "Job"];
 
-/// What a component must answer: its checks; a connection to each of its ports that no check asks; and one to each port of
-/// its Services that no port of the host leads to.
+/// Returns the probes of a component: its checks; a connection to each of its ports without a check; and one to each
+/// port of its Services that is not mapped to a host port.
 pub(crate) fn probes(component: &Component, manifests: &[Manifest], ports: &PortMap, namespace: &str) -> Vec<Probe> {
     let at = |port: &str| ports.get(&component.name, port).map(Place::Host);
     let service = |service: &ServicePort| Place::Service {
@@ -50,7 +50,7 @@ pub(crate) fn probes(component: &Component, manifests: &[Manifest], ports: &Port
     checked.chain(open).chain(inside).collect()
 }
 
-/// The namespace of a component's pods. Where it has pods in several, it is the suite's own, or else the first one.
+/// Returns the namespace of a component's pods. If it has pods in several, the suite's own, or else the first one.
 fn of_pods(manifests: &[Manifest], namespace: &str) -> String {
     let with_pods = manifests.iter().filter(|manifest| WITH_PODS.contains(&kind(manifest)));
     let mut places: Vec<&str> = with_pods.map(|manifest| place(manifest, namespace)).collect();
@@ -60,7 +60,8 @@ fn of_pods(manifests: &[Manifest], namespace: &str) -> String {
     (*places.first().unwrap_or(&namespace)).to_owned()
 }
 
-/// The namespace of a Service that a check names: the suite's own, unless only the component's manifests of another have it.
+/// Returns the namespace of a Service named by a check: the suite's own, unless the Service is only in the component's
+/// manifests for another one.
 fn of_service(manifests: &[Manifest], service: &ServicePort, namespace: &str) -> String {
     let theirs = manifests.iter().filter(|manifest| kind(manifest) == "Service");
     let named = theirs.filter(|manifest| manifest.object.metadata.name.as_ref() == Some(&service.name));
@@ -69,7 +70,7 @@ fn of_service(manifests: &[Manifest], service: &ServicePort, namespace: &str) ->
     (*found.unwrap_or(&namespace)).to_owned()
 }
 
-/// The namespace that applying gives an object.
+/// Returns the namespace in which an object is applied.
 fn place<'a>(manifest: &'a Manifest, namespace: &'a str) -> &'a str {
     manifest.object.metadata.namespace.as_deref().unwrap_or(namespace)
 }
@@ -84,7 +85,7 @@ fn asked(check: &Check, at: Place) -> Probe {
     }
 }
 
-/// The TCP ports of a Service that stands for pods, without those that are `mapped` to the host.
+/// Returns the TCP ports of a Service with pods, except those `mapped` to the host.
 fn served<'a>(service: &'a Manifest, mapped: &'a [i64]) -> impl Iterator<Item = ServicePort> + use<'a> {
     let spec = &service.object.data["spec"];
     let has_pods = spec["selector"].as_object().is_some_and(|selector| !selector.is_empty());

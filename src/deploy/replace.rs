@@ -1,4 +1,4 @@
-//! Jobs that cannot be changed: deleted, and made again.
+//! Changed Jobs, which are deleted and recreated because they cannot be updated.
 
 use std::time::Duration;
 
@@ -13,7 +13,8 @@ use crate::suite::manifests::{MANAGED_BY, MANAGED_BY_LABEL};
 /// How long a Job and its pods may take to be gone.
 const GONE: Duration = Duration::from_mins(1);
 
-/// Whether the API server refuses to change `object` because it is a Job, whose template is fixed, as some other fields are.
+/// Returns whether the API server rejects a change of `object` because it is a Job, whose template and some other
+/// fields are immutable.
 pub(super) fn is_changed_job(object: &ObjectRef, error: &kube::Error) -> bool {
     let is_job = object.kind == "Job" && object.gvk().group == "batch";
     let is_fixed = |status: &kube::core::Status| status.code == 422 && status.message.contains("field is immutable");
@@ -21,8 +22,8 @@ pub(super) fn is_changed_job(object: &ObjectRef, error: &kube::Error) -> bool {
 }
 
 impl Applier {
-    /// Deletes a Job that bears our label, with its pods, so that it can be made again; says so. Returns whether it is gone:
-    /// one that is not ours stays.
+    /// Deletes a Job that has our label, with its pods, so that it can be recreated; reports that. Returns whether it
+    /// is gone: a Job that is not ours is kept.
     pub(super) async fn remove_changed_job(
         &self,
         api: &Api<DynamicObject>,
@@ -38,7 +39,7 @@ impl Applier {
         let params = DeleteParams::foreground().preconditions(only);
         match self.resilience().api(&format!("deleting {job}"), || api.delete(&job.name, &params)).await {
             Ok(_) => {}
-            // Gone already, or another one has its name: that one is what is applied to.
+            // Gone already, or another Job has its name: that one is applied to.
             Err(kube::Error::Api(status)) if matches!(status.code, 404 | 409) => return Ok(true),
             Err(error) => return Err(error),
         }

@@ -8,7 +8,7 @@ use tokio::time::Instant;
 use super::{ComponentManifests, DeployError, DeployedComponent, Deployer};
 use crate::readiness::NotReady;
 
-/// Why a stage is not up.
+/// Why a stage could not be brought up.
 #[derive(Debug, thiserror::Error)]
 pub enum StageError {
     /// Components could not be applied.
@@ -20,12 +20,12 @@ pub enum StageError {
 }
 
 impl Deployer {
-    /// Deploys `stage`, and waits until all of it is ready: for as long as `patience` once everything is applied, of which
-    /// what is left remains.
+    /// Deploys `stage`, and waits until all of it is ready, for up to `patience` from when everything is applied.
+    /// Reduces `patience` by the time taken.
     ///
     /// # Errors
-    /// As soon as a component has failed for good, even while others still build or load their images: with that, they are
-    /// given up. Those of [`Deployer::deploy`], and that not everything became ready in time.
+    /// Those of [`Deployer::deploy`], and that not everything became ready in time. Once a component has failed
+    /// permanently, returns at once; components that still build or load their images are given up.
     pub async fn bring_up(
         &self,
         stage: Vec<ComponentManifests>,

@@ -1,4 +1,4 @@
-//! Runs a test's body on a runtime and a thread of its own, so that every way in which it can end is seen.
+//! Runs a test's body on a runtime and thread of its own, so that its end is observed in every case.
 
 use std::any::Any;
 use std::fmt;
@@ -11,35 +11,35 @@ use tokio::runtime::{Builder, Runtime};
 
 use super::returned::TestResult;
 
-/// How long a body that is out of time may take to reach its next `await`.
+/// How long a body may take to reach its next `await` after its time-out.
 const GRACE: Duration = Duration::from_secs(1);
 
-/// How the body of a test is run.
+/// Options of running a test's body.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Limits {
-    /// Name of the thread; the one of the test.
+    /// Name of the thread: the test's.
     pub(super) name: String,
     /// How long the body may take.
     pub(super) timeout: Option<Duration>,
-    /// Whether its tasks run on several threads.
+    /// Whether the runtime is multi-threaded.
     pub(super) multi_thread: bool,
 }
 
 /// Why a test failed.
 pub(super) enum Cause {
-    /// It returned an error, or could not begin.
+    /// It returned an error, or could not start.
     Error(String),
     /// It panicked. The panic's message has been printed.
     Panic(Box<dyn Any + Send>),
-    /// It took longer than it may.
+    /// It exceeded its time-out.
     Timeout {
         limit: Duration,
-        /// Whether it was not even waiting for anything.
+        /// Whether it blocked its thread instead of awaiting.
         blocked: bool,
     },
 }
 
-/// As a sentence.
+/// Formats the cause as a sentence.
 impl fmt::Display for Cause {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -59,13 +59,13 @@ impl fmt::Display for Cause {
 }
 
 enum Moment {
-    /// The body begins: the time runs.
+    /// The body starts, and with it the time-out.
     Begins,
     Ended(Result<(), Cause>),
 }
 
-/// Runs `prepare`, and `body` with what it gives, to the end. `enter` is called on every thread of the runtime. Only the time of
-/// the body is limited.
+/// Runs `prepare`, then `body` with its result, to completion. `enter` is called on every thread of the runtime. The
+/// time-out covers only the body.
 pub(super) fn attempt<P, T, F, R>(
     limits: &Limits,
     enter: impl Fn() + Clone + Send + Sync + 'static,
@@ -90,7 +90,7 @@ where
         };
         let ended = runtime.block_on(lived(prepare, body, timeout, &tell));
         match ended {
-            // Tasks that do not end must not keep the test from ending.
+            // Tasks that do not end must not block the test's end.
             Err(Cause::Timeout { .. }) => runtime.shutdown_background(),
             _ => drop(runtime),
         }
@@ -109,7 +109,7 @@ where
             Err(RecvTimeoutError::Timeout) => {
                 return Err(Cause::Timeout { limit: limit.unwrap_or_default(), blocked: true });
             }
-            // What the body has left behind panicked when it was dropped.
+            // A value left behind by the body panicked on drop.
             Err(RecvTimeoutError::Disconnected) => return thread.join().map_err(Cause::Panic),
         }
     }

@@ -1,4 +1,4 @@
-//! A test from its beginning to its end: what `#[kind_harness::test]` expands to a call of, and `Specs` calls.
+//! Runs a test from start to end: called by the expansion of `#[kind_harness::test]`, and by `Specs`.
 
 use std::fmt;
 use std::panic::resume_unwind;
@@ -18,29 +18,29 @@ use super::{Environment, TestNamespace};
 use crate::readiness::errors::chain;
 use crate::readiness::redact::Redactor;
 
-/// How long a test waits for what is seen of its failure: longer than a bundle takes.
+/// How long a test waits for the report of its failure: longer than a bundle takes.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// What the attribute was told, and which function it is on.
+/// The arguments of the attribute, and the function that has it.
 #[derive(Debug)]
 pub struct Options {
     /// The suite's file.
     pub suite: &'static str,
-    /// Path of the module, beginning with the crate.
+    /// Path of the module, starting with the crate.
     pub module: &'static str,
     /// The function.
     pub name: &'static str,
     /// How long the body may take.
     pub timeout: Option<Duration>,
-    /// Whether the test's tasks run on several threads.
+    /// Whether the test's runtime is multi-threaded.
     pub multi_thread: bool,
-    /// Whether the test runs beside others, and not while an exclusive one does.
+    /// Whether the test holds a shared lock on the environment, so that it does not run during an exclusive test.
     pub turn: bool,
-    /// Whether no other test that has a turn may run meanwhile.
+    /// Whether the test holds an exclusive lock, so that no other test with a lock runs meanwhile.
     pub exclusive: bool,
 }
 
-/// Why a test failed, and what was seen of it. Test runners print it with `{:?}`, so this is a text and no structure.
+/// Why a test failed, with the report. Test runners print it with `{:?}`, so it is plain text.
 pub struct Failure(String);
 
 impl fmt::Debug for Failure {
@@ -49,7 +49,7 @@ impl fmt::Debug for Failure {
     }
 }
 
-/// Runs a test that takes no namespace.
+/// Runs a test without a namespace.
 ///
 /// # Errors
 /// Why it failed.
@@ -74,7 +74,7 @@ where
     })
 }
 
-/// Runs a test that takes a namespace.
+/// Runs a test with a namespace.
 ///
 /// # Errors
 /// Why it failed.
@@ -105,7 +105,7 @@ pub(super) struct TestRun {
 impl From<Options> for TestRun {
     fn from(options: Options) -> TestRun {
         let Options { suite, module, name, timeout, multi_thread, .. } = options;
-        // As libtest does, which leaves the crate out.
+        // In libtest's format, without the crate.
         let name = module.split_once("::").map_or_else(|| name.to_owned(), |(_, module)| format!("{module}::{name}"));
         TestRun { suite: suite.into(), limits: Limits { name, timeout, multi_thread } }
     }
@@ -125,7 +125,7 @@ impl TestRun {
         match self.outcome(prepare, body) {
             Ok(()) => Ok(()),
             Err((Cause::Panic(payload), seen)) => {
-                // Here, where libtest shows it below the panic's own message.
+                // Printed here, where libtest shows it below the panic's message.
                 eprintln!("{seen}");
                 resume_unwind(payload)
             }
@@ -137,7 +137,7 @@ impl TestRun {
         }
     }
 
-    /// Runs the test. When it fails: why, and what there is to see of it.
+    /// Runs the test. On failure returns the cause and the report.
     pub(super) fn outcome<T, F, R>(
         self,
         prepare: impl AsyncFnOnce(CurrentTest) -> Result<T, String> + Send + 'static,
@@ -162,7 +162,7 @@ impl TestRun {
         let ended = attempt(&self.limits, move || entered.enter(), prepare, move |given| body(environment, given));
         test.finish(ended.is_err());
         let ended = ended.map_err(|cause| {
-            let seen = look(&test, &cause);
+            let seen = request_report(&test, &cause);
             (cause, seen)
         });
         let is_seen = ended.as_ref().is_err_and(|(_, seen)| !seen.is_empty());
@@ -171,13 +171,13 @@ impl TestRun {
     }
 }
 
-/// What there is to see of a test that failed, and where its bundle is. Nothing when the environment is ending already.
-fn look(test: &CurrentTest, cause: &Cause) -> String {
+/// Returns the report of a failed test, with the path of its bundle. Empty if the environment is being removed already.
+fn request_report(test: &CurrentTest, cause: &Cause) -> String {
     let janitor = test.environment().janitor.as_ref().and_then(mpsc::WeakUnboundedSender::upgrade);
     let Some(janitor) = janitor else { return String::new() };
     let (answer, answered) = channel();
     let (name, why, namespaces) = (test.name().to_owned(), cause.to_string(), test.namespaces());
-    // With RUST_BACKTRACE an error of anyhow prints a backtrace too, which is in the test's output already.
+    // With RUST_BACKTRACE anyhow prints a backtrace too, which is in the test's output already.
     let why = why.split("\n\nStack backtrace:").next().unwrap_or_default().to_owned();
     let _ = janitor.send(Chore::Look(FailedTest { name, why, namespaces, answer }));
     answered.recv_timeout(PATIENCE).unwrap_or_default()

@@ -1,4 +1,4 @@
-//! Changes that tests make to a component, each awaited until the component is ready again.
+//! Changes to a component by tests, each awaited until the component is ready again.
 
 use std::collections::HashSet;
 use std::pin::pin;
@@ -18,13 +18,13 @@ use crate::readiness::{Applied, Readiness};
 use crate::suite::manifests::{COMPONENT_LABEL, MANAGED_BY};
 
 impl Environment {
-    /// Wants so many replicas of every Deployment and StatefulSet of a component, and waits until there are as many: the
-    /// component is ready and answers, and pods that are too many are gone. With 0 replicas nothing answers any more.
+    /// Sets the replicas of every Deployment and StatefulSet of a component, and waits until the component is ready,
+    /// its probes succeed, and surplus pods are gone. With 0 replicas no probe has to succeed.
     ///
     /// ```no_run
     /// # async fn example(environment: &kind_harness::Environment) -> anyhow::Result<()> {
     /// environment.scale("cache", 0).await?;
-    /// // What does the API say now?
+    /// // Check how the API behaves without the cache.
     /// environment.scale("cache", 1).await?;
     /// # Ok(())
     /// # }
@@ -39,8 +39,8 @@ impl Environment {
         self.settle(component, patched, replicas > 0).await
     }
 
-    /// Restarts every Deployment, StatefulSet and DaemonSet of a component, pod by pod as their strategies say, and waits
-    /// until it is ready and answers, and the pods of before are gone. As `kubectl rollout restart`.
+    /// Restarts every Deployment, StatefulSet and DaemonSet of a component, like `kubectl rollout restart`. Waits until
+    /// it is ready, its probes succeed, and the old pods are gone.
     ///
     /// ```no_run
     /// # async fn example(environment: &kind_harness::Environment) -> anyhow::Result<()> {
@@ -59,7 +59,7 @@ impl Environment {
         self.settle(component, patched, true).await
     }
 
-    /// Changes the workloads of a component.
+    /// Patches the workloads of a component.
     async fn patch(
         &self,
         component: &str,
@@ -89,8 +89,8 @@ impl Environment {
         Ok(patched)
     }
 
-    /// Waits until what was changed is as it was wanted. `serves` says whether the whole component shall be ready, and
-    /// answer, or only what was changed.
+    /// Waits until the changed objects are ready. With `serves`, the whole component must be ready, and its probes
+    /// succeed.
     async fn settle(&self, component: &str, patched: Vec<Applied>, serves: bool) -> Result<(), EnvironmentError> {
         let deadline = Instant::now() + self.running.deadline;
         let (mut objects, mut probes) = (patched, Vec::new());
@@ -112,14 +112,14 @@ impl Environment {
         gone.map(drop).map_err(|_| EnvironmentError::StillGoing { component: component.to_owned() })
     }
 
-    /// A component's objects, as they were applied.
+    /// Returns a component's objects, as they were applied.
     fn deployed(&self, component: &str) -> Vec<Applied> {
         let deployment = self.record().deployment.as_ref();
         deployment.and_then(|it| it.objects.get(component)).cloned().unwrap_or_default()
     }
 }
 
-/// Returns when no pod of a component of one namespace is on its way out.
+/// Resolves when no pod of a component in one namespace is terminating.
 async fn nobody_goes(pods: Api<Pod>, component: &str) {
     let theirs = watcher::Config::default().labels(&format!("{COMPONENT_LABEL}={component}"));
     let mut events = pin!(watcher(pods, theirs).default_backoff());
@@ -134,7 +134,7 @@ async fn nobody_goes(pods: Api<Pod>, component: &str) {
             }
             Ok(watcher::Event::Delete(pod)) => drop(going.remove(&pod.uid())),
             Ok(watcher::Event::InitDone) => listed = true,
-            // The watcher starts again; the caller has a deadline.
+            // The watcher restarts; the caller has a deadline.
             Err(_) => {}
         }
         if listed && going.is_empty() {

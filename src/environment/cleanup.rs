@@ -1,4 +1,4 @@
-//! Removes tests' namespaces in the background, and looks at the environment for tests that failed.
+//! Background task: deletes tests' namespaces, and collects reports of failed tests.
 
 use k8s_openapi::api::core::v1::{Namespace, Pod};
 use kube::ResourceExt;
@@ -9,30 +9,30 @@ use super::failed::{FailedTest, TestObserver};
 use crate::report::{Events, Phase};
 use crate::suite::config::Keep;
 
-/// What is done in the background.
+/// A background task's job.
 #[derive(Debug)]
 pub(crate) enum Chore {
-    /// Remove a namespace.
+    /// Delete a namespace.
     Delete(FinishedNamespace),
-    /// Tell a test that failed what there is to see.
+    /// Send a failed test its report.
     Look(FailedTest),
 }
 
-/// A namespace that its test needs no more.
+/// A namespace that its test no longer needs.
 #[derive(Debug)]
 pub(crate) struct FinishedNamespace {
     /// Its name.
     pub(super) namespace: String,
-    /// The uid that it was made with: another of its name is not deleted.
+    /// Its uid: another namespace of this name is not deleted.
     pub(super) uid: Option<String>,
     /// Whether the test failed.
     pub(super) failed: bool,
-    /// Whether its objects have been told already.
+    /// Whether its objects have been reported already.
     pub(super) told: bool,
 }
 
-/// Does what it is asked for, in order. Of tests that failed the pods are told before their namespace is removed, and the namespace
-/// stays when it was asked for.
+/// Runs jobs in order. The pods of a failed test are reported before its namespace is deleted; the namespace is kept if
+/// the settings say so.
 pub(super) async fn clean(
     client: kube::Client,
     mut chores: mpsc::UnboundedReceiver<Chore>,
@@ -49,20 +49,20 @@ pub(super) async fn clean(
             }
         };
         if failed && !told {
-            tell(&client, events, &namespace).await;
+            report_pods(&client, events, &namespace).await;
         }
         if failed && keep != Keep::Never {
             events.note(Phase::Specs, format!("namespace {namespace} stays for a look"));
         } else {
-            // What remains goes with the cluster.
+            // If this fails, the namespace is removed with the cluster.
             let params = DeleteParams::background().preconditions(Preconditions { uid, resource_version: None });
             let _ = api.delete(&namespace, &params).await;
         }
     }
 }
 
-/// Tells the states of all pods in `namespace`.
-async fn tell(client: &kube::Client, events: &Events, namespace: &str) {
+/// Reports the states of all pods in `namespace`.
+async fn report_pods(client: &kube::Client, events: &Events, namespace: &str) {
     let pods = match Api::<Pod>::namespaced(client.clone(), namespace).list(&ListParams::default()).await {
         Ok(pods) => pods.items,
         Err(error) => return events.warn(Phase::Specs, format!("the pods in {namespace} cannot be listed: {error}")),
@@ -72,7 +72,7 @@ async fn tell(client: &kube::Client, events: &Events, namespace: &str) {
     }
 }
 
-/// A pod in a line: its phase, and each container that does not run as it should.
+/// Formats a pod in a line: its phase, and each container that is not running normally.
 pub(super) fn state(pod: &Pod) -> String {
     let status = pod.status.as_ref();
     let phase = status.and_then(|status| status.phase.as_deref()).unwrap_or("unknown");

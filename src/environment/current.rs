@@ -1,4 +1,4 @@
-//! The test that runs now: what it has made, which is removed once it is known how the test ended.
+//! The current test and the namespaces that it created, which are deleted once its result is known.
 
 use std::cell::RefCell;
 use std::io;
@@ -15,7 +15,7 @@ thread_local! {
     static CURRENT: RefCell<Option<CurrentTest>> = const { RefCell::new(None) };
 }
 
-/// The test that this thread runs under `#[kind_harness::test]` or `Specs`. None elsewhere.
+/// Returns the test that this thread runs under `#[kind_harness::test]` or `Specs`; `None` elsewhere.
 ///
 /// For fixtures, which do not get the test's arguments:
 ///
@@ -33,7 +33,7 @@ pub fn current_test() -> Option<CurrentTest> {
     CURRENT.with_borrow(Clone::clone)
 }
 
-/// A test that runs in an environment. Clones are the same test.
+/// A test that runs in an environment. Clones refer to the same test.
 #[derive(Clone)]
 pub struct CurrentTest(Arc<Inner>);
 
@@ -41,7 +41,7 @@ struct Inner {
     name: String,
     environment: &'static Environment,
     state: Mutex<State>,
-    /// The turns that it has, by the folders of their environments.
+    /// The locks that it holds, by the folders of their environments.
     turns: tokio::sync::Mutex<Vec<HeldTurn>>,
 }
 
@@ -51,11 +51,11 @@ struct State {
     made: Vec<Made>,
 }
 
-/// A namespace of the test.
+/// A namespace created by the test.
 struct Made {
     leftover: FinishedNamespace,
     janitor: Option<WeakUnboundedSender<Chore>>,
-    /// The test's step in the report of another environment than its own.
+    /// The test's step in the report of an environment other than its own.
     step: Option<Step>,
 }
 
@@ -77,39 +77,39 @@ impl CurrentTest {
         CurrentTest(Arc::new(Inner { name: name.to_owned(), environment, state, turns }))
     }
 
-    /// The test's name, as the test runner prints it.
+    /// Returns the test's name, as the test runner prints it.
     #[must_use]
     pub fn name(&self) -> &str {
         &self.0.name
     }
 
-    /// The environment that it runs in.
+    /// Returns the environment that it runs in.
     #[must_use]
     pub fn environment(&self) -> &'static Environment {
         self.0.environment
     }
 
-    /// Makes a namespace for the test, as [`Environment::test_namespace`] does.
+    /// Creates a namespace for the test, like [`Environment::test_namespace`].
     ///
     /// # Errors
-    /// When the API server refuses, or the environment is gone.
+    /// When the API server denies it, or the environment is gone.
     pub async fn namespace(&self) -> Result<TestNamespace, NamespaceError> {
         self.0.environment.test_namespace(self.name()).await
     }
 
-    /// Makes this the test of the calling thread.
+    /// Sets this as the current test of the calling thread.
     pub(super) fn enter(&self) {
         CURRENT.set(Some(self.clone()));
     }
 
-    /// The test's time is reported from now on.
+    /// Starts the test's step in the report.
     pub(super) fn begin(&self) {
         let Inner { name, environment, .. } = &*self.0;
         self.state().step.get_or_insert_with(|| environment.running.events.step(Phase::Specs, name));
     }
 
-    /// A turn in the environment of `folder`: the one that the test has, or a new one. A test that waited for a second one
-    /// could wait for itself.
+    /// Returns a lock on the environment of `folder`: the one that the test holds, or a new one. A test that took a
+    /// second one could deadlock with itself.
     pub(super) async fn turn(&self, folder: &Path, alone: bool) -> io::Result<Arc<EnvironmentLock>> {
         let mut turns = self.0.turns.lock().await;
         turns.retain(|held| held.turn.strong_count() > 0);
@@ -128,22 +128,22 @@ impl CurrentTest {
         Ok(turn)
     }
 
-    /// Takes note of a namespace, which is removed when the test has ended.
+    /// Records a namespace, to be deleted when the test has ended.
     pub(super) fn made(&self, leftover: FinishedNamespace, environment: &Environment, step: impl FnOnce() -> Step) {
         let is_ours = environment.folder() == self.0.environment.folder();
         let made = Made { leftover, janitor: environment.janitor.clone(), step: (!is_ours).then(step) };
         self.state().made.push(made);
     }
 
-    /// The namespaces that the test has made in its own environment.
+    /// Returns the namespaces that the test has created in its own environment.
     pub(super) fn namespaces(&self) -> Vec<String> {
         let state = self.state();
         state.made.iter().filter(|made| made.step.is_none()).map(|made| made.leftover.namespace.clone()).collect()
     }
 
-    /// Reports how the test ended.
+    /// Reports the test's result.
     pub(super) fn finish(&self, failed: bool) {
-        // One that failed before it began is in the report, too.
+        // A test that failed before its start is in the report, too.
         self.begin();
         let state = &mut *self.state();
         let others = state.made.iter_mut().filter_map(|made| made.step.take());
@@ -152,9 +152,10 @@ impl CurrentTest {
         }
     }
 
-    /// Ends the test's turns, and removes what it has made. Of a test that `failed`, `told` says whether its namespaces have been described.
+    /// Releases the test's locks, and deletes its namespaces. If it `failed`, `told` is whether they have been
+    /// reported.
     pub(super) fn clean(&self, failed: bool, told: bool) {
-        // A body that blocks its thread has them for ever.
+        // A body that blocks its thread never releases them.
         if let Ok(mut turns) = self.0.turns.try_lock() {
             turns.drain(..).filter_map(|held| held.turn.upgrade()).for_each(|turn| turn.end());
         }

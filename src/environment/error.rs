@@ -1,18 +1,18 @@
-//! What can go wrong with what tests do to an environment.
+//! Errors of a test's operations on an environment.
 
 use thiserror::Error;
 
 use crate::readiness::NotReady;
 
-/// Why an environment does not do what a test asks of it.
+/// Why an operation of a test on an environment failed.
 #[derive(Debug, Error)]
 pub enum EnvironmentError {
-    /// It has no such component.
+    /// There is no such component.
     #[error("the environment has no component {component}; it has {known}")]
     Unknown {
         /// The name.
         component: String,
-        /// Those that it has.
+        /// The components of the environment.
         known: String,
     },
     /// No pod of the component is ready.
@@ -21,38 +21,38 @@ pub enum EnvironmentError {
         /// The component.
         component: String,
     },
-    /// The component has nothing that this can be done with.
+    /// The component has no workload that supports the operation.
     #[error("component {component} has no {kinds}")]
     NoWorkload {
         /// The component.
         component: String,
-        /// What it would need.
+        /// The kinds that support it.
         kinds: &'static str,
     },
-    /// A command could not be run to its end.
+    /// A command could not be run to completion.
     #[error("the command could not be run in pod {pod}: {why}")]
     NotRun {
         /// The pod.
         pod: String,
-        /// What the kubelet says.
+        /// The kubelet's message.
         why: String,
     },
-    /// This host has no port for a forward.
+    /// No local port is available for a forward.
     #[error("no port of 127.0.0.1 can be had")]
     Port(#[source] std::io::Error),
-    /// The API server refuses, or does not answer.
+    /// The API server is unreachable, or denied a request.
     #[error("the API server does not let us {what}")]
     Api {
-        /// What was asked of it.
+        /// The request.
         what: String,
-        /// Why.
+        /// The cause.
         #[source]
         source: Box<kube::Error>,
     },
     /// The component did not become ready again.
     #[error(transparent)]
     NotReady(#[from] Box<NotReady>),
-    /// Pods of before are still there.
+    /// Old pods still exist.
     #[error("pods of component {component} were still on their way out at the deadline")]
     StillGoing {
         /// The component.

@@ -1,4 +1,4 @@
-//! What there is to see of a test that failed: the objects and pods of its namespaces, and a bundle.
+//! The report of a failed test: the objects and pods of its namespaces, and a bundle.
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;
@@ -19,15 +19,15 @@ use crate::run::diagnostics::contents;
 use crate::run::failure_report::FailureReport;
 use crate::run::protocol::Run;
 
-/// How many bundles are written of single tests. Five are kept, and one is for those that fail after them.
+/// How many bundles are written for single tests. Five are kept, and one is for the tests that fail after them.
 const BUNDLES: usize = 4;
-/// How many objects of a namespace are printed, those that are not ready first.
+/// How many objects of a namespace are printed, unready ones first.
 const LINES: usize = 40;
-/// How long the list of a namespace's objects may take, and a bundle.
+/// Deadline of listing a namespace's objects, and of a bundle.
 const LISTING: Duration = Duration::from_secs(10);
 const BUNDLING: Duration = Duration::from_secs(30);
 
-/// A test that failed, and that waits for what is seen of it.
+/// A failed test that waits for its report.
 #[derive(Debug)]
 pub(crate) struct FailedTest {
     pub(super) name: String,
@@ -36,7 +36,7 @@ pub(crate) struct FailedTest {
     pub(super) answer: Sender<String>,
 }
 
-/// Looks at the environment for tests that failed.
+/// Collects reports of failed tests.
 pub(super) struct TestObserver<'a> {
     pub(super) run: &'a Run,
     pub(super) cluster: &'a Cluster,
@@ -45,7 +45,7 @@ pub(super) struct TestObserver<'a> {
 }
 
 impl TestObserver<'_> {
-    /// Tells `test` what there is to see.
+    /// Sends `test` its report.
     pub(super) async fn look(&self, test: FailedTest) {
         let FailedTest { name, why, namespaces, answer } = test;
         let mut seen = Vec::new();
@@ -64,11 +64,11 @@ impl TestObserver<'_> {
         }
         let mut seen = seen.join("\n");
         Redactor::global().mask(&mut seen);
-        // A test that no longer waits has been told of its failure.
+        // The test may have stopped waiting.
         let _ = answer.send(seen);
     }
 
-    /// Writes a bundle about tests that failed.
+    /// Writes a bundle about failed tests.
     pub(super) async fn bundle(&self, tests: &[String]) -> Option<PathBuf> {
         let timeline = self.run.json(&self.run.timeline().await);
         FailureReport::of_tests(&self.run.session, self.cluster, tests, timeline).await.bundle
@@ -82,7 +82,7 @@ impl TestObserver<'_> {
         }
     }
 
-    /// The tests of the run that failed and have no bundle of their own; none when no test failed.
+    /// Returns the failed tests of the run without a bundle of their own; `None` when no test failed.
     pub(super) async fn unseen(&self) -> Option<Vec<String>> {
         let timeline = self.run.timeline().await;
         let failed = timeline
@@ -95,8 +95,8 @@ impl TestObserver<'_> {
     }
 }
 
-/// The objects of a namespace, a line each: pods first, then what is not ready. What every namespace has is left out, and so are
-/// objects that are parts of others.
+/// Formats the objects of a namespace, a line each: pods first, then unready objects. Leaves out what every namespace
+/// has, and objects owned by others.
 fn lines(objects: Vec<Value>, settings: &Settings) -> Vec<String> {
     let pods: Vec<Pod> = objects
         .iter()
@@ -131,7 +131,7 @@ fn name(object: &Value) -> String {
     object.text("/metadata/name").unwrap_or_default().to_owned()
 }
 
-/// `  deployment/web: waiting: 0 of 1 replicas ready`, or a pod with its containers.
+/// Formats an object: `  deployment/web: waiting: 0 of 1 replicas ready`, or a pod with its containers.
 fn line(judgement: &Judgement, pods: &[Pod]) -> String {
     let Judgement { object, verdict, .. } = judgement;
     let verdict = verdict.name();

@@ -1,4 +1,4 @@
-//! A port of a component's pods, on this host.
+//! Port forwarding to a component's pods.
 
 use std::net::{Ipv4Addr, SocketAddr};
 
@@ -12,7 +12,7 @@ use tokio_util::task::AbortOnDropHandle;
 use super::pods::ready_in;
 use super::{Environment, EnvironmentError};
 
-/// A port of this host that leads to a component's pods. It ends, with all its connections, when this value is dropped.
+/// A local port forwarded to a component's pods. Dropping this value closes it and all its connections.
 #[derive(Debug)]
 #[must_use = "the port is closed when this is dropped"]
 pub struct Forward {
@@ -21,7 +21,7 @@ pub struct Forward {
 }
 
 impl Forward {
-    /// Where it listens: a free port of 127.0.0.1.
+    /// Returns the local address: a free port of 127.0.0.1.
     #[must_use]
     pub fn address(&self) -> SocketAddr {
         self.address
@@ -29,8 +29,8 @@ impl Forward {
 }
 
 impl Environment {
-    /// Opens a port of this host that leads to `port` of a component's pods, through the API server. Any number of
-    /// connections may be open; each goes to a pod that is ready when it is opened, so that it outlives restarts.
+    /// Forwards a local port to `port` of a component's pods, through the API server. Any number of connections may be
+    /// open; each is to a pod that is ready when it is opened, so that the forward outlives restarts.
     ///
     /// ```no_run
     /// # async fn example(environment: &kind_harness::Environment) -> anyhow::Result<()> {
@@ -42,7 +42,7 @@ impl Environment {
     /// ```
     ///
     /// # Errors
-    /// When there is no such component, or none of its pods is ready. A connection to a port that nobody listens on is
+    /// When there is no such component, or none of its pods is ready. A connection to a port without a listener is
     /// closed at once.
     pub async fn port_forward(&self, component: &str, port: u16) -> Result<Forward, EnvironmentError> {
         self.ready_pod(component).await?;
@@ -53,14 +53,14 @@ impl Environment {
     }
 }
 
-/// Takes connections for as long as it is let.
+/// Accepts connections until the future is dropped.
 async fn serve(listener: TcpListener, pods: Vec<Api<Pod>>, component: String, port: u16) {
     let mut connections = JoinSet::new();
     loop {
         tokio::select! {
             Ok((local, _)) = listener.accept() => {
                 let (pods, component) = (pods.clone(), component.clone());
-                // The client of a broken connection sees that itself.
+                // The client of a broken connection observes the error itself.
                 connections.spawn(async move { drop(connect(local, pods, &component, port).await) });
             }
             Some(_) = connections.join_next() => {}

@@ -1,35 +1,35 @@
-//! Tests that disturb what others use take their turn alone, across threads and processes.
+//! Locks that let a test run exclusively, across threads and processes.
 
 use std::fs::{File, OpenOptions};
 use std::io;
 use std::path::Path;
 
-/// A test's turn. It ends when this is dropped, or when the process ends, however it ends.
+/// A test's lock on the environment, released when it is dropped or the process exits for any reason.
 #[derive(Debug)]
 pub struct EnvironmentLock {
     room: File,
 }
 
 impl EnvironmentLock {
-    /// Ends it now, though something may hold it for ever.
+    /// Releases the lock now, even if a reference to it is never dropped.
     pub(super) fn end(&self) {
-        // What cannot be unlocked is when the process ends.
+        // If this fails, it is released when the process exits.
         let _ = self.room.unlock();
     }
 
-    /// A turn beside others; waits for tests that take, or already wait for, a turn alone.
+    /// Takes a shared lock; waits for tests that hold, or wait for, an exclusive one.
     pub(super) async fn shared(folder: &Path) -> io::Result<EnvironmentLock> {
         take(folder, File::lock_shared).await
     }
 
-    /// A turn alone; waits until all others are over, and lets no other begin meanwhile.
+    /// Takes an exclusive lock; waits until all others are released, and blocks new ones meanwhile.
     pub(super) async fn alone(folder: &Path) -> io::Result<EnvironmentLock> {
         take(folder, File::lock).await
     }
 }
 
-/// Fair cross-process read-write lock: a writer holds `door.lock` while it waits, so that new
-/// readers queue behind it.
+/// Takes a fair cross-process read-write lock: a writer holds `door.lock` while it waits, so that new readers queue
+/// behind it.
 async fn take(folder: &Path, enter: fn(&File) -> io::Result<()>) -> io::Result<EnvironmentLock> {
     let (door, room) = (open(&folder.join("door.lock"))?, open(&folder.join("room.lock"))?);
     let entered = tokio::task::spawn_blocking(move || {
@@ -57,7 +57,7 @@ mod tests {
         );
         let path = folder.path().to_owned();
         let mut alone = tokio::spawn(async move { EnvironmentLock::alone(&path).await });
-        // Until the one who wants it alone stands in the door.
+        // Until the writer holds `door.lock`.
         let door = open(&folder.path().join("door.lock")).unwrap();
         while door.try_lock().is_ok() {
             door.unlock().unwrap();

@@ -20,7 +20,7 @@ pub struct LogLine {
     pub pod: String,
     /// The container in it.
     pub container: String,
-    /// The line, without its end.
+    /// The line, without its line break.
     pub text: String,
 }
 
@@ -38,22 +38,22 @@ pub struct LogError {
     component: String,
     pod: String,
     container: String,
-    /// Why.
+    /// The cause.
     #[source]
     source: std::io::Error,
 }
 
-/// Selects a component's pods by their labels; all components' without one.
+/// Returns the label selector of a component's pods; of all components if it is `None`.
 pub fn selector(component: Option<&str>) -> String {
     component.map_or_else(|| COMPONENT_LABEL.to_owned(), |name| format!("{COMPONENT_LABEL}={name}"))
 }
 
-/// Lists a component's pods; all components' without one.
+/// Returns parameters that list a component's pods; of all components if it is `None`.
 pub fn of(component: Option<&str>) -> ListParams {
     ListParams::default().labels(&selector(component))
 }
 
-/// The lines of all containers of these pods, as they come. `params` say which, of any container.
+/// Streams the lines of all containers of these pods, as they arrive. `params` apply to every container.
 pub fn logs(
     pods: &Api<Pod>,
     listed: impl IntoIterator<Item = Pod>,
@@ -93,7 +93,7 @@ mod tests {
 
     use super::*;
 
-    /// A pod of component `api`, as JSON.
+    /// Returns a pod of component `api`, as JSON.
     fn pod(name: &str) -> Value {
         json!({
             "metadata": {"name": name, "namespace": "shop", "labels": {COMPONENT_LABEL: "api"}},
@@ -101,7 +101,7 @@ mod tests {
         })
     }
 
-    /// An API server with these pods. The log of `mute` cannot be had; all others say two lines.
+    /// Returns an API server with these pods. The log of `mute` cannot be read; all others have two lines.
     fn pods(pods: Vec<Value>) -> Api<Pod> {
         let service = tower::service_fn(move |request: Request<Body>| {
             let list = json!({"kind": "PodList", "apiVersion": "v1", "metadata": {}, "items": pods});

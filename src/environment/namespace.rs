@@ -1,4 +1,4 @@
-//! A namespace of its own for every test.
+//! Namespaces of single tests.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,7 +16,7 @@ use crate::cluster::InventoryFile;
 use crate::report::{Outcome, Phase, Step};
 use crate::suite::manifests::{ENVIRONMENT_ANNOTATION, MANAGED_BY, MANAGED_BY_LABEL, TEST_LABEL};
 
-/// How long a new namespace may be without its default ServiceAccount. Until it has one no pod can be created in it.
+/// How long to wait for the default ServiceAccount of a new namespace. Without it, no pod can be created.
 const ACCOUNT: Duration = Duration::from_secs(30);
 
 /// A namespace that belongs to one test. It is deleted in the background: under [`kind_harness::test`](macro@crate::test) and
@@ -31,13 +31,13 @@ pub struct TestNamespace {
     _turn: Arc<EnvironmentLock>,
 }
 
-/// Why a test has no namespace of its own.
+/// Errors of creating a namespace for a test.
 #[derive(Debug, Error)]
 pub enum NamespaceError {
-    /// The API server refused it.
+    /// The API server denied it.
     #[error("the API server refused a namespace for the test")]
     Api(#[from] kube::Error),
-    /// The files by which tests take turns cannot be used: mostly because the environment is gone.
+    /// The lock files of the environment cannot be used, mostly because the environment is gone.
     #[error("cannot take turns with other tests")]
     EnvironmentLock(#[from] std::io::Error),
     /// The namespace has no default ServiceAccount, which Kubernetes creates.
@@ -49,16 +49,16 @@ pub enum NamespaceError {
 }
 
 impl Environment {
-    /// Makes a namespace for the test called `test`; its name begins with the test's. Its default ServiceAccount exists, so
-    /// that pods can be created. The test's time is reported from now until the namespace is dropped, and so long no test
-    /// runs that asked to be [alone](Environment::exclusive).
+    /// Creates a namespace for the test called `test`; its name starts with the test's. Waits for its default
+    /// ServiceAccount, so that pods can be created. The test's time is reported from now until the namespace is
+    /// dropped, and no [exclusive](Environment::exclusive) test runs meanwhile.
     ///
-    /// Under [`kind_harness::test`](macro@crate::test) and `Specs` every failure of the test is seen. Elsewhere
-    /// only a panic while the namespace exists is: a test that returns an error, is ended by a time-out, or panics
-    /// after the namespace was dropped counts as passed for bundles and for `KIND_HARNESS_KEEP=on-failure`.
+    /// Under [`kind_harness::test`](macro@crate::test) and `Specs` every failure of the test is detected. Elsewhere
+    /// only a panic while the namespace exists is: a test that returns an error, times out, or panics after the
+    /// namespace was dropped counts as passed for bundles and for `KIND_HARNESS_KEEP=on-failure`.
     ///
     /// # Errors
-    /// When the API server refuses, or the environment is gone.
+    /// When the API server denies it, or the environment is gone.
     pub async fn test_namespace(&self, test: &str) -> Result<TestNamespace, NamespaceError> {
         let turn = match current_test() {
             Some(current) => current.turn(self.folder(), false).await?,
@@ -67,17 +67,17 @@ impl Environment {
         self.namespace_for(test, turn).await
     }
 
-    /// The same for a test that disturbs what others use: it waits until no other test has a namespace, and none begins
-    /// until this one is dropped. It holds for all processes that share the environment.
+    /// Creates a namespace for a test that disturbs others: waits until no other test has a namespace, and blocks new
+    /// ones until this one is dropped. Applies to all processes that share the environment.
     ///
     /// # Errors
-    /// When the API server refuses, or the environment is gone; and when the test runs beside others already, since it has
-    /// a namespace that is not exclusive.
+    /// When the API server denies it, or the environment is gone; and when the test already has a namespace that is not
+    /// exclusive.
     ///
     /// ```no_run
     /// # async fn test(environment: &kind_harness::Environment) -> anyhow::Result<()> {
     /// let alone = environment.exclusive("the_api_survives_its_database").await?;
-    /// // Take the database down, look at the API, wait until all is well again.
+    /// // Stop the database, check the API, wait until everything is ready again.
     /// drop(alone);
     /// # Ok(())
     /// # }
@@ -97,14 +97,14 @@ impl Environment {
             "metadata": {
                 "generateName": format!("{}-", prefix.trim_end_matches('-')),
                 "labels": {MANAGED_BY_LABEL: MANAGED_BY, TEST_LABEL: label},
-                // In a cluster that is not ours: whose it is when this process is killed.
+                // In an existing cluster: marks the namespace for removal in case this process is killed.
                 "annotations": InventoryFile::environment_in(self.folder()).map(|it| serde_json::json!({ENVIRONMENT_ANNOTATION: it})),
             },
         }))
         .map_err(kube::Error::SerdeError)?;
         let current = current_test();
         let step = || self.running.events.step(Phase::Specs, test);
-        // The time of a test that is known is reported by itself.
+        // The time of a known test is reported by itself.
         let own = current.is_none().then(step);
         let api: Api<Namespace> = Api::all(self.client());
         let made = api.create(&PostParams::default(), &namespace).await?;
@@ -125,7 +125,7 @@ impl Environment {
         match tokio::time::timeout(ACCOUNT, await_condition(api, "default", exists)).await {
             Ok(Ok(_)) => Ok(()),
             Ok(Err(error)) => {
-                // Without the right to watch ServiceAccounts, namespaces can still be used.
+                // Without permission to watch ServiceAccounts, namespaces can still be used.
                 let text = format!("whether namespace {namespace} has a ServiceAccount is not known: {error}");
                 self.running.events.warn(Phase::Specs, text);
                 Ok(())
@@ -155,7 +155,7 @@ impl Drop for TestNamespace {
     }
 }
 
-/// `test` as a DNS label.
+/// Returns `test` as a DNS label.
 fn label(test: &str) -> String {
     let word = |c: char| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '-' };
     let label: String = test.chars().map(word).take(63).collect();

@@ -1,4 +1,4 @@
-//! What tests do with a component's pods: run commands in them, read their logs.
+//! Operations on a component's pods: run commands in them, read their logs.
 
 use futures::StreamExt;
 use futures::stream::{self, BoxStream};
@@ -10,20 +10,20 @@ use super::{Environment, EnvironmentError};
 use crate::environment::logs::{self, LogError, LogLine};
 use crate::readiness::pods;
 
-/// What a command printed, and how it ended.
+/// The output and exit code of a command.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Output {
-    /// What it printed to standard output; what is no UTF-8 in it is replaced.
+    /// Its standard output; invalid UTF-8 is replaced.
     pub stdout: String,
-    /// What it printed to standard error.
+    /// Its standard error.
     pub stderr: String,
     /// Its exit code.
     pub exit_code: i32,
 }
 
 impl Environment {
-    /// The lines of the logs of a component's containers, from the beginning and then as they come. Pods that come later
-    /// are not among them; a container's part ends with the container.
+    /// Streams the log lines of a component's containers, from the beginning and then as they arrive. Pods created
+    /// later are not included; a container's lines end with the container.
     ///
     /// ```no_run
     /// # async fn example(environment: &kind_harness::Environment) -> anyhow::Result<()> {
@@ -41,8 +41,8 @@ impl Environment {
     /// ```
     ///
     /// # Errors
-    /// When there is no such component, or its pods cannot be listed. A log that cannot be read is an error in the stream,
-    /// and the others go on.
+    /// When there is no such component, or its pods cannot be listed. A log that cannot be read is an error in the
+    /// stream, and the others continue.
     pub async fn logs(
         &self,
         component: &str,
@@ -57,7 +57,7 @@ impl Environment {
         Ok(stream::select_all(streams).boxed())
     }
 
-    /// Runs a command in a ready pod of a component, to its end. One that ends with another exit code than 0 is no error.
+    /// Runs a command in a ready pod of a component, to completion. An exit code other than 0 is not an error.
     ///
     /// ```no_run
     /// # async fn example(environment: &kind_harness::Environment) -> anyhow::Result<()> {
@@ -84,7 +84,7 @@ impl Environment {
         }
     }
 
-    /// A ready pod of a component, and the pods of its namespace.
+    /// Returns a ready pod of a component, and the API of the pods in its namespace.
     pub(super) async fn ready_pod(&self, component: &str) -> Result<(Api<Pod>, String), EnvironmentError> {
         self.known(component)?;
         let found = ready_in(self.pods(component), component).await;
@@ -92,13 +92,13 @@ impl Environment {
         found.ok_or_else(|| EnvironmentError::NoPod { component: component.to_owned() })
     }
 
-    /// The pods of each namespace that a component has objects in.
+    /// Returns the API of the pods in each namespace in which a component has objects.
     pub(super) fn pods(&self, component: &str) -> Vec<Api<Pod>> {
         let (client, namespaces) = (self.client(), self.record().namespaces(Some(component)));
         namespaces.iter().map(|namespace| Api::namespaced(client.clone(), namespace)).collect()
     }
 
-    /// Whether there is such a component.
+    /// Checks that there is such a component.
     pub(super) fn known(&self, component: &str) -> Result<(), EnvironmentError> {
         let names: Vec<&str> =
             self.record().deployment.iter().flat_map(|it| it.objects.keys()).map(String::as_str).collect();
@@ -109,7 +109,7 @@ impl Environment {
     }
 }
 
-/// The first ready pod of a component in these namespaces.
+/// Returns the first ready pod of a component in these namespaces.
 pub(super) async fn ready_in(
     namespaces: Vec<Api<Pod>>,
     component: &str,
@@ -122,7 +122,7 @@ pub(super) async fn ready_in(
     Ok(None)
 }
 
-/// The exit code that the kubelet tells of, or why there is none.
+/// Returns the exit code reported by the kubelet, or why there is none.
 fn exit_code(status: Option<&Status>) -> Result<i32, String> {
     let status = status.ok_or("the connection broke before its end")?;
     if status.status.as_deref() == Some("Success") {

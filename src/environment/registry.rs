@@ -1,4 +1,4 @@
-//! The suites of this process, and whose its clusters are.
+//! The suites of this process, and the owners of its clusters.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -9,31 +9,31 @@ use tokio::sync::oneshot;
 
 use super::Environment;
 
-/// An environment that tests share, and the thread that it lives on.
+/// An environment shared by tests, and the thread that runs it.
 pub(super) struct Shared {
     pub(super) environment: Result<Environment, String>,
     pub(super) end: Mutex<Option<(oneshot::Sender<()>, JoinHandle<()>)>>,
 }
 
-/// A suite that a test of this process has asked for.
+/// A suite requested by a test of this process.
 pub(super) struct Entry {
     path: PathBuf,
-    /// Whether another suite was asked for before.
+    /// Whether another suite was requested before.
     pub(super) later: bool,
     pub(super) shared: OnceLock<Shared>,
 }
 
-/// Every suite that a test of this process has asked for.
+/// Every suite requested by a test of this process.
 static SUITES: Mutex<Vec<&'static Entry>> = Mutex::new(Vec::new());
-/// The suites of this process' clusters, by the clusters' names.
+/// The suites of this process's clusters, by the clusters' names.
 static CLUSTERS: Mutex<BTreeMap<String, PathBuf>> = Mutex::new(BTreeMap::new());
 
-/// Every suite so far.
+/// Returns every suite so far.
 pub(super) fn entries() -> Vec<&'static Entry> {
     lock(&SUITES).clone()
 }
 
-/// The suite at `path`, which is known by its file, not by how its path is written.
+/// Returns the suite at `path`, identified by its file, however its path is written.
 pub(super) fn entry(path: &Path) -> &'static Entry {
     let path = path.canonicalize().or_else(|_| std::path::absolute(path)).unwrap_or_else(|_| path.into());
     let mut entries = lock(&SUITES);
@@ -46,10 +46,10 @@ pub(super) fn entry(path: &Path) -> &'static Entry {
     entry
 }
 
-/// Whose cluster `name` is in this process: that of the suite at `path`, unless another one has it.
+/// Claims cluster `name` for the suite at `path`, unless another suite of this process has it.
 ///
 /// # Errors
-/// Which one has it.
+/// Names the suite that has it.
 pub(super) fn claim(name: &str, path: &Path) -> Result<(), String> {
     let path = path.canonicalize().unwrap_or_else(|_| path.into());
     let mut clusters = lock(&CLUSTERS);
@@ -65,7 +65,7 @@ pub(super) fn claim(name: &str, path: &Path) -> Result<(), String> {
     ))
 }
 
-/// A poisoned lock is as good as another: what it guards is never left half done.
+/// Locks a mutex, ignoring poisoning: the guarded data is never left half changed.
 pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

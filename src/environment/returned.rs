@@ -1,16 +1,16 @@
-//! What tests may return.
+//! Return types of tests.
 
 use std::convert::Infallible;
 use std::fmt::Debug;
 use std::process::ExitCode;
 
-/// What a test may return: nothing, or a result whose error can be printed with `{:?}`, as with `#[test]`.
+/// A return type of tests: `()`, or a result whose error implements `Debug`, as with `#[test]`.
 #[diagnostic::on_unimplemented(
     message = "a test cannot return `{Self}`",
     note = "a test returns nothing, or a `Result` whose error implements `Debug`"
 )]
 pub trait TestResult {
-    /// Why the test failed; none when it did not.
+    /// Returns why the test failed; `None` if it passed.
     fn failure(self) -> Option<String>;
 }
 

@@ -1,16 +1,16 @@
-//! Which processes share an environment.
+//! The processes that share an environment.
 
 use procfs::process::Process;
 
 use crate::cluster::Owner;
 use crate::suite::config::Share;
 
-/// Who shares an environment where nobody has said: nextest's processes do, since each of them runs a single test.
+/// Returns the default for sharing an environment: nextest's processes share one, since each runs a single test.
 pub(super) fn usual() -> Share {
     if std::env::var_os("NEXTEST").is_some() { Share::Runner } else { Share::Process }
 }
 
-/// The test runner that started this process: the nearest ancestor that is cargo or nextest.
+/// Returns the test runner that started this process: the nearest ancestor that is cargo or nextest.
 pub(super) fn runner() -> Result<Owner, String> {
     let mut pid = std::process::id().cast_signed();
     while let Some(parent) = parent(pid) {

@@ -1,7 +1,8 @@
-//! One environment for all tests of a binary: brought up for the first that asks, taken down when the process ends.
+//! One environment for all tests of a binary: brought up for the first test that uses it, removed when the process
+//! exits.
 //!
-//! It lives on a thread of its own. Rust statics are never dropped, so its end is run from a function that the C
-//! library calls at exit, passing and failing test runs included; when the process is killed instead, the
+//! It runs on a thread of its own. Rust statics are never dropped, so it is ended from a function that the C library
+//! calls at exit, whether tests passed or failed; when the process is killed instead, the
 //! [reaper](crate::teardown::Reaper) removes the cluster.
 
 use std::cell::RefCell;
@@ -31,22 +32,22 @@ use crate::suite::config::{self, Keep, Overrides, Share, Switches};
 use crate::suite::plan::Plan;
 use crate::teardown::Undo;
 
-/// How long the namespaces of failed tests may take to be looked at.
+/// How long collecting what is left of failed tests' namespaces may take.
 const CLEANING: Duration = Duration::from_secs(10);
 
-/// The environment of the suite at `path`, shared by every test of this process.
+/// Returns the environment of the suite at `path`, shared by every test of this process.
 ///
-/// The first call brings it up, on a cluster and host ports of its own; `KIND_HARNESS_*` variables choose otherwise
-/// (see docs/cli.md). It ends with the process. Each suite has an environment of its own: two paths are two environments, unless
-/// they lead to the same file.
+/// The first call brings it up, on a cluster and host ports of its own; `KIND_HARNESS_*` variables change this (see
+/// docs/cli.md). It is removed when the process exits. Each suite has an environment of its own: different paths are
+/// different environments, unless they refer to the same file.
 ///
-/// [`kind_harness::test`](macro@crate::test) calls this, and sees how each test ends. A test without that attribute is seen to fail
-/// only when it panics while it has a [namespace](Environment::test_namespace): an error that it returns and a time-out
-/// lead to no bundle, and do not keep the cluster with `KIND_HARNESS_KEEP=on-failure`.
+/// [`kind_harness::test`](macro@crate::test) calls this, and detects every failure. Of a test without that attribute,
+/// only a panic is detected, while it has a [namespace](Environment::test_namespace): a returned error or a time-out
+/// writes no bundle, and does not keep the cluster with `KIND_HARNESS_KEEP=on-failure`.
 ///
 /// # Panics
-/// When the environment does not come up: in every test that asks for it, with the reason. So it is when two suites of the
-/// process would have the same cluster, since they have the same name and folder, or since `KIND_HARNESS_NAME` names it.
+/// When the environment does not come up: in every test that uses it, with the reason. Also when two suites of the
+/// process would use the same cluster, because they have the same name and folder, or because of `KIND_HARNESS_NAME`.
 ///
 /// ```no_run
 /// use kind_harness::environment::{Environment, shared};
@@ -67,7 +68,7 @@ pub fn shared(path: impl AsRef<Path>) -> &'static Environment {
     try_shared(path.as_ref()).unwrap_or_else(|why| panic!("the test environment did not come up: {why}"))
 }
 
-/// As [`shared`]; why the environment did not come up is an error.
+/// Returns the environment like [`shared`], but with the reason as an error if it did not come up.
 pub(super) fn try_shared(path: &Path) -> Result<&'static Environment, &'static str> {
     let entry = entry(path);
     let shared = entry.shared.get_or_init(|| start(path.into(), entry.later));
@@ -88,7 +89,7 @@ fn start(path: PathBuf, later: bool) -> Shared {
     Shared { environment, end: Mutex::new(Some((end, thread))) }
 }
 
-/// The whole life of the environment.
+/// Runs the environment from start to end.
 async fn live(
     path: PathBuf,
     later: bool,
@@ -108,14 +109,14 @@ async fn live(
     let mut tells = true;
     match run.up(Part::All, on_failure, &mut Uninterrupted).await {
         Ok(mut running) => {
-            // Ends here: a static, which the environment becomes part of, is never dropped.
+            // Dropped at the end of this function: the environment becomes part of a static, which is never dropped.
             let used = running.used.take();
             let mut environment = Environment::from(running);
             let joined = session.terms.runner.is_some() && environment.was_unchanged();
             tells = !joined;
             let mut stays = keep == Keep::Always || environment.was_unchanged() || session.terms.runner.is_some();
             if stays {
-                // It ends with the test runner, or with `kind-harness down`.
+                // It is removed when the test runner exits, or by `kind-harness down`.
                 session.undo.keep();
             }
             if keep == Keep::Always && !joined {
@@ -127,14 +128,14 @@ async fn live(
             let observer = TestObserver { run: &run, cluster: &cluster, bundled: RefCell::default() };
             let mut cleaning = pin!(clean(environment.client(), chores, &observer));
             let _ = up.send(Ok(environment));
-            // An error means that the other end is gone, which is an end too.
+            // An error means that the sender was dropped, which ends it too.
             tokio::select! {
                 _ = ending => {}
                 () = &mut cleaning => {}
             }
             drop(janitor);
             let _ = tokio::time::timeout(CLEANING, cleaning).await;
-            if look(&observer).await && keep == Keep::OnFailure {
+            if report_failed_tests(&observer).await && keep == Keep::OnFailure {
                 stays = true;
                 match session.keep().await {
                     Ok(()) => tell_how_to_use(session),
@@ -172,8 +173,8 @@ async fn live(
     }
 }
 
-/// When tests have failed, looks at what there is to see before it is taken away. Returns whether any has.
-async fn look(observer: &TestObserver<'_>) -> bool {
+/// Reports failed tests without a bundle before the environment is removed. Returns whether any test has failed.
+async fn report_failed_tests(observer: &TestObserver<'_>) -> bool {
     let Some(unseen) = observer.unseen().await else { return false };
     if !unseen.is_empty()
         && let Some(bundle) = observer.bundle(&unseen).await
@@ -184,7 +185,7 @@ async fn look(observer: &TestObserver<'_>) -> bool {
     true
 }
 
-/// Where the report of a suite is written that is not the first one of the process.
+/// Returns the path of a suite's report, for suites after the first one of the process.
 fn beside(path: &Path, suite: &str) -> PathBuf {
     let stem = path.file_stem().unwrap_or_default().to_string_lossy();
     let extension = path.extension().map_or(String::new(), |it| format!(".{}", it.to_string_lossy()));
@@ -219,7 +220,7 @@ fn session(path: &Path, events: Events) -> Result<Session, String> {
     claim(plan.cluster_name().as_str(), path)?;
     let (undo, record) = (Undo::default(), Mutex::default());
     let agree = crate::host::setup::consent_of_environment;
-    // Nobody can be asked in a test run.
+    // A test run cannot ask the user.
     let confirm = |_: &LooksLikeProduction| crate::host::setup::consent_of_environment(&[]) == Consent::Given;
     Ok(Session { plan, folders, events, undo, terms, record, agree, confirm })
 }
@@ -238,7 +239,7 @@ fn tell_how_to_use(session: &Session) {
     session.events.note(Phase::Specs, text);
 }
 
-/// Runs when the process ends, however its tests went.
+/// Ends the environments when the process exits, whether tests passed or failed.
 #[dtor::dtor(unsafe)]
 fn at_exit() {
     let entries = entries();
@@ -248,7 +249,7 @@ fn at_exit() {
         let _ = end.send(());
         thread
     };
-    // All are told before the first one is waited for.
+    // All are notified before the first one is joined.
     let threads: Vec<_> = ends.into_iter().map(end).collect();
     threads.into_iter().for_each(|thread| drop(thread.join()));
 }

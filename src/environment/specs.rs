@@ -1,4 +1,4 @@
-//! A `main` of its own for suites that want one, in the manner of Go's `TestMain`.
+//! Test targets with their own `main`, like Go's `TestMain`.
 
 use std::fmt::{self, Display};
 use std::path::PathBuf;
@@ -10,14 +10,14 @@ use super::Environment;
 use super::attempt::Limits;
 use super::attribute::TestRun;
 
-/// Tests that share an environment, for a test target with `harness = false`. They are listed, filtered, ignored and run
-/// as those of `cargo test` are, by nextest too.
+/// Tests that share an environment, for a test target with `harness = false`. They are listed, filtered, ignored and
+/// run like those of `cargo test`, including by nextest.
 ///
 /// ```no_run
 /// use kind_harness::environment::{Environment, Specs};
 ///
 /// fn main() -> std::process::ExitCode {
-///     // What is to be done before the first test is done here, and what is to be done after the last one after `run`.
+///     // Code before `run` runs before the first test, code after it after the last one.
 ///     Specs::of("e2e.yaml").test("the_api_is_healthy", the_api_is_healthy).run()
 /// }
 ///
@@ -39,14 +39,16 @@ impl std::fmt::Debug for Specs {
 }
 
 impl Specs {
-    /// Tests on the environment of the suite at `path`. It is brought up for the first test that runs; listing needs none.
+    /// Returns an empty list of tests in the environment of the suite at `path`. It is brought up for the first test
+    /// that runs; listing does not need it.
     #[must_use]
     pub fn of(path: impl Into<PathBuf>) -> Specs {
         Specs { suite: path.into(), trials: Vec::new() }
     }
 
-    /// Adds a test, on an async runtime and a thread of its own. It fails when it returns an error or panics; what there is to see of
-    /// it is printed then, and kept in a bundle. Inside, [`current_test`](super::current_test) is this test.
+    /// Adds a test, with an async runtime and a thread of its own. It fails when it returns an error or panics; the
+    /// report is printed then, and a bundle is written. Inside, [`current_test`](super::current_test) returns this
+    /// test.
     #[must_use]
     pub fn test<F, R, E>(mut self, name: &str, test: F) -> Specs
     where
@@ -64,14 +66,14 @@ impl Specs {
         self
     }
 
-    /// Runs those that the command line asks for; it is cargo's or nextest's.
+    /// Runs the tests selected by the command line, which has the format of cargo and nextest.
     #[must_use]
     pub fn run(self) -> ExitCode {
         libtest_mimic::run(&Arguments::from_args(), self.trials).exit_code()
     }
 }
 
-/// An error that is told as people read it: with its causes, where it has any.
+/// Wraps an error so that `Debug` prints it with its causes.
 struct Told<E>(E);
 
 impl<E: Display> fmt::Debug for Told<E> {

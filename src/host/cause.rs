@@ -1,4 +1,4 @@
-//! Why calls to the host and the cluster fail, as values.
+//! Causes of failed calls to the host and the cluster, as values.
 
 use std::fmt;
 use std::time::Duration;
@@ -7,12 +7,12 @@ use thiserror::Error;
 
 use crate::suite::config::duration;
 
-/// What a call depends on.
+/// The dependency of a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Dependency {
-    /// A container registry, and the network that leads to it.
+    /// A container registry, and the network to it.
     Registry,
-    /// The container engine, and kind, which works by it.
+    /// The container engine, and kind, which uses it.
     Engine,
     /// The cluster's API server.
     ApiServer,
@@ -28,14 +28,14 @@ impl fmt::Display for Dependency {
     }
 }
 
-/// Why a call failed.
+/// The cause of a failed call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Cause {
-    /// Who is to blame.
+    /// The dependency that failed.
     pub dependency: Dependency,
-    /// In a few words, such as `connection refused`; the same ones each time.
+    /// A fixed short text, such as `connection refused`.
     pub what: &'static str,
-    /// Whether the same call may succeed a moment later.
+    /// Whether a retry may succeed.
     pub transient: bool,
 }
 
@@ -46,30 +46,30 @@ impl fmt::Display for Cause {
 }
 
 impl Cause {
-    /// Of a call to `dependency` that passes by itself.
+    /// Returns the cause of a failure of `dependency` that a retry may fix.
     #[must_use]
     pub const fn transient(dependency: Dependency, what: &'static str) -> Cause {
         Cause { dependency, what, transient: true }
     }
 
-    /// Of a call to `dependency` that would only fail again.
+    /// Returns the cause of a failure of `dependency` that a retry would repeat.
     #[must_use]
     pub const fn permanent(dependency: Dependency, what: &'static str) -> Cause {
         Cause { dependency, what, transient: false }
     }
 }
 
-/// So many calls in a row that are given up for the same cause open the circuit.
+/// The circuit opens after this many consecutive calls given up for the same cause.
 pub const THRESHOLD: u32 = 3;
 
-/// A call was not made, because the last ones came to nothing.
+/// A call was not made, because the circuit of its dependency is open.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub struct Open {
-    /// Who was not asked.
+    /// The dependency that was not called.
     pub dependency: Dependency,
-    /// Why the last calls came to nothing.
+    /// The cause for which the last calls were given up.
     pub cause: Cause,
-    /// How long until one call may try again; nothing while one is trying.
+    /// Time until one call may be made; zero while one is in progress.
     pub wait: Duration,
 }
 
@@ -79,7 +79,7 @@ impl fmt::Display for Open {
         write!(f, "{dependency} is not asked, because {THRESHOLD} calls in a row came to nothing: {cause}; ")?;
         match wait.is_zero() {
             true => f.write_str("one call is just finding out whether it is back"),
-            // Whole seconds, rounded up: who waits so long is let through.
+            // Whole seconds, rounded up: a caller that waits this long is admitted.
             false => {
                 let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
                 write!(f, "the next try is possible in {}", duration::to_text(Duration::from_secs(seconds)))

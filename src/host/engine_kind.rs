@@ -1,10 +1,10 @@
-//! The container engines, and where their commands are.
+//! The container engines, and the paths of their commands.
 
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-/// Which container engine.
+/// A container engine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum EngineKind {
@@ -20,7 +20,7 @@ impl EngineKind {
     /// Every engine, in the order in which they are tried.
     pub(crate) const ALL: [EngineKind; 3] = [EngineKind::Docker, EngineKind::Podman, EngineKind::Nerdctl];
 
-    /// Its command, which is also what kind calls it.
+    /// Returns its command, which is also kind's name for it.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -30,7 +30,7 @@ impl EngineKind {
         }
     }
 
-    /// Where its command is; its bare name when it is not in PATH.
+    /// Returns the path of its command; the bare name if it is not in PATH.
     #[must_use]
     pub fn path(self) -> PathBuf {
         in_path_or_itself(Path::new(self.name())).unwrap_or_else(|| self.name().into())
@@ -41,7 +41,7 @@ pub(crate) fn in_path(name: &str) -> bool {
     in_path_or_itself(Path::new(name)).is_some()
 }
 
-/// Where the shell would find `program`.
+/// Returns the path at which the shell would find `program`.
 pub(crate) fn in_path_or_itself(program: &Path) -> Option<PathBuf> {
     if program.components().count() > 1 {
         return program.exists().then(|| program.into());

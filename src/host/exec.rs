@@ -1,5 +1,5 @@
-//! The one way to run another program: quoted, streamed, and killed with its children when the result is no longer awaited or it
-//! takes longer than it may.
+//! The only way to run another program: quoted, streamed, with a deadline, and killed with its children when its result
+//! is no longer awaited.
 
 mod display;
 mod error;
@@ -23,16 +23,16 @@ pub(crate) use display::quote;
 pub use error::ExecError;
 pub(crate) use orphans::{RUN, end_programs, run_id, session, settle, wait};
 
-/// Lines of output that an error quotes.
+/// Lines of output quoted in an error.
 const TAIL: usize = 20;
 
-/// How long a program that is no longer wanted may take to clean up before it is killed.
+/// How long a cancelled program may take to clean up before it is killed.
 const GRACE: Duration = Duration::from_secs(5);
 
-/// The default deadline of a program: none is waited for without end.
+/// The default deadline of a program: every program has one.
 const DEADLINE: Duration = Duration::from_mins(10);
 
-/// Whether commands are printed; a value that cannot be is told by those who can tell it.
+/// Whether commands are printed. An invalid value is reported where the switches are checked.
 static DEBUG: LazyLock<bool> = LazyLock::new(|| Switches::from_env().is_ok_and(|switches| switches.debug));
 
 /// A program and its arguments, not yet started.
@@ -48,7 +48,7 @@ pub struct Cmd {
 }
 
 impl Cmd {
-    /// `program` with `args`.
+    /// Returns the command `program` with `args`.
     pub fn new<A: Into<OsString>>(program: impl Into<OsString>, args: impl IntoIterator<Item = A>) -> Cmd {
         let argv = std::iter::once(program.into()).chain(args.into_iter().map(Into::into)).collect();
         Cmd {
@@ -76,21 +76,21 @@ impl Cmd {
         self
     }
 
-    /// Takes the variables out of its environment for which `unwanted` says so.
+    /// Removes the environment variables for which `unwanted` returns true.
     #[must_use]
     pub fn without_env(mut self, unwanted: impl Fn(&str) -> bool) -> Cmd {
         self.without.extend(std::env::vars_os().map(|(name, _)| name).filter(|name| unwanted(&name.to_string_lossy())));
         self
     }
 
-    /// Runs it in `dir`.
+    /// Sets its working directory.
     #[must_use]
     pub fn dir(mut self, dir: impl AsRef<Path>) -> Cmd {
         self.dir = Some(dir.as_ref().into());
         self
     }
 
-    /// Leaves it the terminal, so that it can ask for a password. Ctrl-C then reaches it directly; a deadline ends the
+    /// Gives it the terminal, so that it can ask for a password. Ctrl-C then reaches it directly; a deadline ends the
     /// wait for it, not the program.
     #[must_use]
     pub fn foreground(mut self) -> Cmd {
@@ -98,22 +98,22 @@ impl Cmd {
         self
     }
 
-    /// Lets the engine calls that it has started come to their end, when it is no longer wanted, before they are ended too.
+    /// Lets engine calls that it has started finish on cancellation, before they are ended too.
     #[must_use]
     pub(crate) fn sparing_children(mut self) -> Cmd {
         self.spares_children = true;
         self
     }
 
-    /// Gives it this long to end, instead of ten minutes. Then it is ended, with everything it started.
+    /// Sets its deadline, ten minutes by default. Then it is ended, with everything that it started.
     #[must_use]
     pub fn deadline(mut self, deadline: Duration) -> Cmd {
         self.deadline = deadline;
         self
     }
 
-    /// Runs it and returns what it wrote to standard output, without trailing white space. It has nothing to read: from a
-    /// terminal it would be stopped, because it is not in the terminal's foreground.
+    /// Runs it and returns its standard output, without trailing white space. Its standard input is empty: reading from
+    /// the terminal would stop it, because it is not in the terminal's foreground.
     ///
     /// # Errors
     /// When it cannot be started, fails or hangs. Dropping the future ends the program.
@@ -122,7 +122,7 @@ impl Cmd {
         outcome.map(|()| stdout)
     }
 
-    /// Whether it ends with success; its output is discarded.
+    /// Returns whether it exits successfully; its output is discarded.
     ///
     /// # Errors
     /// When it cannot be started, or hangs.
@@ -130,7 +130,7 @@ impl Cmd {
         Ok(self.run(self.tracked().stdin_null().stderr_capture(), |_| ()).await?.1.is_ok())
     }
 
-    /// Runs it and hands every line of its output, standard error included, to `on_line` as it comes.
+    /// Runs it and passes each line of its output, including standard error, to `on_line` as it arrives.
     ///
     /// # Errors
     /// When it cannot be started, fails or hangs. Dropping the future ends the program.
@@ -139,7 +139,7 @@ impl Cmd {
         self.run(expression.stderr_to_stdout(), on_line).await?.1
     }
 
-    /// Runs `self | reader`, with nothing stored between them. Both have the longer of their deadlines.
+    /// Runs `self | reader`, without storing the data in between. Both have the longer of their deadlines.
     ///
     /// # Errors
     /// When either cannot be started, fails or hangs.
@@ -149,7 +149,7 @@ impl Cmd {
         run(both.stderr_capture(), format!("{self} | {reader}"), deadline, false, |_| ()).await?.1
     }
 
-    /// Starts it, to live on when we end.
+    /// Starts it so that it outlives this process.
     ///
     /// # Errors
     /// When it cannot be started.
@@ -159,9 +159,9 @@ impl Cmd {
         detached.unchecked().start().map(drop).map_err(start)
     }
 
-    /// The program as part of this run.
+    /// Returns the program with the variable that marks it as part of this run.
     fn tracked(&self) -> Expression {
-        // Of several settings of one variable duct takes the innermost: a command's own wins.
+        // If a variable is set twice, duct uses the innermost setting: the command's own takes precedence.
         self.expression().env(RUN, run_id())
     }
 
@@ -183,7 +183,7 @@ impl Cmd {
         if self.foreground {
             return expression;
         }
-        // A process group of its own: the terminal's Ctrl-C is ours to handle, and we can end grandchildren too.
+        // A process group of its own: this process handles the terminal's Ctrl-C, and can end grandchildren too.
         expression.before_spawn(|command| {
             command.process_group(0);
             Ok(())
@@ -191,7 +191,7 @@ impl Cmd {
     }
 }
 
-/// Standard output, and how it ended; an error when it did not run to its end.
+/// Standard output and the exit; an error when it did not run to completion.
 type Ran = Result<(String, Result<(), ExecError>), ExecError>;
 
 async fn run(
@@ -246,7 +246,7 @@ fn push_tail(tail: &mut VecDeque<String>, line: String) {
     tail.push_back(line);
 }
 
-/// Ends a program, and everything it started, when its result is no longer awaited: politely, then by force.
+/// Ends a program, and everything that it started, when its result is no longer awaited: SIGTERM, then SIGKILL.
 struct EndOnDrop {
     handle: Option<Arc<ReaderHandle>>,
     spares_children: bool,
@@ -269,7 +269,7 @@ impl Drop for EndOnDrop {
         } else {
             signal(&pids, Signal::TERM, kill_process_group);
         }
-        // The thread that reads its output sees the end; this one only makes sure that there is one.
+        // The thread that reads its output observes the exit; this one only enforces it.
         std::thread::spawn(move || {
             if spares_children {
                 settle();
@@ -283,7 +283,7 @@ impl Drop for EndOnDrop {
 
 fn signal(pids: &[Pid], signal: Signal, send: fn(Pid, Signal) -> rustix::io::Result<()>) {
     for pid in pids {
-        // It may have ended by itself: that is what we want.
+        // Fails if it has exited already, which is fine.
         let _ = send(*pid, signal);
     }
 }

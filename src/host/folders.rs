@@ -1,4 +1,4 @@
-//! Where the harness keeps things: heavy ones in the user's cache, a cluster's own in the user's state folder.
+//! Folders of the harness: large files in the user's cache, and a cluster's own files in the user's state folder.
 
 mod lock;
 mod output;
@@ -17,22 +17,23 @@ use thiserror::Error;
 
 use crate::suite::name::ClusterName;
 
-/// Folders of the user's that the harness writes to. Nothing is ever written into the suite's folder.
+/// The user's folders that the harness writes to. It never writes to the suite's folder.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Folders {
-    /// Images' intermediate results, tools, what was found out about the host. May be deleted at any time.
+    /// Image build caches, tools, and findings about the host. May be deleted at any time.
     pub cache: PathBuf,
     /// One folder per living cluster: kubeconfig, endpoints, lock.
     pub state: PathBuf,
 }
 
-/// Neither the XDG variables nor `HOME` say where the user's folders are.
+/// Neither the XDG variables nor `HOME` name the user's folders.
 #[derive(Debug, Error)]
 #[error("cannot tell where to keep files: HOME is not set; set it, or XDG_CACHE_HOME and XDG_STATE_HOME")]
 pub struct NoHome;
 
 impl Folders {
-    /// `$XDG_CACHE_HOME/kind-harness` and `$XDG_STATE_HOME/kind-harness`, with their usual defaults below `$HOME`.
+    /// Returns `$XDG_CACHE_HOME/kind-harness` and `$XDG_STATE_HOME/kind-harness`, with their usual defaults below
+    /// `$HOME`.
     ///
     /// # Errors
     /// When the environment names no home.
@@ -48,54 +49,55 @@ impl Folders {
         Ok(Folders { cache: below("XDG_CACHE_HOME", ".cache")?, state: below("XDG_STATE_HOME", ".local/state")? })
     }
 
-    /// Where bundles of failed runs are kept.
+    /// Returns the folder for bundles of failed runs.
     #[must_use]
     pub fn bundles(&self) -> PathBuf {
         self.state.join("bundles")
     }
 
-    /// Where clusters are locked.
+    /// Returns the folder of the clusters' locks.
     #[must_use]
     pub fn locks(&self) -> PathBuf {
         self.state.join("locks")
     }
 
-    /// Locked by the run that makes nodes: host ports and the network are taken by one run at a time.
+    /// Returns the lock of the run that creates nodes: only one run at a time takes host ports and creates the network.
     pub(crate) fn nodes_lock(&self) -> PathBuf {
         self.state.join("nodes.lock")
     }
 
-    /// The ids of the networks that an engine made for clusters of this state folder, a line each.
+    /// Returns the file with the ids of the networks that an engine created for clusters of this state folder, one per
+    /// line.
     pub(crate) fn networks(&self, engine: &str) -> PathBuf {
         self.state.join(format!("networks.{engine}"))
     }
 
-    /// The folder of cluster `name`.
+    /// Returns the folder of cluster `name`.
     #[must_use]
     pub fn cluster(&self, name: &ClusterName) -> PathBuf {
         self.state.join(name.as_str())
     }
 
-    /// The state folder, to remove clusters' folders from.
+    /// Returns the state folder, to remove clusters' folders from.
     pub(crate) fn own_state(&self) -> OwnFolder {
         OwnFolder::at(self.state.clone())
     }
 
-    /// The folder of bundles, to remove old ones from.
+    /// Returns the folder of bundles, to remove old ones from.
     pub(crate) fn own_bundles(&self) -> OwnFolder {
         OwnFolder::at(self.bundles())
     }
 
-    /// A folder of the cache, to remove from it what is begun anew or no longer used.
+    /// Returns a folder of the cache, to remove entries that are rebuilt or no longer used.
     pub(crate) fn own_cache(&self, folder: &'static str) -> OwnFolder {
         OwnFolder::at(self.cache.join(folder))
     }
 }
 
-/// Writes `text` so that a reader sees the old file or the new one, never half of it. Only the user may read it.
+/// Writes `text` atomically: a reader sees the old file or the new one. Only the user may read it.
 ///
 /// # Errors
-/// When the folder cannot be made or the file cannot be written; the error names the path.
+/// When the folder cannot be created or the file cannot be written; the error names the path.
 pub fn publish(path: &Path, text: &str) -> std::io::Result<()> {
     use std::io::Write;
     let folder = path.parent().unwrap_or(Path::new("."));

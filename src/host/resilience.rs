@@ -1,12 +1,12 @@
-//! Calls that may fail for a passing reason: deadlines, retries by cause, circuit breakers.
+//! Calls that may fail temporarily: deadlines, retries by cause, circuit breakers.
 //!
-//! A [`Resilience`] makes calls to the dependencies of a run: the registry, the container engine, the API server. What a call
-//! fails of has a [`Cause`]; one that passes is retried after a pause that grows ([`Backoff`]), any other is final at once.
-//! Every retry is an event of the step that the call belongs to. A dependency that calls have been given up on several
-//! times in a row is left alone for a while ([`Breaker`]). Every call has a deadline, so that one that hangs is named:
-//! programs by [`Cmd::deadline`](crate::host::exec::Cmd::deadline), calls to the API server by [`Resilience::api`].
+//! A [`Resilience`] makes calls to the dependencies of a run: the registry, the container engine, the API server. Every
+//! failure has a [`Cause`]; a transient one is retried after a growing pause ([`Backoff`]), any other is final. Every
+//! retry is an event of the step that the call belongs to. After several consecutive calls given up, a dependency is
+//! not called for a while ([`Breaker`]). Every call has a deadline, so that a hung one is reported: programs by
+//! [`Cmd::deadline`](crate::host::exec::Cmd::deadline), calls to the API server by [`Resilience::api`].
 //!
-//! The machines are pure: they are told time and chance.
+//! Backoff and breaker are pure: time and randomness are parameters.
 
 mod backoff;
 mod breaker;

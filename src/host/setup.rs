@@ -1,7 +1,7 @@
-//! Host prerequisites: look, explain, install.
+//! Host prerequisites: checks, reports and installs them.
 //!
-//! [`examine`] finds out what is there and what is missing, each with its exact remedy; [`ensure`] applies the remedies
-//! and returns the [`Host`] that every later stage needs. Nothing missing costs a few milliseconds.
+//! [`examine`] reports what is present and what is missing, each with its exact remedy; [`ensure`] applies the remedies
+//! and returns the [`Host`] that every later stage needs. If nothing is missing this takes a few milliseconds.
 
 mod builder;
 mod consent;
@@ -28,34 +28,34 @@ use crate::host::folders::Folders;
 use crate::report::{Events, Phase};
 use crate::suite::config::ImageSource;
 
-/// A host on which clusters can be made.
+/// A host that can run clusters.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Host {
-    /// Runs containers, privileged ones too.
+    /// The engine that runs containers, including privileged ones.
     pub engine: Engine,
     /// The kind binary.
     pub kind: PathBuf,
-    /// Where files are kept.
+    /// The folders of the harness.
     pub folders: Folders,
 }
 
 impl Host {
-    /// A kind command, talking to the right engine.
+    /// Returns a kind command that uses the host's engine.
     pub fn kind<A: Into<std::ffi::OsString>>(&self, args: impl IntoIterator<Item = A>) -> Cmd {
         self.engine.environment(Cmd::new(&self.kind, args)).env("KIND_EXPERIMENTAL_PROVIDER", self.engine.kind.name())
     }
 }
 
-/// Why a host cannot be made ready.
+/// Errors of preparing a host.
 #[derive(Debug, Error)]
 pub enum SetupError {
-    /// Something is missing that only a person can mend.
+    /// Something is missing that only a person can fix.
     #[error("this host is not ready:\n{}\n`kind-harness doctor` looks again", list(.0))]
     Missing(Vec<Finding>),
-    /// The person at the terminal said no.
+    /// The user declined the installation.
     #[error("nothing was installed, as you wished; still missing:\n{}", list(.0))]
     Declined(Vec<Finding>),
-    /// There is no terminal to ask at whether it may be installed.
+    /// There is no terminal at which to ask for consent.
     #[error(
         "this host lacks something, and nothing is installed without consent:\n{}\n\
          `{setup}` installs it; KIND_HARNESS_YES=1 and CI=true consent too. By hand:\n{}",
@@ -63,42 +63,42 @@ pub enum SetupError {
         .commands.iter().map(|command| format!("  {command}")).collect::<Vec<_>>().join("\n")
     )]
     Unasked {
-        /// What is missing.
+        /// The unmet prerequisites.
         missing: Vec<Finding>,
-        /// Our command that installs it.
+        /// The command of the harness that installs it.
         setup: String,
-        /// The commands that do the same.
+        /// The commands that a person would run instead.
         commands: Vec<String>,
     },
-    /// A remedy takes root, and sudo did not give it.
+    /// A remedy needs root, and sudo refused.
     #[error(
         "could not set up {name}: it takes root ({why}), and sudo refuses; run `kind-harness setup` in a terminal, where \
          sudo can ask for a password, or as root"
     )]
     Root {
-        /// What was to be set up.
+        /// The prerequisite.
         name: &'static str,
-        /// Why it takes root.
+        /// The reason why it needs root.
         why: &'static str,
-        /// What sudo said.
+        /// sudo's error.
         #[source]
         source: ExecError,
     },
-    /// A remedy was tried and failed.
+    /// A remedy was applied and failed.
     #[error("could not set up {name}")]
     Remedy {
-        /// What was to be set up.
+        /// The prerequisite.
         name: &'static str,
-        /// Why it failed.
+        /// The cause.
         #[source]
         source: ExecError,
     },
-    /// A file of ours could not be written.
+    /// A file of the harness could not be written.
     #[error("could not set up {name}")]
     File {
-        /// What was to be set up.
+        /// The prerequisite.
         name: &'static str,
-        /// Why it failed.
+        /// The cause.
         #[source]
         source: std::io::Error,
     },
@@ -108,18 +108,18 @@ fn list(findings: &[Finding]) -> String {
     findings.iter().map(|finding| format!("  {finding}")).collect::<Vec<_>>().join("\n")
 }
 
-/// What a look at the host saw.
+/// The findings about a host.
 #[derive(Debug)]
 pub struct Survey {
-    /// One finding per prerequisite, good ones too.
+    /// One finding per prerequisite, including those that are met.
     pub findings: Vec<Finding>,
-    /// Engines that worked before and do not now, and what is used in their place.
+    /// Engines that worked before and do not now, and the engine used instead.
     passed_over: Vec<String>,
     host: Option<Host>,
 }
 
 impl Survey {
-    /// Whether clusters can be made.
+    /// Returns whether the host can run clusters.
     #[must_use]
     pub fn is_ready(&self) -> bool {
         self.host.is_some() && self.missing().is_empty()
@@ -130,17 +130,16 @@ impl Survey {
     }
 }
 
-/// Looks for everything that images from `source` need, as [`ensure`] does, and for the rights to mend it. What an earlier
-/// look found out about the engine is not believed.
+/// Checks everything that images from `source` need, as [`ensure`] does, and the rights to install it. Remembered
+/// results about the engine are ignored.
 pub async fn examine(folders: &Folders, source: ImageSource) -> Survey {
-    let mut survey = look(folders, source, true).await;
+    let mut survey = survey_host(folders, source, true).await;
     survey.findings.push(root::look(&survey.findings, source).await);
     survey
 }
 
-/// Looks for everything that images from `source` need. With `afresh`, what an earlier look found out about the
-/// engine is not believed.
-async fn look(folders: &Folders, source: ImageSource, afresh: bool) -> Survey {
+/// Checks everything that images from `source` need. With `afresh`, remembered results about the engine are ignored.
+async fn survey_host(folders: &Folders, source: ImageSource, afresh: bool) -> Survey {
     let recall = async { if afresh { None } else { engine::recall(folders).await } };
     let ((kind_finding, kind), recalled) = tokio::join!(kind::look(folders), recall);
     let chosen = engine::choose(folders, recalled, kind.as_deref(), afresh).await;
@@ -156,8 +155,8 @@ async fn look(folders: &Folders, source: ImageSource, afresh: bool) -> Survey {
     Survey { findings, passed_over: chosen.passed_over, host }
 }
 
-/// Looks, and applies remedies until nothing is missing. `agree` is asked before anything is installed, with everything
-/// that would be done; and again should that uncover another need.
+/// Checks the host, and applies remedies until nothing is missing. `agree` is called before anything is installed, with
+/// all remedies; and again if that reveals another missing prerequisite.
 ///
 /// # Errors
 /// When something is missing that we cannot install, when `agree` does not consent, or when a remedy fails.
@@ -168,9 +167,9 @@ pub async fn ensure(
     events: &Events,
 ) -> Result<Host, SetupError> {
     let step = events.step(Phase::Setup, "host");
-    let mut survey = look(folders, source, false).await;
+    let mut survey = survey_host(folders, source, false).await;
     let (mut before, mut agreed) = (Vec::new(), Vec::new());
-    // One remedy may uncover the next need: an engine can only be tried once it is installed.
+    // One remedy may reveal the next missing prerequisite: an engine can only be tried once it is installed.
     loop {
         let missing = survey.missing();
         if missing.is_empty()
@@ -200,7 +199,7 @@ pub async fn ensure(
             remedy::apply(finding, folders, &step).await?;
         }
         before = missing;
-        survey = look(folders, source, true).await;
+        survey = survey_host(folders, source, true).await;
     }
 }
 

@@ -1,5 +1,5 @@
-//! Binaries for images, kept in the user's cache under a hash of what they were built from: another checkout of the same
-//! sources, or the same one after `cargo clean`, need not compile them again.
+//! Binaries for images, cached per user under a hash of their inputs: another checkout of the same sources, or the same
+//! one after `cargo clean`, need not compile them again.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -14,19 +14,19 @@ use crate::host::folders::Folders;
 use crate::host::setup::yes_or_no;
 use crate::report::{Outcome, Step};
 
-/// Folders of a package that do not go into its binary.
+/// Folders of a package that are not inputs of its binary.
 const NOT_IN_A_BINARY: [&str; 5] = ["target", "tests", "benches", "examples", ".git"];
 
-/// The folder of the cache that has them.
+/// The folder of the cache for binaries.
 const KEPT_IN: &str = "binaries";
 
-/// Binaries that nobody asked for in this time are thrown away.
+/// Binaries that were not used for this long are deleted.
 const KEPT_UNUSED: Duration = Duration::from_hours(14 * 24);
 
-/// The binary of each of `packages` of the workspace at `root`, compiled unless all are in the cache.
+/// Returns the binary of each of `packages` of the workspace at `root`, compiled unless all are cached.
 ///
-/// They are compiled in one run of cargo even if only one is missing: fewer would be compiled with other features of the
-/// dependencies that they share, that is, from the start.
+/// They are compiled in one run of cargo even if only one is missing: a subset would be compiled with other features of
+/// shared dependencies, that is, from scratch.
 pub(super) async fn binaries(
     root: &Path,
     packages: &[String],
@@ -49,7 +49,8 @@ pub(super) async fn binaries(
     let sources = Sources::of(root, packages, &variables).await?;
     let is_set = |name: &str| std::env::var_os(name).is_some();
     for (package, binary) in &mut built {
-        // Sources that were edited meanwhile, or that lie where the key does not look, would be taken for others by it.
+        // Not cached if sources were edited meanwhile, or are outside of what the key covers: the key would not match
+        // them.
         let place = folder.join(sources.key(package).map_err(file)?).join(package);
         if kept.get(package) == Some(&place) && sources.explain(package, binary, is_set).map_err(file)? {
             publish(binary, &place).map_err(file)?;
@@ -60,22 +61,22 @@ pub(super) async fn binaries(
     Ok((built, Outcome::Done))
 }
 
-/// Whether what is built here should be what the lock file says, and nothing newer.
+/// Returns whether builds must use exactly the dependencies of the lock file.
 fn is_ci() -> bool {
     std::env::var("CI").is_ok_and(|value| yes_or_no(&value) == Ok(true))
 }
 
-/// What the packages of a workspace are built from.
+/// The inputs of a workspace's packages.
 struct Sources {
     metadata: Metadata,
-    /// What all packages have in common: compiler, flags, lock file, the workspace's settings.
+    /// The inputs shared by all packages: compiler, flags, lock file, the workspace's settings.
     common: Content,
 }
 
 impl Sources {
     async fn of(root: &Path, packages: &[String], variables: &Variables) -> Result<Sources, ImageError> {
         let failed = |source| ImageError::Build { image: packages.join(", "), source };
-        // Without the packages of others, which the lock file stands for: to resolve them takes cargo ten times as long.
+        // Without third-party packages, which the lock file represents: resolving them takes cargo ten times as long.
         let metadata = Cmd::new("cargo", ["metadata", "--format-version", "1", "--no-deps"]).dir(root);
         let compiler = Cmd::new("rustc", ["-vV"]).dir(root);
         let (metadata, compiler) = (metadata.output().await.map_err(failed)?, compiler.output().await.map_err(failed)?);
@@ -96,12 +97,12 @@ impl Sources {
         Ok(Sources { metadata, common })
     }
 
-    /// Whether cargo may be held to the lock file: in CI, where there is one.
+    /// Returns whether cargo runs with `--locked`: in CI, if there is a lock file.
     fn are_locked(&self, ci: bool) -> bool {
         ci && self.metadata.workspace_root.join("Cargo.lock").is_file()
     }
 
-    /// Names what `package` is built from.
+    /// Returns the hash of the inputs of `package`.
     fn key(&self, package: &str) -> std::io::Result<String> {
         let mut content = self.common.clone();
         content.add("package", package.as_bytes());
@@ -114,8 +115,8 @@ impl Sources {
         Ok(content.tag())
     }
 
-    /// The folders of `package` and of everything that it depends on by path, except for tests or by choice: whether an
-    /// optional package is in a binary is told when it was built.
+    /// Returns the folders of `package` and of its path dependencies, except dev and optional ones: whether an optional
+    /// one is in a binary is only known once it is built.
     fn folders(&self, package: &str) -> BTreeSet<&Path> {
         let packages = || self.metadata.packages.iter();
         let by_folder: BTreeMap<&Path, &Package> =
@@ -130,8 +131,8 @@ impl Sources {
         folders
     }
 
-    /// Whether all that `binary` was built from, as cargo tells it, lies where [`Sources::key`] looks: files in the
-    /// packages' folders, and no variable that `is_set` except those that the key knows.
+    /// Returns whether [`Sources::key`] covers all inputs of `binary` that cargo reports: only files in the packages'
+    /// folders, and no variable for which `is_set` returns true, except those in the key.
     fn explain(&self, package: &str, binary: &Path, is_set: impl Fn(&str) -> bool) -> std::io::Result<bool> {
         let told = fs_err::read_to_string(binary.with_extension("d"))?;
         let folders = self.folders(package);
@@ -140,7 +141,8 @@ impl Sources {
     }
 }
 
-/// Where cargo and rustup look for configuration when they run in `root`: there, in every folder above, and in cargo's own.
+/// Returns the configuration files that cargo and rustup read when they run in `root`: there, in every parent folder,
+/// and in cargo's home.
 fn configuration(root: &Path) -> Vec<PathBuf> {
     const NAMES: [&str; 4] = [".cargo/config.toml", ".cargo/config", "rust-toolchain.toml", "rust-toolchain"];
     let root = root.canonicalize().unwrap_or_else(|_| root.into());
@@ -153,13 +155,13 @@ fn configuration(root: &Path) -> Vec<PathBuf> {
     paths
 }
 
-/// Adds the file at `path` by its name alone: another checkout may lie elsewhere.
+/// Adds the file at `path` under its name only: another checkout may have another path.
 fn add_if_there(content: &mut Content, path: &Path) -> std::io::Result<()> {
     let name = path.file_name().unwrap_or_default();
     if path.is_file() { content.add_file(Path::new(name), path) } else { Ok(()) }
 }
 
-/// The files on the right of a makefile's `target: file file…`, where `\ ` is a space of a name.
+/// Returns the files on the right of a makefile's `target: file file…`, in which `\ ` is an escaped space.
 fn dependencies(told: &str) -> impl Iterator<Item = PathBuf> {
     let files = told.lines().filter_map(|line| line.split_once(": ")).map(|(_, files)| files.replace("\\ ", "\0"));
     let files: Vec<PathBuf> =
@@ -167,7 +169,7 @@ fn dependencies(told: &str) -> impl Iterator<Item = PathBuf> {
     files.into_iter()
 }
 
-/// A copy at `place`, whole or not at all.
+/// Copies `binary` to `place` atomically.
 fn publish(binary: &Path, place: &Path) -> std::io::Result<()> {
     let folder = place.parent().unwrap_or(Path::new("."));
     fs_err::create_dir_all(folder)?;
@@ -181,7 +183,7 @@ fn touch(path: &Path) -> std::io::Result<()> {
     fs_err::File::open(path)?.file().set_modified(SystemTime::now())
 }
 
-/// Removes what has long not been used.
+/// Deletes binaries that have not been used for a long time.
 fn throw_away(folders: &Folders) -> std::io::Result<()> {
     let own = folders.own_cache(KEPT_IN);
     for entry in fs_err::read_dir(folders.cache.join(KEPT_IN)).into_iter().flatten().flatten() {

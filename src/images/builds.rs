@@ -1,4 +1,4 @@
-//! Every image of a run, built or pulled in the background, each at most once.
+//! All images of a run, built or pulled in the background, each at most once.
 
 mod base;
 
@@ -23,13 +23,13 @@ use crate::suite::config::{Component, ImageSource};
 use crate::suite::manifests::ImageMap;
 use crate::suite::plan::Plan;
 
-/// A result that many may await; the work goes on in the background and ends when nobody holds it.
+/// A result with any number of waiters; the work runs in the background and is cancelled when all handles are dropped.
 pub(super) type Task<T> = Shared<BoxFuture<'static, Result<T, Arc<ImageError>>>>;
 
-/// The images of one component: what its manifests write, and what stands there in the cluster.
+/// The images of one component: the references in its manifests, and those used in the cluster.
 pub type ComponentImages = ImageMap;
 
-/// All images of a run, on their way.
+/// All images of a run, in progress.
 pub struct ImageBuilds {
     node: Option<Task<String>>,
     components: BTreeMap<String, Task<ComponentImages>>,
@@ -42,7 +42,7 @@ impl std::fmt::Debug for ImageBuilds {
 }
 
 impl ImageBuilds {
-    /// Starts whatever has to be built or pulled, and returns at once. With `node`, the node image too.
+    /// Starts all builds and pulls, and returns at once. With `node`, includes the node image.
     #[must_use]
     pub fn begin(
         host: &Host,
@@ -74,13 +74,13 @@ impl ImageBuilds {
         ImageBuilds { node, components: components.collect() }
     }
 
-    /// Nothing to build: images are used as the manifests name them.
+    /// Returns an empty set of builds: images are used as the manifests name them.
     #[must_use]
     pub fn none() -> ImageBuilds {
         ImageBuilds { node: None, components: BTreeMap::new() }
     }
 
-    /// The node image; none when kind's own default is to be used.
+    /// Returns the node image; `None` when kind's default is used.
     ///
     /// # Errors
     /// When it cannot be built.
@@ -91,7 +91,7 @@ impl ImageBuilds {
         }
     }
 
-    /// The images of `component`, once they are all there.
+    /// Returns the images of `component`, once all are available.
     ///
     /// # Errors
     /// When one of them cannot be built or pulled.
@@ -102,17 +102,17 @@ impl ImageBuilds {
         }
     }
 
-    /// The images of every component.
+    /// Returns the images of every component.
     ///
     /// # Errors
-    /// The first that cannot be built or pulled; the others go on meanwhile.
+    /// The first that cannot be built or pulled; the others continue meanwhile.
     pub async fn all(&self) -> Result<BTreeMap<String, ComponentImages>, Arc<ImageError>> {
         let each =
             self.components.iter().map(|(name, images)| images.clone().map(|images| Ok((name.clone(), images?))));
         futures::future::join_all(each).await.into_iter().collect()
     }
 
-    /// The first component's image that fails, as soon as it does; never resolves while none does.
+    /// Resolves to the first error of a component's image; never resolves if there is none.
     pub async fn failure(&self) -> Arc<ImageError> {
         let mut open: FuturesUnordered<_> = self.components.values().cloned().collect();
         while let Some(images) = open.next().await {
@@ -124,7 +124,7 @@ impl ImageBuilds {
     }
 }
 
-/// Builds the image of the recipe in `folder`, and the base image should it need it, unless they exist; returns its
+/// Builds the image of the recipe in `folder`, and the base image if it needs that, unless they exist; returns its
 /// reference.
 ///
 /// # Errors
@@ -145,13 +145,13 @@ pub(super) fn task<T: Clone + Send + Sync + 'static>(
 
 type Present = Task<Arc<BTreeSet<String>>>;
 
-/// Where images are made: what every job needs.
+/// State shared by all builds.
 struct ImageBuilder {
     host: Host,
     source: ImageSource,
     events: Events,
     resilience: Resilience,
-    /// As many builds at once as there are cores: some wait for the network while others compile.
+    /// As many concurrent builds as cores: some wait for the network while others compile.
     benches: Semaphore,
 }
 
@@ -162,7 +162,7 @@ impl ImageBuilder {
         ImageBuilder { host: host.clone(), source, events: events.clone(), resilience, benches }
     }
 
-    /// What the engine has.
+    /// Returns the engine's images.
     async fn list_images(self: Arc<Self>) -> Result<Arc<BTreeSet<String>>, Arc<ImageError>> {
         let text = engine::list(&self.host.engine, &self.resilience).await.map_err(Arc::new)?;
         Ok(Arc::new(text.lines().map(str::to_owned).collect()))
@@ -225,7 +225,7 @@ impl ImageBuilder {
         Ok(images)
     }
 
-    /// Builds `recipe` unless an image of exactly this content exists.
+    /// Builds `recipe` unless an image with exactly this content exists.
     async fn make(
         self: Arc<Self>,
         recipe: Recipe,
@@ -253,12 +253,12 @@ impl ImageBuilder {
         let thing = image.rsplit('/').next().unwrap_or_default().replace(':', "-");
         let waits = || step.progress("waiting for another run that builds it");
         let aside = StagingDir::take(&self.host.folders, &thing, waits).await.map_err(file)?;
-        // Another run may have built it since this one looked.
+        // Another run may have built it meanwhile.
         if self.clone().list_images().await?.contains(&image) {
             step.unchanged();
             return Ok(image);
         }
-        // What a Containerfile of a binary may copy from: the binary, and nothing else.
+        // The build context of a binary's Containerfile: only the binary.
         if let Some(path) = &binary {
             fs_err::copy(path, aside.path().join("service")).map_err(file)?;
         }

@@ -1,4 +1,4 @@
-//! Images of the workspace's own binaries: built by cargo as static binaries, wrapped into an image that holds nothing else.
+//! Images of the workspace's own binaries: cargo builds them statically, and each is the only file of its image.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -11,17 +11,18 @@ use super::variables::Variables;
 use crate::host::exec::Cmd;
 use crate::report::Step;
 
-/// Static binaries run whatever C library this host has, and need no base image.
+/// Static binaries do not depend on the host's C library, and need no base image.
 const FLAGS: [&str; 2] = ["-C", "target-feature=+crt-static"];
 
-/// The one cargo run that builds `packages` of the workspace at `root`.
+/// Returns the single cargo command that builds `packages` of the workspace at `root`.
 pub(super) fn command(root: &Path, packages: &[String], variables: &Variables) -> Cmd {
     let mut command = Cmd::new("cargo", ["build", "--profile", "image", "--target", "host-tuple"])
         .arg("--message-format=json-render-diagnostics")
-        // Defined here, so that a suite's workspace need not know of it.
+        // Defined here, so that a suite's workspace need not define it.
         .arg("--config=profile.image.inherits='release'")
         .arg("--config=profile.image.strip=true")
-        // What an outer cargo says of its own package; build scripts that listen to it would all run again.
+        // Variables that an outer cargo sets for its own package; build scripts that depend on them would all run
+        // again.
         .without_env(|name| {
             ["CARGO_PKG_", "CARGO_MANIFEST_", "CARGO_BIN_", "OUT_DIR"].iter().any(|own| name.starts_with(own))
         })
@@ -34,7 +35,7 @@ pub(super) fn command(root: &Path, packages: &[String], variables: &Variables) -
     command
 }
 
-/// Builds `packages` and returns the binary of each; `locked`, only with the dependencies of the lock file.
+/// Builds `packages` and returns the binary of each; with `locked`, only with the dependencies of the lock file.
 pub(super) async fn build(
     root: &Path,
     packages: &[String],
@@ -64,13 +65,13 @@ pub(super) async fn build(
     wanted.collect()
 }
 
-/// Name and path of the binary that a line of cargo's JSON output announces.
+/// Returns the name and path of the binary in a line of cargo's JSON output.
 fn executable(line: &str) -> Option<(String, PathBuf)> {
     let message: Message = serde_json::from_str(line).ok()?;
     Some((message.target?.name, message.executable?))
 }
 
-/// The parts that are read of a line of cargo's JSON output.
+/// The fields used of a line of cargo's JSON output.
 #[derive(Deserialize)]
 struct Message {
     target: Option<Target>,
@@ -82,7 +83,7 @@ struct Target {
     name: String,
 }
 
-/// The parts that are read of what `cargo metadata --format-version 1` prints.
+/// The fields used of the output of `cargo metadata --format-version 1`.
 #[derive(Debug, Deserialize)]
 pub(super) struct Metadata {
     pub(super) workspace_root: PathBuf,
@@ -102,7 +103,7 @@ impl Package {
         self.manifest_path.parent()
     }
 
-    /// Folders of the packages that it depends on by path, except for tests or by choice.
+    /// Returns the folders of its path dependencies, except dev and optional ones.
     pub(super) fn needs(&self) -> impl Iterator<Item = &Path> {
         let needs = self.dependencies.iter().filter(|need| need.kind.as_deref() != Some("dev") && !need.optional);
         needs.filter_map(|need| need.path.as_deref())
@@ -111,7 +112,7 @@ impl Package {
 
 #[derive(Debug, Deserialize)]
 struct Dependency {
-    /// None for a normal one, `dev` or `build`.
+    /// `None` for a normal one, `dev` or `build`.
     kind: Option<String>,
     optional: bool,
     path: Option<PathBuf>,

@@ -1,4 +1,4 @@
-//! What goes into something built, as one hash: whatever has the same hash need not be built again.
+//! Hashes of build inputs: equal hashes need no new build.
 
 use std::io;
 use std::os::unix::fs::PermissionsExt;
@@ -11,7 +11,7 @@ use sha2::{Digest, Sha256};
 pub(super) struct Content(Sha256);
 
 impl Content {
-    /// Adds one part. Lengths go in too, so that no two different lists of parts look alike.
+    /// Adds one part. Its lengths are hashed too, so that different lists of parts never have the same input.
     pub(super) fn add(&mut self, name: impl AsRef<Path>, bytes: &[u8]) {
         for part in [name.as_ref().as_os_str().as_encoded_bytes(), bytes] {
             self.0.update((part.len() as u64).to_le_bytes());
@@ -19,7 +19,7 @@ impl Content {
         }
     }
 
-    /// Adds the file at `path` under the name `name`; whether it can be executed counts.
+    /// Adds the file at `path` under the name `name`, including whether it is executable.
     pub(super) fn add_file(&mut self, name: &Path, path: &Path) -> io::Result<()> {
         let executable = fs_err::metadata(path)?.permissions().mode() & 0o111 != 0;
         self.add(name, &[executable.into()]);
@@ -27,13 +27,13 @@ impl Content {
         Ok(())
     }
 
-    /// The hash, short enough for a tag.
+    /// Returns the hash, short enough for a tag.
     pub(super) fn tag(self) -> String {
         self.0.finalize().iter().take(6).map(|byte| format!("{byte:02x}")).collect()
     }
 }
 
-/// Every file below `folder`, sorted, except in folders directly below it that `skip` names.
+/// Returns every file below `folder`, sorted, except in its direct subfolders named in `skip`.
 pub(super) fn files(folder: &Path, skip: &[&str]) -> io::Result<Vec<PathBuf>> {
     let mut files = Vec::new();
     list(folder, skip, &mut files)?;

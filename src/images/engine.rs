@@ -1,4 +1,4 @@
-//! What the engine is asked for images: which it has, and to pull those that it has not.
+//! Image commands of the engine: listing and pulling.
 
 use std::time::Duration;
 
@@ -7,10 +7,10 @@ use crate::host::resilience::Resilience;
 use crate::host::setup::{Engine, LOOK};
 use crate::report::Step;
 
-/// How long a pull may take: a gigabyte comes at a megabyte per second.
+/// Deadline of a pull: 1 GB takes this long at 1 MB/s.
 const PULL: Duration = Duration::from_mins(20);
 
-/// The names and tags of the images that `engine` has, line by line, the newest first.
+/// Returns the names and tags of the images of `engine`, line by line, newest first.
 pub(super) async fn list(engine: &Engine, resilience: &Resilience) -> Result<String, ImageError> {
     let list = engine.command(["images", "--format", "{{.Repository}}:{{.Tag}}"]).deadline(LOOK);
     resilience.engine("listing images", || list.output()).await.map_err(ImageError::List)

@@ -1,4 +1,4 @@
-//! Nodes get the images that they lack, streamed from the engine with no archive in between.
+//! Loads missing images into nodes, streamed from the engine without an archive in between.
 
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
@@ -16,13 +16,13 @@ use crate::host::resilience::Resilience;
 use crate::host::setup::{Engine, LOOK};
 use crate::report::{Events, Phase};
 
-/// How long a node may take to unpack a component's images: gigabytes, on a disk that others write to as well.
+/// Deadline for a node to unpack a component's images: gigabytes, on a disk with other writers.
 const UNPACK: Duration = Duration::from_mins(15);
 
-/// Resolves to the nodes once they take images; to none when images are not ours to load.
+/// Resolves to the nodes once they accept images; to `None` when images are not loaded into this cluster.
 pub type NodesUp = Shared<BoxFuture<'static, Result<Option<Nodes>, Arc<ImageError>>>>;
 
-/// Every component's images, on their way to the nodes.
+/// The images of all components, being loaded into the nodes.
 pub struct Loads {
     components: BTreeMap<String, Task<ComponentImages>>,
 }
@@ -34,7 +34,7 @@ impl std::fmt::Debug for Loads {
 }
 
 impl Loads {
-    /// Starts loading each component's images as soon as they and the nodes are there; returns at once.
+    /// Starts loading each component's images once they and the nodes are available; returns at once.
     #[must_use]
     pub fn begin<'a>(
         components: impl IntoIterator<Item = &'a str>,
@@ -43,7 +43,7 @@ impl Loads {
         events: &Events,
         resilience: &Resilience,
     ) -> Loads {
-        // Unpacking is what takes the time, and a node does not unpack two images faster than one after the other.
+        // Unpacking takes the time, and a node does not unpack two images faster in parallel.
         let there = Arc::new(Mutex::new(LoadedImages::default()));
         let components = components.into_iter().map(|name| {
             let (builds, nodes, events, there) = (builds.clone(), nodes.clone(), events.clone(), there.clone());
@@ -65,7 +65,7 @@ impl Loads {
         Loads { components: components.collect() }
     }
 
-    /// The images of `component`, once they are on the nodes.
+    /// Resolves to the images of `component`, once they are on the nodes.
     pub fn component(&self, component: &str) -> BoxFuture<'static, Result<ComponentImages, Arc<ImageError>>> {
         match self.components.get(component) {
             Some(images) => Box::pin(images.clone()),
@@ -74,7 +74,7 @@ impl Loads {
     }
 }
 
-/// The images that are known to be on a node, by its name.
+/// The images known to be on a node, by the node's name.
 type LoadedImages = BTreeMap<String, BTreeSet<String>>;
 
 /// The node containers of a cluster.
@@ -84,17 +84,17 @@ pub struct Nodes {
     pub engine: Engine,
     /// Their names.
     pub names: Vec<String>,
-    /// The cluster's folder. What an engine writes on the way is below it, and goes with it: one that is ended does not
-    /// clean up.
+    /// The cluster's folder. The engine's temporary files are below it and are deleted with it, since an engine that is
+    /// ended does not clean up.
     pub folder: PathBuf,
 }
 
 impl Nodes {
-    /// Loads those of `images` that some node lacks; a node that is not among `there` is asked what it has. Returns
-    /// whether there was anything to do.
+    /// Loads those of `images` that a node lacks; lists the images of nodes that are not in `there`. Returns whether
+    /// any was loaded.
     ///
     /// # Errors
-    /// When a node cannot be asked, or refuses the images.
+    /// When a node's images cannot be listed, or loading fails.
     async fn load(
         &self,
         images: &[String],
@@ -129,7 +129,7 @@ impl Nodes {
         Ok(loaded)
     }
 
-    /// The images on a node, as containerd names them.
+    /// Returns the images on a node, with containerd's names.
     async fn list(&self, node: &str, resilience: &Resilience) -> Result<BTreeSet<String>, ExecError> {
         let list = self.ctr(node, &["images", "ls", "-q"]).deadline(LOOK);
         let list = resilience.engine("listing the node's images", || list.output()).await?;
@@ -141,7 +141,7 @@ impl Nodes {
     }
 }
 
-/// containerd's full form of a reference, as it lists them.
+/// Returns the fully qualified reference that containerd lists.
 fn qualified(image: &str) -> String {
     let first = image.split('/').next().unwrap_or_default();
     let has_host = image.contains('/') && (first.contains('.') || first.contains(':') || first == "localhost");

@@ -21,15 +21,15 @@ static OWN: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/images");
 /// A folder that builds one image.
 #[derive(Debug, Clone)]
 pub(super) struct Recipe {
-    /// Names the image: `localhost/kind-harness/NAME`.
+    /// Name of the image: `localhost/kind-harness/NAME`.
     name: String,
     folder: PathBuf,
-    /// What is in the folder.
+    /// The content of the folder.
     content: Content,
 }
 
 impl Recipe {
-    /// The recipe in `folder`.
+    /// Reads the recipe in `folder`.
     pub(super) fn read(folder: &Path) -> Result<Recipe, ImageError> {
         let unreadable = |source| ImageError::Recipe { folder: folder.display().to_string(), source };
         let name = folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
@@ -44,7 +44,7 @@ impl Recipe {
         Ok(Recipe { name, folder: folder.into(), content })
     }
 
-    /// One of the harness's own recipes, written out below the cache folder.
+    /// Writes one of the harness's own recipes below the cache folder, and returns it.
     pub(super) fn own(name: &str, cache: &Path) -> Result<Recipe, ImageError> {
         let missing = || std::io::Error::other("this build of kind-harness does not contain it");
         let embedded = OWN.get_dir(name);
@@ -65,26 +65,26 @@ impl Recipe {
             }
             fs_err::create_dir_all(path.parent().unwrap_or(&folder)).map_err(unreadable)?;
             fs_err::write(&path, bytes).map_err(unreadable)?;
-            // What is embedded has no permissions; scripts need theirs.
+            // Embedded files have no permissions; scripts must be executable.
             let mode = if is_script(bytes) { 0o755 } else { 0o644 };
             fs_err::set_permissions(&path, Permissions::from_mode(mode)).map_err(unreadable)?;
         }
         Ok(Recipe { name: name.into(), folder, content })
     }
 
-    /// What its image is called, without host and tag.
+    /// Returns the image's name, without registry and tag.
     pub(super) fn name(&self) -> &str {
         &self.name
     }
 
-    /// Whether it builds on the base image.
+    /// Returns whether it needs the base image.
     pub(super) fn needs_base(&self) -> bool {
         let containerfile = fs_err::read_to_string(self.folder.join("Containerfile")).unwrap_or_default();
         let script = fs_err::read_to_string(self.folder.join("build.sh")).unwrap_or_default();
         containerfile.lines().any(|line| line.starts_with("ARG BASE")) || script.contains("BASE")
     }
 
-    /// The reference of the image that it builds, given what it builds on and what else goes in.
+    /// Returns the reference of its image, which depends on the base image and on `more` inputs.
     pub(super) fn reference(&self, host: &Host, base: Option<&str>, more: &[u8]) -> String {
         let mut content = self.content.clone();
         content.add("BASE", base.unwrap_or_default().as_bytes());
@@ -92,18 +92,18 @@ impl Recipe {
         host.engine.local_reference(&self.name, &content.tag())
     }
 
-    /// The recipe under another name: one recipe can serve many images.
+    /// Returns the recipe under another name: one recipe can serve many images.
     pub(super) fn named(mut self, name: &str) -> Recipe {
         self.name = name.into();
         self
     }
 
-    /// Its Containerfile.
+    /// Returns the path of its Containerfile.
     pub(super) fn containerfile(&self) -> PathBuf {
         self.folder.join("Containerfile")
     }
 
-    /// Builds `image`. `context` replaces the recipe's folder as what a Containerfile may copy from.
+    /// Builds `image`. `context` replaces the recipe's folder as the build context.
     pub(super) async fn build(
         &self,
         host: &Host,

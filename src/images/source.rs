@@ -1,4 +1,4 @@
-//! Where images come from: `auto` probes once.
+//! The source of images: `auto` probes the registry once.
 
 use std::error::Error;
 use std::time::Duration;
@@ -14,23 +14,23 @@ use tokio::net::TcpStream;
 
 use crate::suite::config::ImageSource;
 
-/// The manifest endpoint of the registry that kind's node image and most components' images come from. Any HTTP answer,
-/// "unauthorized" included, means that it can be reached.
+/// The API endpoint of the registry of kind's node image and most components' images. Any HTTP response, "unauthorized"
+/// included, means that it is reachable.
 const PROBE: &str = "http://registry-1.docker.io/v2/";
 
-/// How long the registry may take to answer. Nobody wants to pull through a slower one either.
+/// Deadline of the registry's response. A slower one would be too slow for pulls.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// Which source was chosen, and why.
+/// The chosen source, and why.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Choice {
     /// Never [`ImageSource::Auto`].
     pub source: ImageSource,
-    /// One sentence for the person at the terminal.
+    /// One sentence for the user.
     pub why: String,
 }
 
-/// Turns `auto` into one of the others; leaves the others alone.
+/// Replaces `auto` by one of the other sources; returns those unchanged.
 pub async fn decide(wanted: ImageSource) -> Choice {
     match wanted {
         ImageSource::Auto => decide_by(PROBE).await,
@@ -42,7 +42,7 @@ async fn decide_by(probe: &str) -> Choice {
     let answer = tokio::time::timeout(PATIENCE, get(probe)).await;
     let answer = answer.unwrap_or_else(|_| Err(format!("no answer within {PATIENCE:?}").into()));
     match answer {
-        // A proxy that refuses answers too, but not as a registry does.
+        // A refusal by a proxy is a response too, but not one of a registry.
         Ok(status) if status.is_redirection() || status == 401 || status == 200 => {
             Choice { source: ImageSource::Registry, why: format!("{probe} answers") }
         }
@@ -58,8 +58,8 @@ async fn decide_by(probe: &str) -> Choice {
     }
 }
 
-/// The status of the answer to a GET over plain HTTP, through the proxy that `HTTP_PROXY` names. Redirects are not
-/// followed: the answer itself is what counts.
+/// Returns the status of a plain HTTP GET, through the proxy in `HTTP_PROXY`. Redirects are not followed: only the
+/// first response counts.
 async fn get(url: &str) -> Result<StatusCode, Box<dyn Error + Send + Sync>> {
     let url: Uri = url.parse()?;
     let proxy = Matcher::from_system().intercept(&url);
@@ -75,7 +75,7 @@ async fn get(url: &str) -> Result<StatusCode, Box<dyn Error + Send + Sync>> {
         *request.uri_mut() = url.path().parse()?;
     }
     let exchange = async move { sender.send_request(request).await.map(|response| response.status()) };
-    // The connection ends when the exchange drops its sender; what breaks it is the exchange's error, too.
+    // The connection ends when the exchange drops its sender; its errors are the exchange's errors too.
     Ok(tokio::join!(exchange, connection).0?)
 }
 

@@ -1,5 +1,4 @@
-//! Images of ours that newer ones have replaced: some are kept for the other branches one works on, the rest would fill
-//! the disk.
+//! Images of ours replaced by newer ones: a few are kept for other branches, the rest would fill the disk.
 
 use super::ImageError;
 use super::engine::list;
@@ -9,28 +8,29 @@ use crate::host::setup::Engine;
 /// Tags kept of each image, newest first.
 const KEPT: usize = 5;
 
-/// Removes the old tags of what `image` is the newest of. One that a container uses stays.
+/// Removes old tags of the image whose newest is `image`. One used by a container is kept.
 ///
 /// # Errors
 /// When the engine does not list its images.
 pub(super) async fn remove(engine: &Engine, image: &str, resilience: &Resilience) -> Result<(), ImageError> {
     for stale in stale(&list(engine, resilience).await?, image) {
-        // Refused while it is in use, or while another run removes it.
+        // Fails while it is in use, or while another run removes it.
         let _ = engine.command(["rmi", &stale]).output().await;
     }
     Ok(())
 }
 
-/// Which of `listed`, newest first as every engine lists them, are older tags of `image` than those to keep.
+/// Returns the tags to remove: those in `listed`, newest first as every engine lists them, that are older tags of
+/// `image` than those to keep.
 fn stale(listed: &str, image: &str) -> Vec<String> {
     let Some((name, _)) = image.rsplit_once(':') else { return Vec::new() };
     let tags = listed.lines().filter(|line| line.rsplit_once(':').is_some_and(|(n, tag)| n == name && is_ours(tag)));
     tags.filter(|line| *line != image).skip(KEPT - 1).map(str::to_owned).collect()
 }
 
-/// Whether it is a hash of ours; tags that somebody gave by hand are that person's.
+/// Returns whether the tag is one of our hashes; tags given by hand are kept.
 fn is_ours(tag: &str) -> bool {
-    // A base image's time follows its hash.
+    // The tag of a base image has a time after the hash.
     let (hash, time) = tag.split_once('-').unwrap_or((tag, "00000000"));
     let is_hex = |text: &str, length| text.len() == length && text.bytes().all(|byte| byte.is_ascii_hexdigit());
     is_hex(hash, 12) && is_hex(time, 8)

@@ -1,4 +1,4 @@
-//! The variables of the environment that decide what cargo builds.
+//! Environment variables that affect what cargo builds.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
@@ -7,7 +7,7 @@ use std::path::Path;
 
 use super::content::Content;
 
-/// Read by cargo, by rustc or by linkers.
+/// Variables read by cargo, rustc or linkers.
 const NAMES: [&str; 15] = [
     "RUSTFLAGS",
     "CARGO_ENCODED_RUSTFLAGS",
@@ -29,22 +29,23 @@ const NAMES: [&str; 15] = [
 const PREFIXES: [&str; 7] =
     ["CARGO_BUILD_", "CARGO_PROFILE_", "PKG_CONFIG", "OPENSSL_", "CMAKE_", "BINDGEN_", "PROTOC"];
 
-/// Where and how fast cargo builds, but not what.
+/// Variables that affect where and how fast cargo builds, but not what.
 const ELSEWHERE: [&str; 4] =
     ["CARGO_BUILD_JOBS", "CARGO_BUILD_TARGET_DIR", "CARGO_BUILD_BUILD_DIR", "CARGO_BUILD_INCREMENTAL"];
 
-/// Endings of `CARGO_TARGET_TRIPLE_…`.
+/// Suffixes of `CARGO_TARGET_TRIPLE_…`.
 const OF_A_TARGET: [&str; 4] = ["_LINKER", "_RUSTFLAGS", "_AR", "_RUNNER"];
 
-/// The C compiler's and linker's, for every target (`CC`), for one (`CC_TRIPLE`) or for the host alone (`HOST_CC`).
+/// Variables of the C compiler and linker, for every target (`CC`), for one (`CC_TRIPLE`) or only for the host
+/// (`HOST_CC`).
 const TOOLS: [&str; 8] = ["CC", "CXX", "AR", "RANLIB", "CFLAGS", "CXXFLAGS", "CPPFLAGS", "LDFLAGS"];
 
-/// The variables that are set and that decide what cargo builds.
+/// The variables that are set and affect what cargo builds.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Variables(BTreeMap<String, OsString>);
 
 impl Variables {
-    /// Those of this process.
+    /// Returns those of this process.
     pub(super) fn of_process() -> Variables {
         Variables::among(std::env::vars_os())
     }
@@ -60,7 +61,7 @@ impl Variables {
         }
     }
 
-    /// The compiler's flags that the environment asks for, and `ours` after them, as `CARGO_ENCODED_RUSTFLAGS` holds them.
+    /// Returns the compiler flags in the environment, followed by `ours`, in the format of `CARGO_ENCODED_RUSTFLAGS`.
     pub(super) fn rustflags(&self, ours: &[&str]) -> String {
         let text = |name: &str| self.0.get(name).map(|value| value.to_string_lossy().into_owned());
         let theirs: Vec<String> = match (text("CARGO_ENCODED_RUSTFLAGS"), text("RUSTFLAGS")) {
@@ -72,7 +73,7 @@ impl Variables {
     }
 }
 
-/// Whether what cargo builds depends on this variable, as far as that can be told before it has built anything.
+/// Returns whether this variable affects what cargo builds, as far as is known before a build.
 fn decides(name: &str) -> bool {
     let of_a_target = name.starts_with("CARGO_TARGET_") && OF_A_TARGET.iter().any(|ending| name.ends_with(ending));
     let tool = name.strip_prefix("HOST_").or_else(|| name.strip_prefix("TARGET_")).unwrap_or(name);
@@ -82,12 +83,12 @@ fn decides(name: &str) -> bool {
     (of_a_target || of_a_tool || named) && !ELSEWHERE.contains(&name)
 }
 
-/// The variables that build scripts and `env!` said that they read when `binary` was built, except those that cargo sets and
-/// those of [`Variables`]. Of what was built beside it, earlier too, they are among them.
+/// Returns the variables that build scripts and `env!` reported to read when `binary` was built, except those that
+/// cargo sets and those of [`Variables`]. Includes those of other, also earlier, builds in the same folder.
 pub(super) fn heard(binary: &Path) -> io::Result<BTreeSet<String>> {
     let folder = binary.parent().unwrap_or(Path::new("."));
     let profile = folder.file_name().unwrap_or_default();
-    // Build scripts of what runs on the host itself, such as macros, are beside the target's folder.
+    // Build scripts for the host itself, such as those of macros, are beside the target's folder.
     let of_host = folder.ancestors().nth(2).map(|target| target.join(profile));
     let mut heard = BTreeSet::new();
     for folder in [Some(folder.to_owned()), of_host].into_iter().flatten() {
@@ -106,7 +107,7 @@ pub(super) fn heard(binary: &Path) -> io::Result<BTreeSet<String>> {
     Ok(heard)
 }
 
-/// Adds to `names` what stands behind `mark` in a line of `text`, up to a `=`.
+/// Adds to `names` the text after `mark` in each line of `text`, up to a `=`.
 fn collect(text: &[u8], mark: &str, names: &mut BTreeSet<String>) {
     let text = String::from_utf8_lossy(text);
     let found = text.lines().filter_map(|line| line.split_once(mark));
@@ -150,7 +151,7 @@ mod tests {
         assert_ne!(tag(&with(name, "a")), tag(&with(name, "b")), "what it is set to");
     }
 
-    /// Among them what differs between `cargo run`, `cargo test` and the binary itself.
+    /// Includes variables that differ between `cargo run`, `cargo test` and the binary itself.
     #[rstest]
     fn what_does_not_go_into_a_binary_does_not_count(
         #[values(

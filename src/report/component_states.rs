@@ -1,4 +1,4 @@
-//! What became of each component: a fold over the events of a run, kept in the cluster's folder for those who ask later.
+//! States of the components: a fold over the events of a run, stored in the cluster's folder for later commands.
 
 #[cfg(test)]
 mod tests;
@@ -15,17 +15,17 @@ use crate::readiness::redact::Redactor;
 /// The file in the cluster's folder.
 const FILE: &str = "states.json";
 
-/// What became of each component.
+/// The states of each component.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct ComponentStates(BTreeMap<String, StateHistory>);
 
 impl ComponentStates {
-    /// Takes note of `event`. Steps of deploy and ready are named like components; so are steps of teardown, and one
-    /// that is named otherwise takes all of them away.
+    /// Records `event`. Steps of deploy and ready are named after components; so are steps of teardown, and one with
+    /// another name removes all components.
     ///
     /// # Errors
-    /// When the event tells of a change that cannot be; the state stays as it was.
+    /// When the event is an invalid transition; the state is unchanged then.
     pub fn record(&mut self, event: &Event) -> Result<(), InvalidTransition> {
         let (name, at) = (&event.step, event.wall);
         match (event.phase, &event.kind) {
@@ -46,18 +46,18 @@ impl ComponentStates {
         Ok(())
     }
 
-    /// What became of a component.
+    /// Returns the states of a component.
     #[must_use]
     pub fn get(&self, component: &str) -> Option<&StateHistory> {
         self.0.get(component)
     }
 
-    /// All of them, in order of their names.
+    /// Returns all of them, ordered by name.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &StateHistory)> {
         self.0.iter().map(|(name, life)| (name.as_str(), life))
     }
 
-    /// Puts what happened over what is known from earlier runs. Components that nothing happened to stay as they were.
+    /// Merges these states over those of earlier runs. Components without events are unchanged.
     #[must_use]
     pub fn over(self, mut earlier: ComponentStates) -> ComponentStates {
         for (name, life) in self.0 {
@@ -70,7 +70,8 @@ impl ComponentStates {
         earlier
     }
 
-    /// Keeps them in a cluster's folder, over what is there. The folder of a cluster that is gone is not made again.
+    /// Writes them to a cluster's folder, merged over the file there. Does not recreate the folder of a removed
+    /// cluster.
     ///
     /// # Errors
     /// When they cannot be written.
@@ -84,7 +85,7 @@ impl ComponentStates {
         crate::host::folders::publish(&folder.join(FILE), &text)
     }
 
-    /// What the last runs left in a cluster's folder. What cannot be read is not known.
+    /// Returns the states that the last runs wrote to a cluster's folder. Unreadable ones count as none.
     #[must_use]
     pub fn read(folder: &Path) -> ComponentStates {
         let text = fs_err::read_to_string(folder.join(FILE)).unwrap_or_default();
@@ -92,16 +93,16 @@ impl ComponentStates {
     }
 }
 
-/// A step of deploy or ready begins.
+/// Records that a step of deploy or ready starts.
 fn start(life: &mut StateHistory, event: &Event) -> Result<(), InvalidTransition> {
-    // One start has two steps: it is applied, then it becomes ready.
+    // One start has two steps: the component is applied, then it becomes ready.
     if event.phase == Phase::Ready && life.state() == State::Starting {
         return Ok(());
     }
     life.advance(State::Starting, event.wall)
 }
 
-/// Any other event of deploy or ready.
+/// Records any other event of deploy or ready.
 fn go_on(life: &mut StateHistory, event: &Event) -> Result<(), InvalidTransition> {
     match (event.phase, &event.kind) {
         (Phase::Ready, EventKind::Finished(Outcome::Done)) => life.advance(State::Ready, event.wall),
@@ -122,7 +123,7 @@ fn go_on(life: &mut StateHistory, event: &Event) -> Result<(), InvalidTransition
     }
 }
 
-/// An event of teardown.
+/// Records an event of teardown.
 fn end(life: &mut StateHistory, event: &Event) -> Result<(), InvalidTransition> {
     match &event.kind {
         EventKind::Started => life.advance(State::Killing, event.wall),

@@ -1,4 +1,4 @@
-//! The console of a run: lines on standard error, which is free for them; standard output is for what was asked for.
+//! The console of a run: lines on standard error; standard output is only for requested output.
 
 use std::collections::BTreeMap;
 use std::io::Write;
@@ -8,20 +8,20 @@ use super::debounce::Changes;
 use super::{Event, EventKind, Outcome, Phase};
 use crate::readiness::redact::Redactor;
 
-/// Shows a run's events to a person while it goes on.
+/// Shows a run's events while it is in progress.
 pub trait Console: Send {
-    /// Shows `event`, as far as it is worth a line.
+    /// Shows `event`, if it is worth a line.
     fn show(&mut self, event: &Event);
 
-    /// When something that was held back is due, as time since the run began; asked after every event.
+    /// Returns when a delayed message is due, as time since the run started; called after every event.
     fn due(&self) -> Option<Duration> {
         None
     }
 
-    /// Shows what is due now.
+    /// Shows the messages that are due now.
     fn show_due(&mut self, _: Duration) {}
 
-    /// The run is over: takes away what is not meant to stay.
+    /// Removes temporary output at the end of the run.
     fn close(&mut self) {}
 }
 
@@ -91,7 +91,7 @@ impl Console for PlainConsole {
     }
 }
 
-/// Shows nothing but warnings.
+/// Shows only warnings.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct QuietConsole;
 
@@ -103,7 +103,8 @@ impl Console for QuietConsole {
     }
 }
 
-/// The lines that `event` is worth; `took` is how long a step took that it ends. Secrets are masked where lines are written.
+/// Returns the lines for `event`; `took` is the duration of a step that it ends. Secrets are masked where lines are
+/// written.
 #[must_use]
 pub fn lines(event: &Event, took: Duration) -> Vec<String> {
     let seconds = took.as_secs_f64();
@@ -115,7 +116,7 @@ pub fn lines(event: &Event, took: Duration) -> Vec<String> {
         EventKind::Finished(Outcome::Failed) => format!("failed after {seconds:.1} s"),
         EventKind::Note(text) => text.clone(),
         EventKind::Warning(text) => format!("warning: {text}"),
-        // What cost nothing is not worth a line, and what went wrong is told once, when everything of it is known.
+        // Steps without work get no line, and failures are reported once, when they are complete.
         EventKind::Finished(Outcome::Unchanged)
         | EventKind::Started
         | EventKind::Progress(_)
@@ -125,7 +126,7 @@ pub fn lines(event: &Event, took: Duration) -> Vec<String> {
     text.lines().map(|text| line(event.at, event.phase, &event.step, text)).collect()
 }
 
-/// `message` without control characters, which would break a line. It may be another program's output.
+/// Returns `message` without control characters, which would break a line. It may be another program's output.
 #[must_use]
 pub fn printable(message: &str) -> String {
     message.chars().filter(|c| !c.is_control()).collect()
@@ -135,7 +136,7 @@ fn line(at: Duration, phase: Phase, step: &str, text: &str) -> String {
     format!("{:7.1}s  {phase:<8} {step:<16} {text}", at.as_secs_f64())
 }
 
-/// Writes to standard error, with secrets masked. A closed pipe at the other end is no failure of the run.
+/// Writes to standard error, with secrets masked. A closed pipe is not a failure of the run.
 pub fn write(text: &str) {
     let _ = std::io::stderr().write_all(Redactor::global().text(text).as_bytes());
 }

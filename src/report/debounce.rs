@@ -1,17 +1,17 @@
-//! Which of a step's messages are worth a line where there is no terminal: changes, once they have stood for a while.
+//! Debounces a step's messages where there is no terminal: a change is printed once it has lasted for a while.
 
 use std::time::Duration;
 
 use super::Phase;
 
-/// What is becoming ready changes its reason every few moments: a reason counts once it has stood for this long,
+/// Reasons of an unready object change often: one is printed once it has lasted this long,
 const SETTLED: Duration = Duration::from_secs(1);
-/// or when reasons have changed all the time for this long.
+/// or when reasons have kept changing for this long.
 const RESTLESS: Duration = Duration::from_secs(5);
 /// The pause between two lines of any other long step, whose messages are another program's output.
 const PAUSE: Duration = Duration::from_secs(10);
 
-/// What a step says, and what of that has had its line. Times count from the beginning of the run.
+/// A step's current message, and which messages were printed. Times count from the start of the run.
 #[derive(Debug)]
 pub(super) struct Changes {
     settled: Duration,
@@ -22,7 +22,7 @@ pub(super) struct Changes {
     waiting: Option<Waiting>,
 }
 
-/// A message that has had no line yet.
+/// A message that has not been printed yet.
 #[derive(Debug)]
 struct Waiting {
     message: String,
@@ -31,7 +31,7 @@ struct Waiting {
 }
 
 impl Changes {
-    /// Of a step of `phase` that began at `at`.
+    /// Returns the state of a step of `phase` that started at `at`.
     pub(super) fn new(phase: Phase, at: Duration) -> Changes {
         let (settled, restless, pause) = match phase {
             Phase::Ready => (SETTLED, RESTLESS, Duration::ZERO),
@@ -40,7 +40,7 @@ impl Changes {
         Changes { settled, restless, pause, said: at, line: String::new(), waiting: None }
     }
 
-    /// The step says `message` now.
+    /// Sets the step's current message.
     pub(super) fn say(&mut self, message: String, at: Duration) {
         if message == self.line {
             self.waiting = None;
@@ -53,14 +53,14 @@ impl Changes {
         }
     }
 
-    /// When what it said last is worth a line.
+    /// Returns when the current message is due.
     pub(super) fn due(&self) -> Option<Duration> {
         let waiting = self.waiting.as_ref()?;
         let settled = (waiting.last + self.settled).min(waiting.first + self.restless);
         Some(settled.max(self.said + self.pause))
     }
 
-    /// The line that is due.
+    /// Returns the line that is due.
     pub(super) fn take(&mut self, now: Duration) -> Option<&str> {
         if self.due().is_none_or(|due| due > now) {
             return None;
@@ -75,7 +75,7 @@ impl Changes {
 mod tests {
     use super::*;
 
-    /// What is said when, in tenths of a second; then the lines, and when.
+    /// Takes messages and their times, in tenths of a second; returns the printed lines with theirs.
     fn lines(phase: Phase, said: &[(u64, &str)]) -> Vec<(u64, String)> {
         let tenths = |tenths: u64| Duration::from_millis(100 * tenths);
         let mut changes = Changes::new(phase, Duration::ZERO);

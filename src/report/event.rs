@@ -1,4 +1,4 @@
-//! The one stream of events: everything a person or a CI system sees is made from it.
+//! The stream of events, from which all output of a run is made.
 
 use std::fmt;
 use std::time::{Duration, Instant};
@@ -15,13 +15,13 @@ use crate::readiness::redact::Redactor;
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Phase {
-    /// Look for what the host must have, and install it.
+    /// Check the host's prerequisites, and install them.
     Setup,
     /// Build or pull images.
     Images,
     /// Create the cluster.
     Cluster,
-    /// Put images on the nodes.
+    /// Load images into the nodes.
     Load,
     /// Apply manifests.
     Deploy,
@@ -29,7 +29,7 @@ pub enum Phase {
     Ready,
     /// The suite's own tests.
     Specs,
-    /// Remove what the run made.
+    /// Remove what the run created.
     Teardown,
 }
 
@@ -63,7 +63,7 @@ impl fmt::Display for Phase {
     }
 }
 
-/// How a step ended.
+/// The result of a step.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
@@ -76,45 +76,45 @@ pub enum Outcome {
     Failed,
 }
 
-/// Something that happened.
+/// The kind of an event.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum EventKind {
     /// A component, named like the step, is in the plan.
     Pending,
-    /// A step of a phase began. Steps are components, images, or the parts of a stage.
+    /// A step of a phase started. Steps are components, images, or the parts of a stage.
     Started,
-    /// A step says what it is doing.
+    /// A step reports what it is doing.
     Progress(String),
-    /// A call of a step failed for a reason that passes, and is made again. Steps of components bear the component's name.
+    /// A call of a step failed temporarily, and is retried. Steps of components have the component's name.
     Retry {
-        /// The number of the attempt that follows; the first one was 1.
+        /// The number of the next attempt, counted from 1.
         attempt: u32,
-        /// How many attempts there are for this cause.
+        /// The maximum number of attempts for this cause.
         of: u32,
-        /// What the last attempt failed of, and which call it is: `connection refused (applying configmap/app)`.
+        /// The cause of the last failure, and the call: `connection refused (applying configmap/app)`.
         cause: String,
-        /// The pause until the attempt.
+        /// The pause before the attempt.
         after: Duration,
     },
-    /// A component misses its aim. If a step of it is under way, it ends now.
+    /// A component failed or timed out. If a step of it is in progress, that ends now.
     Trouble {
-        /// How.
+        /// Whether it failed or timed out.
         how: Missed,
         /// The reason, in one line.
         why: String,
     },
     /// A step ended.
     Finished(Outcome),
-    /// Worth knowing, not a problem.
+    /// For information, not a problem.
     Note(String),
-    /// Worth acting on, though the run goes on.
+    /// A problem to act on, though the run continues.
     Warning(String),
 }
 
 /// One event of a run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Event {
-    /// Monotonic time since the run began.
+    /// Monotonic time since the run started.
     pub at: Duration,
     /// Wall-clock time.
     pub wall: Timestamp,
@@ -122,11 +122,11 @@ pub struct Event {
     pub phase: Phase,
     /// The step of that phase.
     pub step: String,
-    /// What happened.
+    /// The kind of event.
     pub kind: EventKind,
 }
 
-/// The sending end of a run's event stream. Clones send to the same stream.
+/// The sender of a run's event stream. Clones send to the same stream.
 #[derive(Debug, Clone)]
 pub struct Events {
     began: Instant,
@@ -134,25 +134,25 @@ pub struct Events {
 }
 
 impl Events {
-    /// A new stream that begins now, and the end that reporters read.
+    /// Returns a new stream that starts now, and its receiver.
     #[must_use]
     pub fn channel() -> (Events, mpsc::UnboundedReceiver<Event>) {
         let (sender, receiver) = mpsc::unbounded_channel();
         (Events { began: Instant::now(), sender: Some(sender) }, receiver)
     }
 
-    /// A stream without a reader.
+    /// Returns a stream without a reader.
     #[must_use]
     pub fn discard() -> Events {
         Events { began: Instant::now(), sender: None }
     }
 
-    /// When the run began.
+    /// Returns when the run started.
     pub(super) fn began(&self) -> Instant {
         self.began
     }
 
-    /// Begins a step; it ends when the returned value is finished, or as failed when that is dropped.
+    /// Starts a step; it ends when the returned value is finished, or as failed when that is dropped.
     #[must_use]
     pub fn step(&self, phase: Phase, name: impl Into<String>) -> Step {
         let step = Step { events: self.clone(), phase, name: name.into(), open: true };
@@ -160,28 +160,28 @@ impl Events {
         step
     }
 
-    /// Something that speaks for a step, be it under way or not.
+    /// Returns a handle that reports for a step, whether it is in progress or not.
     #[must_use]
     pub fn handle(&self, phase: Phase, name: impl Into<String>) -> StepHandle {
         StepHandle { events: self.clone(), phase, name: name.into() }
     }
 
-    /// Says that `component` is in the plan.
+    /// Reports that `component` is in the plan.
     pub fn pending(&self, component: &str) {
         self.send(Phase::Deploy, component, EventKind::Pending);
     }
 
-    /// Says that `component`, no step of which is under way, misses its aim.
+    /// Reports that `component`, without a step in progress, failed or timed out.
     pub fn trouble(&self, phase: Phase, component: &str, how: Missed, why: impl Into<String>) {
         self.send(phase, component, EventKind::Trouble { how, why: why.into() });
     }
 
-    /// Says something worth knowing.
+    /// Reports information.
     pub fn note(&self, phase: Phase, text: impl Into<String>) {
         self.send(phase, "", EventKind::Note(text.into()));
     }
 
-    /// Says something worth acting on.
+    /// Reports a problem to act on.
     pub fn warn(&self, phase: Phase, text: impl Into<String>) {
         self.send(phase, "", EventKind::Warning(text.into()));
     }
@@ -190,13 +190,13 @@ impl Events {
         if let Some(sender) = &self.sender {
             let kind = masked(kind);
             let event = Event { at: self.began.elapsed(), wall: Timestamp::now(), phase, step: step.into(), kind };
-            // A reporter that went away must not stop the run.
+            // A dropped reporter must not stop the run.
             let _ = sender.send(event);
         }
     }
 }
 
-/// `kind` without secrets: every reader of the stream writes it somewhere.
+/// Returns `kind` without secrets: every reader of the stream writes it somewhere.
 fn masked(mut kind: EventKind) -> EventKind {
     match &mut kind {
         EventKind::Progress(text)
@@ -209,7 +209,7 @@ fn masked(mut kind: EventKind) -> EventKind {
     kind
 }
 
-/// A step that has begun. Dropping it unfinished reports it as failed.
+/// A started step. Dropping it unfinished reports it as failed.
 #[derive(Debug)]
 pub struct Step {
     events: Events,
@@ -219,28 +219,28 @@ pub struct Step {
 }
 
 impl Step {
-    /// Says what the step is doing now.
+    /// Reports what the step is doing now.
     pub fn progress(&self, message: impl Into<String>) {
         self.send(EventKind::Progress(message.into()));
     }
 
-    /// Something that can say what the step is doing from elsewhere, such as the thread that reads a program's output.
+    /// Returns a handle for reporting progress from elsewhere, such as the thread that reads a program's output.
     #[must_use]
     pub fn handle(&self) -> StepHandle {
         self.events.handle(self.phase, &self.name)
     }
 
-    /// The step did its work.
+    /// Ends the step as done.
     pub fn done(self) {
         self.finish(Outcome::Done);
     }
 
-    /// The step found nothing to do.
+    /// Ends the step as unchanged.
     pub fn unchanged(self) {
         self.finish(Outcome::Unchanged);
     }
 
-    /// The step misses its aim, and says why.
+    /// Ends the step as failed or timed out, with the reason.
     pub fn fail(self, how: Missed, why: impl Into<String>) {
         self.send(EventKind::Trouble { how, why: why.into() });
         self.finish(Outcome::Failed);
@@ -265,7 +265,7 @@ impl Drop for Step {
     }
 }
 
-/// Says what a step is doing, without owning its end.
+/// Reports the progress of a step, without ending it.
 #[derive(Debug, Clone)]
 pub struct StepHandle {
     events: Events,
@@ -274,12 +274,12 @@ pub struct StepHandle {
 }
 
 impl StepHandle {
-    /// Says what the step is doing now.
+    /// Reports what the step is doing now.
     pub fn progress(&self, message: impl Into<String>) {
         self.events.send(self.phase, &self.name, EventKind::Progress(message.into()));
     }
 
-    /// A call of the step is made again after a pause.
+    /// Reports that a call of the step is retried after a pause.
     pub(crate) fn retry(&self, attempt: u32, of: u32, cause: String, after: Duration) {
         self.events.send(self.phase, &self.name, EventKind::Retry { attempt, of, cause, after });
     }

@@ -1,4 +1,4 @@
-//! The report for machines.
+//! The report as JSON.
 
 use std::time::Duration;
 
@@ -9,28 +9,28 @@ use serde_json::Value;
 use super::{Phase, Retry, Span, State, StateHistory, Timeline};
 use crate::readiness::redact::Redactor;
 
-/// Version of the report's form. It changes when a field is removed or changes its meaning.
+/// Version of the report's format. It changes when a field is removed or changes its meaning.
 const FORMAT: u32 = 1;
 
-/// A report in JSON. All times are in seconds since the run began, unless they are points in time.
+/// A report in JSON. All times are in seconds since the run started, unless they are timestamps.
 #[derive(Debug, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Report<'a> {
-    /// Version of this form.
+    /// Version of this format.
     format: u32,
-    /// When the run began.
+    /// When the run started.
     #[cfg_attr(feature = "schema", schemars(with = "Option<String>"))]
     began: Option<Timestamp>,
     /// `parallel`, `waves` or `sequential`.
     strategy: &'a str,
     /// How long the run took.
     wall: f64,
-    /// The phases that it had, in the order of the pipeline. They may overlap.
+    /// The phases of the run, in the order of the pipeline. They may overlap.
     phases: Vec<PhaseTime>,
     /// Every step, in the order in which they ended.
     steps: &'a [Span],
-    /// Calls that were made again.
+    /// Retried calls.
     retries: &'a [Retry],
     /// Every component.
     components: Vec<ComponentTime<'a>>,
@@ -38,11 +38,11 @@ pub struct Report<'a> {
     deploy_and_ready: Option<f64>,
     /// The components' own times together, divided by `deployAndReady`; null when nothing was deployed.
     parallel_efficiency: Option<f64>,
-    /// The steps that decided how long the run took.
+    /// The steps that determined the duration of the run.
     critical_path: Vec<StepName<'a>>,
 }
 
-/// When a phase began and ended.
+/// Start and end of a phase.
 #[derive(Debug, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 struct PhaseTime {
@@ -67,26 +67,26 @@ struct StepName<'a> {
 struct ComponentTime<'a> {
     /// Its name.
     component: &'a str,
-    /// From the beginning of its deployment until it was ready; absent when it was not started.
+    /// From the start of its deployment until it was ready; absent when it was not started.
     #[serde(skip_serializing_if = "Option::is_none")]
     start_up: Option<f64>,
     #[serde(flatten)]
     states: Option<States<'a>>,
 }
 
-/// What became of a component.
+/// The states of a component.
 #[derive(Debug, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 struct States<'a> {
-    /// How far it came.
+    /// Its current state.
     state: State,
     /// Since when it is in that state.
     #[cfg_attr(feature = "schema", schemars(with = "String"))]
     since: Timestamp,
     /// How often it was started.
     attempts: u32,
-    /// What went wrong last; null when nothing did.
+    /// The last error; null when there was none.
     last_error: Option<&'a str>,
     /// Every state that it was in.
     history: Vec<Past>,
@@ -101,12 +101,12 @@ struct Past {
     since: Timestamp,
 }
 
-/// The whole timeline, with secrets masked, as [`Report`] has it.
+/// Returns the whole timeline as a [`Report`], with secrets masked.
 #[must_use]
 pub fn to_json(timeline: &Timeline, strategy: &str) -> Value {
-    // Plain data, whose keys are texts: this cannot fail.
+    // Plain data with string keys: this cannot fail.
     let mut report = serde_json::to_value(report(timeline, strategy)).unwrap_or_default();
-    // Values that became known since the events were sent.
+    // Secrets that became known after the events were sent.
     Redactor::global().strings(&mut report);
     report
 }

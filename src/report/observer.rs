@@ -1,4 +1,4 @@
-//! The progress of a wait, as steps of the ready phase.
+//! Reports the progress of a wait as steps of the ready phase.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
@@ -6,14 +6,14 @@ use std::sync::{Mutex, PoisonError};
 use super::{Events, Phase, Step};
 use crate::readiness::{Observer, Progress};
 
-/// One step for each component that is waited for. A step that is still open when the wait is dropped has failed.
+/// One step for each awaited component. A step that is still open when the wait is dropped has failed.
 struct ReadySteps {
     events: Events,
     open: Mutex<HashMap<String, Step>>,
 }
 
 impl Events {
-    /// Reports a wait's progress to this stream.
+    /// Returns an observer that reports a wait's progress to this stream.
     #[must_use]
     pub fn observer(&self) -> impl Observer + use<> {
         ReadySteps { events: self.clone(), open: Mutex::default() }

@@ -1,4 +1,4 @@
-//! The states of a component, and which may follow which.
+//! The states of a component, and the valid transitions.
 
 use std::fmt;
 
@@ -6,24 +6,24 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-/// How far a component is.
+/// The state of a component.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum State {
-    /// It is in the plan; nothing of it has been applied.
+    /// It is in the plan; none of its objects has been applied.
     Pending,
     /// It is being applied, or becoming ready.
     Starting,
-    /// It was ready, and answered.
+    /// It was ready, and its probes succeeded.
     Ready,
     /// It will not become ready by itself.
     Failed,
-    /// The deadline came before it was ready.
+    /// The deadline passed before it was ready.
     Timeout,
-    /// It is being taken away.
+    /// It is being removed.
     Killing,
-    /// It is gone.
+    /// It is removed.
     Killed,
 }
 
@@ -32,9 +32,9 @@ impl State {
     pub const ALL: [State; 7] =
         [State::Pending, State::Starting, State::Ready, State::Failed, State::Timeout, State::Killing, State::Killed];
 
-    /// Whether `next` may follow.
+    /// Returns whether `next` may follow.
     ///
-    /// What is ready may be started again, and may be lost: it fails, or is late, before all others are ready.
+    /// A ready component may be started again, and may be lost: it fails, or times out, before all others are ready.
     #[must_use]
     pub fn may_become(self, next: State) -> bool {
         use State::{Failed, Killed, Killing, Pending, Ready, Starting, Timeout};
@@ -63,17 +63,17 @@ impl fmt::Display for State {
     }
 }
 
-/// A change of state that cannot be.
+/// An invalid change of state.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 #[error("a component that is {from} cannot become {to}")]
 pub struct InvalidTransition {
-    /// What it is.
+    /// The current state.
     pub from: State,
-    /// What it was to become.
+    /// The invalid next state.
     pub to: State,
 }
 
-/// What became of a component.
+/// The states of a component.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct StateHistory {
@@ -85,47 +85,47 @@ pub struct StateHistory {
 }
 
 impl StateHistory {
-    /// A component that is pending since then.
+    /// Returns the history of a component that is pending since `since`.
     #[must_use]
     pub fn new(since: Timestamp) -> StateHistory {
         let state = State::Pending;
         StateHistory { state, since, attempts: 0, last_error: None, history: vec![(state, since)] }
     }
 
-    /// Its state.
+    /// Returns its current state.
     #[must_use]
     pub fn state(&self) -> State {
         self.state
     }
 
-    /// Since when.
+    /// Returns since when it is in its current state.
     #[must_use]
     pub fn since(&self) -> Timestamp {
         self.since
     }
 
-    /// How often it was started.
+    /// Returns how often it was started.
     #[must_use]
     pub fn attempts(&self) -> u32 {
         self.attempts
     }
 
-    /// What went wrong last, even if it came right afterwards.
+    /// Returns the last error, even if it succeeded afterwards.
     #[must_use]
     pub fn last_error(&self) -> Option<&str> {
         self.last_error.as_deref()
     }
 
-    /// Every state that it was in, and since when; the last is its state now.
+    /// Returns every state that it was in, and since when; the last is the current one.
     #[must_use]
     pub fn history(&self) -> &[(State, Timestamp)] {
         &self.history
     }
 
-    /// Is in another state from then on.
+    /// Changes to another state.
     ///
     /// # Errors
-    /// When that state cannot follow; nothing is changed then.
+    /// When that state may not follow; nothing is changed then.
     pub fn advance(&mut self, to: State, at: Timestamp) -> Result<(), InvalidTransition> {
         if !self.state.may_become(to) {
             return Err(InvalidTransition { from: self.state, to });
@@ -136,12 +136,12 @@ impl StateHistory {
         Ok(())
     }
 
-    /// Remembers what went wrong; that alone changes no state.
+    /// Records an error, without changing the state.
     pub fn note(&mut self, error: impl Into<String>) {
         self.last_error = Some(error.into());
     }
 
-    /// Goes on from an `earlier` life of which this one is only the end: it was not started again.
+    /// Takes over attempts and last error of the `earlier` history if the component was not started again.
     pub(super) fn after(mut self, earlier: StateHistory) -> StateHistory {
         if self.attempts == 0 {
             self.attempts = earlier.attempts;
@@ -157,7 +157,7 @@ mod tests {
 
     use super::*;
 
-    /// Written a second time, as a table.
+    /// Repeated here, as a table.
     const LEGAL: [(State, &[State]); 7] = [
         (State::Pending, &[State::Starting, State::Killing]),
         (State::Starting, &[State::Ready, State::Failed, State::Timeout, State::Killing]),
@@ -182,7 +182,7 @@ mod tests {
     }
 
     proptest! {
-        /// Any walk: what is legal happens and is remembered, what is not is refused and changes nothing.
+        /// For any sequence: valid transitions are recorded, invalid ones are rejected and change nothing.
         #[test]
         fn a_life_never_takes_a_way_that_there_is_not(walk in prop::collection::vec(0..State::ALL.len(), 0..60)) {
             let mut life = StateHistory::new(Timestamp::UNIX_EPOCH);

@@ -1,4 +1,4 @@
-//! Where the time went, as a table for people.
+//! Durations of phases and steps, as a table.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use comfy_table::{CellAlignment, Table, presets};
 
 use super::{Outcome, Phase, Span, Timeline};
 
-/// One row per phase, one per step below it; `*` marks the critical path.
+/// Returns one row per phase, one per step below it; `*` marks the critical path.
 #[must_use]
 pub fn to_table(timeline: &Timeline) -> String {
     let wall = timeline.wall();
@@ -60,7 +60,7 @@ pub fn to_table(timeline: &Timeline) -> String {
     text
 }
 
-/// Steps that had nothing to do in no time are only counted.
+/// Returns whether a step gets a row: short steps without work are only counted.
 fn is_worth_a_row(span: &Span, wall: Duration) -> bool {
     span.outcome != Outcome::Unchanged || span.duration() * 100 > wall
 }

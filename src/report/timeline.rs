@@ -1,4 +1,4 @@
-//! When every step began and ended, and what can be told from that.
+//! Start and end of every step, and figures derived from them.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::{ComponentStates, Event, EventKind, Outcome, Phase};
 
-/// One step, from its beginning to its end. Durations count from the beginning of the run.
+/// One step, from start to end. Durations count from the start of the run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Span {
@@ -15,7 +15,7 @@ pub struct Span {
     pub phase: Phase,
     /// Its name: a component, an image, or a part of the stage.
     pub step: String,
-    /// When it began.
+    /// When it started.
     #[serde(serialize_with = "seconds")]
     #[cfg_attr(feature = "schema", schemars(with = "f64"))]
     pub start: Duration,
@@ -23,19 +23,19 @@ pub struct Span {
     #[serde(serialize_with = "seconds")]
     #[cfg_attr(feature = "schema", schemars(with = "f64"))]
     pub end: Duration,
-    /// How it ended.
+    /// Its result.
     pub outcome: Outcome,
 }
 
 impl Span {
-    /// How long it took.
+    /// Returns its duration.
     #[must_use]
     pub fn duration(&self) -> Duration {
         self.end.saturating_sub(self.start)
     }
 }
 
-/// A call that failed for a reason that passes, and was made again.
+/// A call that failed temporarily, and was retried.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Retry {
@@ -43,15 +43,15 @@ pub struct Retry {
     pub phase: Phase,
     /// The step of that phase.
     pub step: String,
-    /// When the attempt before it had failed, from the beginning of the run.
+    /// When the previous attempt failed, from the start of the run.
     #[serde(serialize_with = "seconds")]
     #[cfg_attr(feature = "schema", schemars(with = "f64"))]
     pub at: Duration,
-    /// The number of the attempt; the first one was 1.
+    /// The number of the attempt, counted from 1.
     pub attempt: u32,
-    /// How many attempts there were for this cause.
+    /// The maximum number of attempts for this cause.
     pub of: u32,
-    /// What the attempt before it failed of.
+    /// The cause of the previous failure.
     pub cause: String,
     /// The pause in between.
     #[serde(serialize_with = "seconds")]
@@ -60,7 +60,7 @@ pub struct Retry {
 }
 
 pub(super) fn seconds<S: serde::Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
-    // Milliseconds are what can be told apart.
+    // Milliseconds are precise enough.
     serializer.serialize_f64((duration.as_secs_f64() * 1000.0).round() / 1000.0)
 }
 
@@ -71,18 +71,18 @@ pub struct Timeline {
     pub began: Option<Timestamp>,
     /// Finished steps, in the order in which they ended.
     pub spans: Vec<Span>,
-    /// Calls that were made again, in order.
+    /// Retried calls, in order.
     pub retries: Vec<Retry>,
-    /// What became of each component.
+    /// The states of each component.
     pub lives: ComponentStates,
     open: Vec<(Phase, String, Duration)>,
 }
 
 impl Timeline {
-    /// Takes note of `event`.
+    /// Records `event`.
     pub fn record(&mut self, event: &Event) {
         self.began.get_or_insert(event.wall);
-        // Ignores an invalid state transition; the run itself goes on.
+        // Ignores an invalid state transition; the run continues.
         let _ = self.lives.record(event);
         match &event.kind {
             EventKind::Started => self.open.push((event.phase, event.step.clone(), event.at)),
@@ -109,7 +109,7 @@ impl Timeline {
         }
     }
 
-    /// As it is at the moment `now`: what is under way ends there, as failed.
+    /// Returns the timeline at `now`: steps in progress end there, as failed.
     pub(super) fn so_far(&self, now: Duration) -> Timeline {
         let mut timeline = self.clone();
         let open = std::mem::take(&mut timeline.open).into_iter();
@@ -118,25 +118,25 @@ impl Timeline {
         timeline
     }
 
-    /// From the first step's beginning to the last one's end.
+    /// Returns the time from the first step's start to the last one's end.
     #[must_use]
     pub fn wall(&self) -> Duration {
         extent(self.spans.iter()).map_or(Duration::ZERO, |(start, end)| end - start)
     }
 
-    /// Beginning and end of `phase`; none when nothing of it happened.
+    /// Returns start and end of `phase`; `None` when it had no step.
     #[must_use]
     pub fn phase(&self, phase: Phase) -> Option<(Duration, Duration)> {
         extent(self.spans.iter().filter(|span| span.phase == phase))
     }
 
-    /// Beginning and end of deploy and ready together: what strategies differ in.
+    /// Returns start and end of deploy and ready together, in which strategies differ.
     #[must_use]
     pub fn start_up(&self) -> Option<(Duration, Duration)> {
         extent(self.spans.iter().filter(|span| matches!(span.phase, Phase::Deploy | Phase::Ready)))
     }
 
-    /// Start-up time of every component: from the beginning of its deploy to its being ready.
+    /// Returns the start-up time of every component: from the start of its deploy until it was ready.
     #[must_use]
     pub fn components(&self) -> Vec<(&str, Duration)> {
         let ready = self.spans.iter().filter(|span| span.phase == Phase::Ready);
@@ -148,7 +148,7 @@ impl Timeline {
             .collect()
     }
 
-    /// Sum of the components' start-up times ÷ wall time of deploy and ready; 1 when nothing overlapped.
+    /// Returns the sum of the components' start-up times ÷ wall time of deploy and ready; 1 when nothing overlapped.
     #[must_use]
     pub fn parallel_efficiency(&self) -> Option<f64> {
         let (start, end) = self.start_up()?;
@@ -157,17 +157,17 @@ impl Timeline {
         (wall > 0.0 && !sum.is_zero()).then(|| sum.as_secs_f64() / wall)
     }
 
-    /// The chain of steps that decided when the run ended, first to last: each is the one that ended last before the
-    /// next began.
+    /// Returns the chain of steps that determined the end of the run, first to last: each is the one that ended last
+    /// before the next started.
     #[must_use]
     pub fn critical_path(&self) -> Vec<&Span> {
-        /// Steps that follow one another are not quite adjacent: their events are a moment apart.
+        /// Consecutive steps are not exactly adjacent: their events are a moment apart.
         const SLACK: Duration = Duration::from_millis(20);
         let mut path: Vec<&Span> = Vec::new();
         let mut next = self.spans.iter().max_by_key(|span| span.end);
         while let Some(span) = next {
             path.push(span);
-            // Strictly earlier ends, so that the walk comes to its end.
+            // Strictly earlier ends, so that the walk terminates.
             let before = |other: &&Span| other.end <= span.start + SLACK && other.end < span.end;
             next = self
                 .spans

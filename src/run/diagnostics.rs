@@ -1,7 +1,7 @@
-//! Failing well: one failure told once, at its root, and a bundle of everything that a person may want to look at.
+//! Failure reports: the root causes, each reported once, and a bundle with everything for a closer look.
 //!
-//! [`diagnose`] is a pure function from what readiness found and a [`ClusterSnapshot`], which is the cluster at one moment, to a
-//! [`Diagnosis`]: the root causes, and a tree of component, workload, pod and container.
+//! [`diagnose`] is a pure function from the unready objects and a [`ClusterSnapshot`], the state of the cluster at one
+//! moment, to a [`Diagnosis`]: the root causes, and a tree of component, workload, pod and container.
 
 mod bundle;
 mod collect;
@@ -29,18 +29,18 @@ pub(crate) use contents::contents;
 pub use run::{after, cluster_of, expectations, expected, now};
 pub use snapshot::{ClusterSnapshot, Log};
 
-/// What is not ready, as readiness found it.
+/// The components that are not ready, as reported by readiness.
 #[derive(Debug, Clone, Default)]
 pub struct Unreadiness {
     /// Every component that is not ready.
     pub unready: Vec<Unready>,
-    /// How many components there should be.
+    /// How many components the suite has.
     pub of: usize,
-    /// What each component needs of the others, by the suite.
+    /// The components that each component needs, from the suite.
     pub needs: BTreeMap<String, Vec<String>>,
 }
 
-/// Why components are not ready: the causes first, then each component with all that is known of it.
+/// Why components are not ready: the root causes first, then each component with all that is known of it.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
@@ -49,41 +49,42 @@ pub struct Diagnosis {
     pub unready: usize,
     /// How many there are.
     pub of: usize,
-    /// What is at the root, worst first.
+    /// The root causes, worst first.
     pub root_causes: Vec<RootCause>,
     /// The components that are not ready, each a tree of workloads, pods and containers.
     pub components: Vec<Branch>,
 }
 
-/// Something that one or more components wait for, or that is wrong with them.
+/// An object or resource that fails, or that one or more components wait for.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct RootCause {
-    /// What is to blame.
+    /// The failing or missing object or resource.
     pub subject: Subject,
-    /// Whether it is final, rather than something that may still pass; in JSON the `verdict`, `failed` or `waiting`.
+    /// Whether it is final, as opposed to something that may still succeed; in JSON the `verdict`, `failed` or
+    /// `waiting`.
     #[serde(rename = "verdict", serialize_with = "verdict")]
     #[cfg_attr(feature = "schema", schemars(with = "NotReadyVerdict"))]
     pub failed: bool,
-    /// What is wrong with it, as a word for programs: `Missing`.
+    /// The reason as a word for programs: `Missing`.
     pub reason: String,
-    /// What is wrong with it, as the end of a sentence, `is not bound`, or as a sentence of its own.
+    /// The reason as the end of a sentence, `is not bound`, or as a sentence of its own.
     pub message: String,
     /// Whether `message` is a sentence of its own.
     #[serde(skip)]
     own: bool,
-    /// The pods and components that wait for it; none when the object itself is what fails.
+    /// The pods and components that wait for it; empty when the object itself fails.
     pub wanted_by: Vec<Subject>,
-    /// What to do about it; may be empty.
+    /// The suggested fix; may be empty.
     pub hint: String,
-    /// The command that a person would run next.
+    /// The command to run next.
     pub next: String,
     /// The components that it keeps from being ready.
     pub components: Vec<String>,
 }
 
-/// What a root cause is about; in JSON `{"object": {…}}`, `{"image": "shop/api:1"}` and so on.
+/// The subject of a root cause; in JSON `{"object": {…}}`, `{"image": "shop/api:1"}` and so on.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
@@ -101,24 +102,24 @@ pub enum Subject {
     Component(String),
 }
 
-/// A component, a workload, a pod, a container or a probe that is not ready, and what it consists of.
+/// A component, a workload, a pod, a container or a probe that is not ready, with its parts.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Branch {
-    /// `component db`, `deployment/db`, `pod/db-1`, `container db`; `probe` for what is asked from outside.
+    /// `component db`, `deployment/db`, `pod/db-1`, `container db`; `probe` for a probe from outside the cluster.
     pub name: String,
-    /// Whether it has failed for good; in JSON the `verdict`, `failed` or `waiting`.
+    /// Whether it has failed permanently; in JSON the `verdict`, `failed` or `waiting`.
     #[serde(rename = "verdict", serialize_with = "verdict")]
     #[cfg_attr(feature = "schema", schemars(with = "NotReadyVerdict"))]
     pub failed: bool,
-    /// Why it is not ready; empty when only its parts tell.
+    /// Why it is not ready; empty when only its parts have a reason.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub message: String,
     /// Its last events, oldest first.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub events: Vec<String>,
-    /// The last log lines of a container, the run before the current one included.
+    /// The last log lines of a container, including those of its previous run.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub logs: Vec<LogTail>,
     /// Its parts.
@@ -126,7 +127,7 @@ pub struct Branch {
     pub parts: Vec<Branch>,
 }
 
-/// The verdicts over what is not ready.
+/// The verdicts about unready objects.
 #[cfg(feature = "schema")]
 #[derive(schemars::JsonSchema)]
 #[schemars(rename_all = "lowercase", inline)]
@@ -142,7 +143,7 @@ fn verdict<S: serde::Serializer>(failed: &bool, serializer: S) -> Result<S::Ok, 
 }
 
 impl Diagnosis {
-    /// Leaves only what is about one component; the counts stay those of the suite.
+    /// Removes the diagnosis of all other components; the counts stay those of the suite.
     pub fn narrow(&mut self, component: &str) {
         let branch = format!("component {component}");
         self.components.retain(|known| known.name == branch);
@@ -150,7 +151,7 @@ impl Diagnosis {
     }
 }
 
-/// Finds the root causes of `trouble`, and arranges what `scene` shows of it.
+/// Returns the root causes of `trouble`, with details from `scene`.
 #[must_use]
 pub fn diagnose(trouble: &Unreadiness, scene: &ClusterSnapshot) -> Diagnosis {
     Diagnosis {

@@ -1,4 +1,4 @@
-//! Why a run did not come to a good end, what was seen of it, and what is left.
+//! A failed run: why it failed, the failure report, and what is left of it.
 
 use std::fmt;
 
@@ -9,14 +9,14 @@ use crate::readiness::NotReady;
 use crate::readiness::errors;
 use crate::teardown::UndoErrors;
 
-/// A run that did not come to a good end. Its `Display` says what went wrong, with the root causes, and where to look further.
+/// A failed or interrupted run. Its `Display` prints the error, the root causes, and where to look further.
 #[derive(Debug)]
 pub struct FailedRun {
-    /// Why it ended.
+    /// Why it failed.
     pub why: Why,
-    /// What was seen of it before anything was removed.
+    /// The report collected before anything was removed.
     pub seen: FailureReport,
-    /// What became of what it had made.
+    /// The outcome of removing or keeping its resources.
     pub rest: Rest,
 }
 
@@ -25,24 +25,24 @@ pub struct FailedRun {
 pub enum Why {
     /// A stage failed.
     Error(UpError),
-    /// It was told to end.
+    /// It was interrupted.
     Interrupted,
 }
 
-/// What became of what a run had made.
+/// The outcome of removing or keeping the resources of a failed run.
 #[derive(Debug)]
 pub enum Rest {
-    /// All of it is removed.
+    /// All were removed.
     Undone,
-    /// Not all of it could be removed.
+    /// Not all could be removed.
     Remains(UndoErrors),
     /// A third interrupt ended the removal.
     Left,
-    /// It was kept for a person to look at.
+    /// They were kept, to be inspected.
     Kept,
-    /// It was to be kept, and the reaper will remove it.
+    /// Keeping them failed; the reaper will remove them.
     NotKept(ClusterError),
-    /// It belongs to an environment that was there before, and stays.
+    /// They belong to an environment that existed before, and are kept.
     Stays,
 }
 

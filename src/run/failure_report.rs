@@ -1,4 +1,4 @@
-//! What is seen of a run that failed, before anything of it is taken away.
+//! Reports of failed runs, collected before anything is removed.
 
 use std::path::PathBuf;
 
@@ -10,18 +10,18 @@ use crate::cluster::Cluster;
 use crate::readiness::errors;
 use crate::report::Phase;
 
-/// What is seen of a run that failed.
+/// The report of a failed run.
 #[derive(Debug, Clone, Default)]
 pub struct FailureReport {
-    /// Why components are not ready, when that is what went wrong.
+    /// Why components are not ready, if that was the failure.
     pub diagnosis: Option<Diagnosis>,
-    /// Where everything that can be looked at is.
+    /// The folder of the bundle.
     pub bundle: Option<PathBuf>,
 }
 
 impl FailureReport {
-    /// Looks at the cluster after a run that failed with `error`. There is nothing to see unless a component had been
-    /// deployed, or refused.
+    /// Collects the report of a run that failed with `error`. It is empty unless a component was deployed, or rejected
+    /// by the API server.
     pub(super) async fn of_up(session: &Session, error: &UpError, timeline: Value) -> FailureReport {
         let (plan, folders) = (&session.plan, &session.folders);
         if !matches!(error, UpError::NotReady(_) | UpError::Deploy(_) | UpError::Api { .. }) {
@@ -37,7 +37,7 @@ impl FailureReport {
         FailureReport { diagnosis, bundle: bundle(session, &cluster, summary, timeline).await }
     }
 
-    /// Looks at the cluster after tests that failed, whose names are `tests`.
+    /// Collects the report of failed tests, whose names are `tests`.
     pub async fn of_tests(session: &Session, cluster: &Cluster, tests: &[String], timeline: Value) -> FailureReport {
         let state = now(&session.plan, cluster).await;
         let state = state.map_or_else(|error| error.to_string(), |diagnosis| diagnosis.to_string());

@@ -1,4 +1,4 @@
-//! The outer protocol, once for every way in: bring up → on failure look → undo or keep → report.
+//! The protocol of a run, shared by all entry points: bring up → on failure diagnose → undo or keep → report.
 
 use serde_json::Value;
 
@@ -10,35 +10,35 @@ use crate::host::folders;
 use crate::report::{Phase, Reporter, Timeline, to_json};
 use crate::suite::config::Keep;
 
-/// The file in the cluster's folder that has the report of the last run that changed it.
+/// The file in the cluster's folder with the report of the last run that changed it.
 pub const REPORT: &str = "report.json";
 
-/// What of a suite a run brings up.
+/// The part of a suite that a run brings up.
 #[derive(Debug, Clone, Copy)]
 pub enum Part<'a> {
     /// Everything, the cluster included.
     All,
-    /// These components, again, in the cluster that is there. All others stay as they are, and so does what was deployed
-    /// of these when the run fails.
+    /// Redeploys these components in the current cluster. All others are unchanged; if the run fails, what it deployed
+    /// is kept.
     Only(&'a [String]),
 }
 
-/// What becomes of a run that failed, once it has been looked at.
+/// Action for the resources of a failed run, once its report is collected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum OnFailure {
-    /// What it made is removed.
+    /// Remove them.
     Undo,
-    /// What it made stays, for a person to look at.
+    /// Keep them, to be inspected.
     Keep,
 }
 
 /// Requests to end the run.
 pub trait Interrupts: Send {
-    /// Returns with the next request: how many there have been, this one included.
+    /// Resolves at the next request, with the number of requests so far, including this one.
     fn next(&mut self) -> impl Future<Output = usize> + Send;
 }
 
-/// For runs that end with their process.
+/// Never interrupts, for runs that end with their process.
 #[derive(Debug)]
 pub struct Uninterrupted;
 
@@ -48,26 +48,26 @@ impl Interrupts for Uninterrupted {
     }
 }
 
-/// One run of a session, from its beginning to its report.
+/// One run of a session, from start to report.
 #[derive(Debug)]
 pub struct Run {
-    /// What is run.
+    /// The session.
     pub session: Session,
     reporter: Reporter,
 }
 
 impl Run {
-    /// A run whose events `reporter` reads.
+    /// Returns a run whose events are read by `reporter`.
     #[must_use]
     pub fn new(session: Session, reporter: Reporter) -> Run {
         Run { session, reporter }
     }
 
-    /// Brings `part` up. A run that fails or is interrupted is looked at first, and then undone or kept; an interrupted one is
-    /// never kept. A second interrupt gives nothing time for a graceful end any more; the third leaves the rest.
+    /// Brings `part` up. A failed run is diagnosed, then undone or kept; an interrupted one is undone, never kept. A
+    /// second interrupt skips graceful termination; the third leaves the rest.
     ///
     /// # Errors
-    /// Why there is no environment, with what was seen of it and what became of what was made.
+    /// Why the run failed, with its report and the outcome of removing or keeping its resources.
     pub async fn up(
         &self,
         part: Part<'_>,
@@ -90,7 +90,7 @@ impl Run {
         ended
     }
 
-    /// Looks at a run that failed, and undoes or keeps it.
+    /// Collects the report of a failed run, and undoes or keeps it.
     async fn give_up(
         &self,
         why: Why,
@@ -116,8 +116,8 @@ impl Run {
         FailedRun { why, seen, rest }
     }
 
-    /// Keeps beside the cluster what became of the components, for `status`, and of a run that made what runs now its report,
-    /// for bundles. Where that fails, both say less.
+    /// Writes the components' states beside the cluster, for `status`, and the report of a run that changed the
+    /// deployment, for bundles. If writing fails, both contain less.
     async fn write_down(&self, is_new: bool) {
         let (timeline, folder) =
             (self.timeline().await, self.session.folders.cluster(self.session.plan.cluster_name()));
@@ -146,7 +146,7 @@ impl Run {
         undone.map_or_else(Rest::Remains, |()| Rest::Undone)
     }
 
-    /// Returns with the third interrupt; the second hurries what is being undone.
+    /// Resolves at the third interrupt; the second hurries the undo.
     async fn third(&self, interrupts: &mut impl Interrupts) {
         loop {
             match interrupts.next().await {
@@ -161,18 +161,18 @@ impl Run {
         }
     }
 
-    /// The timeline until now.
+    /// Returns the timeline so far.
     pub async fn timeline(&self) -> Timeline {
         self.reporter.so_far().await
     }
 
-    /// The report of `timeline` for machines.
+    /// Returns the report of `timeline` as JSON.
     #[must_use]
     pub fn json(&self, timeline: &Timeline) -> Value {
         to_json(timeline, self.session.plan.suite().strategy.name())
     }
 
-    /// Ends the run. What was sent before is in its timeline.
+    /// Ends the run. Returns the timeline with all events sent before.
     pub async fn finish(self) -> Timeline {
         self.reporter.finish().await
     }

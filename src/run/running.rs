@@ -1,4 +1,4 @@
-//! What a run comes to: a cluster in which every component is ready.
+//! The result of a run: a cluster in which every component is ready.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,15 +13,15 @@ use crate::report::{Events, Phase};
 pub struct Running {
     /// The cluster.
     pub cluster: Cluster,
-    /// Whether everything ran already and nothing had to be done.
+    /// Whether everything was running already and nothing had to be done.
     pub unchanged: bool,
-    /// Where progress goes.
+    /// Receives progress.
     pub events: Events,
-    /// What counts as ready.
+    /// The settings of readiness.
     pub settings: Settings,
     /// How long a component may take to become ready.
     pub deadline: Duration,
-    /// Keeps the end of a time to live from removing the cluster while this process uses it.
+    /// Prevents removal at the end of the time to live while this process uses the cluster.
     pub(crate) used: Option<Arc<Lock>>,
 }
 

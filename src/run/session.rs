@@ -1,4 +1,4 @@
-//! The pipeline. This file lists the stages in order; no other file knows the order.
+//! The pipeline. Its stages and their order are only in this file.
 
 mod components;
 mod deployment;
@@ -28,23 +28,23 @@ use crate::suite::name::ClusterName;
 use crate::suite::plan::Plan;
 use crate::teardown::{RemoveOptions, Undo, UndoErrors};
 
-/// One run over one plan.
+/// One run of a plan.
 pub struct Session {
-    /// What is to be there.
+    /// The plan.
     pub plan: Plan,
-    /// Where files are kept.
+    /// The folders of the harness.
     pub folders: Folders,
-    /// Where progress goes.
+    /// Receives progress.
     pub events: Events,
-    /// What to undo should the run not come to a good end.
+    /// The actions to undo if the run fails.
     pub undo: Undo,
-    /// Whose the cluster is, and for how long.
+    /// Options of the cluster's lease.
     pub terms: LeaseOptions,
-    /// Where what the watches bring is recorded, for a replay.
+    /// Records what the watches receive, for a replay.
     pub record: Mutex<Option<Recorder>>,
-    /// Asked before anything is installed on the host.
+    /// Called before anything is installed on the host.
     pub agree: fn(&[Finding]) -> Consent,
-    /// Asked before anything is deployed into a cluster that people may depend on.
+    /// Called before anything is deployed into a cluster that may be a production cluster.
     pub confirm: fn(&LooksLikeProduction) -> bool,
 }
 
@@ -59,14 +59,14 @@ impl std::fmt::Debug for Session {
 }
 
 impl Session {
-    /// Brings the environment up: plan → host → images → cluster → deploy → ready. Images build while the cluster
-    /// boots, and a component is applied as soon as its own are on the nodes. When everything runs already and nothing
-    /// changed, nothing is done.
+    /// Brings the environment up: plan → host → images → cluster → deploy → ready. Images are built while the cluster
+    /// boots, and a component is applied once its images are on the nodes. If everything is running and nothing
+    /// changed, it does nothing.
     ///
     /// # Errors
-    /// What went wrong, at its stage.
+    /// The error of the stage that failed.
     ///
-    /// In either case what was made is still there and still to be undone: [`Undo::keep`] lets it stay.
+    /// In either case what was created still exists and will be undone, unless [`Undo::keep`] is called.
     pub async fn up(&self) -> Result<Running, UpError> {
         self.announce();
         let name = self.plan.cluster_name();
@@ -121,8 +121,7 @@ impl Session {
         Ok(self.running(cluster, false).using(&records).await)
     }
 
-    /// Keeps the cluster on this run's terms from here on, where they say that it is kept. A cluster that was found stays
-    /// otherwise as it was.
+    /// Applies this run's lease to a reused cluster, if it keeps clusters. Otherwise the cluster's lease is unchanged.
     fn renew(&self, record: &mut Record, lease: &Lease, records: &Records) -> Result<(), ClusterError> {
         if self.terms.keep != Keep::Always {
             return Ok(());
@@ -131,8 +130,8 @@ impl Session {
         records.write(record)
     }
 
-    /// Takes away the cluster and everything that was made with it. Components are taken away by themselves only where the
-    /// cluster is not ours, and stays.
+    /// Removes the cluster and everything created with it. Components are removed one by one only from an existing
+    /// cluster, which is kept.
     ///
     /// # Errors
     /// When something of it remains, or when a cluster of that name is not ours.
@@ -146,7 +145,7 @@ impl Session {
             return Ok(false);
         }
         let step = self.events.step(Phase::Teardown, "cluster");
-        // Told after the rest is gone: an engine that does not answer keeps nothing on another.
+        // Reported after the rest is removed: an unreachable engine must not block removal from another.
         let left = records.remove_remains(&resilience).await?.into_iter().next();
         let Some((mut record, owned)) = remembered else {
             return left.map_or(Ok(true), |error| Err(error.into()));
@@ -162,10 +161,10 @@ impl Session {
             folders: self.folders.clone(),
         });
         if let Some(host) = &host {
-            // From here on its end is sure, also should this process be killed.
+            // From here on the reaper completes the removal if this process is killed.
             record.lease = Some(self.lease(name, Some(host))?);
             records.write(&record)?;
-            // By what the record says, whatever the suite says by now.
+            // The provider in the record, even if the suite names another by now.
             Provider::Kind(Kind::new(host.clone(), resilience)).delete(&records, owned.as_ref()).await?;
         } else {
             records.forget()?;
@@ -180,7 +179,7 @@ impl Session {
     /// Undoes what this session did.
     ///
     /// # Errors
-    /// What could not be undone.
+    /// The actions that could not be undone.
     pub async fn undo(&self) -> Result<(), UndoErrors> {
         let step = self.events.step(Phase::Teardown, "cluster");
         self.undo.run().await?;
@@ -220,7 +219,7 @@ impl Session {
     ) -> Arc<Loads> {
         let (provider, name) = (provider.clone(), name.clone());
         let nodes = async move {
-            // The sender is dropped when there will be no nodes; its error is reported where it was dropped.
+            // The sender is dropped if no nodes will come up; its error is reported where it was dropped.
             up.await.map_err(|_| Arc::new(ImageError::Abandoned))?;
             provider.nodes(&name).await.map_err(|error| Arc::new(ImageError::Nodes(Box::new(error))))
         };

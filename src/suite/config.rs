@@ -28,18 +28,19 @@ use crate::suite::graph::Graph;
 use crate::suite::yaml::{self, Node, Source};
 use crate::suite::yaml::{Diagnostic, Diagnostics};
 
-/// A suite that was read and checked, and where it was read from.
+/// A parsed and checked suite, and its location.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Loaded {
-    /// The suite, with the environment's and the command line's values over the file's. Paths are as written.
+    /// The suite, with values from the environment and the command line replacing those of the file. Paths are as
+    /// written.
     pub suite: Suite,
-    /// The folder of the file, absolute: what the suite's paths are relative to.
+    /// The folder of the file, absolute: the suite's paths are relative to it.
     pub root: PathBuf,
-    /// The file, as it was named.
+    /// The path of the file, as given.
     pub path: PathBuf,
 }
 
-/// Why a configuration was refused: every problem that was found, not only the first.
+/// A rejected configuration, with all problems that were found, not only the first.
 #[derive(Debug, Clone, thiserror::Error)]
 #[error("{problems}")]
 pub struct ConfigError {
@@ -51,25 +52,25 @@ impl ConfigError {
         ConfigError { problems: Diagnostics::sorted(problems) }
     }
 
-    /// The problems, in the order of the file's lines; at least one.
+    /// Returns the problems, in the order of the file's lines; at least one.
     #[must_use]
     pub fn diagnostics(&self) -> &[Diagnostic] {
         self.problems.as_slice()
     }
 
-    /// The problems as text for people, each with a caret under what is wrong. `Display` is the same without colour.
+    /// Returns the problems as text, with a caret under each. `Display` is the same without colour.
     #[must_use]
     pub fn render(&self, color: bool) -> String {
         self.problems.render(color)
     }
 }
 
-/// Reads the suite at `path`, checks all of it, and puts `overrides` over what it says.
+/// Reads and checks the suite at `path`, with `overrides` replacing its values.
 ///
 /// # Errors
-/// The file cannot be read or is not UTF-8 or not YAML; or it holds unknown keys, values of the wrong type, names that
-/// are taken twice or are no DNS labels, ports out of range, unknown or circular `needs`, or paths to files that are
-/// not there. All problems of these last kinds are reported together.
+/// The file cannot be read or is not UTF-8 or not YAML; or it has unknown keys, values of the wrong type, duplicate or
+/// invalid names, ports out of range, unknown or circular `needs`, or paths to missing files. All problems of the
+/// second group are reported together.
 pub fn load(path: &Path, overrides: &Overrides) -> Result<Loaded, ConfigError> {
     let source = Source::read(path, path).map_err(|problem| ConfigError::new(vec![*problem]))?;
     let root = folder(path).map_err(|error| {
@@ -102,13 +103,13 @@ fn only_document(source: &Source) -> Result<Node, Box<Diagnostic>> {
     documents.pop().ok_or_else(|| Box::new(Diagnostic::of_file(source.path(), "the file is empty").help(help)))
 }
 
-/// What components need of each other.
+/// Returns the graph of the components' `needs`.
 pub(crate) fn graph(components: &[Component]) -> Graph {
     let named = components.iter().map(|component| (component.name.as_str(), &component.needs[..]));
     Graph::new(&named.collect::<Vec<_>>())
 }
 
-/// Where a file is, not where a symbolic link to it leads.
+/// Returns the folder of the file itself, not of a symbolic link's target.
 fn folder(path: &Path) -> std::io::Result<PathBuf> {
     let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
     fs_err::canonicalize(parent.unwrap_or(Path::new(".")))

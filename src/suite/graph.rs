@@ -1,23 +1,23 @@
-//! The `needs` of components as a graph of numbers.
+//! The `needs` of components as a graph of indices.
 
 use std::collections::VecDeque;
 
-/// For each component, by its place in the file, the components that it needs.
+/// For each component, by its index in the file, the components that it needs.
 #[derive(Debug, Clone)]
 pub(crate) struct Graph {
     needs: Vec<Vec<usize>>,
 }
 
 impl Graph {
-    /// The graph of components, each with its name and the names that it needs. Needs that name no component are left
-    /// out; of equal names the first counts.
+    /// Returns the graph of components, each with its name and the names that it needs. Unknown needs are left out; of
+    /// equal names the first counts.
     pub(crate) fn new(components: &[(&str, &[String])]) -> Graph {
         let place = |need: &String| components.iter().position(|(name, _)| name == need);
         let needs = components.iter().map(|(_, needs)| needs.iter().filter_map(place).collect());
         Graph { needs: needs.collect() }
     }
 
-    /// One shortest cycle for every strongly connected set of components, from its first component: `[a, b]` is
+    /// Returns one shortest cycle for every strongly connected set of components, from its first component: `[a, b]` is
     /// a → b → a.
     pub(crate) fn cycles(&self) -> Vec<Vec<usize>> {
         let reached: Vec<Vec<bool>> = (0..self.needs.len()).map(|start| self.reached_from(start)).collect();
@@ -26,12 +26,12 @@ impl Graph {
         (0..self.needs.len()).filter(is_first).filter_map(|start| self.shortest_cycle(start)).collect()
     }
 
-    /// For each component its wave: 0 without needs, else one more than the highest that it needs.
+    /// Returns the wave of each component: 0 without needs, else one more than the highest of its needs.
     ///
-    /// Meant for graphs without cycles; in others, a component on a cycle has a wave that means nothing.
+    /// Meant for graphs without cycles; in others, the waves of components on a cycle are meaningless.
     pub(crate) fn waves(&self) -> Vec<usize> {
         let mut waves = vec![0; self.needs.len()];
-        // A path has at most as many edges as there are components; every round settles one more.
+        // A path has at most as many edges as there are components; every round settles at least one.
         for _ in 0..waves.len() {
             let before = waves.clone();
             for (component, needs) in self.needs.iter().enumerate() {
@@ -45,9 +45,9 @@ impl Graph {
         waves
     }
 
-    /// An order in which everything comes after what it needs, and otherwise as in the file.
+    /// Returns an order in which every component comes after its needs, and otherwise as in the file.
     ///
-    /// Components on a cycle, and what needs them, are left out.
+    /// Components on a cycle, and those that need them, are left out.
     pub(crate) fn order(&self) -> Vec<usize> {
         let mut placed = vec![false; self.needs.len()];
         let mut order = Vec::with_capacity(placed.len());

@@ -1,4 +1,4 @@
-//! Manifests: parse, render, apply.
+//! Manifests: parsed, rendered, applied.
 
 mod overlay;
 mod parse;
@@ -11,5 +11,5 @@ pub(crate) use overlay::{Layout, instead, layout, overlays};
 pub(crate) use parse::{files, plain_files};
 pub(crate) use render::TEST_LABEL;
 
-/// Image references in manifests, and what stands there in the cluster.
+/// Image references in manifests, and their replacements in the cluster.
 pub type ImageMap = std::collections::BTreeMap<String, String>;

@@ -1,4 +1,4 @@
-//! What the cluster is called.
+//! Names of clusters.
 
 use std::fmt;
 use std::ops::Deref;
@@ -9,28 +9,28 @@ use thiserror::Error;
 
 use super::hash::hex;
 
-/// The longest cluster name, in characters. kind calls nodes `<name>-control-plane2`, and Kubernetes puts that name in
-/// a label, which holds 63.
+/// The maximum length of a cluster name, in characters. kind names nodes `<name>-control-plane2`, and Kubernetes puts
+/// that name in a label, which holds 63.
 const LONGEST: usize = 48;
 
-/// Folders of the harness that lie beside the clusters' own, and whose names are DNS labels.
+/// Folders of the harness beside those of the clusters, whose names are DNS labels.
 const RESERVED: [&str; 2] = ["bundles", "locks"];
 
-/// The name of a cluster: a DNS label of at most 48 characters that no folder of the harness has.
+/// The name of a cluster: a DNS label of at most 48 characters that is not the name of one of the harness's folders.
 ///
-/// The name is also the name of a folder that is removed with the cluster. It comes from files, variables and labels that
-/// anybody may have written, so there is no other way to such a folder than through this type.
+/// It is also the name of a folder that is removed with the cluster. It comes from files, variables and labels that
+/// other users may have written, so such a folder can only be reached through this type.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct ClusterName(String);
 
-/// Why a text is not the name of a cluster.
+/// Why a text is not a valid cluster name.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum InvalidName {
     /// It is empty.
     #[error("a name cannot be empty")]
     Empty,
-    /// It has characters that host names cannot have, or `-` at an end.
+    /// It has characters that are invalid in host names, or `-` at either end.
     #[error("`{}` is not a DNS label", .0.escape_debug())]
     NotALabel(String),
     /// It is too long.
@@ -40,16 +40,16 @@ pub enum InvalidName {
         name: String,
         /// Its length.
         length: usize,
-        /// The longest that is allowed.
+        /// The maximum length.
         longest: usize,
     },
-    /// A folder of the harness has it.
+    /// It is the name of one of the harness's folders.
     #[error("`{0}` is the name of a folder that the harness keeps for itself")]
     Reserved(String),
 }
 
 impl ClusterName {
-    /// `name`, checked.
+    /// Parses `name`.
     ///
     /// # Errors
     /// When it is not a DNS label of at most 48 characters, or is reserved.
@@ -70,40 +70,41 @@ impl ClusterName {
         Ok(ClusterName(name))
     }
 
-    /// The name that was given to the suite's cluster, or one made of the suite's name and a hash of its folder.
+    /// Returns the configured name of the suite's cluster, or one derived from the suite's name and a hash of its
+    /// folder.
     ///
-    /// Two checkouts of a project thus have clusters of their own, and the same checkout finds its own again.
+    /// So two checkouts of a project have different clusters, and one checkout finds its own again.
     pub(super) fn derived(suite: &str, root: &std::path::Path) -> Result<ClusterName, InvalidName> {
         let hash = hex(&Sha256::digest(root.as_os_str().as_encoded_bytes()));
         suffixed(suite, &hash[..8])
     }
 
-    /// This name and `-suffix`, shortened before the suffix to what a name may have.
+    /// Returns this name followed by `-suffix`, truncated before the suffix to the maximum length.
     ///
     /// # Errors
-    /// When `suffix` is nothing that a name can end with.
+    /// When `suffix` cannot be the end of a name.
     pub fn with_suffix(&self, suffix: &str) -> Result<ClusterName, InvalidName> {
         suffixed(&self.0, suffix)
     }
 
-    /// The name.
+    /// Returns the name.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
     }
 }
 
-/// `stem-suffix`, with as much of the stem as a name has room for.
+/// Returns `stem-suffix`, with the stem truncated to the maximum length.
 fn suffixed(stem: &str, suffix: &str) -> Result<ClusterName, InvalidName> {
     let room = LONGEST.saturating_sub(suffix.len() + 1);
     let stem: String = stem.chars().take(room).collect();
     ClusterName::new(format!("{}-{suffix}", stem.trim_end_matches('-')))
 }
 
-/// Whether `name` is a DNS label of at most `longest` characters.
+/// Checks that `name` is a DNS label of at most `longest` characters.
 ///
 /// # Errors
-/// Why it is not.
+/// The reason why it is not.
 pub(crate) fn check_label(name: &str, longest: usize) -> Result<(), InvalidName> {
     let allowed = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
     if name.is_empty() {

@@ -1,4 +1,4 @@
-//! The plan: what a run will do, as a value. Nothing has run yet.
+//! The plan: the stages of a run, as a value. Nothing has run yet.
 
 mod digest;
 mod part;
@@ -17,37 +17,37 @@ use crate::suite::config::{Component, Loaded, Strategy, Suite, graph};
 pub struct Plan {
     loaded: Loaded,
     name: ClusterName,
-    /// Components as numbers of the suite's list, each after what it needs.
+    /// Indices of the suite's components, each after its needs.
     order: Vec<usize>,
-    /// The wave of each component, by its number.
+    /// The wave of each component, by its index.
     waves: Vec<usize>,
     packages: BTreeSet<String>,
 }
 
-/// Why a suite has no order. One that [`crate::suite::config::load`] returned has one.
+/// Why a suite has no order. One returned by [`crate::suite::config::load`] always has one.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum PlanError {
-    /// A component needs one that is not in the suite.
+    /// A component needs an unknown one.
     #[error("`{component}` needs `{need}`, which is no component")]
     UnknownNeed {
         /// The component.
         component: String,
-        /// What it needs.
+        /// The unknown component.
         need: String,
     },
-    /// Components need each other in a circle; the first is named again at the end.
+    /// Components need each other in a cycle; the first is repeated at the end.
     #[error("the components need each other in a circle: {}", .0.join(" → "))]
     Cycle(Vec<String>),
-    /// The suite's name, or the one given to its cluster, cannot be a cluster's.
+    /// The suite's name, or the configured cluster name, is not a valid cluster name.
     #[error(transparent)]
     Name(#[from] InvalidName),
 }
 
 impl Plan {
-    /// Puts the components of a suite in order.
+    /// Orders the components of a suite.
     ///
     /// # Errors
-    /// A component needs an unknown one, or itself by way of others: neither happens to what `config::load` returned.
+    /// A component needs an unknown one, or itself through others: neither happens with the result of `config::load`.
     pub fn new(loaded: Loaded) -> Result<Plan, PlanError> {
         let components = &loaded.suite.components;
         for component in components {
@@ -70,38 +70,38 @@ impl Plan {
         Ok(Plan { name, order: graph.order(), waves: graph.waves(), packages, loaded })
     }
 
-    /// The cluster's name: the one that was given, or one made of the suite's name and its folder.
+    /// Returns the cluster's name: the configured one, or one derived from the suite's name and its folder.
     #[must_use]
     pub fn cluster_name(&self) -> &ClusterName {
         &self.name
     }
 
-    /// The suite.
+    /// Returns the suite.
     #[must_use]
     pub fn suite(&self) -> &Suite {
         &self.loaded.suite
     }
 
-    /// The folder that the suite's paths are relative to, absolute.
+    /// Returns the folder that the suite's paths are relative to, absolute.
     #[must_use]
     pub fn root(&self) -> &Path {
         &self.loaded.root
     }
 
-    /// The suite's file, as it was named.
+    /// Returns the path of the suite's file, as given.
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.loaded.path
     }
 
-    /// The packages whose binaries the suite's images hold. A part of a plan has those of the whole suite: compiled with
-    /// others, a package has other features of the dependencies that they share, and is another binary.
+    /// Returns the packages whose binaries are images of the suite. A part of a plan has those of the whole suite:
+    /// compiled with others, a package has other features of shared dependencies, and is another binary.
     #[must_use]
     pub fn packages(&self) -> &BTreeSet<String> {
         &self.packages
     }
 
-    /// Where a path of the suite leads.
+    /// Resolves a path of the suite.
     #[must_use]
     pub fn resolve(&self, path: &str) -> PathBuf {
         self.loaded.root.join(path)
@@ -116,18 +116,18 @@ impl Plan {
         manifests::load_all(self.root(), &self.suite().overlay, paths)
     }
 
-    /// The components, each after what it needs, otherwise in the order of the file.
+    /// Returns the components, each after its needs, otherwise in the order of the file.
     pub fn components(&self) -> impl Iterator<Item = &Component> {
         self.order.iter().map(|&index| &self.suite().components[index])
     }
 
-    /// The component called `name`.
+    /// Returns the component called `name`.
     #[must_use]
     pub fn component(&self, name: &str) -> Option<&Component> {
         self.suite().components.iter().find(|component| component.name == name)
     }
 
-    /// The levels of the `needs` graph: components of one wave do not need each other.
+    /// Returns the levels of the `needs` graph: components of one wave do not need each other.
     #[must_use]
     pub fn waves(&self) -> Vec<Vec<&Component>> {
         let count = self.waves.iter().max().map_or(0, |highest| highest + 1);
@@ -138,7 +138,7 @@ impl Plan {
         waves
     }
 
-    /// What is deployed together and then awaited together, by the suite's strategy.
+    /// Returns the groups that are deployed and then awaited together, by the suite's strategy.
     #[must_use]
     pub fn stages(&self) -> Vec<Vec<&Component>> {
         match self.suite().strategy {

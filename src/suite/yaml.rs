@@ -1,8 +1,8 @@
-//! YAML with its places: every file of the harness is read through here, and every error can point.
+//! YAML with locations: every file of the harness is read through here, so that every error has a location.
 //!
-//! The rules are those of `kubectl`, for `e2e.yaml` too, so that there is one set to know: unquoted `yes`, `on` and
-//! `off` are booleans (the same words as keys stay words), `0644` is octal, a key written twice is an error, anchors
-//! and merge keys work within a document, and an integer too big for 64 bits must be quoted.
+//! The rules are those of `kubectl`, for `e2e.yaml` too, so that there is only one set of rules: unquoted `yes`, `on`
+//! and `off` are booleans (as keys they are strings), `0644` is octal, a duplicate key is an error, anchors and merge
+//! keys work within a document, and an integer too big for 64 bits must be quoted.
 
 mod de;
 mod diagnostic;
@@ -21,14 +21,14 @@ pub use values::values;
 
 use serde_saphyr::Spanned;
 
-/// Nesting beyond this is refused: deep enough for any custom resource definition, and what API servers refuse too.
+/// The maximum nesting: enough for any custom resource definition, and also the limit of API servers.
 const MAX_DEPTH: usize = 128;
 
-/// The parser takes up to 25 KiB of stack per level in a debug build, which the 2 MiB of a test's thread do not hold.
-/// Pages that are not used cost nothing.
+/// In a debug build the parser takes up to 25 KiB of stack per level, too much for the 2 MiB of a test's thread. Unused
+/// pages cost nothing.
 const STACK: usize = 16 << 20;
 
-/// Reads the documents of a file, without the empty ones.
+/// Returns the documents of a file, without the empty ones.
 pub(crate) fn documents(source: &Source) -> Result<Vec<Node>, Box<Diagnostic>> {
     std::thread::scope(|scope| {
         let parser = std::thread::Builder::new().name("yaml".into()).stack_size(STACK);

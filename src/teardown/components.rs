@@ -1,8 +1,8 @@
-//! Takes components away, and leaves the cluster.
+//! Removes components from a cluster that is kept.
 //!
-//! The server keeps track of what belongs to whom: workloads are deleted in the foreground, so that each goes after its
-//! last pod, and is awaited by watch. Custom objects go before everything else, because the controller that must let
-//! them go may be one of the components.
+//! The API server tracks ownership: workloads are deleted in the foreground, so that each is deleted after its last
+//! pod, and deletion is awaited by watch. Custom objects are deleted first, because the controller that removes their
+//! finalizers may be one of the components.
 
 use std::collections::BTreeSet;
 use std::convert::Infallible;
@@ -21,28 +21,28 @@ use crate::host::resilience::Resilience;
 use crate::readiness::{Missed, ObjectRef, errors};
 use crate::report::{Events, Phase, Step};
 
-/// How long a step of force may take to show.
+/// How long a forced deletion may take to have an effect.
 const FORCED: Duration = Duration::from_secs(5);
-/// How long the API server may take to answer.
+/// Deadline for a response of the API server.
 const ANSWER: Duration = Duration::from_secs(15);
-/// What the server itself puts on an object that is deleted in the foreground.
+/// The finalizer that the API server adds to an object deleted in the foreground.
 const FOREGROUND: &str = "foregroundDeletion";
 
-/// A component that is to go.
+/// A component to remove.
 #[derive(Debug, Clone, PartialEq)]
 pub struct RemovalTarget {
     /// Its name.
     pub component: String,
-    /// Its objects. Pods, and what else these own, go with them.
+    /// Its objects. Their pods and other dependents are deleted with them.
     pub objects: Vec<Target>,
 }
 
-/// Takes away the components of `waves`, which are in the order in which they were deployed: all at once, or wave by
-/// wave from the last. What names no namespace is in `namespace`. Each component has a step in the teardown phase, which
-/// tells of every request that `resilience` makes again.
+/// Removes the components of `waves`, which are in the order in which they were deployed: all at once, or wave by wave
+/// from the last. Objects that name no namespace are in `namespace`. Each component has a step in the teardown phase,
+/// which reports every request that `resilience` retries.
 ///
 /// # Errors
-/// Everything that is still there at the end; the rest is gone all the same.
+/// Every object that remains at the end; the others are removed all the same.
 pub async fn remove(
     client: &kube::Client,
     namespace: &str,
@@ -83,13 +83,13 @@ async fn dismiss(objects: &Objects, group: &[RemovalTarget]) -> Infallible {
     pending().await
 }
 
-/// The removal of a component among those that go together.
+/// The removal of one component of a group.
 pub(super) struct Removal<'a> {
     pub(super) objects: Objects,
     kill: &'a RemoveOptions,
     pub(super) events: &'a Events,
     began: Instant,
-    /// Passed by each component when its custom objects are gone.
+    /// Each component waits here until the custom objects of all are gone.
     turn: &'a Barrier,
 }
 
@@ -101,11 +101,12 @@ impl Removal<'_> {
         let all = || doomed.objects.iter().filter(|target| !is_adopted(target));
         let definitions = all().filter(|target| target.object.kind == "CustomResourceDefinition");
         let is_namespace = |target: &&Target| target.object.kind == "Namespace";
-        // Half of the time for those who may have to wait for a controller that is not there.
+        // Half of the deadline for objects whose controller may be missing.
         let soon = self.began + self.kill.deadline / 2;
         let until = self.began + self.kill.deadline;
         self.delete(all().filter(|target| is_custom(&target.object)), soon, &step, &mut round).await;
-        // Those of objects that are not on the list. Any other takes the server a second, and needs no controller.
+        // Definitions whose kind has objects that are not on the list. Deleting any other definition takes the API
+        // server 1 s, and needs no controller.
         let used = join_all(definitions.map(async |it| self.is_used(&it.object).await.then_some(it))).await;
         let used: Vec<_> = used.into_iter().flatten().collect();
         self.delete(used.iter().copied(), soon, &step, &mut round).await;
@@ -128,12 +129,12 @@ impl Removal<'_> {
         (doomed.component.clone(), errors)
     }
 
-    /// Whether objects of a definition's kind would go with it. Where that is not known, they may.
+    /// Returns whether objects of a definition's kind would be deleted with it; `true` if that is unknown.
     async fn is_used(&self, definition: &ObjectRef) -> bool {
         answer(definition, self.objects.is_used(definition)).await.unwrap_or(true)
     }
 
-    /// Asks objects to go, and waits for them.
+    /// Deletes objects, and waits until they are gone.
     async fn delete<'a>(
         &self,
         targets: impl Iterator<Item = &'a Target>,
@@ -164,7 +165,7 @@ impl Removal<'_> {
         round.left.extend(self.await_all(going, until).await);
     }
 
-    /// Those that are not gone in time.
+    /// Returns those that are not gone in time.
     async fn await_all(&self, going: Vec<Going>, until: Instant) -> Vec<Going> {
         let waits = going.into_iter().map(|going| async {
             let gone = self.objects.gone(&going, until).await;
@@ -173,8 +174,8 @@ impl Removal<'_> {
         join_all(waits).await.into_iter().flatten().collect()
     }
 
-    /// What can still be done: end pods without grace, remove finalizers if that is wanted. Returns why what is still
-    /// there then is.
+    /// Deletes the remaining pods without grace, and removes finalizers if the options allow it. Returns why objects
+    /// still remain.
     async fn force(&self, component: &str, left: Vec<Going>, step: &Step) -> Vec<KillError> {
         if left.is_empty() {
             return Vec::new();
@@ -199,7 +200,7 @@ impl Removal<'_> {
         errors.extend(ended.into_iter().filter_map(Result::err));
         let owners = left.into_iter().filter(|owner| !pods.iter().any(|pod| pod.uid == owner.uid));
         let owners: Vec<_> = owners.collect();
-        // Pods too: while one of them is kept, its owner is.
+        // Pods too: an owner is kept while one of its pods is.
         let mut left = self.await_all(pods.into_iter().chain(owners).collect(), Instant::now() + FORCED).await;
         if self.kill.force && !left.is_empty() {
             let released = join_all(left.iter().map(|it| answer(&it.object, self.objects.release(it)))).await;
@@ -212,7 +213,7 @@ impl Removal<'_> {
         errors
     }
 
-    /// Why an object that was deleted is there; nothing when it is not.
+    /// Returns why a deleted object still exists; `None` if it is gone.
     async fn why(&self, going: &Going) -> Option<KillError> {
         let object = going.object.clone();
         let found = match answer(&object, self.objects.look(going)).await {
@@ -223,7 +224,7 @@ impl Removal<'_> {
         if !finalizers.is_empty() {
             return Some(KillError::Kept { object, finalizers });
         }
-        // A namespace says itself what is left in it.
+        // A namespace's conditions list what is left in it.
         let conditions = found.data.pointer("/status/conditions").and_then(|all| all.as_array()).into_iter().flatten();
         let remains = conditions.filter(|it| it["status"] == "True").filter_map(|it| it["message"].as_str());
         let why: String =
@@ -231,10 +232,10 @@ impl Removal<'_> {
         Some(KillError::Left { object, why })
     }
 
-    /// Looks again for everything that the component had, but for `others`: objects that were not its to remove.
+    /// Checks that every object of the component is gone, except `others`, which were not its to remove.
     async fn verify(&self, doomed: &RemovalTarget, others: &[ObjectRef]) -> Vec<KillError> {
         let names = || doomed.objects.iter().map(|target| &target.object);
-        // One whose request may still be on its way is looked for once more when all else is gone.
+        // An object whose create request may still be in flight is checked once more when all others are gone.
         let is_late = |target: &&Target| matches!(target.ownership, Ownership::Mark(_));
         let known = doomed.objects.iter().filter(|target| !is_late(target)).map(|target| &target.object);
         let objects = known.filter(|name| !others.contains(name)).map(|object| async move {
@@ -247,7 +248,7 @@ impl Removal<'_> {
             }
         });
         let mut left: Vec<KillError> = join_all(objects).await.into_iter().flatten().collect();
-        // The pods of workloads that stay bear the label until these have replaced them.
+        // Pods of workloads that are kept have the label until their replacements run.
         if names().any(|name| others.contains(name)) {
             return left;
         }
@@ -264,18 +265,18 @@ impl Removal<'_> {
     }
 }
 
-/// What became of a component's objects so far.
+/// Progress of removing a component's objects.
 #[derive(Default)]
 pub(super) struct Round {
-    /// Whether anything of it was there.
+    /// Whether any of them existed.
     pub(super) there: bool,
-    /// Those that stay, since they were not made by us.
+    /// Objects that are kept, since we did not create them.
     pub(super) others: Vec<ObjectRef>,
     left: Vec<Going>,
     pub(super) errors: Vec<KillError>,
 }
 
-/// What the API server answers about an object, if it does.
+/// Awaits the API server's response about an object, until a deadline.
 pub(super) async fn answer<T>(
     object: &ObjectRef,
     asked: impl Future<Output = Result<T, kube::Error>>,

@@ -1,4 +1,4 @@
-//! What can keep components from being taken away.
+//! Errors of removing components.
 
 use std::fmt;
 
@@ -6,34 +6,34 @@ use thiserror::Error;
 
 use crate::readiness::{ObjectRef, errors};
 
-/// Why an object is still there.
+/// Why an object still exists.
 #[derive(Debug, Error)]
 pub enum KillError {
-    /// The API server does not do what it is asked to.
+    /// The API server denied or failed a request.
     #[error("{object} cannot be removed")]
     Api {
         /// The object.
         object: ObjectRef,
-        /// What it says.
+        /// The API server's error.
         #[source]
         source: Box<kube::Error>,
     },
-    /// An object that was there before us still has what we set.
+    /// An adopted object still has fields that we set.
     #[error("{object} was there before and could not be given back as it was")]
     NotGivenBack {
         /// The object.
         object: ObjectRef,
-        /// What the API server says.
+        /// The API server's error.
         #[source]
         source: Box<kube::Error>,
     },
-    /// The API server does not answer.
+    /// The API server is unreachable.
     #[error("the API server does not say whether {object} is gone")]
     Silent {
         /// The object.
         object: ObjectRef,
     },
-    /// A finalizer keeps it.
+    /// Finalizers prevent the deletion.
     #[error("{object} is kept by finalizers: {}; whoever put them there should remove them; `--force` does", finalizers.join(", "))]
     Kept {
         /// The object.
@@ -41,17 +41,17 @@ pub enum KillError {
         /// The finalizers.
         finalizers: Vec<String>,
     },
-    /// It was deleted, and is there.
+    /// It was deleted, and still exists.
     #[error("{object} is still there{why}")]
     Left {
         /// The object.
         object: ObjectRef,
-        /// What is known of it, as `: reason`.
+        /// The known reason, as `: reason`.
         why: String,
     },
 }
 
-/// Everything that could not be removed, with its component.
+/// All objects that could not be removed, each with its component.
 #[derive(Debug)]
 pub struct KillErrors(pub Vec<(String, KillError)>);
 

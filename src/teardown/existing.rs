@@ -1,4 +1,5 @@
-//! Takes an environment out of a cluster that is not ours: what it created is deleted, what it adopted is given back.
+//! Removes an environment from an existing cluster: deletes objects that it created, and restores those that it
+//! adopted.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -16,30 +17,31 @@ use crate::readiness::ObjectRef;
 use crate::readiness::errors::chain;
 use crate::report::{Events, Phase};
 
-/// How long whoever removes an environment in the background waits for an API server to answer: meanwhile nobody else can
-/// work on the environment.
+/// How long background removal of an environment waits for an API server to respond. It holds the environment's lock
+/// meanwhile.
 const ANSWERS: Duration = Duration::from_secs(10);
 
-/// Takes objects of an inventory out of their cluster.
+/// Removes objects of an inventory from their cluster.
 #[derive(Debug)]
 pub struct TakeOut<'a> {
-    /// What there is.
+    /// The inventory.
     pub inventory: &'a InventoryFile,
-    /// The names of the components in the order in which they were deployed; others go with the last.
+    /// The names of the components in the order in which they were deployed; components not listed are removed with the
+    /// last wave.
     pub waves: Vec<Vec<String>>,
-    /// How pods are ended.
+    /// Options of the removal.
     pub kill: RemoveOptions,
-    /// Where progress goes.
+    /// Receives progress.
     pub events: &'a Events,
-    /// How calls are repeated.
+    /// How calls are retried.
     pub resilience: &'a Resilience,
 }
 
 impl TakeOut<'_> {
-    /// Takes out what `which` says, and takes it off the inventory.
+    /// Removes the objects selected by `which`, and their inventory entries.
     ///
     /// # Errors
-    /// What is still there; it stays on the inventory.
+    /// The objects that remain; their entries are kept.
     pub async fn run(&self, client: &kube::Client, which: impl Fn(&InventoryObject) -> bool) -> Result<(), KillErrors> {
         let inventory = self.inventory.content();
         let chosen: Vec<&InventoryObject> = inventory.objects.iter().filter(|entry| which(entry)).collect();
@@ -55,7 +57,7 @@ impl TakeOut<'_> {
         let objects = Objects::new(client.clone(), &inventory.namespace, self.resilience.clone());
         for entry in &chosen {
             let target = inventory.target(entry);
-            // A request that was on its way when the run ended may have been served since.
+            // A request in flight when the run ended may have been served since.
             let is_late = matches!(target.ownership, Ownership::Mark(_));
             if entry.component.is_none() || is_late {
                 errors.extend(ask_to_go(&objects, &target).await.map(|error| (component(entry), error)));
@@ -71,11 +73,11 @@ impl TakeOut<'_> {
         if errors.is_empty() { Ok(()) } else { Err(KillErrors(errors)) }
     }
 
-    /// Asks what `which` says to go, as that which the manifests no longer name: nobody waits for it, and its component
-    /// stays what it is.
+    /// Deletes the objects selected by `which`, which the manifests no longer name, without waiting and without
+    /// changing their component's state.
     ///
     /// # Errors
-    /// Still in use; it stays on the inventory.
+    /// The objects that could not be deleted; their entries are kept.
     pub async fn prune(
         &self,
         client: &kube::Client,
@@ -101,16 +103,16 @@ impl TakeOut<'_> {
         if errors.is_empty() { Ok(()) } else { Err(KillErrors(errors)) }
     }
 
-    /// Takes what is gone off the inventory.
+    /// Removes the entries of deleted objects from the inventory.
     fn forget(&self, gone: &[&ObjectRef]) {
         let written = self.inventory.change(|inventory| gone.iter().for_each(|object| inventory.forget(object)));
         if let Err(error) = written {
-            // Nothing is lost: it is not there the next time either.
+            // Harmless: the next removal finds the object absent too.
             self.events.warn(Phase::Teardown, chain(&error));
         }
     }
 
-    /// The components of what was chosen, in their waves.
+    /// Returns the components of the chosen objects, in waves.
     fn waves(&self, inventory: &ObjectInventory, chosen: &[&InventoryObject]) -> Vec<Vec<RemovalTarget>> {
         let mut components: BTreeMap<&str, Vec<Target>> = BTreeMap::new();
         for entry in chosen {
@@ -129,22 +131,22 @@ impl TakeOut<'_> {
     }
 }
 
-/// Asks an object to go, and does not wait for it.
+/// Deletes an object without waiting.
 async fn ask_to_go(objects: &Objects, target: &Target) -> Option<KillError> {
     match &target.ownership {
-        // The suite's namespace, which nothing was set in.
+        // The suite's namespace, in which no field was set.
         Ownership::Adopted(_) => None,
         _ => answer(&target.object, objects.delete(target)).await.err(),
     }
 }
 
-/// Whose error it is when an object remains.
+/// Returns the component that is reported when an object remains.
 fn component(entry: &InventoryObject) -> String {
     entry.component.clone().unwrap_or_else(|| "the suite's namespace".into())
 }
 
-/// Takes out what nobody needs any more, and what the record says of it: all of it when its time is over; when the run
-/// that worked on it has ended, what that run added to what was to stay.
+/// Removes what is no longer needed, with its part of the record: everything when the time to live is over; otherwise,
+/// when the run that used the environment has ended, what that run added to a kept environment.
 pub(super) async fn collect(records: &Records, record: Record) -> Result<(), ClusterError> {
     let Some(inventory) = InventoryFile::open(records)? else { return records.forget() };
     let name = record.name.to_string();
@@ -152,7 +154,7 @@ pub(super) async fn collect(records: &Records, record: Record) -> Result<(), Clu
     let silent = || ClusterError::Silent { name: name.clone() };
     let identity = timeout(ANSWERS, crate::cluster::identity(&cluster.client, &name)).await.map_err(|_| silent())??;
     if identity != inventory.content().cluster {
-        // Another cluster has its address: nothing in it is ours.
+        // Another cluster has this address: nothing in it is ours.
         return records.forget();
     }
     let is_over = cluster.record.lease.as_ref().is_none_or(|lease| lease.owner.is_none());
@@ -164,7 +166,7 @@ pub(super) async fn collect(records: &Records, record: Record) -> Result<(), Clu
     settle(records, &inventory, None)
 }
 
-/// Forgets an environment that nothing is left of; of any other, whose it is from now on.
+/// Deletes the record of an environment without objects; of any other, writes its new lease.
 pub(crate) fn settle(records: &Records, inventory: &InventoryFile, lease: Option<Lease>) -> Result<(), ClusterError> {
     if inventory.content().objects.is_empty() {
         return records.forget();

@@ -1,4 +1,4 @@
-//! Lists our clusters on this host, and removes the abandoned ones.
+//! Lists our clusters on this host, and removes abandoned ones.
 
 use std::collections::BTreeMap;
 
@@ -11,29 +11,29 @@ use crate::host::setup::{Engine, known_engines};
 use crate::suite::config::ProviderKind;
 use crate::suite::name::ClusterName;
 
-/// What is there of a cluster of ours.
+/// One of our clusters, and what is left of it.
 #[derive(Debug, Clone)]
 pub struct Found {
     /// Its name.
     pub name: ClusterName,
-    /// What is remembered of it.
+    /// Its record.
     pub record: Option<Record>,
-    /// Its containers, and the engine that has them.
+    /// Its containers, and the engine that runs them.
     pub containers: Option<(Engine, Labelled)>,
-    /// Whether it may have containers all the same, because their engine did not answer.
+    /// Whether it may have containers although none were listed, because their engine was unreachable.
     pub unseen: bool,
-    /// Whether containers of an earlier run of that name are on an engine that did not answer then.
+    /// Whether containers of an earlier run of that name are on an engine that was unreachable then.
     pub remains: bool,
-    /// Whether its record is in another state folder: its containers are known by their labels only.
+    /// Whether its record is in another state folder, so that only its containers' labels are known.
     pub foreign: bool,
 }
 
-/// The clusters of ours on this host.
+/// Our clusters on this host.
 #[derive(Debug)]
 pub struct Inventory {
-    /// By name: those that are remembered, and those whose containers say so.
+    /// By name: clusters with a record, and clusters whose container labels are ours.
     pub clusters: Vec<Found>,
-    /// Why engines did not answer. Of clusters on them only what is remembered is known.
+    /// The errors of unreachable engines. Clusters on them are listed from their records only.
     pub silent: Vec<ClusterError>,
 }
 
@@ -42,25 +42,25 @@ impl Found {
         Found { name, record, containers: None, unseen: false, remains: false, foreign: false }
     }
 
-    /// Who has it; what is remembered counts more than labels, which cannot be changed.
+    /// Returns its lease; the record takes precedence over labels, which cannot be changed.
     #[must_use]
     pub fn lease(&self) -> Option<&Lease> {
         let remembered = self.record.as_ref().and_then(|record| record.lease.as_ref());
         remembered.or_else(|| Some(&self.containers.as_ref()?.1.lease))
     }
 
-    /// Whether it is still needed. In doubt it stays, and so does what another state folder has a record of.
+    /// Returns whether it is still needed. It is kept if unsure, or if another state folder has a record of it.
     #[must_use]
     pub fn claim(&self, now: Timestamp) -> Claim {
         match (&self.record, &self.containers) {
             (_, Some((_, cluster))) if self.foreign && !cluster.is_forgotten() => Claim::Elsewhere,
-            // Nothing but files that say nothing.
+            // Only files without content are left.
             (None, None) if !self.unseen => Claim::Expired(Expiry::OnlyRemains),
             _ => self.lease().map_or(Claim::Kept(None), |lease| lease.claim(now)),
         }
     }
 
-    /// A word for what it is doing.
+    /// Returns its state as one word.
     #[must_use]
     pub fn state(&self) -> &'static str {
         match (&self.record, &self.containers) {
@@ -75,7 +75,7 @@ impl Found {
     }
 }
 
-/// Looks for every cluster of ours. An engine that does not answer hides only its own.
+/// Lists our clusters. An unreachable engine hides only its own.
 ///
 /// # Errors
 /// When the state folder cannot be read.
@@ -114,7 +114,7 @@ pub async fn list(folders: &Folders) -> Result<Inventory, ClusterError> {
     Ok(Inventory { clusters: found.into_values().chain(foreign).collect(), silent })
 }
 
-/// Removes `cluster` if it is abandoned, and returns why; none when it is in use or locked.
+/// Removes `cluster` if it is abandoned, and returns why it was; `None` when it is in use or locked.
 ///
 /// # Errors
 /// When something of it remains.
@@ -129,7 +129,7 @@ pub async fn collect(folders: &Folders, cluster: &Found) -> Result<Option<Expiry
     {
         return Err(error);
     }
-    // Checked again: it may have been taken over or removed before this process had the lock.
+    // Checked again: another process may have taken over or removed it before the lock was taken.
     let record = if cluster.foreign { None } else { records.read()? };
     if record.is_none() && cluster.record.is_some() {
         return Ok(None);
@@ -151,7 +151,7 @@ pub async fn collect(folders: &Folders, cluster: &Found) -> Result<Option<Expiry
         (None, None) => None,
     };
     if let Some(owned) = owned {
-        // One that hangs must not keep others waiting for as long as a removal may take.
+        // A hung engine must not block other runs for as long as a removal may take.
         owned.is_reachable().await?;
         owned.remove(folders, &resilience).await?;
     }

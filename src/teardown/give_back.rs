@@ -1,4 +1,4 @@
-//! Gives fields of adopted objects back to those who had them before.
+//! Restores fields of adopted objects for their earlier owners.
 
 use futures::future::join_all;
 use kube::api::{DynamicObject, Patch, PatchParams, PostParams};
@@ -14,16 +14,17 @@ use crate::readiness::ObjectRef;
 use crate::report::Phase;
 use crate::suite::manifests::MANAGED_BY;
 
-/// The API server's own name for who set what no field manager is known for.
+/// The API server's own field manager for fields without a known one.
 const UNKNOWN_MANAGER: &str = "before-first-apply";
-/// How often it is restarted on a concurrent write to the object.
+/// How often the restore starts again after a concurrent write to the object.
 const ATTEMPTS: usize = 5;
 
 impl Objects {
-    /// Gives back what we set of an object: values that others had set are restored, in their name; fields that only we
-    /// had are removed. What others have changed since stays as they want it. Whether there was something to give back.
+    /// Restores the fields that we set on an object: values that others had set are restored under their field manager;
+    /// fields that only we had are removed. Fields changed by others since are kept. Returns whether there was anything
+    /// to restore.
     ///
-    /// A field has one owner at least, or it is removed: so values are restored first, and ours is given up last.
+    /// A field without an owner is removed: so values are restored first, and our ownership is given up last.
     pub(super) async fn give_back(&self, object: &ObjectRef, adopted: &Adopted) -> Result<bool, kube::Error> {
         let Some(api) = self.api(object).await? else { return Ok(false) };
         let mut attempt = 1;
@@ -48,7 +49,7 @@ impl Objects {
             return Ok(false);
         };
         let state = serde_json::to_value(&found).map_err(kube::Error::SerdeError)?;
-        // By hand or by a test, with the name that every environment has.
+        // Applied by hand or by a test, with the manager name that every environment shares.
         let is_ours = |manager: &str| manager == adopted.manager || manager == MANAGED_BY;
         let ours = managers(&state).into_iter().filter(|(manager, _)| is_ours(manager));
         let ours = ours.map(|(_, fields)| fields).fold(json!({}), union);
@@ -62,7 +63,7 @@ impl Objects {
             if restore(&common(&ours, &fields), &adopted.before, &mut state) {
                 let restored = serde_json::from_value(state).map_err(kube::Error::SerdeError)?;
                 let params = PostParams { field_manager: Some(manager), ..PostParams::default() };
-                // Not a retried call: after a concurrent write, all of it starts again.
+                // Not a retried call: after a concurrent write, the whole restore starts again.
                 found = api.replace(&object.name, &params, &restored).await?;
             }
         }
@@ -78,7 +79,7 @@ impl Objects {
 }
 
 impl Removal<'_> {
-    /// Gives back what was there before the component: after what was made in it is gone.
+    /// Restores adopted objects, after the component's own objects are gone.
     pub(super) async fn give_back(&self, doomed: &RemovalTarget, round: &mut Round) {
         let adopted = doomed.objects.iter().filter_map(|target| match &target.ownership {
             Ownership::Adopted(adopted) => Some((&target.object, adopted)),
@@ -102,15 +103,15 @@ impl Removal<'_> {
     }
 }
 
-/// The field managers of an object, each with its fields, as the API server writes them: `f:name` for a field,
-/// `k:{"name":"x"}` for an item of a list with keys. Status belongs to controllers.
+/// Returns the field managers of an object, each with its fields as the API server writes them: `f:name` for a field,
+/// `k:{"name":"x"}` for an item of a keyed list. Status belongs to controllers.
 fn managers(object: &Value) -> Vec<(String, Value)> {
     let entries = object.pointer("/metadata/managedFields").and_then(Value::as_array).into_iter().flatten();
     let of_object = entries.filter(|entry| entry["subresource"].as_str().unwrap_or_default().is_empty());
     of_object.map(|it| (it["manager"].as_str().unwrap_or_default().to_owned(), it["fieldsV1"].clone())).collect()
 }
 
-/// The fields of both.
+/// Returns the union of both sets of fields.
 fn union(mut one: Value, other: Value) -> Value {
     if let (Value::Object(fields), Value::Object(others)) = (&mut one, other) {
         for (key, theirs) in others {
@@ -121,7 +122,7 @@ fn union(mut one: Value, other: Value) -> Value {
     one
 }
 
-/// The fields that both have. A field with nothing below it is owned with all that is in it.
+/// Returns the fields in both sets. Owning a field without nested entries includes everything in it.
 fn common(ours: &Value, theirs: &Value) -> Value {
     let (Some(ours), Some(theirs)) = (ours.as_object(), theirs.as_object()) else { return json!({}) };
     let mut both = Map::new();
@@ -131,7 +132,7 @@ fn common(ours: &Value, theirs: &Value) -> Value {
             (true, _) => other.clone(),
             (_, true) => inner.clone(),
             _ => match common(inner, other) {
-                // Nothing of it, as opposed to all of it.
+                // Empty because nothing is shared, as opposed to owning the whole field.
                 nothing if is_empty(&nothing) => continue,
                 some => some,
             },
@@ -145,7 +146,7 @@ fn is_empty(fields: &Value) -> bool {
     fields.as_object().is_none_or(Map::is_empty)
 }
 
-/// Sets `fields` of `now` to what they were `before`, where they were set. Returns whether that changed anything.
+/// Sets `fields` of `now` to their value in `before`, where they have one. Returns whether that changed anything.
 fn restore(fields: &Value, before: &Value, now: &mut Value) -> bool {
     let mut changed = false;
     for (key, inner) in fields.as_object().into_iter().flatten() {

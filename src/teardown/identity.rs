@@ -1,4 +1,4 @@
-//! Which object may be deleted: the one with the uid that it is known by, and no other of its name.
+//! Selects the object that may be deleted: the one with the recorded uid, and no other of its name.
 
 use k8s_openapi::api::core::v1::Namespace;
 use kube::ResourceExt;
@@ -11,7 +11,7 @@ use crate::host::resilience::is_other_object;
 use crate::readiness::ObjectRef;
 use crate::suite::manifests::{COMPONENT_LABEL, MANAGED_BY, MANAGED_BY_LABEL, TEST_LABEL};
 
-/// Which object a target is.
+/// The object that a target refers to.
 pub(super) enum Identity {
     Known(String),
     Absent,
@@ -19,7 +19,7 @@ pub(super) enum Identity {
 }
 
 impl Objects {
-    /// Which object may be deleted.
+    /// Returns the object of `target` that may be deleted.
     pub(super) async fn identify(&self, api: &Api<DynamicObject>, target: &Target) -> Result<Identity, kube::Error> {
         let environment = match &target.ownership {
             Ownership::Uid(uid) => return Ok(Identity::Known(uid.clone())),
@@ -38,7 +38,8 @@ impl Objects {
         Ok(found.metadata.uid.filter(|_| is_ours).map_or(Identity::Another, Identity::Known))
     }
 
-    /// Deletes the namespaces that tests of `environment` did not live to delete. Returns what could not be.
+    /// Deletes the namespaces left behind by killed tests of `environment`. Returns the errors of those that could not
+    /// be deleted.
     pub(super) async fn delete_namespaces_of_tests(&self, environment: &str) -> Vec<KillError> {
         let api: Api<Namespace> = Api::all(self.kinds.client().clone());
         let object =
@@ -61,18 +62,18 @@ impl Objects {
     }
 }
 
-/// The condition that a request is only about the object with this uid.
+/// Returns the precondition that a request applies only to the object with this uid.
 pub(super) fn only(uid: &str) -> Preconditions {
     Preconditions { uid: Some(uid.to_owned()), resource_version: None }
 }
 
-/// Whether an object bears a label of ours. A manifest may set the first one to something else.
+/// Returns whether an object has one of our labels. A manifest may override the first.
 fn is_labelled(metadata: &ObjectMeta) -> bool {
     let labels = metadata.labels.iter().flatten();
     labels.into_iter().any(|(key, value)| key == MANAGED_BY_LABEL && value == MANAGED_BY || key == COMPONENT_LABEL)
 }
 
-/// Whether the object that is there is not the one that was meant.
+/// Returns whether the error reports another object of the same name.
 pub(super) fn is_another(error: &kube::Error) -> bool {
     matches!(error, kube::Error::Api(status) if is_other_object(status))
 }

@@ -1,4 +1,4 @@
-//! Objects on their way out: asked to go, awaited by watch, and looked at when they do not.
+//! Deletion of objects: requests it, waits by watch, and inspects objects that remain.
 
 use std::collections::BTreeSet;
 use std::pin::pin;
@@ -30,13 +30,13 @@ use crate::readiness::kinds;
 use crate::report::StepHandle;
 use crate::suite::manifests::COMPONENT_LABEL;
 
-/// How a watch is restarted until the caller gives up.
+/// Backoff of a watch, which is restarted until the caller gives up.
 const PATIENT: ExponentialBuilder = ExponentialBuilder::new()
     .with_min_delay(Duration::from_millis(50))
     .with_max_delay(Duration::from_secs(1))
     .without_max_times();
 
-/// An object that was asked to go, and is still there.
+/// A deleted object that still exists.
 #[derive(Debug, Clone)]
 pub(super) struct Going {
     pub(super) object: ObjectRef,
@@ -44,41 +44,41 @@ pub(super) struct Going {
     api: Api<DynamicObject>,
 }
 
-/// What became of an object that was asked to go.
+/// The result of deleting an object.
 pub(super) enum Asked {
-    /// It was not there.
+    /// It did not exist.
     Absent,
-    /// Another one has its name, which is left alone.
+    /// Another object has its name; that one is kept.
     Another,
-    /// It was there, and is gone.
+    /// It existed, and is deleted.
     Gone,
     /// Deletion is pending: finalizers or dependents remain.
     Going(Box<Going>),
 }
 
-/// Removes objects of one cluster.
+/// Deletes objects of one cluster.
 pub(super) struct Objects {
     pub(super) kinds: Kinds,
     pub(super) resilience: Resilience,
 }
 
 impl Objects {
-    /// Those that name no namespace are in `namespace`.
+    /// Returns the client of the objects; those that name no namespace are in `namespace`.
     pub(super) fn new(client: kube::Client, namespace: &str, resilience: Resilience) -> Objects {
         Objects { kinds: Kinds::new(client, namespace), resilience }
     }
 
-    /// The same for what belongs to `step`.
+    /// Returns a copy that reports retries to `step`.
     pub(super) fn of(&self, step: StepHandle) -> Objects {
         Objects { kinds: self.kinds.clone(), resilience: self.resilience.of(step) }
     }
 
-    /// The namespace that an object is in, if it is in one.
+    /// Returns the namespace of an object, assuming that its kind is namespaced.
     pub(super) fn namespace<'a>(&'a self, object: &'a ObjectRef) -> &'a str {
         object.namespace.as_deref().unwrap_or(self.kinds.namespace())
     }
 
-    /// Asks an object to go: the one with the uid that it is known by, and no other of its name.
+    /// Deletes an object: the one with the recorded uid, and no other of its name.
     pub(super) async fn delete(&self, target: &Target) -> Result<Asked, kube::Error> {
         let object = &target.object;
         let Some(api) = self.api(object).await? else { return Ok(Asked::Absent) };
@@ -100,21 +100,21 @@ impl Objects {
         }
     }
 
-    /// Waits until an object is gone, or another one has its name. Whether that was so in time.
+    /// Waits until an object is gone, or another one has its name. Returns `false` if that took too long.
     pub(super) async fn gone(&self, going: &Going, until: Instant) -> bool {
         let Going { object, uid, api } = going;
         let watch = || await_condition(api.clone(), &object.name, conditions::is_deleted(uid));
         matches!(timeout_at(until, watch.retry(PATIENT.with_jitter())).await, Ok(Ok(_)))
     }
 
-    /// An object that was asked to go, as it is now; nothing when it is gone.
+    /// Returns the current state of a deleted object; `None` when it is gone.
     pub(super) async fn look(&self, going: &Going) -> Result<Option<DynamicObject>, kube::Error> {
         let Going { object, uid, api } = going;
         let found = self.resilience.api(&format!("looking at {object}"), || api.get_opt(&object.name)).await?;
         Ok(found.filter(|it| it.uid().is_none_or(|it| it == *uid)))
     }
 
-    /// Whether an object of that name is there.
+    /// Returns whether an object of that name exists.
     pub(super) async fn exists(&self, object: &ObjectRef) -> Result<bool, kube::Error> {
         let Some(api) = self.api(object).await? else { return Ok(false) };
         let look = || api.get_metadata_opt(&object.name);
@@ -124,7 +124,7 @@ impl Objects {
         }
     }
 
-    /// Whether there are objects of the kind that a definition defines.
+    /// Returns whether objects of the kind of a definition exist.
     pub(super) async fn is_used(&self, definition: &ObjectRef) -> Result<bool, kube::Error> {
         let api: Api<CustomResourceDefinition> = Api::all(self.kinds.client().clone());
         let look = || api.get_opt(&definition.name);
@@ -143,7 +143,7 @@ impl Objects {
         }
     }
 
-    /// Removes what keeps an object from going.
+    /// Removes the finalizers of an object.
     pub(super) async fn release(&self, going: &Going) -> Result<(), kube::Error> {
         let (params, patch) =
             (PatchParams::default(), Patch::Merge(json!({"metadata": {"uid": going.uid, "finalizers": null}})));
@@ -155,7 +155,7 @@ impl Objects {
         }
     }
 
-    /// Ends a pod without grace.
+    /// Deletes a pod without grace.
     pub(super) async fn end(&self, pod: &Going) -> Result<(), kube::Error> {
         let params = DeleteParams::background().grace_period(0).preconditions(only(&pod.uid));
         let Going { object, api, .. } = pod;
@@ -165,8 +165,8 @@ impl Objects {
         }
     }
 
-    /// Lets the pods of `components` go that were asked to and have ended: their kubelet, which does so too, takes up to
-    /// a second for it. What fails here is left to the kubelet.
+    /// Force-deletes the terminating pods of `components` whose containers have ended: the kubelet does so too, but
+    /// takes up to 1 s. Failures are ignored, since the kubelet deletes them then.
     pub(super) async fn dismiss(&self, components: &BTreeSet<&str>, namespace: &str) {
         let names = components.iter().copied().collect::<Vec<_>>().join(",");
         let theirs = watcher::Config::default().labels(&format!("{COMPONENT_LABEL} in ({names})"));
@@ -174,7 +174,7 @@ impl Objects {
         let mut pods = pin!(watcher(api, theirs).default_backoff().applied_objects());
         while let Some(pod) = pods.next().await {
             let Ok(pod) = pod else { continue };
-            // Without grace left it goes already.
+            // With no grace period left it is being deleted already.
             let waits =
                 pod.metadata.deletion_timestamp.is_some() && pod.metadata.deletion_grace_period_seconds != Some(0);
             if waits && has_ended(&pod) {
@@ -183,7 +183,8 @@ impl Objects {
         }
     }
 
-    /// The pods that an object is, or owns, be it by way of ReplicaSets or Jobs.
+    /// Returns the pods that an object owns, directly or through ReplicaSets or Jobs, or the object itself if it is a
+    /// pod.
     pub(super) async fn pods_of(&self, owner: &Going) -> Result<Vec<Going>, kube::Error> {
         let namespace = self.namespace(&owner.object);
         let mut kin = BTreeSet::from([owner.uid.clone()]);
@@ -197,7 +198,7 @@ impl Objects {
         Ok(own.map(|pod| self.pod(namespace, pod)).collect())
     }
 
-    /// The pods that bear a component's label.
+    /// Returns the pods with a component's label.
     pub(super) async fn labelled(&self, component: &str, namespace: &str) -> Result<Vec<ObjectRef>, kube::Error> {
         let pods = self.metadata::<Pod>(namespace, &format!("{COMPONENT_LABEL}={component}")).await?;
         Ok(pods.into_iter().map(|pod| self.pod(namespace, pod).object).collect())
@@ -226,7 +227,7 @@ impl Objects {
         Ok(list.items.into_iter().map(|it| it.metadata).collect())
     }
 
-    /// Where requests about an object go; nothing when its kind is not served, so that it cannot be there.
+    /// Returns the API for requests about an object; `None` when its kind is not served, so that it cannot exist.
     pub(super) async fn api(&self, object: &ObjectRef) -> Result<Option<Api<DynamicObject>>, kube::Error> {
         match self.kinds.api(object, &self.resilience).await {
             Err(error) if is_absent(&error) => Ok(None),
@@ -235,18 +236,18 @@ impl Objects {
     }
 }
 
-/// Whether the object may have pods of its own. It then goes after them, so that they need not be looked for.
+/// Returns whether the object may own pods. It is then deleted after them, so that they need no check.
 fn owns_pods(object: &ObjectRef) -> bool {
     let group = object.gvk().group;
     matches!(group.as_str(), "apps" | "batch") || object.kind == "ReplicationController" || is_custom(object)
 }
 
-/// Whether its kind is none of Kubernetes' own.
+/// Returns whether its kind is not built into Kubernetes.
 pub(super) fn is_custom(object: &ObjectRef) -> bool {
     !kinds::is_builtin(kinds::group_of(&object.api_version))
 }
 
-/// Whether all of a pod's containers have ended, for good.
+/// Returns whether all containers of a pod have terminated and will not restart.
 fn has_ended(pod: &Pod) -> bool {
     let phase = pod.status.as_ref().and_then(|status| status.phase.as_deref());
     matches!(phase, Some("Succeeded" | "Failed"))
@@ -256,7 +257,7 @@ fn is_of(metadata: &ObjectMeta, kin: &BTreeSet<String>) -> bool {
     metadata.owner_references.iter().flatten().any(|owner| kin.contains(&owner.uid))
 }
 
-/// Whether there is no such object, or not even such a kind.
+/// Returns whether the error means that the object or its kind does not exist.
 pub(super) fn is_absent(error: &kube::Error) -> bool {
     match error {
         kube::Error::Api(status) => status.code == 404,

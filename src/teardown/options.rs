@@ -1,19 +1,19 @@
-//! How components are taken away.
+//! Options of removing components.
 
 use std::time::Duration;
 
 use crate::suite::config::Switches;
 
-/// How components are taken away.
+/// Options of removing components.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RemoveOptions {
-    /// All at once; otherwise wave by wave, dependents first.
+    /// Whether all are removed at once; otherwise wave by wave, dependents first.
     pub parallel: bool,
-    /// How long they, or each wave of them, may take by themselves. Then their pods are ended without grace.
+    /// How long all, or each wave, may take to terminate. Then their pods are deleted without grace.
     pub deadline: Duration,
-    /// Whether to look, at the end, that nothing is left.
+    /// Whether to check at the end that nothing is left.
     pub verify: bool,
-    /// Whether finalizers are removed that keep an object when even that has not helped.
+    /// Whether to remove finalizers of objects that remain even then.
     pub force: bool,
 }
 

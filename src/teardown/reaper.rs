@@ -1,8 +1,8 @@
-//! The detached process that removes a cluster when its owner is gone, SIGKILL included; from a cluster that is not ours it
-//! takes out what was put into it.
+//! The detached process that removes a cluster when its owner has exited, also by SIGKILL; from an existing cluster it
+//! removes the environment's objects.
 //!
-//! A library has no program of its own to start. So the reaper is this same program once more, told by a variable to
-//! reap and end before its `main` begins.
+//! A library has no program of its own to start, so the reaper runs the current program again: an environment variable
+//! makes it reap and exit before its `main` begins.
 
 use std::time::Duration;
 
@@ -21,7 +21,7 @@ use crate::suite::config::ProviderKind;
 use crate::suite::name::ClusterName;
 
 const TASK: &str = "KIND_HARNESS_REAPER";
-/// An engine that does not answer is asked again, for a good half hour. The cluster is not locked meanwhile.
+/// Retries of an unreachable engine, for just over half an hour. The cluster is not locked meanwhile.
 const PATIENCE: ExponentialBuilder = ExponentialBuilder::new()
     .with_min_delay(Duration::from_millis(500))
     .with_max_delay(Duration::from_secs(30))
@@ -30,27 +30,26 @@ const PATIENCE: ExponentialBuilder = ExponentialBuilder::new()
 /// How often the reaper of a kept cluster checks that the cluster is still there: it exits this soon after `down`.
 const LOOK_AGAIN: Duration = Duration::from_secs(60);
 
-/// What a reaper has to know. It waits for the owner's end, and is woken by it: nothing is polled.
+/// The task of a reaper. It waits on the owner's pidfd, without polling.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Reaper {
-    /// Where the cluster's record is.
+    /// The folders that hold the cluster's record.
     pub folders: Folders,
-    /// The engine that runs the cluster; none when it is not ours.
+    /// The engine that runs the cluster; `None` for an existing one.
     pub engine: Option<Engine>,
     /// The cluster.
     pub name: ClusterName,
-    /// The lease under which the cluster is its to remove, when the lease's owner ends. Under any other the cluster is
-    /// somebody else's by now.
+    /// The lease whose end allows the removal. If the cluster has another lease by then, it belongs to another run.
     pub lease: Lease,
 }
 
-/// Why a cluster has no reaper.
+/// Errors of starting a reaper.
 #[derive(Debug, Error)]
 pub enum ReaperError {
-    /// The system does not let processes be watched.
+    /// The system cannot watch processes.
     #[error("cannot watch over the run: this system has no pidfd_open (Linux has since 5.3)")]
     Watch(#[source] std::io::Error),
-    /// The task cannot be written down.
+    /// The task cannot be serialized.
     #[error("cannot tell the reaper its task")]
     Task(#[source] serde_json::Error),
     /// The process cannot be started.
@@ -59,20 +58,20 @@ pub enum ReaperError {
 }
 
 impl Reaper {
-    /// Starts it. It ends by itself: with the owner, once the cluster is gone or turns out to be kept.
+    /// Starts the reaper. It exits on its own: with the owner, once the cluster is gone or turns out to be kept.
     ///
     /// # Errors
-    /// When there can be none on this system.
+    /// When this system does not support it.
     pub fn start(&self) -> Result<(), ReaperError> {
         self.lease.watch().map_err(ReaperError::Watch)?;
         let task = serde_json::to_string(self).map_err(ReaperError::Task)?;
-        // By this path the program is found even when it was built anew meanwhile.
+        // This path finds the program even if it was rebuilt meanwhile.
         let program = Cmd::new("/proc/self/exe", ["reaper-of", self.name.as_str()]).env(TASK, task).dir("/");
         program.detach().map_err(ReaperError::Start)
     }
 
     fn watch(&self) -> Result<(), ClusterError> {
-        // A terminal that closes takes its whole session along.
+        // A closing terminal sends SIGHUP to its whole session.
         let _ = rustix::process::setsid();
         if let Ok(Some(owner)) = self.lease.watch() {
             exec::wait(&owner, None);
@@ -86,18 +85,18 @@ impl Reaper {
         (|| self.attempt()).retry(PATIENCE).when(may_pass).await
     }
 
-    /// Removes the cluster if its lease is still the one that this reaper watches. When the engine does not answer within
-    /// seconds, the lock is released: another run may take the name, and `gc` has the rest.
+    /// Removes the cluster if its lease is still the one that this reaper watches. If the engine does not respond
+    /// within seconds, the lock is released: another run may take the name, and `gc` removes the rest.
     async fn attempt(&self) -> Result<(), ClusterError> {
         loop {
-            // A run that works on the cluster now may take it over.
+            // A run that is using the cluster may take it over.
             let records = Records::wait(&self.folders, &self.name).await?;
             let record = records.as_ref().map(Records::read).transpose()?.flatten();
             let lease = match &record {
                 Some(record) => record.lease.clone(),
-                // No more than the configuration was written, or all of it was removed.
+                // Either only kind's configuration was written so far, or everything was removed.
                 None if records.as_ref().is_some_and(|it| it.folder().exists()) => Some(self.lease.clone()),
-                // The folder may have been removed by hand, without the cluster.
+                // The folder may have been deleted by hand while the cluster still runs.
                 None => self.labelled().await?.map(|cluster| cluster.lease),
             };
             match lease.filter(|lease| lease.run == self.lease.run).map(|lease| lease.claim(Timestamp::now())) {
@@ -105,7 +104,7 @@ impl Reaper {
                     let Some(unused) = records.as_ref().and_then(|records| records.wait_for_users(why)) else {
                         return self.remove(records.as_ref(), record.as_ref()).await;
                     };
-                    // Tests may use a cluster that is kept beyond its time to live.
+                    // Tests may use a kept cluster beyond its time to live.
                     drop(records);
                     unused.await?;
                 }
@@ -120,7 +119,7 @@ impl Reaper {
         }
     }
 
-    /// What the cluster's containers bear, if there are any.
+    /// Returns the cluster described by its containers' labels, if there are containers.
     async fn labelled(&self) -> Result<Option<Labelled>, ClusterError> {
         let Some(engine) = &self.engine else { return Ok(None) };
         let is_ours = |it: &Labelled| it.name == self.name && it.state == self.folders.state;
@@ -149,14 +148,14 @@ impl Reaper {
     }
 }
 
-/// Whether the engine may do it later: not when there is no such program any more. An API server that is not ours may need
-/// credentials that only a person can renew, so it is not asked again and again.
+/// Returns whether a retry may succeed: not when the engine's program no longer exists. An existing cluster may need
+/// credentials that only a person can renew, so its errors are not retried.
 fn may_pass(error: &ClusterError) -> bool {
     matches!(error, ClusterError::Command { source, .. } if !matches!(source, ExecError::Start { .. }))
 }
 
-/// Runs before `main` in every program that this library is part of. It is `dtor` that puts it among the functions which
-/// the C library calls first: the macro of `ctor`, which is made for this, cannot be used where unsafe code is forbidden.
+/// Runs before `main` in every program that links this library. `dtor` adds it to the functions that the C library
+/// calls at start: `ctor`, which is made for this, cannot be used where unsafe code is forbidden.
 #[dtor::dtor(unsafe, method = linker, link_section = ".init_array")]
 fn before_main() {
     let Some(task) = std::env::var(TASK).ok() else { return };

@@ -10,14 +10,14 @@ use tokio_util::sync::CancellationToken;
 
 type Act = BoxFuture<'static, Result<(), Box<dyn std::error::Error + Send + Sync>>>;
 
-/// What has to be undone should the run not come to a good end. Clones share one stack.
+/// The actions to run if the run fails. Clones share one stack.
 #[derive(Clone, Default)]
 pub struct Undo {
     acts: Arc<Mutex<Vec<(String, Act)>>>,
     hurry: CancellationToken,
 }
 
-/// Everything that could not be undone.
+/// All failures of undoing.
 #[derive(Debug, Error)]
 pub struct UndoErrors(Vec<(String, Box<dyn std::error::Error + Send + Sync>)>);
 
@@ -35,7 +35,7 @@ impl std::fmt::Debug for Undo {
 }
 
 impl Undo {
-    /// Registers how to undo `what`, which is about to be done. `act` must not mind if it was never done.
+    /// Registers how to undo `what`, before it is done. `act` must succeed if it was never done.
     pub fn register<E>(&self, what: impl Into<String>, act: impl Future<Output = Result<(), E>> + Send + 'static)
     where
         E: std::error::Error + Send + Sync + 'static,
@@ -44,13 +44,13 @@ impl Undo {
         self.acts.lock().unwrap_or_else(PoisonError::into_inner).push((what.into(), act));
     }
 
-    /// Undoes everything, last things first, and goes on when something fails.
+    /// Runs all actions, last registered first, and continues after failures.
     ///
     /// # Errors
-    /// Every failure there was.
+    /// All failures.
     pub async fn run(&self) -> Result<(), UndoErrors> {
         let mut errors = Vec::new();
-        // Taken one by one, so that what an act registers while it runs is undone too.
+        // Popped one by one, so that actions registered meanwhile run too.
         while let Some((what, act)) = self.pop() {
             if let Err(error) = act.await {
                 errors.push((what, error));
@@ -59,7 +59,7 @@ impl Undo {
         if errors.is_empty() { Ok(()) } else { Err(UndoErrors(errors)) }
     }
 
-    /// Tells acts to leave out what only makes for a graceful end: those that run, and those to come.
+    /// Makes running and later actions skip what only serves a graceful end.
     pub fn hurry(&self) {
         self.hurry.cancel();
     }
@@ -70,7 +70,7 @@ impl Undo {
         self.hurry.clone()
     }
 
-    /// Forgets everything: the run came to a good end, and what it made shall stay.
+    /// Keeps the cluster after a successful run: clears the stack without running its actions.
     pub fn keep(&self) {
         self.acts.lock().unwrap_or_else(PoisonError::into_inner).clear();
     }

@@ -80,7 +80,7 @@ async fn one_that_is_not_needed_cannot() {
 #[tokio::test(start_paused = true)]
 async fn an_operators_service_waits_for_its_pods() {
     let server = Server::default();
-    server.set_plural("Analysis", "analyses");
+    server.serve_kind("example.com/v1", "Analysis", "analyses", true);
     server.put(&definition("True"));
     let (readiness, _events) = start(&server);
     let resource = |ready: &str| {

@@ -88,28 +88,28 @@ async fn a_refusal_names_the_rule_that_would_allow_it() {
 #[tokio::test(start_paused = true)]
 async fn a_definition_is_ready_when_its_kind_is_served() {
     let server = Server::default();
-    server.set_plural("Analysis", "analyses");
-    server.unserve("analyses");
+    server.serve_kind("example.com/v1", "Analysis", "analyses", true);
+    server.set_served("analyses", false);
     let (readiness, _events) = start(&server);
     readiness.expect("crd", server.put(&crate::definition("True")), Vec::new());
     let early = timeout(Duration::from_secs(5), readiness.wait_for_all_ready(None, in_seconds(60))).await;
     assert!(early.is_err(), "established, but not served yet: {early:?}");
-    server.serve("analyses");
+    server.set_served("analyses", true);
     readiness.wait_for_all_ready(None, in_seconds(5)).await.expect("ready");
 }
 
 #[tokio::test(start_paused = true)]
 async fn an_object_of_a_kind_that_comes_later_is_found() {
     let server = Server::default();
-    server.set_plural("Analysis", "analyses");
-    server.unserve("analyses");
+    server.serve_kind("example.com/v1", "Analysis", "analyses", true);
+    server.set_served("analyses", false);
     let (readiness, _events) = start(&server);
     let analysis = "- {apiVersion: example.com/v1, kind: Analysis, metadata: {name: a, namespace: shop, uid: a}}";
     readiness.expect("analysis", server.put(analysis), Vec::new());
     server.put(&crate::definition("True"));
     let early = timeout(Duration::from_secs(5), readiness.wait_for_all_ready(None, in_seconds(60))).await;
     assert!(early.is_err(), "{early:?}");
-    server.serve("analyses");
+    server.set_served("analyses", true);
     readiness.wait_for_all_ready(None, in_seconds(5)).await.expect("ready");
 }
 

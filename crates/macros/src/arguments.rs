@@ -17,12 +17,12 @@ pub(crate) enum Argument {
 }
 
 impl Argument {
-    /// Whether it is the namespace.
+    /// Returns whether it is the namespace.
     pub(crate) fn is_namespace(self) -> bool {
         self != Argument::Environment
     }
 
-    /// How it is passed on. `environment` and `namespace` are the names that the expansion gives them.
+    /// Returns how it is passed on. `environment` and `namespace` are the names used in the expansion.
     pub(crate) fn pass(self) -> proc_macro2::TokenStream {
         match self {
             Argument::Environment => quote!(environment),
@@ -32,7 +32,7 @@ impl Argument {
     }
 }
 
-/// The arguments of a test, in their order.
+/// Returns the arguments of a test, in order.
 pub(crate) fn arguments(inputs: &Punctuated<FnArg, Token![,]>) -> syn::Result<Vec<Argument>> {
     let mut arguments: Vec<Argument> = Vec::new();
     for input in inputs {
@@ -54,7 +54,7 @@ pub(crate) fn arguments(inputs: &Punctuated<FnArg, Token![,]>) -> syn::Result<Ve
 
 fn argument(ty: &Type) -> Option<Argument> {
     match ty {
-        // What a declarative macro passes on as `$ty:ty`.
+        // The form in which a declarative macro passes on `$ty:ty`.
         Type::Group(group) => argument(&group.elem),
         Type::Paren(paren) => argument(&paren.elem),
         Type::Reference(reference) if reference.mutability.is_none() => match last(&reference.elem)?.as_str() {
@@ -66,7 +66,7 @@ fn argument(ty: &Type) -> Option<Argument> {
     }
 }
 
-/// The last word of a type's path.
+/// Returns the last segment of a type's path.
 fn last(ty: &Type) -> Option<String> {
     match ty {
         Type::Group(group) => last(&group.elem),

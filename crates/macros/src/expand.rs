@@ -1,4 +1,4 @@
-//! What the attribute makes of a function: a test without arguments that calls the library.
+//! The expansion of the attribute: a test without arguments that calls the library.
 
 use proc_macro2::TokenStream;
 use quote::quote;
@@ -8,7 +8,7 @@ use syn::{Attribute, ItemFn};
 use crate::arguments::{Argument, arguments};
 use crate::options::Options;
 
-/// The test.
+/// Expands the attribute into a test.
 pub(crate) fn expand(options: TokenStream, function: TokenStream) -> syn::Result<TokenStream> {
     let options: Options = syn::parse2(options)?;
     let mut function: ItemFn = syn::parse2(function)?;
@@ -36,7 +36,7 @@ pub(crate) fn expand(options: TokenStream, function: TokenStream) -> syn::Result
         None => quote!(::core::option::Option::None),
     };
     let (multi_thread, exclusive) = (options.multi_thread, options.exclusive);
-    // Where fixtures do everything, they also say beside whom the test runs.
+    // A test without arguments uses fixtures, which take the lock themselves.
     let turn = !arguments.is_empty();
     Ok(quote! {
         #(#attributes)*
@@ -58,7 +58,7 @@ pub(crate) fn expand(options: TokenStream, function: TokenStream) -> syn::Result
     })
 }
 
-/// Refuses what cannot be a test in an environment.
+/// Rejects functions that cannot be a test in an environment.
 fn check(function: &ItemFn) -> syn::Result<()> {
     let signature = &function.sig;
     let refused = |tokens: &dyn quote::ToTokens, text: &str| Err(syn::Error::new_spanned(tokens, text));
@@ -96,7 +96,7 @@ mod tests {
         tokens.map(|tokens| tokens.to_string()).map_err(|error| error.to_string())
     }
 
-    /// `text` as tokens are printed.
+    /// Returns `text` as tokens are printed.
     fn tokens(text: &str) -> String {
         text.parse::<TokenStream>().unwrap().to_string()
     }

@@ -1,4 +1,4 @@
-//! What the attribute is told: `#[kind_harness::test(suite = "e2e.yaml", timeout = "30s")]`.
+//! The options of the attribute: `#[kind_harness::test(suite = "e2e.yaml", timeout = "30s")]`.
 
 use std::time::Duration;
 
@@ -7,10 +7,10 @@ use syn::parse::{Parse, ParseStream};
 use syn::punctuated::Punctuated;
 use syn::{Ident, LitStr, Token};
 
-/// The suite of a test that names none.
+/// The default suite.
 const SUITE: &str = "e2e.yaml";
 
-/// What the attribute is told.
+/// The options of the attribute.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Options {
     pub(crate) suite: String,
@@ -63,7 +63,7 @@ impl Parse for Options {
     }
 }
 
-/// The durations of `e2e.yaml`: `90s`, `2m`, `1m 30s`.
+/// Parses the durations of `e2e.yaml`: `90s`, `2m`, `1m 30s`.
 fn duration(text: &LitStr) -> syn::Result<Duration> {
     let value = text.value();
     let refused = |what: &str| syn::Error::new(text.span(), format!("{value:?} is not {what}"));

@@ -1,4 +1,4 @@
-//! Which of a component's probes are asked: where everything is scaled to zero, nothing answers, and nothing has to.
+//! Selects the probes of a component that are run: none where everything is scaled to zero, since nothing can answer.
 
 use super::kinds::{find, is_builtin};
 use super::rules::service::is_scaled_to_zero;
@@ -7,7 +7,7 @@ use super::view::Key;
 use super::world::World;
 use super::{Place, Probe};
 
-/// Whether `probe` is to be asked of the component that consists of `objects`.
+/// Returns whether `probe` is run for the component that consists of `objects`.
 pub(super) fn is_asked<'a>(probe: &Probe, objects: impl IntoIterator<Item = &'a Key>, world: &World) -> bool {
     match probe {
         Probe::Tcp(Place::Service { namespace, name, .. })
@@ -27,7 +27,7 @@ pub(super) fn is_asked<'a>(probe: &Probe, objects: impl IntoIterator<Item = &'a 
     }
 }
 
-/// Whether an object is a pod or makes pods; unknown for a custom resource.
+/// Returns whether an object is a pod or creates pods; assumed for a custom resource.
 pub(super) fn makes_pods(key: &Key) -> bool {
     !is_builtin(&key.group) || find(&key.group, &key.kind).is_some_and(|kind| kind.pods)
 }

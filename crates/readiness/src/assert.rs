@@ -1,6 +1,6 @@
 //! Assertions about one object that wait for it by a watch: [`eventually`], [`always`] and [`never()`].
 //!
-//! Each returns an [`Assertion`]: add what the object must be, then `.await` it.
+//! Each returns an [`Assertion`]: add requirements, then `.await` it.
 //!
 //! ```no_run
 //! use std::time::Duration;
@@ -15,7 +15,7 @@
 //! let deployments: Api<Deployment> = Api::namespaced(client.clone(), "shop");
 //! let pods: Api<Pod> = Api::namespaced(client, "shop");
 //!
-//! // The object is returned as it was when it met all requirements.
+//! // Returns the object in the state in which it met all requirements.
 //! let web = eventually(&deployments, "web")
 //!     .within(Duration::from_secs(60))
 //!     .matches(
@@ -41,23 +41,23 @@
 //!
 //! # How a piece of YAML is matched
 //! - A mapping is contained if each of its keys is, recursively. Keys that it does not name may have any value.
-//! - A list is contained if each of its items is contained in some item, in any order. Items are told apart by their
-//!   merge keys: containers, variables, volumes and ports by `name`, conditions by `type`, and so on. That changes no
-//!   result, but which item a difference is shown for.
-//! - `null` wants the field to be absent or null.
+//! - A list is contained if each of its items is contained in some item, in any order. Items are identified by their
+//!   merge keys: containers, variables, volumes and ports by `name`, conditions by `type`, and so on. This does not
+//!   change the result, only the item for which a difference is shown.
+//! - `null` requires the field to be absent or null.
 //! - Numbers equal their decimal strings (`80` and `"80"`), and below `limits`, `requests`, `capacity` and the like
 //!   quantities equal by amount (`0.5` and `500m`).
 //!
 //! # What a failure shows
-//! [`Failure`] has the nearest miss, which is the state of the object with the fewest differing fields, and the history:
-//! what changed from one state to the next. Values are masked as everywhere in the harness; those of Secrets are
-//! never shown. `Debug` of an [`Error`] prints the same as `Display` and then the causes, so a test that returns the error
-//! prints a report.
+//! [`Failure`] has the nearest miss, which is the state of the object with the fewest differing fields, and the
+//! history: the changes from one state to the next. Values are masked as everywhere in the harness; those of Secrets
+//! are never shown. `Debug` of an [`Error`] prints the same as `Display` and then the causes, so a test that returns
+//! the error prints a report.
 //!
 //! # Caveats
-//! States between a watch that breaks and the list that replaces it may be missed, if the API server has forgotten them.
-//! An [`Api::all`](kube::Api::all) of a namespaced kind also finds objects of the same name in other namespaces:
-//! use [`Api::namespaced`](kube::Api::namespaced).
+//! States between a broken watch and the list that replaces it may be missed, if the API server no longer has them. An
+//! [`Api::all`](kube::Api::all) of a namespaced kind also finds objects of the same name in other namespaces: use
+//! [`Api::namespaced`](kube::Api::namespaced).
 
 mod assertion;
 #[cfg(feature = "cel")]

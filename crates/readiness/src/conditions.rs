@@ -1,7 +1,7 @@
 //! The rules as conditions, for kube's own [`await_condition`](kube::runtime::wait::await_condition).
 //!
-//! They look at one object alone: neither at its pods nor at events. [`wait_for`](super::wait_for) looks at them too.
-//! kube's `and`, `or` and `not` put conditions together:
+//! They consider one object alone: neither its pods nor events. [`wait_for`](super::wait_for) considers these too.
+//! kube's `and`, `or` and `not` combine conditions:
 //!
 //! ```no_run
 //! use k8s_openapi::api::apps::v1::Deployment;
@@ -27,13 +27,13 @@ use super::view::View;
 use super::world::World;
 use super::{Settings, Verdict};
 
-/// The object is there, and [`Verdict::Ready`] by its own status.
+/// Matches if the object exists, and is [`Verdict::Ready`] by its own status.
 #[must_use]
 pub fn is_ready<K: Serialize>() -> impl Condition<K> {
     |object: Option<&K>| matches!(verdict(object), Some(Verdict::Ready))
 }
 
-/// The object is there, and says itself that it has failed for good.
+/// Matches if the object exists, and has failed permanently by its own status.
 #[must_use]
 pub fn has_failed<K: Serialize>() -> impl Condition<K> {
     |object: Option<&K>| matches!(verdict(object), Some(Verdict::Failed { .. }))
@@ -41,6 +41,6 @@ pub fn has_failed<K: Serialize>() -> impl Condition<K> {
 
 fn verdict<K: Serialize>(object: Option<&K>) -> Option<Verdict> {
     let view = View::new(serde_json::to_value(object?).ok()?);
-    // Without a world there are no endpoints to see, only what the object says.
+    // Without a world there are no endpoints, only the object's own status.
     Some(rules::judge(&view, &World::default(), &Settings::default()).settle(Duration::ZERO))
 }

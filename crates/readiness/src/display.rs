@@ -1,11 +1,11 @@
-//! [`NotReady`](super::NotReady) in words: first what and why, then a tree of component, object and reason.
+//! Formats [`NotReady`](super::NotReady): first what and why, then a tree of component, object and reason.
 
 use std::fmt::{self, Write as _};
 use std::time::Duration;
 
 use super::{Unready, UnreadyObject, Verdict};
 
-/// `deployment/redis: pod/redis-0: container redis keeps crashing`, or what a probe answers.
+/// Formats an object: `deployment/redis: pod/redis-0: container redis keeps crashing`, or a probe's result.
 impl fmt::Display for UnreadyObject {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for object in self.object.iter().chain(&self.cause) {
@@ -16,7 +16,7 @@ impl fmt::Display for UnreadyObject {
 }
 
 impl UnreadyObject {
-    /// Why it is not ready, as a sentence.
+    /// Returns why it is not ready, as a sentence.
     #[must_use]
     pub fn message(&self) -> &str {
         self.verdict.message().unwrap_or("ready")
@@ -55,7 +55,7 @@ fn names(components: &[Unready]) -> String {
 fn tree(text: &mut String, components: &[Unready]) {
     for unready in components {
         let _ = write!(text, "\n  {}", unready.component);
-        // What only waits for the worst is left to the fields.
+        // Objects that only wait, beside failed ones, are shown only in the structured fields.
         let worst = unready.objects.iter().position(|object| !matches!(object.verdict, Verdict::Failed { .. }));
         for object in unready.objects.iter().take(worst.unwrap_or(unready.objects.len()).max(1)) {
             branch(text, object);
@@ -79,7 +79,7 @@ fn branch(text: &mut String, object: &UnreadyObject) {
     }
 }
 
-/// The access rule that lets us watch `statefulsets.apps in namespace shop`.
+/// Returns the access rule needed to watch `statefulsets.apps in namespace shop`.
 pub(super) fn rule(watch: &str) -> String {
     let (resource, namespace) = watch.split_once(" in namespace ").unwrap_or((watch, ""));
     let (plural, group) = resource.split_once('.').unwrap_or((resource, ""));

@@ -1,6 +1,6 @@
-//! Errors and their sources as text.
+//! Formats errors and their sources.
 
-/// `error` and its sources, separated by colons.
+/// Returns `error` and its sources, separated by colons.
 #[must_use]
 pub fn chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
@@ -12,7 +12,7 @@ pub fn chain(error: &dyn std::error::Error) -> String {
     text
 }
 
-/// The last source of `error` alone: `connection refused` rather than `client error`.
+/// Returns only the last source of `error`: `connection refused` rather than `client error`.
 #[must_use]
 pub fn innermost(error: &dyn std::error::Error) -> String {
     error.source().map_or_else(|| error.to_string(), innermost)

@@ -1,5 +1,4 @@
-//! Objects at one moment, without a history: what they are judged to be when a cause has lasted as long as the object to blame
-//! exists.
+//! Judges a snapshot of objects without a history: a cause is taken to have lasted as long as the blamed object exists.
 
 use std::time::Duration;
 
@@ -12,7 +11,7 @@ use super::world::World;
 use super::{Settings, UnreadyObject, Verdict};
 use crate::object::ObjectRef;
 
-/// What is found of an object at `now`, and the verdict over it.
+/// Returns the finding about an object at `now`, and its verdict.
 pub(super) fn judge(view: &View, world: &World, settings: &Settings, now: Timestamp) -> (Finding, Verdict) {
     let found = rules::judge(view, world, settings);
     let blamed = found.fault().and_then(|fault| world.get(&Key::from(&fault.object))).unwrap_or(view);
@@ -20,7 +19,7 @@ pub(super) fn judge(view: &View, world: &World, settings: &Settings, now: Timest
     (found, verdict)
 }
 
-/// What keeps the objects from being ready at `now`, what has failed first.
+/// Returns what keeps the objects from being ready at `now`, failures first.
 pub(super) fn unready(objects: &[ObjectRef], world: &World, settings: &Settings, now: Timestamp) -> Vec<UnreadyObject> {
     let unready = |object: &ObjectRef| {
         let (found, verdict) = match world.get(&Key::from(object)) {
@@ -38,7 +37,7 @@ pub(super) fn unready(objects: &[ObjectRef], world: &World, settings: &Settings,
     unready
 }
 
-/// How old an object is at a moment; nothing when it does not say.
+/// Returns the age of an object; `None` when it has no creation time.
 pub(super) fn age(view: &View, now: Timestamp) -> Option<Duration> {
     let created: Timestamp = view.json.text("/metadata/creationTimestamp")?.parse().ok()?;
     // The node's clock may be ahead of ours.

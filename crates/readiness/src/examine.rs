@@ -1,4 +1,4 @@
-//! What keeps components from being ready at one moment: as a wait would tell it, without waiting.
+//! Reports what keeps components from being ready, like a wait, but at once.
 
 use futures::future::join_all;
 
@@ -6,10 +6,10 @@ use super::survey::{self, list};
 use super::{Expectation, Settings, Unready, masked};
 use crate::redact::Redactor;
 
-/// Lists once what `expectations` name, asks each probe once, and returns every component that is not ready.
+/// Lists the objects of `expectations` once, runs each probe once, and returns every component that is not ready.
 ///
 /// # Errors
-/// The API server cannot be reached, or refuses a list that the answer depends on.
+/// When the API server is unreachable, or denies a list that the result depends on.
 pub async fn examine(
     client: &kube::Client,
     namespace: &str,

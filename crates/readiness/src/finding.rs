@@ -1,4 +1,4 @@
-//! What a rule finds, before time has had its say.
+//! Findings of rules, before their duration is considered.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -11,28 +11,28 @@ use crate::object::ObjectRef;
 use crate::want::Want;
 use crate::world::World;
 
-/// What a rule finds. [`Finding::settle`] makes a verdict of it, given how long it has been so.
+/// The finding of a rule. [`Finding::settle`] returns its verdict, given how long it has lasted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Finding {
-    /// It does its work.
+    /// It is ready.
     Ready,
     /// It may still become ready, for this reason.
     Waiting(Why),
-    /// Something is wrong that is final once it has lasted for its grace.
+    /// It has a problem that is final once it has lasted for its grace.
     Failing(Box<Fault>),
 }
 
 /// Why something is not ready yet: a word for programs, a sentence for people.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Why {
-    /// One word, as Kubernetes writes reasons: `ContainerCreating`.
+    /// One word, in the style of Kubernetes' reasons: `ContainerCreating`.
     pub(crate) code: Cow<'static, str>,
-    /// What it waits for, in words a person can act on.
+    /// The reason, as an actionable sentence.
     pub(crate) text: String,
-    /// An object that must be looked at to know more. A watch on its kind tells.
+    /// An object that is needed for a better finding; its kind is then watched.
     pub(crate) needs: Option<ObjectRef>,
-    /// What it waits for, as far as that has a name.
-    pub(crate) want: Option<Want>,
+    /// The awaited object or resource, if known.
+    pub(crate) want: Option<Box<Want>>,
 }
 
 impl std::ops::Deref for Why {
@@ -50,30 +50,30 @@ impl fmt::Display for Why {
 }
 
 impl Why {
-    /// The same word, in other words.
+    /// Returns the same reason with another text.
     pub(crate) fn say(self, text: impl Into<String>) -> Why {
         Why { text: text.into(), ..self }
     }
 }
 
-/// Something that is wrong with an object, or with one that it consists of.
+/// A problem of an object, or of one of its parts.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Fault {
-    /// The object to blame, and its identity.
+    /// The blamed object, and its uid.
     pub(crate) object: ObjectRef,
-    /// What grace it gets.
+    /// The kind of cause, which determines its grace.
     pub(crate) cause: Cause,
-    /// One word for programs, as Kubernetes writes reasons: `CrashLoopBackOff`.
+    /// One word for programs, in the style of Kubernetes' reasons: `CrashLoopBackOff`.
     pub(crate) code: Cow<'static, str>,
-    /// The container to blame, if its logs may tell more.
+    /// The blamed container, if its logs may have details.
     pub(crate) container: Option<String>,
-    /// What is wrong.
+    /// The problem.
     pub(crate) message: String,
-    /// What to do about it.
+    /// The suggested fix.
     pub(crate) hint: String,
     /// How long it may last.
     pub(crate) grace: Duration,
-    /// What is lacking, as far as that has a name. When it is an object, a watch on its kind tells when it appears.
+    /// The missing object or resource, if known. If it is an object, its kind is watched until it appears.
     pub(crate) want: Option<Want>,
 }
 
@@ -82,12 +82,12 @@ impl Finding {
         Finding::Waiting(Why { code: code.into(), text: text.into(), needs: None, want: None })
     }
 
-    /// As [`Finding::waiting`], for an object that must be looked at to know more.
+    /// Returns a finding like [`Finding::waiting`], with an object that is needed for a better one.
     pub(crate) fn waiting_for(code: &'static str, object: ObjectRef, text: impl Into<String>) -> Finding {
         Finding::Waiting(Why { code: code.into(), text: text.into(), needs: Some(object), want: None })
     }
 
-    /// A failure that no waiting heals.
+    /// Returns a permanent failure.
     pub(crate) fn failed(
         view: &View,
         code: impl Into<Cow<'static, str>>,
@@ -107,7 +107,7 @@ impl Finding {
         Fault::new(view, cause, grace, message, hint).into()
     }
 
-    /// The verdict, when this has been found for the time `lasted`.
+    /// Returns the verdict, if this finding has lasted for `lasted`.
     pub(crate) fn settle(&self, lasted: Duration) -> Verdict {
         match self {
             Finding::Ready => Verdict::Ready,
@@ -119,7 +119,7 @@ impl Finding {
         }
     }
 
-    /// One word for what is found.
+    /// Returns the finding as one word.
     pub(crate) fn code(&self) -> &str {
         match self {
             Finding::Ready => "Ready",
@@ -128,7 +128,7 @@ impl Finding {
         }
     }
 
-    /// An object that is missing, or that must be looked at to know more.
+    /// Returns the object that is missing, or is needed for a better finding.
     pub(crate) fn needs(&self) -> Option<&ObjectRef> {
         match self {
             Finding::Ready => None,
@@ -137,20 +137,20 @@ impl Finding {
         }
     }
 
-    /// What it wants, as far as that has a name.
+    /// Returns what it needs, if known.
     pub(crate) fn want(&self) -> Option<&Want> {
         match self {
             Finding::Ready => None,
-            Finding::Waiting(why) => why.want.as_ref(),
+            Finding::Waiting(why) => why.want.as_deref(),
             Finding::Failing(fault) => fault.want.as_ref(),
         }
     }
 
-    /// The same, of something that wants `want`.
+    /// Returns the finding with `want` as what it needs.
     pub(crate) fn wanting(mut self, want: Option<Want>) -> Finding {
         match &mut self {
             Finding::Ready => {}
-            Finding::Waiting(why) => why.want = want,
+            Finding::Waiting(why) => why.want = want.map(Box::new),
             Finding::Failing(fault) => fault.want = want,
         }
         self
@@ -184,32 +184,33 @@ impl Fault {
         }
     }
 
-    /// Names it by a word of its own.
+    /// Sets its code.
     pub(crate) fn coded(mut self, code: impl Into<Cow<'static, str>>) -> Fault {
         self.code = code.into();
         self
     }
 
-    /// Whether what is lacking may be made by something that is still starting: a Secret, say, or the pods of a Service.
+    /// Returns whether what is missing may be created by something that is still starting: a Secret, or the pods of a
+    /// Service.
     pub(crate) fn may_come(&self) -> bool {
         self.missing().is_some() || self.cause == Cause::Endpoints
     }
 
-    /// Whether another component may be what it waits for.
+    /// Returns whether it may be waiting for another component.
     pub(crate) fn may_wait_for_others(&self) -> bool {
-        // A container may crash, or a Job give up, because nothing answers where it asks.
+        // A container may crash, or a Job give up, because another component does not answer yet.
         self.container.is_some()
             || self.may_come()
             || matches!(self.cause, Cause::Config | Cause::Volume | Cause::Claim)
     }
 
-    /// The object whose absence is the reason.
+    /// Returns the object whose absence is the reason.
     fn missing(&self) -> Option<&ObjectRef> {
         self.want.as_ref().and_then(Want::missing)
     }
 
-    /// The finding, given what is there. When the missing object has appeared, the fault is about to heal: the kubelet or
-    /// controller has not tried again yet.
+    /// Returns the finding, considering which objects exist. Once the missing object has appeared, the problem will be
+    /// solved: the kubelet or controller has only not retried yet.
     pub(crate) fn unless_there(self, world: &World) -> Finding {
         match self.missing() {
             Some(missing) if world.has(missing) => Finding::waiting(
@@ -220,7 +221,7 @@ impl Fault {
         }
     }
 
-    /// Blames a container.
+    /// Sets the blamed container.
     pub(crate) fn in_container(mut self, name: &str) -> Fault {
         self.container = Some(name.to_owned());
         self

@@ -1,23 +1,23 @@
-//! How long a cause may last before it counts as a failure.
+//! Graces: how long a cause may last before it counts as a failure.
 
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-/// Why something is failing: what a grace is given for.
+/// The cause of a problem, which determines its grace.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Cause {
-    /// The object itself says that it has failed, or a retry cannot help.
+    /// The object reports a failure, or a retry cannot help.
     Final,
-    /// A container crashes, or its command cannot be started. What it gets are tries, not time.
+    /// A container crashes, or its command cannot be started. Its grace is a number of attempts, not a time.
     Crash,
-    /// An image cannot be pulled, for reasons of network or registry that may pass.
+    /// An image cannot be pulled, because of the network or the registry, possibly temporarily.
     ImageNetwork,
-    /// A container's Secret, ConfigMap or key is missing; the kubelet's cache may be behind.
+    /// A container's Secret, ConfigMap or key is missing; the kubelet's cache may be outdated.
     Config,
     /// The container cannot be created.
     Create,
-    /// No node takes the pod.
+    /// The pod is unschedulable.
     Unschedulable,
     /// A volume cannot be mounted.
     Volume,
@@ -33,16 +33,16 @@ pub(crate) enum Cause {
 
 /// How long each cause of failure may last, and how often a container may fail, before that counts as final.
 ///
-/// Time runs from the first sight of the cause, or from when the component, and all that it needs, directly or not, have
-/// been applied, if that is later: what is missing may come with a component that it needs, and with no other. A container
-/// that crashed before that gets one more try. Without declared needs, the last component applied counts.
+/// Time runs from the first observation of the cause, or from when the component and all its direct and indirect needs
+/// have been applied, if that is later: what is missing may be created by a needed component, and by no other. A
+/// container that crashed before that gets one more attempt. Without declared needs, the last component applied counts.
 ///
-/// For an object that is missing, and for a Service without endpoints, time runs only while nothing that may bring what is
-/// missing still starts: a component that it needs, or another workload or custom resource of the component itself.
+/// For a missing object, and for a Service without endpoints, time runs only while nothing that may create what is
+/// missing is still starting: a needed component, or another workload or custom resource of the component itself.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Grace {
-    /// An image pull that fails for reasons of network or registry (default 60 s).
+    /// An image pull that fails because of the network or the registry (default 60 s).
     pub image_network: Duration,
     /// A Secret, ConfigMap or key that a container needs is missing (3 s).
     pub config: Duration,
@@ -60,16 +60,16 @@ pub struct Grace {
     pub endpoints: Duration,
     /// An object that was deleted while a run waits for it (2 s; it may be recreated).
     pub deleted: Duration,
-    /// Restarts from which a crashing container has failed (3).
+    /// Number of restarts at which a crashing container has failed (3).
     pub restarts: i64,
-    /// Kills for want of memory from which a container has failed (2).
+    /// Number of out-of-memory kills at which a container has failed (2).
     pub oom_kills: i64,
-    /// Tries to start a container's command after which it has failed (2).
+    /// Number of attempts to start a container's command after which it has failed (2).
     pub start_tries: i64,
 }
 
 impl Cause {
-    /// The word for it, by which `e2e.yaml` sets its grace.
+    /// Returns its name, under which `e2e.yaml` sets its grace.
     pub(crate) fn code(self) -> &'static str {
         match self {
             Cause::Final => "Failed",
@@ -107,7 +107,7 @@ impl Default for Grace {
 }
 
 impl Grace {
-    /// How long `cause` may last.
+    /// Returns how long `cause` may last.
     pub(crate) fn of(&self, cause: Cause) -> Duration {
         match cause {
             Cause::Final | Cause::Crash => Duration::ZERO,

@@ -1,4 +1,4 @@
-//! Whether the API server answers: told by the requests that are made anyway.
+//! Health of the API server, observed from the requests that are made anyway.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -10,14 +10,14 @@ use tokio::time::Instant;
 use super::errors::innermost;
 use super::kinds::is_builtin;
 
-/// What requests say about the API server.
+/// Health of the API server, as observed from requests.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Health(Arc<Mutex<Option<(Instant, String)>>>);
 
-/// A client that does as `client` does, and what its requests say about the API server.
+/// Returns a client that behaves like `client`, and the health observed from its requests.
 ///
-/// A watch that is connected again after an outage says nothing until something changes; only the answer to its
-/// request tells that the API server is back.
+/// A watch that is reconnected after an outage sends nothing until an object changes; only the response to its request
+/// shows that the API server is back.
 pub(crate) fn observed(client: Client) -> (Client, Health) {
     let health = Health::default();
     let watched = health.clone();
@@ -28,13 +28,13 @@ pub(crate) fn observed(client: Client) -> (Client, Health) {
             let is_forwarded = is_forwarded(request.uri().path());
             let answer = client.send(request).await;
             match &answer {
-                // The error may be that of a component, a kubelet or an aggregated API: it says nothing of the API server.
+                // The error may be that of a component, a kubelet or an aggregated API, and not the API server's.
                 Ok(response) if response.status().is_server_error() && is_forwarded => {}
                 Ok(response) if response.status().is_server_error() => {
-                    health.tell(Some(format!("it answers {}", response.status())));
+                    health.record_result(Some(format!("it answers {}", response.status())));
                 }
-                Ok(_) => health.tell(None),
-                Err(error) => health.tell(Some(innermost(error))),
+                Ok(_) => health.record_result(None),
+                Err(error) => health.record_result(Some(innermost(error))),
             }
             answer
         }
@@ -43,31 +43,31 @@ pub(crate) fn observed(client: Client) -> (Client, Health) {
 }
 
 impl Health {
-    /// For how long requests have failed, and what trying says; nothing while they are answered.
+    /// Returns how long requests have failed, and the error; `None` while they succeed.
     pub(crate) fn unreachable(&self, now: Instant) -> Option<(Duration, String)> {
         let failing = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         failing.as_ref().map(|(since, error)| (now.saturating_duration_since(*since), error.clone()))
     }
 
-    /// Since when requests have failed, and what trying says.
+    /// Returns since when requests have failed, and the error.
     pub(crate) fn since(&self) -> Option<(Instant, String)> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Says so, where there are no requests.
+    /// Sets the state, for a replay without requests.
     pub(crate) fn set(&self, trouble: Option<(Instant, String)>) {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = trouble;
     }
 
-    fn tell(&self, error: Option<String>) {
+    fn record_result(&self, error: Option<String>) {
         let mut failing = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let since = failing.as_ref().map_or_else(Instant::now, |(since, _)| *since);
         *failing = error.map(|error| (since, error));
     }
 }
 
-/// Whether the API server only passes requests to this path on: to a pod, a Service, a kubelet, or the server of an
-/// aggregated API.
+/// Returns whether the API server only forwards requests to this path: to a pod, a Service, a kubelet, or the server of
+/// an aggregated API.
 fn is_forwarded(path: &str) -> bool {
     let mut parts = path.trim_matches('/').split('/');
     let group = match parts.next() {
@@ -75,7 +75,7 @@ fn is_forwarded(path: &str) -> bool {
         Some("apis") => parts.next().unwrap_or_default(),
         _ => return false,
     };
-    // The version, and where the object is: `namespaces/shop/services/web/proxy`, or `nodes/n1/proxy`.
+    // The version, and the object's path: `namespaces/shop/services/web/proxy`, or `nodes/n1/proxy`.
     let place: Vec<&str> = parts.skip(1).collect();
     let subresource = match place.as_slice() {
         ["namespaces", _, _, _, subresource, ..] | [_, _, subresource, ..] => *subresource,

@@ -1,7 +1,7 @@
-//! What happens in a wait, in the order in which it happens: recorded as lines of JSON, and told by a replay.
+//! The journal of a wait, in order: recorded as lines of JSON, and read by a replay.
 //!
-//! A recording holds what came in (`began`, `plan`, `expect`, `wait`, `update`, `answer`, `api`, `judged`) and what was made of it
-//! (`verdict`, `ended`); a replay reads only the first.
+//! A recording has the inputs (`began`, `plan`, `expect`, `wait`, `update`, `answer`, `api`, `judged`) and the results
+//! (`verdict`, `ended`); a replay reads only the inputs.
 
 mod change;
 
@@ -21,10 +21,10 @@ use super::{AllReady, NotReady, Probe, Settings, masked};
 use crate::object::Applied;
 pub use change::{Change, Ended};
 
-/// The version of the form below. Recordings of another one are refused.
+/// The version of the format below. Recordings of another one are rejected.
 pub(super) const FORM: u32 = 1;
 
-/// Something that happened, and when: seconds since the watch began.
+/// An event and its time: seconds since the watch started.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct Line {
     pub(super) at: f64,
@@ -46,7 +46,7 @@ pub(super) enum What {
         probes: Vec<Probe>,
         from: f64,
     },
-    /// What will be expected, and what each component needs. Recordings of before say nothing of it.
+    /// The expected components, and the needs of each. Missing in older recordings.
     Plan {
         needs: Needs,
     },
@@ -67,14 +67,14 @@ pub(super) enum What {
     Api {
         unreachable: Option<(f64, String)>,
     },
-    /// All before this was judged together.
+    /// Everything before this was judged together.
     Judged,
     Verdict(Value),
     Ended(Value),
 }
 
-/// What a watch brought. Objects are trimmed before they come here: of Secrets there is nothing but the name. Other
-/// objects are masked when they are written.
+/// An event of a watch. Objects are trimmed before: of Secrets only the name is left. Other objects are masked when
+/// they are written.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(super) enum Brought {
@@ -85,7 +85,7 @@ pub(super) enum Brought {
     Failed { forbidden: bool, error: String },
 }
 
-/// A watch, by what it is of.
+/// The kind and scope of a watch.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct WatchName {
@@ -112,15 +112,15 @@ impl WatchName {
     }
 }
 
-/// Where a recording goes.
+/// Writes a recording.
 #[derive(Debug)]
 pub struct Recorder(BufWriter<File>);
 
 impl Recorder {
-    /// Records into a new file, which only the user may read (on systems of the Unix kind).
+    /// Creates a recording in a new file, readable only by the user (on Unix).
     ///
     /// # Errors
-    /// The file cannot be made.
+    /// When the file cannot be created.
     pub fn create(path: &Path) -> std::io::Result<Recorder> {
         let mut options = fs_err::OpenOptions::new();
         options.write(true).create(true).truncate(true);
@@ -130,14 +130,14 @@ impl Recorder {
     }
 }
 
-/// Writes what happens to a recording, or keeps it for a replay.
+/// Writes events to a recording, or keeps results for a replay.
 pub(crate) struct Journal {
     began: Instant,
     recorder: Option<Recorder>,
-    /// Whether something came in since it was judged last.
+    /// Whether there was an input since the last judgement.
     open: bool,
     api: Option<(Instant, String)>,
-    /// Kept in a replay only.
+    /// Results; only in a replay.
     kept: Option<(Vec<Change>, Vec<Ended>)>,
 }
 
@@ -149,7 +149,7 @@ impl Journal {
         journal
     }
 
-    /// Keeps what is made of it all, for a replay.
+    /// Starts keeping results, for a replay.
     pub(super) fn keep(&mut self) {
         self.kept = Some(Default::default());
     }
@@ -237,7 +237,7 @@ impl Journal {
         }
     }
 
-    /// All that came in has been judged. Hands the lines to the file, so that a run that is killed leaves them.
+    /// Records that all inputs have been judged. Flushes the file, so that a killed run leaves a usable recording.
     pub(crate) fn judged(&mut self, now: Instant) {
         if std::mem::take(&mut self.open) {
             self.write(now, || What::Judged);
@@ -251,14 +251,14 @@ impl Journal {
         let Some(recorder) = &mut self.recorder else { return };
         let line = Line { at: seconds(now.saturating_duration_since(self.began)), what: what() };
         self.open |= !matches!(line.what, What::Began { .. } | What::Verdict(_) | What::Ended(_) | What::Judged);
-        // A full disk must not end a run that can do without its recording.
+        // A full disk must not end a run, which does not need its recording.
         if masked::line(&line).and_then(|line| recorder.0.write_all(line.as_bytes())).is_err() {
             self.recorder = None;
         }
     }
 }
 
-/// Seconds, to the microsecond.
+/// Returns seconds, to the microsecond.
 fn seconds(time: Duration) -> f64 {
     (time.as_secs_f64() * 1e6).round() / 1e6
 }

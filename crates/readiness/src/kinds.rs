@@ -1,28 +1,29 @@
-//! The kinds of Kubernetes' own: where their objects are, and what is applied before what.
+//! Kubernetes' own kinds: their scope, and the order in which they are applied.
 
-/// A kind of Kubernetes' own.
+/// One of Kubernetes' own kinds.
 #[derive(Debug)]
 pub struct Kind {
     /// Group and version, as in `apps/v1`.
     pub api_version: &'static str,
     /// The kind, such as `Deployment`.
     pub kind: &'static str,
-    /// Whether its objects belong to namespaces.
+    /// Whether its objects are namespaced.
     pub namespaced: bool,
-    /// Whether its objects are pods or make pods by themselves.
+    /// Whether its objects are pods or create pods.
     pub pods: bool,
-    /// Whether its objects tell something about a failure.
+    /// Whether its objects help to explain a failure.
     pub telling: bool,
-    /// Its place in the order in which objects are applied.
+    /// Its position in the order in which objects are applied.
     order: u8,
 }
 
-/// The place of custom resources, and of kinds of Kubernetes that nothing else waits for.
+/// The position of custom resources, and of built-in kinds that nothing else depends on.
 const OTHERS: u8 = 18;
 
-/// The kinds that the harness knows by name, in the order in which their objects are applied, so that each finds what it refers to:
-/// namespaces and definitions first, then what pods are admitted and run with, then Services, so that pods find their addresses,
-/// then workloads. Webhooks come after everything: one that is in force before its own pods answer would refuse all else.
+/// The kinds known to the harness, in the order in which their objects are applied, so that each comes after those that
+/// it refers to: namespaces and definitions first, then what pods are admitted and run with, then Services, so that
+/// pods find their addresses, then workloads. Webhooks come last: one that is active before its own pods are ready
+/// would reject all else.
 pub static KINDS: [Kind; 48] = [
     cluster(0, "v1", "Namespace"),
     cluster(1, "apiextensions.k8s.io/v1", "CustomResourceDefinition"),
@@ -46,7 +47,7 @@ pub static KINDS: [Kind; 48] = [
     cluster(9, "v1", "PersistentVolume"),
     namespaced(10, "v1", "PersistentVolumeClaim"),
     namespaced(11, "v1", "Service"),
-    // Its slices tell the same.
+    // Its slices have the same information.
     namespaced(12, "v1", "Endpoints").silent(),
     namespaced(12, "discovery.k8s.io/v1", "EndpointSlice"),
     namespaced(13, "apps/v1", "DaemonSet").of_pods(),
@@ -75,8 +76,8 @@ pub static KINDS: [Kind; 48] = [
     cluster(22, "admissionregistration.k8s.io/v1", "ValidatingWebhookConfiguration"),
 ];
 
-/// The groups whose kinds Kubernetes itself defines. All others are custom resources or aggregated APIs, those under `k8s.io` too:
-/// `gateway.networking.k8s.io`, for one.
+/// The API groups that Kubernetes itself defines. All others are custom resources or aggregated APIs, including those
+/// under `k8s.io`, such as `gateway.networking.k8s.io`.
 const GROUPS: [&str; 21] = [
     "",
     "admissionregistration.k8s.io",
@@ -119,25 +120,25 @@ impl Kind {
     }
 }
 
-/// The group of an `apiVersion`; empty for the core group.
+/// Returns the group of an `apiVersion`; empty for the core group.
 #[must_use]
 pub fn group_of(api_version: &str) -> &str {
     api_version.split_once('/').map_or("", |(group, _)| group)
 }
 
-/// What is known of a kind of Kubernetes' own, in whichever version.
+/// Returns the entry of a built-in kind, regardless of its version.
 #[must_use]
 pub fn find(group: &str, kind: &str) -> Option<&'static Kind> {
     KINDS.iter().find(|known| known.kind == kind && group_of(known.api_version) == group)
 }
 
-/// Whether Kubernetes itself defines the kinds of `group`.
+/// Returns whether Kubernetes itself defines `group`.
 #[must_use]
 pub fn is_builtin(group: &str) -> bool {
     GROUPS.contains(&group)
 }
 
-/// The place of a kind in the order in which objects are applied.
+/// Returns the position of a kind in the order in which objects are applied.
 #[must_use]
 pub fn order_of(api_version: &str, kind: &str) -> u8 {
     find(group_of(api_version), kind).map_or(OTHERS, |known| known.order)

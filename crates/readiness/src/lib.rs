@@ -1,12 +1,12 @@
 //! Readiness: one watch, one deadline, a verdict for every object.
 //!
-//! [`Readiness::start`] opens the run's watches, before anything is applied. After applying a component, tell it what
-//! to [`expect`](Readiness::expect), and [`wait_for_all_ready`](Readiness::wait_for_all_ready): the answer
-//! is [`AllReady`], or [`NotReady`] with the reason. [`survey`] answers the same question once, without waiting,
-//! and [`wait_for`] waits for any objects without the rest of the harness.
+//! [`Readiness::start`] opens the run's watches, before anything is applied. After applying a component,
+//! [`expect`](Readiness::expect) its objects, and [`wait_for_all_ready`](Readiness::wait_for_all_ready): the result is
+//! [`AllReady`], or [`NotReady`] with the reason. [`survey`] returns the current state, without waiting, and
+//! [`wait_for`] waits for any objects without the rest of the harness.
 //!
-//! Inside, from the outside in: `readiness` is the handle, `tracker` the task behind it, `watch` brings what the API
-//! server says into the `world`, and `rules` are pure functions that judge what they find there.
+//! Modules, from the outside in: `readiness` is the handle, `tracker` its task, `watch` updates the `world` from the
+//! API server, and `rules` are pure functions that judge objects in it.
 
 #![warn(missing_debug_implementations)]
 

@@ -8,12 +8,12 @@ use kube::api::{Api, LogParams};
 
 use super::{LogTail, Unready, UnreadyObject};
 
-/// How many lines of one run of a container.
+/// Number of lines of one run of a container.
 pub const LINES: i64 = 20;
-/// How long all logs together may take: an error that comes late helps less than one without logs.
+/// Deadline of all logs together: a late error is worse than one without logs.
 const LIMIT: Duration = Duration::from_secs(2);
 
-/// Fetches the log of every container that is to blame.
+/// Fetches the log of every blamed container.
 pub(super) async fn attach(client: &kube::Client, failed: &mut [Unready]) {
     let objects = failed.iter_mut().flat_map(|unready| &mut unready.objects);
     join_all(objects.map(|object| async { object.logs = fetch(client, object).await })).await;
@@ -27,8 +27,8 @@ async fn fetch(client: &kube::Client, object: &UnreadyObject) -> Vec<LogTail> {
     tails(client, pod.namespace.as_deref().unwrap_or_default(), &pod.name, container, LINES).await
 }
 
-/// The last `lines` of a container's log, of the run before the current one first. A container that never ran has none,
-/// and a log that does not come within two seconds is left out.
+/// Returns the last `lines` of a container's log, the previous run first. A container that never ran has none, and a
+/// log that takes longer than two seconds is left out.
 pub async fn tails(client: &kube::Client, namespace: &str, pod: &str, container: &str, lines: i64) -> Vec<LogTail> {
     let api: Api<Pod> = Api::namespaced(client.clone(), namespace);
     let tail = |previous| {
@@ -36,7 +36,7 @@ pub async fn tails(client: &kube::Client, namespace: &str, pod: &str, container:
         async move {
             let container = Some(container.to_owned());
             let params = LogParams { container, previous, tail_lines: Some(lines), ..LogParams::default() };
-            // A container that never ran has no log, and that is no error of ours.
+            // A container that never ran has no log, which is not an error here.
             let log = tokio::time::timeout(LIMIT, api.logs(pod, &params)).await.ok()?.ok()?;
             let lines: Vec<_> = log.lines().map(str::to_owned).collect();
             (!lines.is_empty()).then_some(LogTail { previous, lines })
@@ -44,7 +44,7 @@ pub async fn tails(client: &kube::Client, namespace: &str, pod: &str, container:
     };
     let (previous, current) = tokio::join!(tail(true), tail(false));
     match (previous, current) {
-        // While a container backs off, both are the log of the run that ended last.
+        // While a container backs off, both are the log of the last run.
         (Some(previous), Some(current)) if previous.lines == current.lines => vec![current],
         (previous, current) => previous.into_iter().chain(current).collect(),
     }

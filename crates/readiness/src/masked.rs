@@ -1,6 +1,6 @@
-//! Secrets in what readiness says and records.
+//! Masks secrets in the results and recordings of readiness.
 //!
-//! Verdicts are masked when they leave this module, never before: rules and waits see objects as they are.
+//! Verdicts are masked when they leave this module, never before: rules and waits use unmasked objects.
 
 use serde_json::Value;
 
@@ -9,7 +9,7 @@ use super::kinds;
 use super::{ComponentStatus, Judgement, NotReady, Unready, Verdict, Want};
 use crate::redact::{MASKED_BY_FIELD, Redactor};
 
-/// Masks a verdict's sentences.
+/// Masks a verdict's texts.
 pub fn verdict(redactor: &Redactor, verdict: &mut Verdict) {
     match verdict {
         Verdict::Ready => {}
@@ -29,7 +29,7 @@ pub fn unready(redactor: &Redactor, components: &mut [Unready]) {
     }
 }
 
-/// Masks why a wait ended.
+/// Masks the error of a wait.
 pub(super) fn not_ready(redactor: &Redactor, error: &mut NotReady) {
     match error {
         NotReady::Failed { failed, waiting, .. } => {
@@ -41,31 +41,31 @@ pub(super) fn not_ready(redactor: &Redactor, error: &mut NotReady) {
     }
 }
 
-/// Masks the verdict over a component.
+/// Masks the status of a component.
 pub(super) fn status(redactor: &Redactor, mut status: ComponentStatus) -> ComponentStatus {
     verdict(redactor, &mut status.verdict);
     status
 }
 
-/// Masks what was found of an object.
+/// Masks the judgement of an object.
 pub(super) fn judgement(redactor: &Redactor, mut judgement: Judgement) -> Judgement {
     verdict(redactor, &mut judgement.verdict);
     judgement
 }
 
-/// What is lost where a kind may not be watched on which no verdict depends.
+/// Returns the consequence if a kind that no verdict depends on may not be watched.
 pub(super) fn cost_of_refusal(kind: &str) -> &'static str {
     if kind == "Secret" { MASKED_BY_FIELD } else { "reasons will be less precise" }
 }
 
-/// Masks a line of a recording. What rules compare stays, so that a replay comes to the same verdicts: names, labels,
-/// types, phases, one-word reasons. Ends with a line break.
+/// Returns a line of a recording with secrets masked, and a line break. What rules compare is not masked, so that a
+/// replay has the same verdicts: names, labels, types, phases, one-word reasons.
 ///
 /// # Errors
-/// It cannot be written as JSON.
+/// When it cannot be serialized as JSON.
 pub(super) fn line(line: &Line) -> std::io::Result<String> {
     if let What::Began { .. } = line.what {
-        // Graces, and rules of the suite.
+        // Graces, and the suite's rules.
         return Ok(format!("{}\n", serde_json::to_string(line)?));
     }
     let (redactor, mut line) = (Redactor::global(), serde_json::to_value(line)?);
@@ -83,7 +83,7 @@ fn object(redactor: &Redactor, object: &mut Value) {
     if is_builtin {
         return redactor.fields(object, is_identity);
     }
-    // Of a custom resource rules read its identity and its conditions.
+    // Rules read the identity and the conditions of a custom resource.
     for (name, value) in object.as_object_mut().into_iter().flatten() {
         match name.as_str() {
             "apiVersion" | "kind" | "metadata" => {}
@@ -100,7 +100,7 @@ fn object(redactor: &Redactor, object: &mut Value) {
     }
 }
 
-/// Fields by which objects are told apart and judged.
+/// Returns whether a field identifies an object, or is read by a rule.
 fn is_identity(field: &str, value: &Value) -> bool {
     const NAMES: [&str; 17] = [
         "apiVersion",

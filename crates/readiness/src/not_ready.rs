@@ -1,4 +1,4 @@
-//! Why a wait ended without everything being ready.
+//! Errors of waits that ended without everything being ready.
 
 use std::time::Duration;
 
@@ -9,50 +9,50 @@ use crate::finding::Finding;
 use crate::object::ObjectRef;
 use crate::progress::Missed;
 
-/// Why a wait ended without everything being ready. Its `Display` begins with one line that says what and why; a tree
-/// of component, object and reason follows.
+/// Why a wait ended without everything being ready. The first line of its `Display` has what and why; a tree of
+/// component, object and reason follows.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum NotReady {
-    /// Something will not become ready by itself.
+    /// A component will not become ready by itself.
     #[error("{}", display::failed(failed, waiting, *of))]
     Failed {
-        /// Every component that has failed.
+        /// Every failed component.
         failed: Vec<Unready>,
-        /// Every component that was still on its way.
+        /// Every component that was not ready yet.
         waiting: Vec<Unready>,
-        /// How many components the wait was for.
+        /// How many components were awaited.
         of: usize,
     },
-    /// The deadline came first.
+    /// The deadline passed.
     #[error("{}", display::deadline(*waited, waiting, *of))]
     Deadline {
         /// How long the wait lasted.
         waited: Duration,
         /// Every component that was not ready.
         waiting: Vec<Unready>,
-        /// How many components the wait was for.
+        /// How many components were awaited.
         of: usize,
     },
-    /// The API server cannot be reached any more.
+    /// The API server is unreachable.
     #[error("the API server has been unreachable for {since:.0?}: {error}")]
     Gone {
-        /// For how long.
+        /// How long it has been unreachable.
         since: Duration,
-        /// What connecting to it says.
+        /// The connection error.
         error: String,
     },
-    /// The API server refuses a watch that the verdict depends on.
+    /// The API server denies a watch that the verdict depends on.
     #[error("the API server refuses to list and watch {watch}: {error}\n{}", display::rule(watch))]
     Forbidden {
-        /// The resource and where, such as `deployments.apps in namespace shop`.
+        /// The resource and its scope, such as `deployments.apps in namespace shop`.
         watch: String,
-        /// What the API server says.
+        /// The API server's error.
         error: String,
     },
 }
 
 impl NotReady {
-    /// What the end of the wait means for a component that is not ready.
+    /// Returns how an unready component missed its goal, given this end of the wait.
     pub(super) fn missed(&self, component: &str) -> Missed {
         match self {
             NotReady::Failed { failed, .. } if failed.iter().any(|unready| unready.component == component) => {
@@ -69,7 +69,7 @@ impl NotReady {
 pub struct Unready {
     /// Its name.
     pub component: String,
-    /// What is wrong, worst first. Never empty.
+    /// Its problems, worst first. Never empty.
     pub objects: Vec<UnreadyObject>,
 }
 
@@ -77,27 +77,27 @@ pub struct Unready {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct UnreadyObject {
-    /// The object that was applied; none when a probe is what is missing.
+    /// The applied object; `None` for a failed probe.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub object: Option<ObjectRef>,
-    /// The object that is to blame, such as a pod of the Deployment that was applied.
+    /// The blamed object, such as a pod of the applied Deployment.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cause: Option<ObjectRef>,
-    /// The container that is to blame.
+    /// The blamed container.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub container: Option<String>,
     /// Never `Ready`.
     pub verdict: Verdict,
-    /// What it wants, as far as that has a name.
+    /// The needed object or resource, if known.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub want: Option<Want>,
-    /// The last log lines of that container, the run before the current one included.
+    /// The last log lines of that container, including those of its previous run.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub logs: Vec<LogTail>,
 }
 
 impl UnreadyObject {
-    /// What was found of `object`, and the verdict over it.
+    /// Returns an entry for `object`, its finding and the verdict.
     pub(crate) fn new(object: ObjectRef, found: &Finding, verdict: Verdict) -> UnreadyObject {
         let fault = found.fault();
         UnreadyObject {
@@ -109,7 +109,7 @@ impl UnreadyObject {
         }
     }
 
-    /// A verdict that is about no object: over a probe, or a component that has not been applied.
+    /// Returns an entry without an object: for a probe, or a component that has not been applied.
     pub(crate) fn without_object(verdict: Verdict) -> UnreadyObject {
         UnreadyObject { object: None, cause: None, container: None, verdict, want: None, logs: Vec::new() }
     }
@@ -119,7 +119,7 @@ impl UnreadyObject {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct LogTail {
-    /// Whether this is the run before the current one.
+    /// Whether this is the previous run.
     pub previous: bool,
     /// At most 20 lines.
     pub lines: Vec<String>,

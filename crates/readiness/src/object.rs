@@ -1,11 +1,11 @@
-//! How objects of the cluster are named throughout the harness.
+//! References of objects in the cluster.
 
 use std::fmt;
 
 use kube::core::{DynamicObject, GroupVersionKind};
 use serde::{Deserialize, Serialize};
 
-/// Names one object in a cluster.
+/// Reference of an object in a cluster.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
@@ -14,7 +14,7 @@ pub struct ObjectRef {
     pub api_version: String,
     /// The kind, such as `Deployment`.
     pub kind: String,
-    /// The namespace; none for cluster-scoped objects.
+    /// The namespace; null for cluster-scoped objects.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub namespace: Option<String>,
     /// The name.
@@ -22,7 +22,7 @@ pub struct ObjectRef {
 }
 
 impl ObjectRef {
-    /// The name of `object`; parts that it lacks are empty.
+    /// Returns the reference of `object`; missing parts are empty.
     #[must_use]
     pub fn of(object: &DynamicObject) -> ObjectRef {
         let types = object.types.clone().unwrap_or_default();
@@ -34,7 +34,7 @@ impl ObjectRef {
         }
     }
 
-    /// Group, version and kind.
+    /// Returns group, version and kind.
     #[must_use]
     pub fn gvk(&self) -> GroupVersionKind {
         let (group, version) = self.api_version.split_once('/').unwrap_or(("", &self.api_version));
@@ -42,20 +42,20 @@ impl ObjectRef {
     }
 }
 
-/// `deployment/redis`, as kubectl writes it.
+/// Formats as in kubectl: `deployment/redis`.
 impl fmt::Display for ObjectRef {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}/{}", self.kind.to_lowercase(), self.name)
     }
 }
 
-/// An object that was applied, and that a run therefore waits for.
+/// An applied object, which a run waits for.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Applied {
     /// Its name.
     pub object: ObjectRef,
-    /// The identity that the API server gave it.
+    /// Its uid.
     pub uid: String,
-    /// The generation that was applied; status of an older one is not believed.
+    /// The applied generation; status of an older one is ignored.
     pub generation: i64,
 }

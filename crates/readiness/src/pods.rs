@@ -1,4 +1,4 @@
-//! Commands in pods: find a ready one, run a command in it.
+//! Commands in pods: finds a ready pod, and runs a command in it.
 
 use k8s_openapi::api::core::v1::Pod;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Status;
@@ -9,21 +9,21 @@ use tokio::io::{AsyncRead, AsyncReadExt};
 
 use crate::conditions::is_ready;
 
-/// How a command in a pod ended.
+/// The result of a command in a pod.
 #[derive(Debug, Clone)]
 pub struct Ran {
-    /// What it wrote to standard output.
+    /// Its standard output.
     pub stdout: String,
-    /// What it wrote to standard error.
+    /// Its standard error.
     pub stderr: String,
-    /// What the kubelet says of its end; nothing when the connection broke.
+    /// The status reported by the kubelet; `None` when the connection broke.
     pub status: Option<Status>,
 }
 
-/// The name of a pod that is ready, and not being deleted, among those that `selector` selects by their labels.
+/// Returns the name of a ready pod that is not terminating, among those selected by the labels in `selector`.
 ///
 /// # Errors
-/// The pods cannot be listed.
+/// When the pods cannot be listed.
 pub async fn find_ready(pods: &Api<Pod>, selector: &str) -> Result<Option<String>, kube::Error> {
     let there = pods.list(&ListParams::default().labels(selector)).await?;
     let is_going = |pod: &Pod| pod.metadata.deletion_timestamp.is_some();
@@ -31,10 +31,10 @@ pub async fn find_ready(pods: &Api<Pod>, selector: &str) -> Result<Option<String
     Ok(ready.map(|pod| pod.name_any()))
 }
 
-/// Runs a command in a pod, to its end.
+/// Runs a command in a pod, to completion.
 ///
 /// # Errors
-/// The command cannot be started.
+/// When the command cannot be started.
 pub async fn run(pods: &Api<Pod>, pod: &str, command: &[String]) -> Result<Ran, kube::Error> {
     let params = AttachParams::default().stdin(false);
     let mut process = pods.exec(pod, command, &params).await?;
@@ -51,7 +51,7 @@ pub async fn run(pods: &Api<Pod>, pod: &str, command: &[String]) -> Result<Ran, 
 async fn text(stream: Option<impl AsyncRead + Unpin>) -> String {
     let mut bytes = Vec::new();
     if let Some(mut stream) = stream {
-        // What was read before it broke is all there is.
+        // If it breaks, the output ends with what was read before.
         let _ = stream.read_to_end(&mut bytes).await;
     }
     String::from_utf8_lossy(&bytes).into_owned()
@@ -65,7 +65,7 @@ mod tests {
 
     use super::*;
 
-    /// A pod, as JSON.
+    /// Returns a pod, as JSON.
     fn pod(name: &str, ready: bool, going: bool) -> Value {
         let condition = json!({"type": "Ready", "status": if ready { "True" } else { "False" }});
         let mut pod = json!({
@@ -79,7 +79,7 @@ mod tests {
         pod
     }
 
-    /// An API server with these pods.
+    /// Returns an API server with these pods.
     fn pods(pods: Vec<Value>) -> Api<Pod> {
         let service = tower::service_fn(move |request: Request<Body>| {
             let list = json!({"kind": "PodList", "apiVersion": "v1", "metadata": {}, "items": pods});

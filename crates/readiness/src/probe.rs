@@ -1,4 +1,4 @@
-//! What is asked of a component once its objects are ready, from where tests will call it.
+//! Probes of a component, run once its objects are ready, from where tests will call it.
 
 mod caller;
 
@@ -11,28 +11,28 @@ use tokio::time::timeout;
 
 pub(super) use caller::Caller;
 
-/// The first pause between two askings, the longest, and by how much it grows.
+/// The first pause between two attempts, the longest, and the factor of growth.
 const FIRST: Duration = Duration::from_millis(20);
 const LAST: Duration = Duration::from_millis(250);
 const GROWTH: f64 = 1.5;
-/// How long one answer may take.
+/// Deadline of one attempt.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// A question that a component must answer.
+/// A probe that a component must pass.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Probe {
-    /// Opens a connection, and sees that it stays open: a port forwarder accepts even when nobody is behind it.
+    /// Opens a connection, and checks that it stays open: a port forwarder accepts even without a listener.
     Tcp(Place),
     /// GETs a path and expects a status.
     Http {
-        /// Where.
+        /// The address.
         at: Place,
         /// The path, such as `/health/ready`.
         path: String,
-        /// The status that means yes.
+        /// The expected status.
         status: u16,
-        /// What the body must contain.
+        /// Text that the body must contain.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         contains: Option<String>,
     },
@@ -40,23 +40,23 @@ pub enum Probe {
     Exec {
         /// Namespace of the pod.
         namespace: String,
-        /// Which pods, by their labels.
+        /// Label selector of the pods.
         selector: String,
         /// Program and arguments.
         command: Vec<String>,
-        /// What it must print.
+        /// Text that it must print.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         contains: Option<String>,
     },
 }
 
-/// Where a [`Probe`] asks.
+/// The address of a [`Probe`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Place {
     /// An address of this host, such as `127.0.0.1:8091`.
     Host(SocketAddr),
-    /// A port of a Service that no port of the host leads to: through the API server.
+    /// A port of a Service that is not mapped to a host port: through the API server.
     Service {
         /// Its namespace.
         namespace: String,
@@ -67,7 +67,7 @@ pub enum Place {
     },
 }
 
-/// `127.0.0.1:8091`, or `service/redis:6379`.
+/// Formats an address: `127.0.0.1:8091`, or `service/redis:6379`.
 impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -77,7 +77,7 @@ impl fmt::Display for Place {
     }
 }
 
-/// `GET http://127.0.0.1:8091/health/ready`, `service/redis:6379`, or `redis-cli ping`.
+/// Formats a probe: `GET http://127.0.0.1:8091/health/ready`, `service/redis:6379`, or `redis-cli ping`.
 impl fmt::Display for Probe {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -90,16 +90,16 @@ impl fmt::Display for Probe {
 }
 
 impl Probe {
-    /// Asks once.
+    /// Runs it once.
     ///
     /// # Errors
-    /// What it answers instead, in words that follow the probe's name.
+    /// What happened instead, as words that follow the probe's name.
     pub(super) async fn ask(&self, caller: &Caller) -> Result<(), String> {
         let answer = timeout(PATIENCE, caller.call(self)).await;
         answer.unwrap_or_else(|_| Err(format!("does not answer within {PATIENCE:?}")))
     }
 
-    /// Asks until it is answered; says when the answer changes.
+    /// Runs it until it succeeds; calls `say` when the result changes.
     pub(super) async fn ask_until_answered(&self, caller: &Caller, say: impl Fn(Result<(), String>)) {
         let mut pause = FIRST;
         let mut last = String::new();
@@ -118,7 +118,7 @@ impl Probe {
     }
 }
 
-/// Between 0.8 and 1.2, so that probes that began together do not stay together.
+/// Returns a factor between 0.8 and 1.2, so that probes that started together do not stay in step.
 fn jitter() -> f64 {
     let nanos = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.subsec_nanos());
     0.8 + f64::from(nanos % 1000) / 2500.0

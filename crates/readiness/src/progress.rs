@@ -1,32 +1,32 @@
-//! What a wait reports about its components while it goes on.
+//! Progress of awaited components.
 
-/// What happened to a component that is waited for.
+/// Progress of an awaited component.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Progress {
-    /// Its objects were applied, and the wait for it began.
+    /// Its objects were applied, and the wait started.
     Expected,
-    /// It is not ready yet: the object that keeps it, and why.
+    /// It is not ready yet, because of this object and reason.
     Waiting(String),
     /// It is ready.
     Ready,
-    /// The wait ended without it being ready.
+    /// The wait ended before it was ready.
     Missed {
-        /// How.
+        /// How it missed its goal.
         how: Missed,
-        /// Why, in one line.
+        /// The reason, in one line.
         why: String,
     },
 }
 
-/// How a component misses readiness.
+/// How a component missed readiness.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Missed {
-    /// It has failed, and will not become ready by itself.
+    /// It failed, and will not become ready by itself.
     Failed,
-    /// The deadline came first.
+    /// The deadline passed.
     Late,
-    /// The wait ended because of something else.
+    /// The wait ended for another reason.
     Abandoned,
 }
 
@@ -34,10 +34,10 @@ pub enum Missed {
 ///
 /// Its methods are called from the task that judges, and must not block.
 pub trait Observer: Send + Sync {
-    /// Something happened to a component.
+    /// Reports the progress of a component.
     fn progress(&self, component: &str, progress: Progress);
 
-    /// Something is worth acting on, though the wait goes on.
+    /// Reports a problem to act on, though the wait continues.
     fn warning(&self, text: String);
 }
 

@@ -1,4 +1,4 @@
-//! The handle to a run's one watch and wait.
+//! The handle of a run's watch and wait.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -15,10 +15,10 @@ use crate::object::Applied;
 use crate::progress::Observer;
 use crate::redact::Redactor;
 
-/// How long the API server may take to give a sign of life when the deadline has passed.
+/// How long the API server may take to respond after the deadline.
 const LAST_QUESTION: Duration = Duration::from_secs(1);
 
-/// A run's one watch of the cluster. Clones share it; it ends with the last of them.
+/// A run's watch of the cluster. Clones share it; it stops with the last of them.
 #[derive(Debug, Clone)]
 pub struct Readiness {
     inner: Arc<Inner>,
@@ -52,7 +52,7 @@ impl Readiness {
         Readiness::start_with(client, namespace, observer, Settings::default())
     }
 
-    /// As [`Readiness::start`], with settings other than the usual ones.
+    /// Starts watching like [`Readiness::start`], with other settings than the default.
     ///
     /// # Panics
     /// Outside a tokio runtime.
@@ -66,7 +66,8 @@ impl Readiness {
         Readiness::start_recorded(client, namespace, observer, settings, None)
     }
 
-    /// As [`Readiness::start_with`], with all that the watches bring recorded: [`replay`](super::replay) reads it.
+    /// Starts watching like [`Readiness::start_with`], and records everything that the watches receive, for
+    /// [`replay`](super::replay).
     ///
     /// # Panics
     /// Outside a tokio runtime.
@@ -85,28 +86,28 @@ impl Readiness {
         Readiness { inner: Arc::new(Inner { client, commands, task }) }
     }
 
-    /// Says which components are to be expected, and what each of them needs, directly or not, of the others.
+    /// Sets the expected components, and the direct and indirect needs of each.
     ///
-    /// Only what a component needs can heal it: its graces run from when it and all of these have been expected, whatever
-    /// else is on its way. Without this, they run from when a component was expected last.
+    /// Only the needs of a component can fix its problems: its graces run from when it and all of them are expected,
+    /// regardless of others. Without this, they run from when any component was last expected.
     pub fn plan(&self, needs: BTreeMap<String, BTreeSet<String>>) {
         let _ = self.inner.commands.send(Command::Plan { needs });
     }
 
-    /// Says that `component` consists of the objects in `applied`, and must answer `probes` when they are ready.
-    /// The component's step in the ready phase begins now, and ends when it is ready. A component that was expected
-    /// before is replaced.
+    /// Expects `component` to consist of the objects in `applied`, and to pass `probes` when they are ready. The
+    /// component's step in the ready phase starts now, and ends when it is ready. Replaces an earlier expectation of
+    /// the component.
     pub fn expect(&self, component: &str, applied: Vec<Applied>, probes: Vec<Probe>) {
         let at = Instant::now();
         // If the task has ended, the next wait reports it.
         let _ = self.inner.commands.send(Command::Expect { component: component.to_owned(), applied, probes, at });
     }
 
-    /// Waits until the named components, or all that are expected, are ready at the same time.
+    /// Waits until the named components, or all expected ones, are ready at the same time.
     ///
     /// # Errors
-    /// As soon as one of them has failed for good, at the deadline, or when the API server is gone or refuses to be
-    /// watched.
+    /// As soon as one of them has failed permanently, at the deadline, or when the API server is unreachable or denies
+    /// a watch.
     pub async fn wait_for_all_ready(
         &self,
         components: Option<&[&str]>,
@@ -130,8 +131,8 @@ impl Readiness {
         result
     }
 
-    /// Resolves as soon as one of the named components, which need not all be expected yet, has failed for good; never
-    /// while none has. For those who still have other things to do before they wait.
+    /// Resolves once one of the named components, which need not be expected yet, has failed permanently; never while
+    /// none has. For callers with other work to do before they wait.
     pub async fn failure(&self, components: &[&str]) -> NotReady {
         match self.ask(Some(components), None).await {
             Ok(Err(mut failure)) => {
@@ -140,7 +141,7 @@ impl Readiness {
                 }
                 failure
             }
-            // All are ready, or the watch has stopped: a wait will say so.
+            // All are ready, or the watch has stopped: a wait will report that.
             Ok(Ok(_)) | Err(_) => std::future::pending().await,
         }
     }
@@ -156,18 +157,19 @@ impl Readiness {
         answer
     }
 
-    /// A server that hangs looks to a watch as if nothing happened: at the deadline it is asked, once.
+    /// Returns an error if the API server does not respond at the deadline, to one request: a hung server looks to a
+    /// watch as if nothing happened.
     async fn silence(&self) -> Option<String> {
         match tokio::time::timeout(LAST_QUESTION, self.inner.client.apiserver_version()).await {
             Err(_) => Some("it accepts the connection, but does not answer".into()),
-            // An answer, even a refusal, is a sign of life.
+            // Any response, even a refusal, shows that it is up.
             Ok(Ok(_) | Err(kube::Error::Api(_) | kube::Error::SerdeError(_))) => None,
             Ok(Err(error)) => Some(innermost(&error)),
         }
     }
 }
 
-/// Every component that was waited for is ready.
+/// Every awaited component is ready.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct AllReady {
     /// The components, in the order in which they were expected.
@@ -179,6 +181,6 @@ pub struct AllReady {
 pub struct ReadyComponent {
     /// Its name.
     pub component: String,
-    /// From the moment it was expected to the moment it was ready.
+    /// Time from its expectation until it was ready.
     pub after: Duration,
 }

@@ -1,8 +1,8 @@
-//! Masks secrets in everything that is written: console, errors, reports, recordings and bundles.
+//! Masks secrets in all output: console, errors, reports, recordings and bundles.
 //!
-//! A [`Redactor`] is taught secret values and finds them in any text, in the encodings that programs use. What nobody
-//! taught it is masked by field (`data` of a Secret, variables whose names say that they are secret) and by shape
-//! (bearer and JSON web tokens, passwords in URLs, `--password=…`).
+//! A [`Redactor`] learns secret values and finds them in any text, in the encodings that programs use. Other secrets
+//! are masked by field (`data` of a Secret, variables with secret names) and by shape (bearer and JSON web tokens,
+//! passwords in URLs, `--password=…`).
 
 mod fields;
 mod forms;
@@ -21,32 +21,32 @@ use search::Search;
 
 pub use fields::{is_secret_name, is_secret_option};
 
-/// Replaces a secret. Shorter than any value that is looked for, so that replacing ends.
+/// The replacement of a secret. Shorter than any value that is searched for, so that replacing terminates.
 pub const MASK: &str = "***";
 
-/// The consequence, where Secrets cannot be listed.
+/// The consequence if Secrets cannot be listed.
 pub const MASKED_BY_FIELD: &str = "values of Secrets are masked only where a field or a shape shows them";
 
-/// Shorter values, in bytes, are not looked for: they occur in too many texts.
+/// Shorter values, in bytes, are not searched for: they occur in too many texts.
 const SHORTEST: usize = 6;
 
 /// The redactor that all writers of this process share.
 static GLOBAL: LazyLock<Redactor> = LazyLock::new(Redactor::default);
 
-/// Masks secrets in texts and objects. Clones share the values that they are taught.
+/// Masks secrets in texts and objects. Clones share the learned values.
 #[derive(Clone, Default)]
 pub struct Redactor(Arc<RwLock<Known>>);
 
 #[derive(Default)]
 struct Known {
     values: BTreeSet<Vec<u8>>,
-    /// Names that the suite publishes.
+    /// Public names of the suite.
     names: BTreeSet<String>,
     /// Built when a text is masked for the first time after a new value.
     search: Option<Arc<Search>>,
 }
 
-/// How many values it knows, never which.
+/// Prints the number of learned values, but not the values.
 impl std::fmt::Debug for Redactor {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Redactor").field("values", &self.read().values.len()).finish_non_exhaustive()
@@ -54,13 +54,13 @@ impl std::fmt::Debug for Redactor {
 }
 
 impl Redactor {
-    /// The redactor that all writers of this process share.
+    /// Returns the redactor that all writers of this process share.
     #[must_use]
     pub fn global() -> &'static Redactor {
         &GLOBAL
     }
 
-    /// Learns values that must not be written. Those of fewer than six bytes are not looked for.
+    /// Learns values to mask. Those of fewer than six bytes are ignored.
     pub fn learn(&self, values: impl IntoIterator<Item = impl AsRef<[u8]>>) {
         let is_new = |known: &Known, value: &[u8]| value.len() >= SHORTEST && !known.values.contains(value);
         let known = self.read();
@@ -74,8 +74,8 @@ impl Redactor {
         }
     }
 
-    /// Learns names that the suite publishes: of components, namespaces and objects. A value that is part of one is not
-    /// masked, because masking it would only show which names have a secret in them.
+    /// Learns public names of the suite: of components, namespaces and objects. A value that is part of one is not
+    /// masked, because masking it would only reveal which names contain a secret.
     pub fn spare(&self, names: impl IntoIterator<Item = impl Into<String>>) {
         let known = self.read();
         let new: Vec<String> = names.into_iter().map(Into::into).filter(|name| !known.names.contains(name)).collect();
@@ -87,7 +87,7 @@ impl Redactor {
         }
     }
 
-    /// `text` with every known value, and everything that has the shape of a secret, replaced by `***`.
+    /// Returns `text` with every known value, and everything that has the shape of a secret, replaced by `***`.
     #[must_use]
     pub fn text<'a>(&self, text: &'a str) -> Cow<'a, str> {
         let search = self.search();
@@ -97,7 +97,7 @@ impl Redactor {
         }
         let mut masked = replace(text, &found);
         loop {
-            // What was cut may have joined the two ends of another value. Each round makes the text shorter.
+            // Removing a value may join the two ends of another. Each round makes the text shorter.
             let found = search.find_values(&masked);
             if found.is_empty() {
                 return Cow::Owned(masked);
@@ -106,7 +106,7 @@ impl Redactor {
         }
     }
 
-    /// As [`Redactor::text`], with a mask as wide as the secret: what stands below or behind it keeps its column.
+    /// Masks like [`Redactor::text`], with a mask as wide as the secret, so that columns are kept.
     #[must_use]
     pub fn text_in_place<'a>(&self, text: &'a str) -> Cow<'a, str> {
         let search = self.search();
@@ -141,7 +141,7 @@ impl Redactor {
     }
 }
 
-/// `text` with the mask in place of these ranges, which are in order and do not touch.
+/// Returns `text` with these ranges, which are in order and do not touch, replaced by the mask.
 fn replace(text: &str, ranges: &[Range<usize>]) -> String {
     replace_with(text, ranges, |_| MASK.to_owned())
 }

@@ -1,4 +1,4 @@
-//! A recorded wait, once more: the same rules over the same events, by a clock of its own.
+//! Replays a recorded wait: the same rules over the same events, with a clock of its own.
 
 use std::io::BufRead;
 use std::time::Duration;
@@ -11,13 +11,13 @@ use super::tracker::{Command, Tracker};
 use super::view::View;
 use super::watch::Update;
 
-/// What a recording comes to.
+/// The results of a replay.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Replay {
-    /// Every change of a verdict, in order.
+    /// Every changed verdict, in order.
     pub verdicts: Vec<Change>,
-    /// How the waits ended, in order.
+    /// The results of the waits, in order.
     pub waits: Vec<Ended>,
 }
 
@@ -27,24 +27,24 @@ pub enum ReplayError {
     /// It cannot be read.
     #[error("it cannot be read")]
     Read(#[from] std::io::Error),
-    /// A line is none of ours.
+    /// A line is not one of a recording.
     #[error("line {line} is no line of a recording")]
     Line {
-        /// Which one, from 1.
+        /// The line number, from 1.
         line: usize,
-        /// What is wrong with it.
+        /// The parse error.
         #[source]
         source: serde_json::Error,
     },
-    /// The first line does not say how the rest is to be read, or another version of this program wrote it.
+    /// The first line does not name the format, or was written by another version of this program.
     #[error("it does not begin as a recording of this version does")]
     Form,
 }
 
-/// Judges a recording again, at the moments at which its events came; no time passes meanwhile.
+/// Judges a recording again, at the times of its events; takes no time itself.
 ///
 /// # Errors
-/// It is no recording, or one of another version. A last line that is cut off, as a killed run leaves it, is no error.
+/// It is not a recording, or one of another version. A truncated last line, as left by a killed run, is no error.
 pub fn replay(recording: impl BufRead) -> Result<Replay, ReplayError> {
     let mut lines = read(recording)?.into_iter();
     let Some(Line { what: What::Began { form: FORM, namespace, settings }, .. }) = lines.next() else {
@@ -57,7 +57,7 @@ pub fn replay(recording: impl BufRead) -> Result<Replay, ReplayError> {
     for line in lines {
         let moment = clock.moment(line.at);
         clock.advance(&mut tracker, Some(moment));
-        clock.tell(&mut tracker, line.what);
+        clock.apply_event(&mut tracker, line.what);
     }
     clock.judge(&mut tracker);
     clock.advance(&mut tracker, None);
@@ -74,7 +74,7 @@ fn read(recording: impl BufRead) -> Result<Vec<Line>, ReplayError> {
             return Err(error);
         }
         match serde_json::from_str::<Line>(&line) {
-            // What was made of it then is what is to be found out.
+            // The recorded results are not read: they are computed again.
             Ok(Line { what: What::Verdict(_) | What::Ended(_), .. }) => {}
             Ok(line) => lines.push(line),
             Err(_) if line.trim().is_empty() => {}
@@ -87,7 +87,7 @@ fn read(recording: impl BufRead) -> Result<Vec<Line>, ReplayError> {
     }
 }
 
-/// The time of a replay.
+/// The clock of a replay.
 struct Clock {
     began: Instant,
     now: Instant,
@@ -102,7 +102,7 @@ impl Clock {
         self.began.checked_add(after).unwrap_or(self.began)
     }
 
-    /// Lets time pass to a moment, or until all waits have ended: graces and deadlines on the way end.
+    /// Advances the time to `to`, or until all waits have ended: graces and deadlines in between expire.
     fn advance(&mut self, tracker: &mut Tracker, to: Option<Instant>) {
         while let Some(wake) = self.wake.filter(|wake| to.is_none_or(|to| *wake < to)) {
             if to.is_none() && self.all_answered() {
@@ -127,7 +127,7 @@ impl Clock {
         self.waits.is_empty()
     }
 
-    fn tell(&mut self, tracker: &mut Tracker, what: What) {
+    fn apply_event(&mut self, tracker: &mut Tracker, what: What) {
         let now = self.now;
         match what {
             What::Expect { component, applied, probes, from } => {

@@ -1,7 +1,7 @@
-//! The rules: pure functions from an object, and the world around it, to what is found.
+//! The rules: pure functions from an object and the world to a finding.
 //!
-//! They read whatever JSON is there and never fail on it; they know no clock: a [`Finding`](super::finding::Finding)
-//! says how long it may last, and the caller knows how long it has lasted.
+//! They accept any JSON and never fail; they use no clock: a [`Finding`](super::finding::Finding) has its grace, and
+//! the caller knows how long it has lasted.
 
 mod claim;
 mod conditions;
@@ -33,7 +33,7 @@ use super::settings::Settings;
 use super::view::{Lenient, View};
 use super::world::World;
 
-/// Judges an object in the world that it lives in.
+/// Judges an object in its world.
 pub(crate) fn judge(view: &View, world: &World, settings: &Settings) -> Finding {
     let grace = &settings.grace;
     let kind = (view.group(), view.object.kind.as_str());
@@ -71,7 +71,7 @@ pub(crate) fn judge(view: &View, world: &World, settings: &Settings) -> Finding 
     }
 }
 
-/// Status that speaks of an older generation says nothing about this one.
+/// Returns a finding if the status is of an older generation, which says nothing about the current one.
 fn unobserved(view: &View) -> Option<Finding> {
     let generation = view.generation();
     let has_status =

@@ -1,4 +1,4 @@
-//! Verdicts over saved objects, without a cluster.
+//! Judges saved objects, without a cluster.
 
 use std::collections::HashMap;
 
@@ -12,19 +12,19 @@ use super::{Settings, Verdict, evaluate, masked};
 use crate::object::ObjectRef;
 use crate::redact::Redactor;
 
-/// What was found of one object.
+/// The judgement of one object.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Judgement {
     /// The object.
     pub object: ObjectRef,
     /// The verdict.
     pub verdict: Verdict,
-    /// The object to blame when it is another one, such as a pod of the Deployment that is judged.
+    /// The blamed object if it is another one, such as a pod of the judged Deployment.
     pub cause: Option<ObjectRef>,
 }
 
 impl Judgement {
-    /// Why it is not ready, beginning with the object to blame when it is another one; nothing when it is ready.
+    /// Returns why it is not ready, starting with the blamed object if it is another one; `None` when it is ready.
     #[must_use]
     pub fn message(&self) -> Option<String> {
         let message = self.verdict.message()?;
@@ -32,7 +32,7 @@ impl Judgement {
     }
 }
 
-/// A judgement in JSON; what is absent is null.
+/// A judgement in JSON; missing values are null.
 #[derive(Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
@@ -48,17 +48,17 @@ struct Fields<'a> {
     /// The verdict.
     #[cfg_attr(feature = "schema", schemars(extend("enum" = ["ready", "waiting", "failed"])))]
     verdict: &'a str,
-    /// Why, as a word for programs: `CrashLoopBackOff`; `Ready` when it is ready.
+    /// The reason as a word for programs: `CrashLoopBackOff`; `Ready` when it is ready.
     reason: &'a str,
-    /// Why, as a sentence; null when it is ready.
+    /// The reason as a sentence; null when it is ready.
     message: Option<String>,
-    /// What to do about it; null when there is nothing to do.
+    /// The suggested fix; null when there is none.
     hint: Option<&'a str>,
-    /// The object to blame when it is another one, such as a pod of the Deployment that is judged.
+    /// The blamed object if it is another one, such as a pod of the judged Deployment.
     cause: Option<&'a ObjectRef>,
 }
 
-/// `{apiVersion, kind, namespace, name, verdict, reason, message, hint, cause}`; what is absent is null.
+/// Serializes as `{apiVersion, kind, namespace, name, verdict, reason, message, hint, cause}`; missing values are null.
 impl Serialize for Judgement {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let fields = Fields {
@@ -76,7 +76,7 @@ impl Serialize for Judgement {
     }
 }
 
-/// The schema of what is serialized.
+/// The schema of the serialized form.
 #[cfg(feature = "schema")]
 impl schemars::JsonSchema for Judgement {
     fn schema_name() -> std::borrow::Cow<'static, str> {
@@ -88,14 +88,13 @@ impl schemars::JsonSchema for Judgement {
     }
 }
 
-/// Judges saved objects: any JSON, lists of objects among them, which count as their items. Events among the objects
-/// and in `events` are what is known about the others, and are not judged themselves. Objects belong together by
-/// their owner references.
+/// Judges saved objects: any JSON, including lists, which count as their items. Events among the objects and in
+/// `events` are used to judge the others, and are not judged themselves. Objects are related by their owner references.
 ///
-/// What the Secrets among the objects hold is masked in what is said of the others.
+/// Values of the Secrets among the objects are masked in the results of the others.
 ///
-/// A cause of failure counts as final when, at `now`, the object to blame is older than that cause's grace, or of
-/// unknown age.
+/// A cause of failure counts as final when, at `now`, the blamed object is older than that cause's grace, or of unknown
+/// age.
 #[must_use]
 pub fn judge_saved(
     objects: impl IntoIterator<Item = Value>,
@@ -134,7 +133,7 @@ fn is_event(object: &Value) -> bool {
     object.get("kind").and_then(Value::as_str) == Some("Event")
 }
 
-/// The objects of a document: its items when it is a list, which need not say what they are.
+/// Adds the objects of a document: its items if it is a list, which need not have a kind.
 fn items(document: Value, into: &mut Vec<Value>) {
     match document {
         Value::Array(documents) => documents.into_iter().for_each(|document| items(document, into)),
@@ -151,7 +150,7 @@ fn items(document: Value, into: &mut Vec<Value>) {
                 items(object, into);
             }
         }
-        // Anything else is no object, and nothing can be said of it.
+        // Anything else is not an object, and is ignored.
         _ => {}
     }
 }
@@ -163,7 +162,7 @@ fn named(fields: &mut Map<String, Value>, kind: &str, version: Option<&Value>) {
     }
 }
 
-/// Where owners were saved without their identities, they get those by which their children know them.
+/// Returns the objects, with missing uids of owners taken from their children's references.
 fn adopted(mut objects: Vec<Value>) -> Vec<Value> {
     let mut owners: HashMap<(String, String, String), Value> = HashMap::new();
     for object in &objects {

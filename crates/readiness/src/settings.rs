@@ -1,4 +1,4 @@
-//! What can be tuned about readiness.
+//! Settings of readiness.
 
 use std::fmt;
 use std::time::Duration;
@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::Grace;
 
-/// What can be tuned about readiness.
+/// Settings of readiness.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Settings {
@@ -18,7 +18,7 @@ pub struct Settings {
     pub kinds: Vec<KindRule>,
     /// How long the API server may be unreachable before a wait gives up (10 s).
     pub api_gone_after: Duration,
-    /// How long a wait goes on after the first failure, so that failures of the same moment are told together (200 ms).
+    /// How long a wait continues after the first failure, so that simultaneous failures are reported together (200 ms).
     pub gather: Duration,
 }
 
@@ -33,35 +33,35 @@ impl Default for Settings {
     }
 }
 
-/// What tells whether an object of a custom kind is ready, or has failed, where its conditions do not.
+/// A rule that decides whether objects of a custom kind are ready or failed, where their conditions do not.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct KindRule {
     /// The API group; empty for the core group.
     pub group: String,
     /// The kind.
     pub kind: String,
-    /// Ready when this holds, and waiting until then; without it, its conditions tell.
+    /// Ready when this holds, and waiting until then; without it, its conditions decide.
     pub ready: Option<Field>,
     /// Failed when this holds.
     pub failed: Option<Field>,
 }
 
-/// A field, and the value that it shall have.
+/// A field, and its expected value.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Field {
-    /// Where it is, as kubectl writes it: `.status.phase`, `.status.workers[0].state`.
+    /// Its path, as in kubectl: `.status.phase`, `.status.workers[0].state`.
     pub path: String,
-    /// Its value; numbers and booleans as they are written.
+    /// Its value; numbers and booleans as text.
     pub value: String,
 }
 
 impl Field {
-    /// A field that shall have a value.
+    /// Returns a field with its expected value.
     pub fn new(path: impl Into<String>, value: impl fmt::Display) -> Field {
         Field { path: path.into(), value: value.to_string() }
     }
 
-    /// The field's value in an object, whatever it is.
+    /// Returns the field's value in an object, of any type.
     pub(crate) fn find<'a>(&self, object: &'a Value) -> Option<&'a Value> {
         let steps = steps(&self.path)?;
         let found = steps.iter().try_fold(object, |value, step| match value {
@@ -72,12 +72,12 @@ impl Field {
     }
 }
 
-/// Whether a text is a path to a field.
+/// Returns whether a text is a path to a field.
 pub fn is_path(path: &str) -> bool {
     steps(path).is_some()
 }
 
-/// The keys and indices of a path; nothing when it is no path.
+/// Returns the keys and indices of a path; `None` when it is invalid.
 fn steps(path: &str) -> Option<Vec<String>> {
     let path = path.trim().trim_start_matches('{').trim_end_matches('}').trim_start_matches('$');
     let mut steps = Vec::new();

@@ -1,4 +1,4 @@
-//! The state of components at one moment, by listing once.
+//! The current state of components, from listing once.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -20,14 +20,14 @@ use super::{Probe, Settings, UnreadyObject, Verdict, evaluate, masked};
 use crate::object::ObjectRef;
 use crate::redact::Redactor;
 
-/// What a component should consist of.
+/// The expected parts of a component.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Expectation {
     /// Its name.
     pub component: String,
-    /// Its objects, as its manifests name them.
+    /// Its objects, as in its manifests.
     pub objects: Vec<ObjectRef>,
-    /// What it must answer.
+    /// The probes that it must pass.
     pub probes: Vec<Probe>,
 }
 
@@ -38,10 +38,10 @@ pub struct Expectation {
 pub struct ComponentStatus {
     /// Its name.
     pub component: String,
-    /// The verdict over all its objects: the worst of theirs.
+    /// The verdict of the component: the worst of its objects.
     #[serde(flatten)]
     pub verdict: Verdict,
-    /// The object that the verdict is about; none when all are ready or a probe does not answer.
+    /// The object of the verdict; missing when all are ready or a probe fails.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub object: Option<ObjectRef>,
     /// Its pods.
@@ -69,12 +69,12 @@ fn seconds<S: Serializer>(age: &Option<Duration>, serializer: S) -> Result<S::Ok
     age.map(|age| age.as_secs()).serialize(serializer)
 }
 
-/// Lists once what `expectations` name, asks each probe once, and says how every component is.
+/// Lists the objects of `expectations` once, runs each probe once, and returns the state of every component.
 ///
-/// A cause of failure counts as final when the object to blame is older than that cause's grace.
+/// A cause of failure counts as final when the blamed object is older than that cause's grace.
 ///
 /// # Errors
-/// The API server cannot be reached, or refuses a list that the answer depends on.
+/// When the API server is unreachable, or denies a list that the result depends on.
 pub async fn survey(
     client: &kube::Client,
     namespace: &str,
@@ -83,7 +83,7 @@ pub async fn survey(
     survey_with(client, namespace, expectations, &Settings::default()).await
 }
 
-/// As [`survey`], with settings other than the usual ones.
+/// Surveys like [`survey`], with other settings than the default.
 ///
 /// # Errors
 /// Those of [`survey`].
@@ -137,7 +137,7 @@ fn gvk(group: &str, version: &str, kind: &str) -> GroupVersionKind {
     GroupVersionKind::gvk(group, version, kind)
 }
 
-/// Lists each kind and scope once, all at the same time, into the world.
+/// Lists each kind and scope once, concurrently, into the world.
 async fn fill(
     world: &mut World,
     client: &kube::Client,
@@ -190,7 +190,7 @@ async fn status(
     }
 }
 
-/// What keeps a component from being ready, worst first: its objects, or else the first probe that is not answered.
+/// Returns what keeps a component from being ready, worst first: its objects, or else the first failed probe.
 pub(super) async fn unready(
     client: &kube::Client,
     world: &World,
@@ -213,7 +213,7 @@ pub(super) async fn unready(
     verdict.map(UnreadyObject::without_object).into_iter().collect()
 }
 
-/// The pods that an object is, or consists of.
+/// Returns the pods of an object, or the object itself if it is one.
 fn pods_of<'a>(view: &'a View, world: &'a World) -> Vec<&'a View> {
     if view.object.kind == "Pod" {
         return vec![view];

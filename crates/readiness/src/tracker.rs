@@ -1,7 +1,7 @@
-//! The task behind [`Readiness`](super::Readiness): what is expected, how far it is, and who waits for it.
+//! The task of [`Readiness`](super::Readiness): the expected components, their state, and the waits for them.
 //!
-//! Everything happens in one loop: take in whatever has arrived, judge what that may have changed, answer the waits
-//! that can be answered, sleep until something arrives or a grace ends.
+//! Everything happens in one loop: read all inputs that have arrived, judge what they may have changed, answer the
+//! waits that can be answered, sleep until the next input or the end of a grace.
 
 mod asker;
 mod changed;
@@ -31,10 +31,10 @@ use expected::Judging;
 pub(crate) use needs::Needs;
 use wait::Wait;
 
-/// Updates taken in before the next judgement.
+/// Maximum number of updates read before the next judgement.
 const BATCH: usize = 512;
 
-/// What the handle asks of the task.
+/// A command from the handle to the task.
 pub(crate) enum Command {
     Expect {
         component: String,
@@ -42,7 +42,7 @@ pub(crate) enum Command {
         probes: Vec<Probe>,
         at: Instant,
     },
-    /// What will be expected, and what each component needs.
+    /// The expected components, and the needs of each.
     Plan {
         needs: Needs,
     },
@@ -54,10 +54,10 @@ pub(crate) enum Command {
     },
 }
 
-/// What a probe was answered: of which round of asking, which probe, what.
+/// The result of a probe: its round, its index, the result.
 type Answer = (u64, usize, Result<(), String>);
 
-/// All that is known, and who waits for it. It is told the time, so that a replay has its own.
+/// The whole state, and the waits. Time is a parameter, so that a replay can use its own.
 pub(crate) struct Tracker {
     observer: Arc<dyn Observer>,
     settings: Settings,
@@ -66,17 +66,17 @@ pub(crate) struct Tracker {
     world: World,
     components: Vec<Component>,
     waits: Vec<Wait>,
-    /// None in a replay: answers are part of the recording.
+    /// `None` in a replay, in which results are part of the recording.
     asker: Option<Asker>,
     journal: Journal,
     rounds: u64,
     needs: Needs,
-    /// When a component was expected last: what is missing may have come with it, where needs are not declared.
+    /// When a component was last expected, which may have created what is missing, if needs are not declared.
     expected: Instant,
 }
 
 impl Tracker {
-    /// A tracker for a cluster, or, without a client, for a replay.
+    /// Returns a tracker for a cluster, or, without a client, for a replay.
     pub(crate) fn new(
         client: Option<kube::Client>,
         namespace: &str,
@@ -121,7 +121,7 @@ impl Tracker {
                 Some(next) = answers.recv() => answer = Some(next),
                 () = sleep_until(wake.unwrap_or_else(Instant::now)), if wake.is_some() => {}
             }
-            // Everything that is there already is taken in: one judgement for all of it, at one moment.
+            // Reads everything that has arrived: one judgement for all of it, at one time.
             let now = Instant::now();
             while let Some(next) = command.take().or_else(|| commands.try_recv().ok()) {
                 self.command(next, now);
@@ -194,7 +194,7 @@ impl Tracker {
         }
     }
 
-    /// Judges what has changed, tells what became of it, answers waits. Returns when to do so again at the latest.
+    /// Judges what has changed, reports it, answers waits. Returns when to do so again at the latest.
     pub(crate) fn evaluate(&mut self, now: Instant) -> Option<Instant> {
         self.watches.start_defined(&self.world, now);
         let judging = Judging { world: &self.world, watches: &self.watches, settings: &self.settings, now };
@@ -257,7 +257,7 @@ impl Tracker {
             }
         }
         self.journal.judged(now);
-        // Answers are sent after the recording has been written.
+        // Results are sent after the recording has been written.
         for (wait, answer) in answered {
             wait.reply(answer);
         }

@@ -1,6 +1,6 @@
-//! Which parts of an object are kept: what a rule reads, and little else.
+//! Trims objects to the parts that rules read.
 //!
-//! A pod as the API server sends it takes some 30 KiB once parsed; trimmed it takes a few.
+//! A pod as sent by the API server takes some 30 KiB once parsed; trimmed it takes a few.
 
 use kube::api::DynamicObject;
 use kube::core::ApiResource;
@@ -9,16 +9,17 @@ use serde_json::{Map, Value, json};
 use super::view::{Lenient, View};
 use crate::redact::Redactor;
 
-/// Which ReplicaSet is a Deployment's current one.
+/// Annotation with the revision: the ReplicaSet with the Deployment's revision is the current one.
 pub(crate) const REVISION: &str = "deployment.kubernetes.io/revision";
-/// Whether claims that name no class have this one.
+/// Annotation of the class of claims that name none.
 pub(crate) const DEFAULT_CLASS: &str = "storageclass.kubernetes.io/is-default-class";
-/// The node for whose sake a claim is bound: a pod wants it.
+/// Annotation with the node for which a claim is bound: a pod needs it.
 pub(crate) const SELECTED_NODE: &str = "volume.kubernetes.io/selected-node";
-/// The annotations that a rule reads. Others may hold whole objects, Secrets among them.
+/// The annotations that a rule reads. Others may hold whole objects, including Secrets.
 const ANNOTATIONS: [&str; 3] = [REVISION, DEFAULT_CLASS, SELECTED_NODE];
 
-/// Keeps of `object` what the rules read, and teaches the redactor what secrets are in the rest. List items lack their type, which `resource` supplies.
+/// Trims `object` to what rules read; the redactor learns the secrets in the rest. List items lack their type, which
+/// `resource` supplies.
 pub(crate) fn trim(object: DynamicObject, resource: &ApiResource) -> View {
     let meta = object.metadata;
     let owners: Vec<_> = meta.owner_references.iter().flatten().map(|owner| json!({ "uid": owner.uid })).collect();
@@ -41,7 +42,7 @@ pub(crate) fn trim(object: DynamicObject, resource: &ApiResource) -> View {
     let mut data = object.data;
     match (resource.group.as_str(), resource.kind.as_str()) {
         ("", "Secret") => Redactor::global().learn_secret(&data),
-        // Every container's variables come to a pod.
+        // Every container's variables end up in a pod.
         ("", "Pod") => Redactor::global().learn_object(&data),
         _ => {}
     }
@@ -49,7 +50,7 @@ pub(crate) fn trim(object: DynamicObject, resource: &ApiResource) -> View {
         ("", "Secret" | "ConfigMap") => data = Value::Null,
         ("", "Pod") => keep_pod(&mut data),
         ("", "Event") => {
-            keep(&mut data, &["involvedObject", "reason", "message", "type", "lastTimestamp", "eventTime"])
+            keep_fields(&mut data, &["involvedObject", "reason", "message", "type", "lastTimestamp", "eventTime"])
         }
         ("", "ReplicationController") | ("apps", _) => keep_template_labels(&mut data),
         ("batch", _) => ["/spec/template", "/spec/jobTemplate"].iter().for_each(|at| drop_at(&mut data, at)),
@@ -66,7 +67,7 @@ pub(crate) fn trim(object: DynamicObject, resource: &ApiResource) -> View {
     View::new(json.into())
 }
 
-fn keep(value: &mut Value, fields: &[&str]) {
+fn keep_fields(value: &mut Value, fields: &[&str]) {
     if let Some(map) = value.as_object_mut() {
         map.retain(|key, _| fields.contains(&key.as_str()));
     }
@@ -78,7 +79,7 @@ fn drop_at(value: &mut Value, pointer: &str) {
     }
 }
 
-/// Of a pod template, which is large, only the labels: they tell which Services select its pods.
+/// Trims a pod template, which is large, to its labels: they show which Services select its pods.
 fn keep_template_labels(workload: &mut Value) {
     if let Some(template) = workload.pointer_mut("/spec/template") {
         let labels = template.pointer("/metadata/labels").cloned();
@@ -93,23 +94,26 @@ fn each(value: &mut Value, pointer: &str, mut change: impl FnMut(&mut Value)) {
 const STATUSES: [&str; 2] = ["/status/containerStatuses", "/status/initContainerStatuses"];
 
 fn keep_pod(pod: &mut Value) {
-    keep(pod, &["spec", "status"]);
+    keep_fields(pod, &["spec", "status"]);
     let is_ready =
         |condition: &Value| condition.text("/type") == Some("Ready") && condition.text("/status") == Some("True");
     let ready = pod.list("/status/conditions").iter().any(is_ready);
     let containers: &[&str] = if ready { &[] } else { &["containers", "initContainers"] };
     if let Some(spec) = pod.pointer_mut("/spec") {
-        keep(spec, &[&["nodeName", "restartPolicy", "volumes"], containers].concat());
+        keep_fields(spec, &[&["nodeName", "restartPolicy", "volumes"], containers].concat());
         for containers in ["/containers", "/initContainers"] {
-            each(spec, containers, |container| keep(container, &["name", "resources", "restartPolicy"]));
+            each(spec, containers, |container| keep_fields(container, &["name", "resources", "restartPolicy"]));
         }
         only(spec, "/volumes", |volume| volume.get("persistentVolumeClaim").is_some());
-        each(spec, "/volumes", |volume| keep(volume, &["persistentVolumeClaim"]));
+        each(spec, "/volumes", |volume| keep_fields(volume, &["persistentVolumeClaim"]));
     }
     if let Some(status) = pod.pointer_mut("/status") {
-        keep(status, &["phase", "reason", "message", "conditions", "containerStatuses", "initContainerStatuses"]);
+        keep_fields(
+            status,
+            &["phase", "reason", "message", "conditions", "containerStatuses", "initContainerStatuses"],
+        );
         each(status, "/conditions", |condition| {
-            keep(condition, &["type", "status", "reason", "message", "observedGeneration"]);
+            keep_fields(condition, &["type", "status", "reason", "message", "observedGeneration"]);
             drop_nulls(condition);
         });
     }
@@ -118,17 +122,17 @@ fn keep_pod(pod: &mut Value) {
         only(pod, "/status/conditions", is_ready);
         for statuses in STATUSES {
             only(pod, statuses, |status| status.int("/restartCount") != Some(0));
-            each(pod, statuses, |status| keep(status, &["name", "ready", "restartCount"]));
+            each(pod, statuses, |status| keep_fields(status, &["name", "ready", "restartCount"]));
         }
         return;
     }
     for statuses in STATUSES {
         let fields = ["name", "image", "state", "lastState", "ready", "started", "restartCount"];
-        each(pod, statuses, |status| keep(status, &fields));
+        each(pod, statuses, |status| keep_fields(status, &fields));
     }
 }
 
-/// Keeps of a list what `wanted` says; nothing is left of a list of which nothing is kept.
+/// Trims a list to the items for which `wanted` returns true; an empty list is removed.
 fn only(value: &mut Value, pointer: &str, wanted: impl Fn(&Value) -> bool) {
     let Some(Value::Array(items)) = value.pointer_mut(pointer) else { return };
     let kept: Vec<Value> = std::mem::take(items).into_iter().filter(wanted).collect();
@@ -141,15 +145,15 @@ fn drop_nulls(value: &mut Value) {
     }
 }
 
-/// Of a definition's schemas, which are large, only whether they promise conditions.
+/// Trims a definition's schemas, which are large, to whether they declare conditions.
 fn keep_definition(definition: &mut Value) {
     const CONDITIONS: &str = "/schema/openAPIV3Schema/properties/status/properties/conditions";
-    keep(definition, &["spec", "status"]);
+    keep_fields(definition, &["spec", "status"]);
     if let Some(spec) = definition.pointer_mut("/spec") {
-        keep(spec, &["group", "names", "scope", "versions"]);
+        keep_fields(spec, &["group", "names", "scope", "versions"]);
         each(spec, "/versions", |version| {
             let promises = version.pointer(CONDITIONS).is_some();
-            keep(version, &["name", "served"]);
+            keep_fields(version, &["name", "served"]);
             if let Some(version) = version.as_object_mut() {
                 version.insert("promisesConditions".into(), promises.into());
             }

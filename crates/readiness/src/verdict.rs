@@ -1,11 +1,11 @@
-//! What readiness says of one object.
+//! The verdict about one object.
 
 use std::borrow::Cow;
 use std::fmt;
 
 use serde::Serialize;
 
-/// What readiness says of one object.
+/// The verdict about one object.
 ///
 /// In JSON `{"verdict": "failed", "reason": "CrashLoopBackOff", "message": "…", "hint": "…"}`; `verdict` is `ready`, `waiting` or
 /// `failed`.
@@ -13,33 +13,33 @@ use serde::Serialize;
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(tag = "verdict", rename_all = "lowercase")]
 pub enum Verdict {
-    /// It does its work.
+    /// It is ready.
     Ready,
     /// It may still become ready.
     Waiting {
-        /// Why, as a word for programs, written as Kubernetes writes reasons: `ContainerCreating`.
+        /// The reason as a word for programs, in the style of Kubernetes: `ContainerCreating`.
         reason: Cow<'static, str>,
-        /// What it waits for, as a sentence that a person can act on.
+        /// The reason as an actionable sentence.
         message: String,
     },
     /// It will not become ready by itself.
     Failed {
-        /// Why, as a word for programs: `CrashLoopBackOff`.
+        /// The reason as a word for programs: `CrashLoopBackOff`.
         reason: Cow<'static, str>,
-        /// What is wrong, as a sentence.
+        /// The problem, as a sentence.
         message: String,
-        /// What to do about it; may be empty.
+        /// The suggested fix; may be empty.
         hint: String,
     },
 }
 
 impl Verdict {
-    /// Shorthand for [`Verdict::Waiting`].
+    /// Returns a [`Verdict::Waiting`].
     pub fn waiting(reason: impl Into<Cow<'static, str>>, message: impl Into<String>) -> Verdict {
         Verdict::Waiting { reason: reason.into(), message: message.into() }
     }
 
-    /// Shorthand for [`Verdict::Failed`].
+    /// Returns a [`Verdict::Failed`].
     pub fn failed(
         reason: impl Into<Cow<'static, str>>,
         message: impl Into<String>,
@@ -48,7 +48,7 @@ impl Verdict {
         Verdict::Failed { reason: reason.into(), message: message.into(), hint: hint.into() }
     }
 
-    /// `ready`, `waiting` or `failed`.
+    /// Returns `ready`, `waiting` or `failed`.
     #[must_use]
     pub fn name(&self) -> &'static str {
         match self {
@@ -58,7 +58,7 @@ impl Verdict {
         }
     }
 
-    /// The word for why; `Ready` when it is ready.
+    /// Returns the reason as a word; `Ready` when it is ready.
     #[must_use]
     pub fn reason(&self) -> &str {
         match self {
@@ -67,7 +67,7 @@ impl Verdict {
         }
     }
 
-    /// The sentence for why; none when it is ready.
+    /// Returns the reason as a sentence; `None` when it is ready.
     #[must_use]
     pub fn message(&self) -> Option<&str> {
         match self {
@@ -76,7 +76,7 @@ impl Verdict {
         }
     }
 
-    /// What to do about it, as far as it is known.
+    /// Returns the suggested fix, if there is one.
     #[must_use]
     pub fn hint(&self) -> Option<&str> {
         match self {
@@ -85,13 +85,13 @@ impl Verdict {
         }
     }
 
-    /// Whether it is [`Verdict::Ready`].
+    /// Returns whether it is [`Verdict::Ready`].
     #[must_use]
     pub fn is_ready(&self) -> bool {
         matches!(self, Verdict::Ready)
     }
 
-    /// Whether it is [`Verdict::Failed`].
+    /// Returns whether it is [`Verdict::Failed`].
     #[must_use]
     pub fn is_failed(&self) -> bool {
         matches!(self, Verdict::Failed { .. })

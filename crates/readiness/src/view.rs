@@ -1,4 +1,4 @@
-//! A lenient view of an object: any JSON will do, whatever is missing or odd reads as absent.
+//! A lenient view of an object: accepts any JSON, and reads missing or invalid fields as absent.
 
 use std::borrow::Cow;
 
@@ -6,17 +6,17 @@ use serde_json::Value;
 
 use crate::object::ObjectRef;
 
-/// Reads from JSON that may hold anything anywhere.
+/// Reads from arbitrary JSON.
 pub trait Lenient {
-    /// A text; absent when it is empty or no text.
+    /// Returns a text; `None` when it is empty or not a text.
     fn text(&self, pointer: &str) -> Option<&str>;
-    /// A number, also one written as text.
+    /// Returns a number, also one written as text.
     fn int(&self, pointer: &str) -> Option<i64>;
-    /// Whether it is `true`, also as text.
+    /// Returns whether it is `true`, also as text.
     fn flag(&self, pointer: &str) -> bool;
-    /// The elements of a list; none when it is no list.
+    /// Returns the elements of a list; empty for anything else.
     fn list(&self, pointer: &str) -> &[Value];
-    /// The entries of a map of texts; none when it is no map.
+    /// Returns the entries of a map of texts; empty for anything else.
     fn texts(&self, pointer: &str) -> impl Iterator<Item = (&str, &str)>;
 }
 
@@ -31,7 +31,7 @@ impl Lenient for Value {
             Value::String(text) => text.trim().parse().ok(),
             _ => None,
         };
-        // Sums and differences of what is left cannot overflow.
+        // Sums and differences of such numbers cannot overflow.
         number.map(|number| number.clamp(-MOST, MOST))
     }
 
@@ -56,13 +56,13 @@ impl Lenient for Value {
 /// No count in Kubernetes is larger.
 const MOST: i64 = 1 << 53;
 
-/// A number that was written with a fraction of nothing.
+/// Returns a number without a fraction as an integer.
 fn whole(number: f64) -> Option<i64> {
     #[expect(clippy::cast_possible_truncation, reason = "casts of floats saturate, and the fraction is nothing")]
     (number.fract() == 0.0).then_some(number as i64)
 }
 
-/// Names an object across versions of its API.
+/// Identifies an object across versions of its API.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) struct Key {
     pub(crate) group: String,
@@ -84,14 +84,14 @@ impl From<&ObjectRef> for Key {
     }
 }
 
-/// An object as the rules see it.
+/// An object as rules read it.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct View {
     /// Its name.
     pub(crate) object: ObjectRef,
-    /// Its identity; made up from its name when it has none.
+    /// Its uid; derived from its name when it has none.
     pub(crate) uid: String,
-    /// All of it that is kept.
+    /// Its trimmed JSON.
     pub(crate) json: Value,
 }
 
@@ -114,7 +114,7 @@ impl Condition<'_> {
         self.status.eq_ignore_ascii_case("false")
     }
 
-    /// `reason: message`, or what there is of it.
+    /// Returns `reason: message`, or one of them.
     pub(crate) fn why(&self) -> String {
         match (self.reason, self.message) {
             ("", "") => format!("{} is {}", self.kind, if self.status.is_empty() { "unknown" } else { self.status }),
@@ -124,13 +124,13 @@ impl Condition<'_> {
     }
 }
 
-/// The identity of an object that has none.
+/// Returns a uid for an object without one.
 pub(crate) fn made_up(key: &Key) -> String {
     format!("{key:?}")
 }
 
 impl View {
-    /// A view of any JSON.
+    /// Returns a view of any JSON.
     pub(crate) fn new(json: Value) -> View {
         let text = |pointer: &str| json.text(pointer).unwrap_or_default().to_owned();
         let object = ObjectRef {
@@ -147,7 +147,7 @@ impl View {
         Key::from(&self.object)
     }
 
-    /// The API group; empty for the core group.
+    /// Returns the API group; empty for the core group.
     pub(crate) fn group(&self) -> &str {
         self.object.api_version.split_once('/').map_or("", |(group, _)| group)
     }
@@ -164,7 +164,7 @@ impl View {
         self.json.pointer("/metadata/deletionTimestamp").is_some_and(|at| !at.is_null() && at != "")
     }
 
-    /// The identities of its owners; made up as for any object where a reference has none.
+    /// Returns the uids of its owners; derived like those of objects if a reference has none.
     pub(crate) fn owners(&self) -> impl Iterator<Item = Cow<'_, str>> {
         self.json.list("/metadata/ownerReferences").iter().filter_map(|owner| {
             if let Some(uid) = owner.text("/uid") {
@@ -190,7 +190,7 @@ impl View {
     }
 }
 
-/// The conditions of a list; what is none is left out.
+/// Returns the conditions in a list; other values are skipped.
 pub(crate) fn conditions(list: &[Value]) -> impl Iterator<Item = Condition<'_>> {
     list.iter().filter_map(|condition| {
         Some(Condition {

@@ -9,8 +9,8 @@ use crate::object::{Applied, ObjectRef};
 
 /// Waits until all `objects` are ready at the same time, by one watch for each kind and namespace.
 ///
-/// The objects need not exist yet, made by anything. Each counts as a component, named like
-/// `deployment/web`. Objects that live in a namespace must name it.
+/// The objects need not exist yet. Each counts as a component, named like `deployment/web`. Namespaced objects must
+/// name their namespace.
 ///
 /// ```no_run
 /// use std::time::Duration;
@@ -26,15 +26,15 @@ use crate::object::{Applied, ObjectRef};
 ///     namespace: Some("shop".into()),
 ///     name: "web".into(),
 /// };
-/// // What went wrong, if it does, is told with its root cause.
+/// // An error contains the root cause.
 /// ready::wait_for(&client, [web], Instant::now() + Duration::from_secs(60)).await?;
 /// # Ok(())
 /// # }
 /// ```
 ///
 /// # Errors
-/// As soon as one of them has failed for good, at the deadline, or when the API server is gone or refuses to be
-/// watched.
+/// As soon as one of them has failed permanently, at the deadline, or when the API server is unreachable or denies a
+/// watch.
 pub async fn wait_for(
     client: &kube::Client,
     objects: impl IntoIterator<Item = ObjectRef>,
@@ -47,7 +47,7 @@ pub async fn wait_for(
         if !names.insert(name.clone()) {
             name = format!("{name} ({} {})", object.api_version, object.namespace.as_deref().unwrap_or_default());
         }
-        // Neither who made it nor which generation is known: whatever is there counts.
+        // Neither uid nor generation is known: any object of that name counts.
         let applied = Applied { object, uid: String::new(), generation: 0 };
         readiness.expect(&name, vec![applied], Vec::new());
     }

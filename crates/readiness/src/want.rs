@@ -1,57 +1,57 @@
-//! What something that is not ready wants.
+//! Needs of unready objects.
 
 use serde::Serialize;
 
 use crate::object::ObjectRef;
 
-/// What something that is not ready wants, and what is wrong with that.
+/// The need of an unready object, and the problem with it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 #[non_exhaustive]
 pub enum Want {
     /// An object that does not exist.
     Object(ObjectRef),
-    /// A key that a Secret or ConfigMap lacks.
+    /// A missing key of a Secret or ConfigMap.
     Key {
         /// The Secret or ConfigMap.
         object: ObjectRef,
         /// The key.
         key: String,
     },
-    /// A claim that has no volume yet.
+    /// A claim without a volume.
     Claim(ObjectRef),
     /// A quota that would be exceeded.
     Quota(ObjectRef),
     /// An image.
     Image {
-        /// The image, as the pod names it.
+        /// The image reference in the pod.
         image: String,
-        /// What is wrong with it.
+        /// The problem with it.
         lack: ImageLack,
     },
-    /// A resource of which no node has enough, such as `memory`.
+    /// A resource that no node has enough of, such as `memory`.
     NodeResource(String),
     /// A taint of the nodes that is not tolerated, such as `gpu: only`.
     Taint(String),
 }
 
-/// What is wrong with an image.
+/// The problem with an image.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 #[non_exhaustive]
 pub enum ImageLack {
-    /// Its registry does not know it.
+    /// It is not in its registry.
     NotFound,
-    /// Its registry refuses it.
+    /// Its registry denies access.
     Refused,
-    /// Its registry cannot be reached, or has no time.
+    /// Its registry is unreachable, or overloaded.
     NotPulled,
     /// It is not on the node, and is never pulled.
     NotLoaded,
 }
 
 impl Want {
-    /// The object that is wanted, as far as it is one.
+    /// Returns the needed object, if it is one.
     #[must_use]
     pub fn object(&self) -> Option<&ObjectRef> {
         match self {
@@ -60,7 +60,7 @@ impl Want {
         }
     }
 
-    /// The object that does not exist, when that is what is wrong.
+    /// Returns the missing object, if that is the problem.
     pub(crate) fn missing(&self) -> Option<&ObjectRef> {
         match self {
             Want::Object(object) => Some(object),

@@ -1,4 +1,4 @@
-//! One list and watch of one kind in one scope. Reconnecting, bookmarks and 410 Gone are kube's work.
+//! A list and watch of one kind in one scope. kube handles reconnecting, bookmarks and 410 Gone.
 
 use std::time::Duration;
 
@@ -10,30 +10,30 @@ use kube::runtime::watcher;
 use super::trim::trim;
 use super::view::View;
 
-/// After an error the watch is tried again after this, then after twice as long, and so on.
+/// The first pause before a failed watch is retried; it doubles with every attempt.
 const FIRST_RETRY: Duration = Duration::from_millis(50);
-/// The longest pause between two tries.
+/// The longest pause between two attempts.
 const LAST_RETRY: Duration = Duration::from_secs(1);
 
-/// Objects in one answer of a list: what is trimmed is first there as a whole.
+/// Maximum number of objects in a page of a list: they are in memory before they are trimmed.
 const PAGE: u32 = 100;
 
-/// What a watch says.
+/// An update from a watch.
 #[derive(Debug)]
 pub(crate) enum Update {
-    /// A list begins: what it does not bring is gone.
+    /// A list starts: objects that are not in it are deleted.
     Listing,
-    /// An object as it is now.
+    /// The current state of an object.
     Put(Box<View>),
     /// An object was deleted.
     Removed(Box<View>),
     /// The list is complete.
     Listed,
-    /// The watch has failed, and will be tried again.
+    /// The watch has failed, and will be retried.
     Failed {
-        /// Whether the API server refuses it.
+        /// Whether the API server denies it.
         forbidden: bool,
-        /// What it says.
+        /// The error.
         error: String,
     },
 }
@@ -57,7 +57,7 @@ pub(crate) fn updates(
                 tokio::time::sleep_until(tokio::time::Instant::now() + pause).await;
             }
             match events.next().await? {
-                // An attempt begins with this, whether or not it then succeeds.
+                // An attempt starts with this event, whether or not it then succeeds.
                 Ok(watcher::Event::Init) => Some((Update::Listing, (events, retry, None))),
                 Ok(event) => Some((update(event, &resource), (events, FIRST_RETRY, None))),
                 Err(error) => {

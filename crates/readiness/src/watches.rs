@@ -1,4 +1,4 @@
-//! All watches of a run: each kind and scope once, begun when it is first needed.
+//! All watches of a run: one per kind and scope, started when it is first needed.
 
 use std::collections::HashSet;
 use std::time::Duration;
@@ -17,16 +17,16 @@ use super::watch::{Update, updates};
 use super::world::World;
 use crate::object::ObjectRef;
 
-/// How long a refusal is taken for one that may pass: a cluster's first access rules come a moment after its API.
+/// How long a refusal may be transient: a cluster's first access rules are created shortly after its API is up.
 const REFUSED: Duration = Duration::from_secs(3);
 /// How long a custom kind may lack a definition before its plural is guessed, as for an aggregated API.
 const UNDEFINED: Duration = Duration::from_secs(2);
-/// A watch that has not failed for so long, though it is retried more often, is connected: that alone it does not say.
+/// A retried watch that has not failed for this long is connected: kube reports no success by itself.
 const HEALED: Duration = Duration::from_secs(3);
 
 /// All watches of a run.
 pub(crate) struct Watches {
-    /// None in a replay.
+    /// `None` in a replay.
     client: Option<kube::Client>,
     streams: SelectAll<BoxStream<'static, (usize, Update)>>,
     watches: Vec<Watch>,
@@ -38,7 +38,7 @@ struct Watch {
     namespace: Option<String>,
     /// Whether verdicts depend on it, or only their reasons.
     needed: bool,
-    /// What a list that is under way has brought.
+    /// The objects received of a list in progress.
     listing: Option<HashSet<Key>>,
     listed: bool,
     trouble: Option<Trouble>,
@@ -52,7 +52,7 @@ struct Trouble {
     error: String,
 }
 
-/// A custom kind whose definition has not been seen yet.
+/// A custom kind without a known definition.
 struct Undefined {
     kind: GroupVersionKind,
     namespace: Option<String>,
@@ -60,17 +60,18 @@ struct Undefined {
 }
 
 impl Watches {
-    /// Talks to the API server; not in a replay.
+    /// Returns the client of the API server; `None` in a replay.
     pub(crate) fn client(&self) -> Option<kube::Client> {
         self.client.clone()
     }
 
-    /// No watches yet; those of a replay, without a client, bring nothing by themselves.
+    /// Returns an empty set of watches; without a client, for a replay, they receive nothing by themselves.
     pub(crate) fn new(client: Option<kube::Client>) -> Watches {
         Watches { client, streams: SelectAll::new(), watches: Vec::new(), undefined: Vec::new() }
     }
 
-    /// Watches what tells how workloads in a namespace are, and Secrets: the redactor learns them before they are quoted.
+    /// Watches the kinds that determine the state of workloads in a namespace, and Secrets, which the redactor must
+    /// learn before they are quoted.
     pub(crate) fn start_namespace(&mut self, namespace: &str) {
         let kinds = [
             ("", "v1", "Pod", true),
@@ -86,13 +87,13 @@ impl Watches {
         self.start(ApiResource::from_gvk(&GroupVersionKind::gvk("", "v1", "Node")), None, false);
     }
 
-    /// Watches what tells when claims are bound.
+    /// Watches the kinds that determine when claims are bound.
     pub(crate) fn start_classes(&mut self) {
         let kind = GroupVersionKind::gvk("storage.k8s.io", "v1", "StorageClass");
         self.start(ApiResource::from_gvk(&kind), None, false);
     }
 
-    /// Watches the kind of `object` where it lives. `needed` says that verdicts depend on it.
+    /// Watches the kind of `object` in its scope. `needed` is whether verdicts depend on it.
     pub(crate) fn start_for(&mut self, object: &ObjectRef, needed: bool, world: &World, now: Instant) {
         let kind = object.gvk();
         if is_builtin(&kind.group) {
@@ -126,7 +127,7 @@ impl Watches {
         self.watches.push(watch);
     }
 
-    /// Starts the watches of custom kinds whose definition has come, or will not.
+    /// Starts the watches of custom kinds whose definition has appeared, or is overdue.
     pub(crate) fn start_defined(&mut self, world: &World, now: Instant) {
         let definitions = self.watches.iter().find(|w| w.resource.kind == "CustomResourceDefinition");
         let blind = definitions.is_none_or(|w| w.stop.is_aborted());
@@ -144,7 +145,7 @@ impl Watches {
         }
     }
 
-    /// Watches the kind that a definition defines: that alone tells whether it is served.
+    /// Watches the kind of a definition, the only way to know whether it is served.
     pub(crate) fn start_kind_of(&mut self, definition: &View) {
         let Some(resource) = kind_of(definition) else { return };
         let kind = GroupVersionKind::gvk(&resource.group, &resource.version, &resource.kind);
@@ -153,12 +154,12 @@ impl Watches {
         }
     }
 
-    /// Ready once the kind of an established definition is served.
+    /// Returns ready once the kind of an established definition is served.
     pub(crate) fn served(&self, definition: &View) -> Finding {
         let Some(resource) = kind_of(definition) else { return Finding::Ready };
         let kind = GroupVersionKind::gvk(&resource.group, &resource.version, &resource.kind);
         let mut watches = self.watches.iter().filter(|watch| same(&watch.resource, &kind));
-        // Who may not look is told that the kind is there.
+        // A refusal also shows that the kind is served.
         let answers = |watch: &Watch| watch.listed || watch.trouble.as_ref().is_some_and(|trouble| trouble.forbidden);
         if watches.any(answers) {
             return Finding::Ready;
@@ -166,19 +167,19 @@ impl Watches {
         Finding::waiting("NotServed", "it is established, but the API server does not serve its kind yet")
     }
 
-    /// When to ask [`Watches::start_defined`] again, if nothing happens before.
+    /// Returns when to call [`Watches::start_defined`] again, without an event before.
     pub(crate) fn wake(&self) -> Option<Instant> {
         self.undefined.iter().map(|open| open.since + UNDEFINED).min()
     }
 
-    /// The kind and scope of a watch.
+    /// Returns the kind and scope of a watch.
     pub(crate) fn name(&self, id: usize) -> WatchName {
         let Watch { resource, namespace, .. } = &self.watches[id];
         let kind = GroupVersionKind::gvk(&resource.group, &resource.version, &resource.kind);
         WatchName::new(&kind, &resource.plural, namespace.as_deref())
     }
 
-    /// The watch of a kind and scope; begun if it is not there.
+    /// Returns the watch of a kind and scope; started if needed.
     pub(crate) fn find_or_start(&mut self, name: &WatchName) -> usize {
         let resource = ApiResource::from_gvk_with_plural(&name.gvk(), &name.plural);
         self.start(resource.clone(), name.namespace.as_deref(), false);
@@ -186,7 +187,7 @@ impl Watches {
         self.watches.iter().position(is_it).unwrap_or_default()
     }
 
-    /// The next update, when there is one.
+    /// Resolves to the next update.
     pub(crate) async fn next(&mut self) -> (usize, Update) {
         match self.streams.next().await {
             Some(next) => next,
@@ -194,12 +195,12 @@ impl Watches {
         }
     }
 
-    /// An update that is already there.
+    /// Returns an update that has arrived already.
     pub(crate) fn ready(&mut self) -> Option<(usize, Update)> {
         self.streams.next().now_or_never().flatten()
     }
 
-    /// Puts an update into the world. Returns whose judgement may change, and a warning if there is one.
+    /// Applies an update to the world. Returns the objects whose judgement may change, and a warning if there is one.
     pub(crate) fn feed(
         &mut self,
         id: usize,
@@ -233,7 +234,7 @@ impl Watches {
         (concerned, None)
     }
 
-    /// A watch that verdicts depend on and that is refused: what it is of, and what the API server says.
+    /// Returns a denied watch that verdicts depend on, and the API server's error.
     pub(crate) fn refused(&self, now: Instant) -> Option<(String, String)> {
         self.watches.iter().filter(|watch| watch.needed).find_map(|watch| {
             let lasts = |t: &&Trouble| t.forbidden && now >= t.since + REFUSED && now < t.last + HEALED;
@@ -242,7 +243,7 @@ impl Watches {
         })
     }
 
-    /// Why nothing is known of an object: its watch fails, or has not listed yet.
+    /// Returns why the state of an object is unknown: its watch fails, or has not listed yet.
     pub(crate) fn ignorance(&self, object: &ObjectRef, now: Instant) -> Option<String> {
         let kind = object.gvk();
         let watch = self.watches.iter().find(|w| same(&w.resource, &kind) && w.namespace == object.namespace);
@@ -259,7 +260,7 @@ impl Watches {
 }
 
 impl Watch {
-    /// `deployments.apps in namespace shop`.
+    /// Formats a watch: `deployments.apps in namespace shop`.
     fn what(&self) -> String {
         let ApiResource { plural, group, .. } = &self.resource;
         let resource = if group.is_empty() { plural.clone() } else { format!("{plural}.{group}") };
@@ -282,7 +283,7 @@ fn same(resource: &ApiResource, kind: &GroupVersionKind) -> bool {
     resource.group == kind.group && resource.kind == kind.kind
 }
 
-/// The kind of a definition, in a version that is served.
+/// Returns the kind of a definition, in a served version.
 fn kind_of(definition: &View) -> Option<ApiResource> {
     let json = &definition.json;
     let served = json.list("/spec/versions").iter().find(|version| version.flag("/served"))?;
@@ -291,7 +292,7 @@ fn kind_of(definition: &View) -> Option<ApiResource> {
     Some(ApiResource::from_gvk_with_plural(&gvk, json.text("/spec/names/plural")?))
 }
 
-/// The plural of `kind`, if `definition` is its definition and serves it.
+/// Returns the plural of `kind`, if `definition` is its definition and serves it.
 pub(crate) fn plural_of<'a>(definition: &'a View, kind: &GroupVersionKind) -> Option<&'a str> {
     let json = &definition.json;
     let established = definition.condition("Established").is_some_and(|c| c.is_true());

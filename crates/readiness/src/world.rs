@@ -1,4 +1,4 @@
-//! What is known of the cluster: the objects that watches brought, and how they belong together.
+//! The known state of the cluster: objects from watches, and their relations.
 
 use std::borrow::Borrow;
 use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
@@ -10,12 +10,12 @@ use serde_json::Value;
 use super::view::{Key, Lenient, View, made_up};
 use crate::object::ObjectRef;
 
-/// Events kept for one object: the newest say what is wrong now.
+/// Number of events kept per object: the newest describe the current problem.
 const NOTES: usize = 8;
-/// The events about things going well that a rule reads; others would only push out those about trouble.
+/// Reasons of normal events that a rule reads; others would only displace warnings.
 const WELCOME: [&str; 4] = ["SuccessfulCreate", "WaitForFirstConsumer", "ExternalProvisioning", "Provisioning"];
 
-/// What is known of the cluster.
+/// The known state of the cluster.
 #[derive(Debug, Default)]
 pub(crate) struct World {
     objects: HashMap<Key, View>,
@@ -26,18 +26,18 @@ pub(crate) struct World {
     saved: bool,
 }
 
-/// An event of the cluster about one object.
+/// An event about one object.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Note {
     pub(crate) name: String,
     pub(crate) reason: String,
     pub(crate) message: String,
-    /// When it was seen last; lists bring events in the order of their names.
+    /// When it was last seen; lists return events ordered by name.
     at: Option<Timestamp>,
 }
 
 impl World {
-    /// A world of saved objects, events among them. What is not among them may have been there nevertheless.
+    /// Returns a world of saved objects, including events. Other objects may have existed without being saved.
     pub(crate) fn saved(objects: impl IntoIterator<Item = View>) -> World {
         let mut world = World { saved: true, ..World::default() };
         for object in objects {
@@ -46,12 +46,13 @@ impl World {
         world
     }
 
-    /// Whether it is a saved one, in which what is absent was perhaps only not saved.
+    /// Returns whether it is a saved one, in which absent objects may just not have been saved.
     pub(crate) fn is_saved(&self) -> bool {
         self.saved
     }
 
-    /// Takes in an object as it is now. Returns every object whose judgement may change: itself, its owners, whom it is about.
+    /// Adds the current state of an object. Returns every object whose judgement may change: itself, its owners, and
+    /// the object of an event.
     pub(crate) fn put(&mut self, view: View) -> HashSet<Key> {
         if view.object.kind == "Event" {
             return self.note(&view.json);
@@ -71,7 +72,7 @@ impl World {
         self.concerned(&key)
     }
 
-    /// Forgets an object. Returns every object whose judgement may change.
+    /// Removes an object. Returns every object whose judgement may change.
     pub(crate) fn remove(&mut self, key: &Key) -> HashSet<Key> {
         let concerned = self.concerned(key);
         let Some(view) = self.objects.remove(key) else { return concerned };
@@ -86,51 +87,51 @@ impl World {
         concerned
     }
 
-    /// The object of that name.
+    /// Returns the object of that name.
     pub(crate) fn get(&self, key: &Key) -> Option<&View> {
         self.objects.get(key)
     }
 
-    /// Whether the object is there. Versions do not matter.
+    /// Returns whether the object exists, regardless of the version.
     pub(crate) fn has(&self, object: &ObjectRef) -> bool {
         self.objects.contains_key(&Key::from(object))
     }
 
-    /// All objects of a kind in a namespace (empty for cluster-scoped ones).
+    /// Returns all objects of a kind in a namespace (empty for cluster-scoped ones).
     pub(crate) fn all<'a>(&'a self, kind: &'a str, namespace: &'a str) -> impl Iterator<Item = &'a View> {
         self.objects.iter().filter(move |(key, _)| key.kind == kind && key.namespace == namespace).map(|(_, view)| view)
     }
 
-    /// All objects of a kind, in all namespaces.
+    /// Returns all objects of a kind, in all namespaces.
     pub(crate) fn each<'a>(&'a self, kind: &'a str) -> impl Iterator<Item = &'a View> {
         self.objects.iter().filter(move |(key, _)| key.kind == kind).map(|(_, view)| view)
     }
 
-    /// The objects of a kind and scope (no namespace: all) that are not among `fresh`.
+    /// Returns the objects of a kind and scope (no namespace: all) that are not in `fresh`.
     pub(crate) fn stale(&self, group: &str, kind: &str, scope: Option<&str>, fresh: &HashSet<Key>) -> Vec<Key> {
         let of_watch =
             |key: &&Key| key.group == group && key.kind == kind && scope.is_none_or(|ns| key.namespace == ns);
         self.objects.keys().filter(of_watch).filter(|key| !fresh.contains(*key)).cloned().collect()
     }
 
-    /// The objects of a kind that `owner` owns, in order of their names.
+    /// Returns the objects of a kind that `owner` owns, ordered by name.
     pub(crate) fn children<'a>(&'a self, owner: &View, kind: &'a str) -> impl Iterator<Item = &'a View> {
         let keys = self.children.get(&owner.uid).into_iter().flatten();
         keys.filter(move |key| key.kind == kind).filter_map(|key| self.objects.get(key))
     }
 
-    /// The endpoint slices of a Service.
+    /// Returns the endpoint slices of a Service.
     pub(crate) fn slices(&self, service: &View) -> impl Iterator<Item = &View> {
         let of = (service.namespace().to_owned(), service.object.name.clone());
         self.slices.get(&of).into_iter().flatten().filter_map(|key| self.objects.get(key))
     }
 
-    /// The events about an object, newest first.
+    /// Returns the events about an object, newest first.
     pub(crate) fn notes(&self, about: &View) -> impl Iterator<Item = &Note> {
         self.notes.get(&about.uid).into_iter().flatten().rev()
     }
 
-    /// The newest event about an object with one of these reasons.
+    /// Returns the newest event about an object with one of these reasons.
     pub(crate) fn newest(&self, about: &View, reasons: &[&str]) -> Option<&Note> {
         self.notes(about).find(|note| reasons.contains(&note.reason.as_str()))
     }
@@ -140,7 +141,7 @@ impl World {
         if event.text("/type") == Some("Normal") && !WELCOME.contains(&text("/reason").as_str()) {
             return HashSet::new();
         }
-        // The newer API of events has other names for the same.
+        // The newer events API has other names for the same fields.
         let involved = event.get("involvedObject").or_else(|| event.get("regarding")).unwrap_or(&Value::Null);
         let of = |pointer: &str| involved.text(pointer).unwrap_or_default().to_owned();
         let about = Key {
@@ -165,7 +166,7 @@ impl World {
         self.concerned(&about)
     }
 
-    /// The object, its owners and theirs, and the Service of an endpoint slice.
+    /// Returns the object, its owners and theirs, and the Service of an endpoint slice.
     fn concerned(&self, key: &Key) -> HashSet<Key> {
         let mut found = HashSet::new();
         let mut open = vec![key.clone()];
@@ -187,7 +188,7 @@ impl World {
     }
 }
 
-/// When an event was seen last, as far as it says.
+/// Returns when an event was last seen, if known.
 fn time_of(event: &Value) -> Option<Timestamp> {
     const FIELDS: [&str; 6] = [
         "/series/lastObservedTime",

@@ -4,8 +4,8 @@ use std::path::Path;
 
 use kube::config::Kubeconfig;
 
-/// What `all` says of `context`, which becomes the current one: its cluster and its user, and nothing of others. Files
-/// that it names are found from everywhere: relative paths are taken from `folder`.
+/// Returns a kubeconfig with only `context`, its cluster and its user; `context` becomes the current one. Relative
+/// paths in it are resolved against `folder`.
 pub(super) fn minified(mut all: Kubeconfig, context: &str, folder: &Path) -> Kubeconfig {
     all.contexts.retain(|named| named.name == context);
     let named = all.contexts.first().and_then(|named| named.context.as_ref());
@@ -29,7 +29,7 @@ pub(super) fn minified(mut all: Kubeconfig, context: &str, folder: &Path) -> Kub
             absolute(&mut exec.command);
         }
     }
-    // Of all contexts together, whatever they are.
+    // These apply to all contexts together.
     (all.preferences, all.extensions) = (None, None);
     all.other.clear();
     all.kind = Some("Config".into());

@@ -1,21 +1,21 @@
-//! Whether a cluster may be one that people depend on.
+//! Checks whether a cluster may be a production cluster.
 
 use kube::core::ObjectMeta;
 
 use crate::suite::manifests::{MANAGED_BY, MANAGED_BY_LABEL};
 
-/// Clusters made for tests rarely have more namespaces than this.
+/// Test clusters rarely have more namespaces than this.
 const NAMESPACES: usize = 50;
 
-/// The word of a context's name that says so.
+/// Returns the word in a context's name that indicates production.
 pub(super) fn word_in(context: &str) -> Option<&str> {
     let words = context.split(|c: char| !c.is_ascii_alphanumeric());
-    // `prod1` and `prod-1` are the same.
+    // `prod1` and `prod-1` count as `prod`.
     let mut words = words.map(|word| word.trim_end_matches(|c: char| c.is_ascii_digit()));
     words.find(|word| ["prod", "production", "live"].iter().any(|it| word.eq_ignore_ascii_case(it)))
 }
 
-/// What the cluster's namespaces say.
+/// Returns the reason, if the cluster's namespaces indicate production.
 pub(super) fn judge(namespaces: &[ObjectMeta]) -> Option<String> {
     let is_ours =
         |it: &ObjectMeta| it.labels.iter().flatten().any(|(key, value)| key == MANAGED_BY_LABEL && value == MANAGED_BY);

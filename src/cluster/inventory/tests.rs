@@ -1,4 +1,4 @@
-//! What is taken for ours, and what is not.
+//! Which objects count as ours.
 
 use serde_json::json;
 

@@ -1,5 +1,5 @@
-//! However malformed labels, leases, records and names are: nothing outside of the state folder is reached, and nothing is
-//! removed whose id was not recorded. `PROPTEST_CASES` sets how many are tried.
+//! Properties of malformed labels, leases, records and names: nothing outside of the state folder is accessed, and
+//! nothing is removed whose id was not recorded. `PROPTEST_CASES` sets the number of cases.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -18,7 +18,7 @@ fn config() -> ProptestConfig {
     ProptestConfig { cases: cases.unwrap_or(10_000), failure_persistence: None, ..ProptestConfig::default() }
 }
 
-/// Texts that have led programs astray, and some that are right.
+/// Generates texts known to break programs, and some valid ones.
 fn hostile() -> impl Strategy<Value = String> {
     let known = prop::sample::select(vec![
         "",
@@ -65,7 +65,7 @@ fn lease() -> Value {
     serde_json::to_value(lease).expect("JSON")
 }
 
-/// Some JSON, mostly of the wrong type.
+/// Generates JSON, mostly of the wrong type.
 fn json() -> impl Strategy<Value = Value> {
     prop_oneof![
         hostile().prop_map(Value::from),

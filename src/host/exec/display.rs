@@ -1,14 +1,14 @@
-//! Commands as one would type them into a shell.
+//! Formats commands as shell input.
 
 use super::Cmd;
 use crate::readiness::redact::{MASK, Redactor, is_secret_name, is_secret_option};
 
-/// `word` as one would type it into a shell.
+/// Returns `word` quoted for a shell.
 pub(crate) fn quote(word: &str) -> String {
     shlex::try_quote(word).map_or_else(|_| word.to_owned(), Into::into)
 }
 
-/// As one would type it into a shell, environment included, except for what is secret by its name.
+/// Formats the command as shell input, including its environment; values of variables with secret names are masked.
 impl std::fmt::Display for Cmd {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let mut follows_option = false;
@@ -20,7 +20,7 @@ impl std::fmt::Display for Cmd {
         });
         let env = self.env.iter().map(|(name, value)| match name.to_string_lossy() {
             name if is_secret_name(&name) => format!("{name}={}", quote(MASK)),
-            // A quoted name would be the name of a program.
+            // A quoted name would be parsed as the name of a program.
             name => format!("{name}={}", quote(&value.to_string_lossy())),
         });
         let quoted: Vec<_> = env.chain(words.map(|word| quote(&word))).collect();

@@ -1,4 +1,4 @@
-//! What can go wrong with a program.
+//! Errors of running programs.
 
 use std::time::Duration;
 
@@ -13,37 +13,37 @@ pub enum ExecError {
     /// It could not be started.
     #[error("cannot run `{command}`")]
     Start {
-        /// The command, as one would type it into a shell.
+        /// The command, as shell input.
         command: String,
-        /// Why.
+        /// The cause.
         #[source]
         source: std::io::Error,
     },
     /// It ran and failed.
     #[error("`{command}` failed ({status}){}", quote_tail(.tail))]
     Failed {
-        /// The command, as one would type it into a shell.
+        /// The command, as shell input.
         command: String,
         /// Exit status or signal.
         status: std::process::ExitStatus,
         /// The last lines of its output.
         tail: String,
     },
-    /// It did not end in time, and was ended with everything it had started.
+    /// It did not exit in time, and was ended with everything that it had started.
     #[error("`{command}` hung: it had not ended after {}", duration::to_text(*.after))]
     Hung {
-        /// The command, as one would type it into a shell.
+        /// The command, as shell input.
         command: String,
-        /// How long it had been waited for.
+        /// How long it was waited for.
         after: Duration,
     },
-    /// It was not run: what it would have talked to has failed too often.
+    /// It was not run, because its dependency has failed too often.
     #[error(transparent)]
     NotRun(#[from] Open),
 }
 
 impl ExecError {
-    /// The one line that says most: the last of the program's output.
+    /// Returns the most informative line: the last of the program's output.
     #[must_use]
     pub fn brief(&self) -> String {
         match self {

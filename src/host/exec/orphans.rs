@@ -1,4 +1,4 @@
-//! Programs that outlived the run that started them: found again by the variable that all of them carry.
+//! Programs that outlived the run that started them, found by an environment variable that they inherit.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsStr;
@@ -15,35 +15,35 @@ use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 
 use crate::host::engine_kind::EngineKind;
 
-/// The variable by which every program that a run started, and all that those start, can be found again.
+/// The variable that marks every program that a run started, and all descendants.
 pub(crate) const RUN: &str = "KIND_HARNESS_RUN";
 
-/// Names this process's run.
+/// Returns the id of this process's run.
 pub(crate) fn run_id() -> &'static str {
     static NAME: LazyLock<String> =
         LazyLock::new(|| format!("{}-{}", Timestamp::now().strftime("%Y%m%dT%H%M%S%3f"), std::process::id()));
     &NAME
 }
 
-/// The session that this process belongs to: 0 when whoever began it is outside this container, as for a command that was
-/// run in one. (The system call's answer is no valid process id then.)
+/// Returns the session id of this process: 0 when its session leader is outside this container, as for a command
+/// executed in one. (The system call's result is no valid process id then.)
 pub(crate) fn session() -> i32 {
     Process::myself().and_then(|this| this.stat()).map_or(0, |stat| stat.session)
 }
 
-/// How long they may take to clean up after themselves.
+/// How long they may take to clean up.
 const GRACE: Duration = Duration::from_secs(3);
 
-/// How long an engine may take to make or remove a container: a second as a rule, more on a busy host.
+/// How long an engine may take to create or remove a container: 1 s as a rule, more on a busy host.
 const ENGINE_GRACE: Duration = Duration::from_secs(10);
 
-/// What an engine is doing that nobody needs finished. Everything else it does in a moment, and is better not torn away
-/// from: a container that is half made or half removed leaves traces that nobody finds.
+/// Engine commands that may be interrupted. All others finish quickly, and must not be killed: a half created or half
+/// removed container leaves traces that are not found again.
 const LASTING: [&str; 8] = ["attach", "build", "exec", "import", "load", "logs", "pull", "save"];
 
-/// Ends what run `run` started in `session`: politely, and by force what has not ended [`GRACE`] later. Engines, with all that
-/// these have started, come to the end of what they are doing, if that does not take more than [`ENGINE_GRACE`]. What made
-/// itself a session of its own (a container's monitor, a name server) was meant to stay, and goes with its container.
+/// Ends what run `run` started in `session`: SIGTERM, then SIGKILL after [`GRACE`]. Engine commands, with their
+/// children, may finish, for up to [`ENGINE_GRACE`]. Programs that started a session of their own (a container's
+/// monitor, a name server) are kept, and exit with their container.
 pub(crate) fn end_programs(run: &str, session: i32) {
     let began = Instant::now();
     for signal in [Signal::TERM, Signal::KILL] {
@@ -59,13 +59,13 @@ pub(crate) fn end_programs(run: &str, session: i32) {
 
 fn send(programs: &[OwnedFd], signal: Signal) {
     for program in programs {
-        // It may have ended by itself: that is what we want.
+        // Fails if it has exited already, which is fine.
         let _ = pidfd_send_signal(program, signal);
     }
 }
 
-/// Waits until no engine makes or removes anything for this process any more: what a program was doing for us that was
-/// ended itself.
+/// Waits until no engine command creates or removes anything for this process any more, such as one started by a
+/// program that was killed.
 pub(crate) fn settle() {
     wait_for_all(&programs(run_id(), session()).0, ENGINE_GRACE);
 }
@@ -77,7 +77,7 @@ fn wait_for_all(programs: &[OwnedFd], patience: Duration) {
     }
 }
 
-/// Whether it is an engine (perhaps still the script that starts it) that will soon have done what it was told.
+/// Returns whether it is an engine command (or the script that starts one) that finishes quickly.
 fn is_brief_engine_call(program: &Process) -> bool {
     let words = program.cmdline().unwrap_or_default();
     let is_engine = |word: &String| {
@@ -89,7 +89,8 @@ fn is_brief_engine_call(program: &Process) -> bool {
     verb.is_some_and(|verb| !LASTING.contains(&verb.as_str()))
 }
 
-/// Waits until `process` has ended, at most for `patience`; for as long as it takes without one. Returns whether it has.
+/// Waits until `process` has exited, for at most `patience`; without one, as long as it takes. Returns whether it has
+/// exited.
 pub(crate) fn wait(process: &OwnedFd, patience: impl Into<Option<Duration>>) -> bool {
     let patience = patience.into().and_then(|patience| Timespec::try_from(patience).ok());
     loop {
@@ -103,23 +104,24 @@ pub(crate) fn wait(process: &OwnedFd, patience: impl Into<Option<Duration>>) -> 
 /// A program of a run.
 struct Program {
     parent: i32,
-    /// Whether it is an engine that will soon have done what it was told.
+    /// Whether it is an engine command that finishes quickly.
     is_brief: bool,
     watched: OwnedFd,
 }
 
-/// The programs of `run` in `session`: engines that will soon be done, with what these have started, and all others.
+/// Returns the programs of `run` in `session`: engine commands that finish quickly, with their children, and all
+/// others.
 fn programs(run: &str, session: i32) -> (Vec<OwnedFd>, Vec<OwnedFd>) {
     let program = |process: Process| {
         let watched = pidfd_open(Pid::from_raw(process.pid)?, PidfdFlags::empty()).ok()?;
-        // Looked at after it was opened: from here on the number cannot be another's.
+        // Checked after opening: from here on the pid cannot be reused.
         let stat = process.stat().ok().filter(|stat| stat.state != 'Z' && stat.session == session)?;
         let told = process.environ().ok()?.get(OsStr::new(RUN)).is_some_and(|it| it == run);
         let program = || Program { parent: stat.ppid, is_brief: is_brief_engine_call(&process), watched };
         told.then(|| (process.pid, program()))
     };
     let found: BTreeMap<i32, Program> = all_processes().into_iter().flatten().flatten().filter_map(program).collect();
-    // They are looked at one after the other, so that a number that is used again could lead round in a circle.
+    // They were read one after the other, so a reused pid could form a cycle: the walk is limited.
     let lineage = |pid| successors(found.get(&pid), |program| found.get(&program.parent)).take(found.len());
     let spared: BTreeSet<i32> = found.keys().copied().filter(|pid| lineage(*pid).any(|it| it.is_brief)).collect();
     let (mut engines, mut others) = (Vec::new(), Vec::new());
@@ -172,7 +174,7 @@ mod tests {
     async fn a_container_that_is_being_made_is_made_first() {
         let folder = tempfile::tempdir().unwrap();
         let engine = folder.path().join("podman");
-        // Longer than others are given, and by a program of its own, as engines do it.
+        // Longer than other programs get, and in a child process, as engines do.
         let script = "#!/bin/sh\necho up\n[ $1 = save ] && exec sleep 60\nsleep 3.3; touch \"$2\"\n";
         fs_err::write(&engine, script).unwrap();
         fs_err::set_permissions(&engine, std::os::unix::fs::PermissionsExt::from_mode(0o700)).unwrap();

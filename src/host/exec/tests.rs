@@ -1,4 +1,4 @@
-//! Programs that end well, badly, late, or not at all.
+//! Programs that succeed, fail, end late, or hang.
 
 use super::*;
 
@@ -55,7 +55,7 @@ async fn dropping_the_future_ends_grandchildren_too() {
     }
 }
 
-/// Whether the process is there and has not ended.
+/// Returns whether the process exists and has not exited.
 fn lives(pid: &str) -> bool {
     let status = fs_err::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
     status.rsplit_once(')').is_some_and(|(_, rest)| !rest.trim_start().starts_with('Z'))

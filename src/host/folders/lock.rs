@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use tokio::sync::oneshot;
 
-/// A lock on a file that exists while the lock is held. The system releases it when its holder exits, however it exits.
+/// A lock on a file that exists while the lock is held. The system releases it when its holder exits for any reason.
 #[derive(Debug)]
 pub(crate) struct Lock {
     path: PathBuf,
@@ -15,13 +15,14 @@ pub(crate) struct Lock {
 }
 
 impl Lock {
-    /// The lock at `path`, whose folder is made if it is not there; none while another holder has it.
+    /// Takes the lock at `path`, creating its folder if needed; `None` while another holder has it.
     pub(crate) fn try_take(path: &Path) -> io::Result<Option<Lock>> {
         fs_err::create_dir_all(path.parent().unwrap_or(Path::new(".")))?;
         take(path, try_lock)
     }
 
-    /// The same, once no other holder has it; `is_waiting` is called if that takes waiting.
+    /// Takes the lock at `path` like [`Lock::try_take`], but waits for other holders; calls `is_waiting` if it has to
+    /// wait.
     pub(crate) async fn take(path: PathBuf, is_waiting: impl FnOnce()) -> io::Result<Lock> {
         if let Some(lock) = Lock::try_take(&path)? {
             return Ok(lock);
@@ -30,12 +31,12 @@ impl Lock {
         Lock::wait(path).await
     }
 
-    /// The lock at `path`, once no other holder has it. Its folder has to exist.
+    /// Waits for the lock at `path`. Its folder must exist.
     pub(crate) async fn wait(path: PathBuf) -> io::Result<Lock> {
         wait(path, File::lock).await
     }
 
-    /// A shared lock at `path`; waits while another process has it exclusively. Its folder has to be there.
+    /// Takes a shared lock at `path`; waits while another process holds it exclusively. Its folder must exist.
     pub(crate) async fn share(path: PathBuf) -> io::Result<Lock> {
         wait(path, File::lock_shared).await
     }
@@ -43,7 +44,7 @@ impl Lock {
 
 impl Drop for Lock {
     fn drop(&mut self) {
-        // The file is removed only under an exclusive lock, so no other holder loses it. A file that stays is harmless.
+        // The file is removed only under an exclusive lock, so no other holder loses it. A leftover file is harmless.
         if matches!(try_lock(&self.file), Ok(true)) {
             let _ = fs_err::remove_file(&self.path);
         }
@@ -60,13 +61,15 @@ fn try_lock(file: &File) -> io::Result<bool> {
 
 async fn wait(path: PathBuf, lock: fn(&File) -> io::Result<()>) -> io::Result<Lock> {
     let (done, taken) = oneshot::channel();
-    // Not a thread of the runtime, which would wait for it when it shuts down. If the caller is gone, the lock is released again.
+    // Not a thread of the runtime, which would wait for it at shutdown. If the caller is dropped, the lock is released
+    // again.
     std::thread::spawn(move || done.send(take(&path, |file| lock(file).map(|()| true))));
     let taken = taken.await.map_err(io::Error::other)??;
     taken.ok_or_else(|| io::ErrorKind::WouldBlock.into())
 }
 
-/// The file at `path`, made if it is not there. A link is not followed: what it leads to is not ours to lock or to remove.
+/// Opens the file at `path`, creating it if needed. Links are not followed: their target must be neither locked nor
+/// removed.
 fn open(path: &Path) -> io::Result<File> {
     let about = |error: io::Error| io::Error::new(error.kind(), format!("{}: {error}", path.display()));
     if path.parent().is_some_and(Path::is_symlink) {
@@ -86,7 +89,7 @@ fn take(path: &Path, lock: impl Fn(&File) -> io::Result<bool>) -> io::Result<Opt
         if !lock(&file)? {
             return Ok(None);
         }
-        // The last holder may have removed the file meanwhile; a lock on a removed file excludes no one.
+        // The last holder may have removed the file meanwhile; a lock on a removed file excludes no other process.
         if file.metadata().ok().map(|file| file.ino()) == fs_err::metadata(path).ok().map(|file| file.ino()) {
             return Ok(Some(Lock { path: path.into(), file }));
         }

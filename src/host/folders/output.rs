@@ -1,12 +1,12 @@
-//! Files that the user names.
+//! Output files named by the user.
 
 use std::io::{self, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
-/// Writes `text` to a file that the user has named, such as a report: a reader sees the old file or the new one, never half
-/// of it. What is no regular file (`/dev/null`, a pipe) is written to and never replaced; where a link leads, the file there
-/// is replaced and the link stays.
+/// Writes `text` atomically to a file named by the user, such as a report: a reader sees the old file or the new one. A
+/// special file (`/dev/null`, a pipe) is written to and never replaced; of a symbolic link, the target is replaced and
+/// the link is kept.
 ///
 /// # Errors
 /// When the path is a folder or cannot be written; the error names the path.
@@ -25,7 +25,7 @@ pub fn write_output(path: &Path, text: &str) -> io::Result<()> {
 fn replace(path: &Path, text: &str, permissions: Option<std::fs::Permissions>) -> io::Result<()> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     fs_err::create_dir_all(folder)?;
-    // As the shell would make it: for all whom the user's umask permits.
+    // As the shell would create it: with the permissions that the user's umask allows.
     let usual = std::fs::Permissions::from_mode(0o666);
     let mut file = tempfile::Builder::new().permissions(usual).tempfile_in(folder)?;
     file.write_all(text.as_bytes())?;

@@ -1,4 +1,4 @@
-//! Folders of the harness itself: the only place that anything is removed from.
+//! Folders of the harness itself: the only place from which files are removed.
 
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
@@ -7,10 +7,10 @@ use std::path::{Component, Path, PathBuf};
 use super::Folders;
 use crate::suite::name::ClusterName;
 
-/// Only its owner may list, read or lock what is in such a folder.
+/// Only the owner may list, read or lock entries of such a folder.
 const PRIVATE: u32 = 0o700;
 
-/// A folder that the harness made for itself, whose entries it may remove. [`super::Folders`] has the only ones there are.
+/// A folder created by the harness, whose entries it may remove. Only [`super::Folders`] creates values of this type.
 #[derive(Debug, Clone)]
 pub(crate) struct OwnFolder(PathBuf);
 
@@ -19,15 +19,15 @@ impl OwnFolder {
         OwnFolder(path)
     }
 
-    /// The folder of cluster `name`.
+    /// Returns the folder of cluster `name`.
     pub(crate) fn of(folders: &Folders, name: &ClusterName) -> OwnFolder {
         OwnFolder(folders.cluster(name))
     }
 
-    /// Makes the folder, readable by this user alone.
+    /// Creates the folder, readable only by this user.
     ///
     /// # Errors
-    /// When it cannot be made, or belongs to another user.
+    /// When it cannot be created, or belongs to another user.
     pub(crate) fn make(&self) -> io::Result<()> {
         if !self.0.is_dir() {
             std::fs::DirBuilder::new().recursive(true).mode(PRIVATE).create(&self.0).map_err(self.about())?;
@@ -40,8 +40,8 @@ impl OwnFolder {
         Ok(())
     }
 
-    /// Removes `entry` of this folder, with everything in it. A symbolic link is removed, what it leads to is not. An
-    /// entry that is not there is no error.
+    /// Removes `entry` of this folder, with everything in it. A symbolic link is removed, its target is not. A missing
+    /// entry is not an error.
     ///
     /// # Errors
     /// When `entry` is not a single name, or cannot be removed.
@@ -71,7 +71,7 @@ pub(crate) fn check_owner(path: &Path, found: &std::fs::Metadata) -> io::Result<
     Err(io::Error::new(io::ErrorKind::PermissionDenied, other))
 }
 
-/// `entry`, if it is one name and nothing that leads elsewhere.
+/// Returns `entry` if it is a single normal name.
 fn single(entry: &Path) -> io::Result<&Path> {
     let mut parts = entry.components();
     match (parts.next(), parts.next()) {

@@ -1,12 +1,12 @@
-//! Work that may be interrupted.
+//! Staging of work that may be interrupted.
 
 use std::io;
 use std::path::{Path, PathBuf};
 
 use super::{Folders, Lock, OwnFolder};
 
-/// A folder in which one thing is made that is published once it is whole. No other process makes the same thing meanwhile, and
-/// what an interrupted attempt has left there is gone.
+/// A staging folder for one artifact, which is published once it is complete. While it is held, no other process builds
+/// the same artifact, and leftovers of an interrupted attempt are removed.
 #[derive(Debug)]
 pub(crate) struct StagingDir {
     own: OwnFolder,
@@ -15,8 +15,8 @@ pub(crate) struct StagingDir {
 }
 
 impl StagingDir {
-    /// The folder for `thing`; waits while another process makes it, and says so. After a wait, check whether
-    /// the thing is there now.
+    /// Takes the folder for `thing`; if another process builds it, calls `is_waiting` and waits. After a wait, check
+    /// whether it exists now.
     pub(crate) async fn take(folders: &Folders, thing: &str, is_waiting: impl FnOnce()) -> io::Result<StagingDir> {
         let aside = folders.cache.join("aside");
         let lock = Lock::take(aside.join(format!("{thing}.lock")), is_waiting).await?;
@@ -27,12 +27,12 @@ impl StagingDir {
         Ok(StagingDir { own, folder, _lock: lock })
     }
 
-    /// Where to work.
+    /// Returns the folder to work in.
     pub(crate) fn path(&self) -> &Path {
         &self.folder
     }
 
-    /// Moves all of it to `place`, unless that is there already.
+    /// Moves the folder to `place`, unless that exists already.
     pub(crate) fn publish(self, place: &Path) -> io::Result<()> {
         if place.exists() {
             return Ok(());
@@ -44,7 +44,7 @@ impl StagingDir {
 
 impl Drop for StagingDir {
     fn drop(&mut self) {
-        // A later run removes what stays.
+        // If this fails, a later run removes it.
         let _ = self.own.remove(self.folder.file_name().unwrap_or_default());
     }
 }
@@ -57,7 +57,7 @@ mod tests {
     async fn what_was_interrupted_is_begun_anew_and_what_is_whole_appears_at_once() {
         let home = tempfile::tempdir().unwrap();
         let folders = Folders { cache: home.path().into(), state: home.path().into() };
-        // As SIGKILL leaves it.
+        // The state after SIGKILL.
         fs_err::create_dir_all(home.path().join("aside/tool")).unwrap();
         fs_err::write(home.path().join("aside/tool/half"), "").unwrap();
 

@@ -1,4 +1,4 @@
-//! The pauses between attempts.
+//! Pauses between attempts.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use backon::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder};
 
 use crate::suite::config::RetrySpec;
 
-/// The pauses between the attempts of one call, each longer than the last; it ends when no attempt is left.
+/// The pauses between the attempts of one call, each longer than the last; the iterator ends when no attempt is left.
 ///
 /// ```
 /// use kind_harness::suite::config::RetrySpec;
@@ -23,7 +23,7 @@ pub struct Backoff {
 }
 
 impl Backoff {
-    /// Pauses as `spec` says. `random` gives the part of the jitter that each has, from 0 to 1.
+    /// Returns the pauses of `spec`. `random` returns the fraction of the jitter for each pause, from 0 to 1.
     #[must_use]
     pub fn new(spec: &RetrySpec, random: fn() -> f64) -> Backoff {
         let retries = usize::try_from(spec.attempts.saturating_sub(1)).unwrap_or(usize::MAX);
@@ -40,7 +40,7 @@ impl Iterator for Backoff {
     type Item = Duration;
 
     fn next(&mut self) -> Option<Duration> {
-        // Not backon's own jitter: that is as long as the pause itself, and would double the ceiling.
+        // Not backon's own jitter, which is as long as the pause itself and would double the maximum.
         let jitter = self.jitter.mul_f64((self.random)().clamp(0.0, 1.0));
         Some(self.growing.next()?.saturating_add(jitter))
     }

@@ -1,16 +1,16 @@
-//! The circuit breaker: who is not asked for a while, because asking has failed too often.
+//! The circuit breaker: stops calls to a dependency for a while after repeated failures.
 
 use std::time::Duration;
 
 use crate::host::cause::{Cause, Dependency, Open, THRESHOLD};
 
-/// So long after that one call may find out whether it is over.
+/// After this time, one call may test whether the dependency has recovered.
 pub const COOL_DOWN: Duration = Duration::from_mins(1);
 
-/// The circuit breaker of one dependency. It is told the time, which counts from any fixed moment.
+/// The circuit breaker of one dependency. Time is a parameter, counted from any fixed moment.
 ///
-/// What counts is a call with all its attempts, so that a short trouble that several calls meet at once is left to their
-/// retries. A refusal closes the circuit like any other answer: the dependency is reachable.
+/// It counts calls including all their attempts, so that a short failure of several calls at once is left to their
+/// retries. A refusal closes the circuit like any other response: the dependency is reachable.
 #[derive(Debug)]
 pub struct Breaker {
     dependency: Dependency,
@@ -19,15 +19,15 @@ pub struct Breaker {
 
 #[derive(Debug, PartialEq)]
 enum State {
-    /// Calls are made. The last of them, so many, were given up for this cause.
+    /// Calls are made. `failed` counts the last consecutive calls given up for the same cause.
     Closed { failed: Option<(Cause, u32)> },
     /// No calls are made.
     Open { cause: Cause, until: Duration },
-    /// One call is made, and what becomes of it decides.
+    /// One call is made, and its result decides.
     HalfOpen { cause: Cause },
 }
 
-/// The right to make one call. It is handed back with what became of the call.
+/// Permission to make one call. It is returned with the call's result.
 #[derive(Debug)]
 #[must_use]
 pub struct Pass {
@@ -35,7 +35,7 @@ pub struct Pass {
 }
 
 impl Pass {
-    /// Whether this is the one call that finds out whether the trouble is over.
+    /// Returns whether this is the call that tests whether the dependency has recovered.
     #[must_use]
     pub fn is_probe(&self) -> bool {
         self.probe
@@ -43,16 +43,16 @@ impl Pass {
 }
 
 impl Breaker {
-    /// A closed circuit.
+    /// Returns a breaker with a closed circuit.
     #[must_use]
     pub fn new(dependency: Dependency) -> Breaker {
         Breaker { dependency, state: State::Closed { failed: None } }
     }
 
-    /// Asks to make a call.
+    /// Requests permission to make a call.
     ///
     /// # Errors
-    /// Why it is better not made, and when one may be.
+    /// Why the call is not made, and when one may be.
     pub fn admit(&mut self, now: Duration) -> Result<Pass, Open> {
         let (cause, wait) = match &self.state {
             State::Closed { .. } => return Ok(Pass { probe: false }),
@@ -66,14 +66,14 @@ impl Breaker {
         Err(Open { dependency: self.dependency, cause: *cause, wait })
     }
 
-    /// The call was answered.
+    /// Records that the call got a response.
     pub fn succeeded(&mut self, pass: Pass) {
         if pass.probe || matches!(self.state, State::Closed { .. }) {
             self.state = State::Closed { failed: None };
         }
     }
 
-    /// The call was given up.
+    /// Records that the call was given up.
     pub fn failed(&mut self, pass: Pass, cause: Cause, now: Duration) {
         match &self.state {
             _ if !cause.transient => self.succeeded(pass),
@@ -82,7 +82,7 @@ impl Breaker {
         }
     }
 
-    /// The call was dropped, and its outcome is unknown.
+    /// Records that the call was dropped with unknown outcome.
     pub fn abandoned(&mut self, pass: Pass, now: Duration) {
         if let State::HalfOpen { cause } = &self.state
             && pass.probe
@@ -91,7 +91,7 @@ impl Breaker {
         }
     }
 
-    /// A call without a pass, or with one from before the circuit opened, failed for a passing reason.
+    /// Counts a transient failure of a call without a pass, or with a pass from before the circuit opened.
     pub(super) fn count(&mut self, cause: Cause, now: Duration) {
         let State::Closed { failed } = &mut self.state else { return };
         if !cause.transient {

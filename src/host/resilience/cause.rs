@@ -1,4 +1,4 @@
-//! Why calls fail, and whether that passes by itself.
+//! Classifies failures of calls as transient or permanent.
 
 mod words;
 
@@ -8,18 +8,18 @@ use super::Hung;
 use crate::host::cause::{Cause, Dependency, Open};
 use crate::host::exec::ExecError;
 
-/// What a call that had no answer in time fails of.
+/// The cause of a call without a response in time.
 const HUNG: &str = "hung";
 
 impl Cause {
-    /// How often a call may be made when it fails of this. Waiting for one that hangs costs its whole deadline, so that
-    /// twice is enough.
+    /// Returns how many attempts a call with this cause may have. Each attempt of a hung call costs its whole deadline,
+    /// so two are enough.
     pub(super) fn attempts(&self, attempts: u32) -> u32 {
         if self.what == HUNG { attempts.min(2) } else { attempts }
     }
 
-    /// Why a program failed that was to call `dependency`: docker, podman, nerdctl or kind. What nobody has heard of
-    /// before is taken for permanent.
+    /// Returns why a program that calls `dependency` failed: docker, podman, nerdctl or kind. Unknown errors count as
+    /// permanent.
     #[must_use]
     pub fn of_program(error: &ExecError, dependency: Dependency) -> Cause {
         match error {
@@ -35,7 +35,7 @@ impl Cause {
         }
     }
 
-    /// Why the API server did not do what it was asked.
+    /// Returns why a request to the API server failed.
     #[must_use]
     pub fn of_api(error: &kube::Error) -> Cause {
         const SERVER: Dependency = Dependency::ApiServer;
@@ -50,7 +50,7 @@ impl Cause {
     }
 }
 
-/// The circuit is open: to ask again is for later calls.
+/// Returns the permanent cause of an open circuit: only later calls may try again.
 fn not_asked(open: &Open) -> Cause {
     Cause { transient: false, ..open.cause }
 }
@@ -64,7 +64,7 @@ fn of_status(status: &kube::core::Status) -> Cause {
     let (passes, stays) =
         (|what| Cause::transient(Dependency::ApiServer, what), |what| Cause::permanent(Dependency::ApiServer, what));
     let text = &status.message;
-    // The server's own trouble is told in its message: with etcd, with what it calls itself.
+    // The message contains the server's own failures, with etcd's error texts.
     let known = || words::find(text, Dependency::ApiServer).filter(|cause| cause.transient);
     match status.code {
         429 => passes("too many requests"),
@@ -87,14 +87,14 @@ fn of_status(status: &kube::core::Status) -> Cause {
     }
 }
 
-/// Whether another field manager owns a field that was to be set.
+/// Returns whether the request failed because another field manager owns a field.
 pub(crate) fn is_field_conflict(status: &kube::core::Status) -> bool {
-    // One of them, or several.
+    // For one conflict, and for several.
     let says = ["conflict with", "conflicts with"];
     status.code == 409 && says.iter().any(|words| status.message.contains(words))
 }
 
-/// Whether the object that bears the name has another uid than the request named.
+/// Returns whether the object of that name has another uid than the request's precondition.
 pub(crate) fn is_other_object(status: &kube::core::Status) -> bool {
     let says = ["UID in the precondition", "UID in precondition", "uid mismatch"];
     status.code == 409 && says.iter().any(|words| status.message.contains(words))

@@ -1,4 +1,4 @@
-//! Makes calls: again when that may help, and not at all when it would not.
+//! Makes calls: retries them where that may help, and makes none while the circuit is open.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -12,7 +12,7 @@ use crate::host::exec::ExecError;
 use crate::report::{Events, Phase, StepHandle};
 use crate::suite::config::RetrySpec;
 
-/// Makes the calls of a run. Clones share the circuit breakers; each speaks for the step that it was given.
+/// Makes the calls of a run. Clones share the circuit breakers; each reports to its own step.
 #[derive(Debug, Clone)]
 pub struct Resilience {
     shared: Arc<Shared>,
@@ -35,32 +35,32 @@ impl Default for Resilience {
 }
 
 impl Resilience {
-    /// Retries as `spec` says; each is an event of `step`.
+    /// Returns a caller that retries according to `spec`; each retry is an event of `step`.
     #[must_use]
     pub fn new(spec: &RetrySpec, step: StepHandle) -> Resilience {
         Resilience::with_random(spec, step, fastrand::f64)
     }
 
-    /// The same with another source of chance: numbers from 0 to 1.
+    /// Retries like [`Resilience::new`], with another source of random numbers from 0 to 1.
     #[must_use]
     pub fn with_random(spec: &RetrySpec, step: StepHandle, random: fn() -> f64) -> Resilience {
         let shared = Shared { spec: *spec, random, began: Instant::now(), breakers: Mutex::default() };
         Resilience { shared: Arc::new(shared), step }
     }
 
-    /// The same for calls that belong to `step`.
+    /// Returns a clone for calls that belong to `step`.
     #[must_use]
     pub fn of(&self, step: StepHandle) -> Resilience {
         Resilience { shared: self.shared.clone(), step }
     }
 
-    /// The same with every circuit closed: clean-up has to be tried whatever failed before.
+    /// Returns a copy with every circuit closed: clean-up is attempted regardless of earlier failures.
     #[must_use]
     pub fn afresh(&self) -> Resilience {
         Resilience::with_random(&self.shared.spec, self.step.clone(), self.shared.random)
     }
 
-    /// Runs a program that works with what the engine has.
+    /// Runs a program that depends only on the engine.
     ///
     /// # Errors
     /// The program's last error, or [`ExecError::NotRun`].
@@ -82,10 +82,10 @@ impl Resilience {
         self.call(Dependency::Registry, what, |error| Cause::of_program(error, Dependency::Registry), run).await
     }
 
-    /// Asks the API server something that it may be asked twice. An answer has to come within 70 s.
+    /// Makes an idempotent request to the API server. Each attempt has a deadline of 70 s.
     ///
     /// # Errors
-    /// The API server's last answer; [`Hung`] or [`Open`] as [`kube::Error::Service`].
+    /// The API server's last error; [`Hung`] or [`Open`] as [`kube::Error::Service`].
     pub async fn api<T, F>(&self, what: &str, mut ask: impl FnMut() -> F) -> Result<T, kube::Error>
     where
         F: Future<Output = Result<T, kube::Error>>,
@@ -97,11 +97,11 @@ impl Resilience {
         self.call(Dependency::ApiServer, what, Cause::of_api, in_time).await
     }
 
-    /// Makes the call `what` to `dependency` until it succeeds, fails for good as `classify` says, or has been made often
-    /// enough. The one call that finds out whether an open circuit can be closed is made once.
+    /// Makes the call `what` to `dependency` until it succeeds, `classify` returns a permanent cause, or no attempt is
+    /// left. The one call that tests an open circuit is attempted once.
     ///
     /// # Errors
-    /// What the last attempt failed of, or that none was made.
+    /// The error of the last attempt, or that none was made.
     pub async fn call<T, E, F>(
         &self,
         dependency: Dependency,
@@ -148,17 +148,17 @@ impl Shared {
         self.breakers.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn tell<T>(&self, dependency: Dependency, tell: impl FnOnce(&mut Breaker) -> T) -> T {
-        tell(self.breakers().entry(dependency).or_insert_with(|| Breaker::new(dependency)))
+    fn with_breaker<T>(&self, dependency: Dependency, update: impl FnOnce(&mut Breaker) -> T) -> T {
+        update(self.breakers().entry(dependency).or_insert_with(|| Breaker::new(dependency)))
     }
 
     fn admit(&self, dependency: Dependency) -> Result<Call<'_>, Open> {
-        let pass = self.tell(dependency, |breaker| breaker.admit(self.now()))?;
+        let pass = self.with_breaker(dependency, |breaker| breaker.admit(self.now()))?;
         Ok(Call { shared: self, dependency, pass: Some(pass) })
     }
 }
 
-/// A call on its way. One that is dropped before its end was abandoned.
+/// A call in progress. Dropping it before its end abandons it.
 struct Call<'a> {
     shared: &'a Shared,
     dependency: Dependency,
@@ -172,18 +172,19 @@ impl Call<'_> {
 
     fn succeeded(mut self) {
         if let Some(pass) = self.pass.take() {
-            self.shared.tell(self.dependency, |breaker| breaker.succeeded(pass));
+            self.shared.with_breaker(self.dependency, |breaker| breaker.succeeded(pass));
         }
     }
 
-    /// It is whoever failed that is left alone: a pull that the engine refuses says nothing of the registry.
+    /// Counts the failure against the dependency that failed: an engine's refusal of a pull is not the registry's
+    /// failure.
     fn failed(mut self, cause: Cause) {
         let now = self.shared.now();
         if cause.dependency != self.dependency {
-            return self.shared.tell(cause.dependency, |breaker| breaker.count(cause, now));
+            return self.shared.with_breaker(cause.dependency, |breaker| breaker.count(cause, now));
         }
         if let Some(pass) = self.pass.take() {
-            self.shared.tell(self.dependency, |breaker| breaker.failed(pass, cause, now));
+            self.shared.with_breaker(self.dependency, |breaker| breaker.failed(pass, cause, now));
         }
     }
 }
@@ -192,7 +193,7 @@ impl Drop for Call<'_> {
     fn drop(&mut self) {
         if let Some(pass) = self.pass.take() {
             let now = self.shared.now();
-            self.shared.tell(self.dependency, |breaker| breaker.abandoned(pass, now));
+            self.shared.with_breaker(self.dependency, |breaker| breaker.abandoned(pass, now));
         }
     }
 }

@@ -1,20 +1,20 @@
-//! What building images from packages takes, beyond an engine.
+//! Prerequisites, besides an engine, of building images from packages.
 
 use std::path::{Path, PathBuf};
 
 use super::engine::in_path;
 use super::{Finding, Remedy};
 
-/// The keys of whoever signs Debian's releases, as the Debian package of that name installs them.
+/// The keys that sign Debian's releases, as installed by the Debian package of that name.
 const KEYRING: &str = "/usr/share/keyrings/debian-archive-keyring.gpg";
 
-/// One finding per tool.
+/// Returns one finding per tool.
 pub(super) fn look() -> Vec<Finding> {
     vec![debootstrap(), keyring(), go()]
 }
 
 fn debootstrap() -> Finding {
-    // It lives in sbin, which a user's PATH may lack.
+    // It is in sbin, which a user's PATH may lack.
     if in_path("debootstrap") || Path::new("/usr/sbin/debootstrap").exists() {
         return Finding::met("rootfs", "debootstrap");
     }
@@ -26,7 +26,7 @@ fn debootstrap() -> Finding {
     Finding::missing("rootfs", "debootstrap is not installed", remedy)
 }
 
-/// What the base image's packages are checked against.
+/// Returns the finding about the keyring that verifies the base image's packages.
 fn keyring() -> Finding {
     // The base image's recipe reads the same variable.
     let named = std::env::var_os("DEBIAN_KEYRING").filter(|path| !path.is_empty()).map(PathBuf::from);

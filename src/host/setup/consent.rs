@@ -1,11 +1,11 @@
-//! Consent: nothing is installed on a host without it.
+//! Consent to installing software on a host.
 
 use super::Finding;
 
-/// The variable that answers for everybody who cannot be asked.
+/// The variable that answers the question for runs without a terminal.
 const VARIABLE: &str = "KIND_HARNESS_YES";
 
-/// The answer to the question whether the remedies of findings may be applied.
+/// The answer to whether the remedies of findings may be applied.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Consent {
     /// They may.
@@ -16,7 +16,8 @@ pub enum Consent {
     Unasked,
 }
 
-/// What the environment answers: `KIND_HARNESS_YES`, or else `CI`. For test runs, which have no flags and no terminal.
+/// Returns the answer in the environment: `KIND_HARNESS_YES`, or else `CI`. For test runs, which have no flags and no
+/// terminal.
 #[must_use]
 pub fn consent_of_environment(_: &[Finding]) -> Consent {
     answer(|name| std::env::var(name).ok())
@@ -31,10 +32,10 @@ fn answer(variable: impl Fn(&str) -> Option<String>) -> Consent {
     if yes == Ok(true) { Consent::Given } else { Consent::Unasked }
 }
 
-/// Reads the value of `KIND_HARNESS_YES`; what is empty is no consent.
+/// Parses the value of `KIND_HARNESS_YES`; an empty one is no consent.
 ///
 /// # Errors
-/// Which values are understood.
+/// Names the accepted values.
 pub fn yes_or_no(text: &str) -> Result<bool, String> {
     match text.to_lowercase().as_str() {
         "1" | "true" | "yes" => Ok(true),

@@ -1,4 +1,4 @@
-//! The container engine: one that can really start a privileged container.
+//! The container engine: one that has been able to start a privileged container.
 
 mod choice;
 mod memory;
@@ -16,29 +16,28 @@ pub(super) use crate::host::engine_kind::{in_path, in_path_or_itself};
 pub(super) use choice::{choose, recall};
 pub use memory::known_engines;
 
-/// How long a command of the engine may take that says nothing else: starting and removing containers, even many, and on a
-/// busy host.
+/// Default deadline of an engine command: starting and removing even many containers, on a busy host.
 const DEADLINE: Duration = Duration::from_mins(2);
 
-/// How long the engine may take to list what it has. One that takes longer hangs, and is asked again.
+/// Deadline of an engine's listings. One that takes longer hangs, and is retried.
 pub(crate) const LOOK: Duration = Duration::from_secs(30);
 
 /// A container engine that works on this host.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Engine {
-    /// Which one.
+    /// The engine.
     pub kind: EngineKind,
-    /// A `containers.conf` of ours, where podman cannot start a privileged container without one.
+    /// Our own `containers.conf`, for hosts where podman cannot start a privileged container without one.
     pub containers_conf: Option<PathBuf>,
 }
 
 impl Engine {
-    /// A command of the engine. It has two minutes, unless told otherwise.
+    /// Returns an engine command, with a default deadline of two minutes.
     pub fn command<A: Into<std::ffi::OsString>>(&self, args: impl IntoIterator<Item = A>) -> Cmd {
         self.environment(Cmd::new(self.kind.name(), args)).deadline(DEADLINE)
     }
 
-    /// Gives `command` the environment that the engine needs.
+    /// Sets the environment variables that the engine needs on `command`.
     #[must_use]
     pub fn environment(&self, command: Cmd) -> Cmd {
         match &self.containers_conf {
@@ -47,7 +46,7 @@ impl Engine {
         }
     }
 
-    /// How images that no registry holds are named: podman shows them under `localhost`.
+    /// Returns the reference of an image that is in no registry: podman lists these under `localhost`.
     #[must_use]
     pub fn local_reference(&self, name: &str, tag: &str) -> String {
         format!("localhost/kind-harness/{name}:{tag}")

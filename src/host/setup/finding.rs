@@ -1,4 +1,4 @@
-//! What was found of one prerequisite.
+//! The finding about one prerequisite.
 
 use std::fmt;
 
@@ -6,32 +6,32 @@ use serde::Serialize;
 
 use super::Remedy;
 
-/// What was found of one prerequisite.
+/// The finding about one prerequisite.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Finding {
     /// The prerequisite, in a word or two.
     pub name: &'static str,
-    /// What was found.
+    /// Whether it is met.
     pub state: State,
 }
 
 /// Whether a prerequisite is met.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum State {
-    /// It is; this is what was found.
+    /// It is met; contains what was found.
     Met(String),
-    /// It is, barely: this is what was found, and what would be better.
+    /// It is barely met.
     Advice {
-        /// What was found.
+        /// The current state.
         found: String,
-        /// What would be better, as a command where there is one.
+        /// The recommended state, as a command where there is one.
         better: String,
     },
-    /// It is not.
+    /// It is not met.
     Missing {
-        /// What was found instead.
+        /// The current state.
         found: String,
-        /// What mends it.
+        /// The remedy.
         remedy: Remedy,
     },
 }
@@ -53,7 +53,7 @@ impl Finding {
         matches!(&self.state, State::Missing { remedy: Remedy::ByHand(_), .. })
     }
 
-    /// What was found, without what would be better.
+    /// Returns what was found, without the recommendation.
     #[must_use]
     pub fn found(&self) -> &str {
         match &self.state {
@@ -61,7 +61,7 @@ impl Finding {
         }
     }
 
-    /// What mends it, when it is missing.
+    /// Returns the remedy, if it is not met.
     #[must_use]
     pub fn remedy(&self) -> Option<&Remedy> {
         match &self.state {
@@ -70,7 +70,7 @@ impl Finding {
         }
     }
 
-    /// What mends it, as a person would type it; empty when nothing is missing.
+    /// Returns the remedy as a person would type it; empty when nothing is missing.
     #[must_use]
     pub fn remedy_text(&self) -> String {
         self.remedy().map(Remedy::to_string).unwrap_or_default()
@@ -88,7 +88,7 @@ struct Fields<'a> {
     state: &'a str,
     /// What was found.
     found: &'a str,
-    /// What mends it, or would be better; null when it is met.
+    /// The remedy or recommendation; null when it is met.
     remedy: Option<String>,
 }
 
@@ -104,7 +104,7 @@ impl Serialize for Finding {
     }
 }
 
-/// The schema of what is serialized.
+/// The schema of the serialized form.
 #[cfg(feature = "schema")]
 impl schemars::JsonSchema for Finding {
     fn schema_name() -> std::borrow::Cow<'static, str> {

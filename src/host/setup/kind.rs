@@ -9,7 +9,7 @@ use crate::host::folders::Folders;
 /// The version that is installed when there is none.
 const VERSION: &str = "v0.33.0";
 
-/// The oldest version that is taken from PATH; older ones write other kubeadm configuration.
+/// The oldest version accepted from PATH; older ones write another kubeadm configuration.
 const OLDEST: (u32, u32) = (0, 30);
 
 pub(super) async fn look(folders: &Folders) -> (Finding, Option<PathBuf>) {
@@ -32,7 +32,7 @@ pub(super) async fn look(folders: &Folders) -> (Finding, Option<PathBuf>) {
     (Finding::missing("kind", found, remedy), None)
 }
 
-/// Major and minor version in `kind v0.33.0 go1.26 linux/amd64`.
+/// Parses the major and minor version in `kind v0.33.0 go1.26 linux/amd64`.
 fn version(text: &str) -> Option<(u32, u32)> {
     let mut numbers = text.split_whitespace().nth(1)?.strip_prefix('v')?.split('.');
     Some((numbers.next()?.parse().ok()?, numbers.next()?.parse().ok()?))

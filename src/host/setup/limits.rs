@@ -1,4 +1,4 @@
-//! What the host's kernel and disks offer: disk, memory, inotify, open files, cgroups.
+//! Limits of the host's kernel and disks: disk, memory, inotify, open files, cgroups.
 
 use std::path::Path;
 
@@ -8,7 +8,7 @@ use crate::suite::config::ImageSource;
 
 const GIB: u64 = 1 << 30;
 
-/// Everything is read from files, so that looking costs nothing.
+/// Returns one finding per limit. Only reads files, so that checking takes no time.
 pub(super) fn look(folders: &Folders, source: ImageSource) -> Vec<Finding> {
     vec![disk(folders, source), memory(), inotify(), open_files(), cgroup(), modules()]
 }
@@ -17,7 +17,7 @@ fn disk(folders: &Folders, source: ImageSource) -> Finding {
     let needed = match source {
         ImageSource::Registry => 2 * GIB,
         _ if has_kubernetes(folders) => GIB,
-        // Most of it is what Go keeps of compiling Kubernetes.
+        // Most of it is Go's build cache of Kubernetes.
         _ => 6 * GIB,
     };
     let existing = folders.cache.ancestors().find(|path| path.exists()).unwrap_or(Path::new("/"));
@@ -30,7 +30,7 @@ fn disk(folders: &Folders, source: ImageSource) -> Finding {
     }
 }
 
-/// Whether Kubernetes was compiled on this host before.
+/// Returns whether Kubernetes was compiled on this host before.
 fn has_kubernetes(folders: &Folders) -> bool {
     let cached = std::fs::read_dir(&folders.cache).into_iter().flatten().flatten();
     cached.into_iter().any(|entry| entry.file_name().to_string_lossy().starts_with("kubernetes-"))
@@ -73,7 +73,7 @@ fn inotify() -> Finding {
     let watches = number("/proc/sys/fs/inotify/max_user_watches");
     let found = format!("{instances} instances, {watches} watches");
     if instances < 512 || watches < 65_536 {
-        // Enough for one cluster of one node, which is what a run makes.
+        // Enough for one single-node cluster, which is what a run creates.
         let better =
             "sysctl fs.inotify.max_user_instances=512 fs.inotify.max_user_watches=524288, for several clusters at once";
         return Finding::advice("inotify", found, better);
@@ -102,7 +102,7 @@ fn cgroup() -> Finding {
     Finding::met("cgroup", version)
 }
 
-/// kind mounts this folder into every node; a host without kernel modules may lack it.
+/// Checks for the folder that kind mounts into every node; a host without kernel modules may lack it.
 fn modules() -> Finding {
     const PATH: &str = "/lib/modules";
     if Path::new(PATH).is_dir() {

@@ -1,4 +1,4 @@
-//! What mends a missing prerequisite.
+//! Remedies of missing prerequisites.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -10,10 +10,10 @@ use crate::host::exec::Cmd;
 use crate::host::folders::{Folders, StagingDir};
 use crate::report::Step;
 
-/// How long an installation may take: packages or modules are downloaded, and compiled.
+/// Deadline of an installation: packages or modules are downloaded, and compiled.
 const INSTALL: Duration = Duration::from_mins(45);
 
-/// What mends a missing prerequisite.
+/// The remedy of a missing prerequisite.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Remedy {
     /// Debian or Ubuntu packages.
@@ -27,9 +27,9 @@ pub enum Remedy {
     },
     /// A folder that must exist, though it may be empty.
     Folder(&'static str),
-    /// Nothing now: it can be judged once the others are applied.
+    /// None yet: it can be checked once the others are applied.
     AfterOthers,
-    /// Only a person can do it: what to do.
+    /// Instructions for a person.
     ByHand(String),
 }
 
@@ -48,7 +48,7 @@ impl fmt::Display for Remedy {
 }
 
 impl Remedy {
-    /// The commands that a person would type instead.
+    /// Returns the commands that a person would type instead.
     #[must_use]
     pub fn commands(&self) -> Vec<String> {
         match self {
@@ -72,7 +72,7 @@ pub(super) async fn apply(finding: &Finding, folders: &Folders, step: &Step) -> 
     };
     match remedy {
         Remedy::Packages(packages) => {
-            // Another run, or the system itself, may be installing something just now.
+            // Another run, or the system itself, may be installing packages now.
             let wait = "DPkg::Lock::Timeout=600";
             // Through `env`, because sudo drops variables of its caller.
             let apt = ["env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "-q", "-o", wait];

@@ -1,4 +1,4 @@
-//! Root: what needs it, and whether it can be had.
+//! Root: which remedies need it, and whether it is available.
 
 use std::io::IsTerminal;
 
@@ -13,12 +13,12 @@ pub(super) fn is_root() -> bool {
     rustix::process::geteuid().is_root()
 }
 
-/// What goes before a command that only root may run.
+/// Returns the prefix of a command that only root may run.
 pub(super) fn sudo_prefix() -> &'static str {
     if is_root() { "" } else { "sudo " }
 }
 
-/// A command that runs as root. Without a terminal on which it can ask for a password, sudo fails at once.
+/// Returns a command that runs as root. Without a terminal for the password prompt, sudo fails at once.
 pub(super) fn as_root<'a>(argv: impl IntoIterator<Item = &'a str>) -> Cmd {
     let mut argv = argv.into_iter();
     if is_root() {
@@ -27,7 +27,7 @@ pub(super) fn as_root<'a>(argv: impl IntoIterator<Item = &'a str>) -> Cmd {
     if can_ask() { Cmd::new("sudo", argv).foreground() } else { Cmd::new("sudo", std::iter::once("-n").chain(argv)) }
 }
 
-/// Whether `error`, of a command of [`as_root`], is sudo's own: there is none, or it refused.
+/// Returns whether `error`, of a command of [`as_root`], is sudo's own: it is not installed, or it refused.
 pub(super) fn is_refused(error: &ExecError) -> bool {
     match error {
         ExecError::Start { .. } => !is_root(),
@@ -38,14 +38,14 @@ pub(super) fn is_refused(error: &ExecError) -> bool {
     }
 }
 
-/// Whether a program that is started now could read a password: a background process would be stopped instead.
+/// Returns whether a program started now could read a password: a background process would be stopped instead.
 fn can_ask() -> bool {
     let stat = Process::myself().and_then(|process| process.stat());
     let in_foreground = stat.is_ok_and(|stat| stat.tpgid == stat.pgrp);
     in_foreground && std::io::stdin().is_terminal() && std::io::stderr().is_terminal()
 }
 
-/// Why this remedy takes root; none if it does not.
+/// Returns why this remedy needs root; `None` if it does not.
 pub(super) fn why(remedy: &Remedy) -> Option<&'static str> {
     match remedy {
         Remedy::Packages(_) => Some("apt-get installs packages"),
@@ -54,7 +54,7 @@ pub(super) fn why(remedy: &Remedy) -> Option<&'static str> {
     }
 }
 
-/// What takes root on this host, and whether it can be had.
+/// Returns what needs root on this host, and whether root is available.
 pub(super) async fn look(findings: &[Finding], source: ImageSource) -> Finding {
     let mut reasons: Vec<_> = findings
         .iter()
@@ -79,7 +79,7 @@ pub(super) async fn look(findings: &[Finding], source: ImageSource) -> Finding {
     if Cmd::new("sudo", ["-n", "true"]).succeeds().await.unwrap_or(false) {
         return Finding::met("root", format!("{needed}; sudo asks for no password"));
     }
-    // The base image is built in the background, where nobody can be asked.
+    // The base image is built in the background, where no password can be entered.
     let better = match source {
         ImageSource::Packages => "run as root, or permit sudo without a password",
         _ => "run `kind-harness setup` in a terminal, or as root",

@@ -1,4 +1,4 @@
-//! What decides whether a binary that was kept is used again.
+//! Conditions for reusing a cached binary.
 
 use super::*;
 
@@ -9,7 +9,7 @@ fn reads_what_cargo_says_a_binary_was_built_from() {
     assert_eq!(dependencies(told).collect::<Vec<_>>(), expected);
 }
 
-/// A workspace of two packages, one of which needs the other.
+/// Creates a workspace of two packages, one of which needs the other.
 fn workspace() -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
     let write = |path: &str, text: &str| {
@@ -77,7 +77,7 @@ async fn the_key_follows_build_variables() {
     assert_eq!(none, with("KIND_HARNESS_YES").await);
 }
 
-/// The workspace lies in a folder of a folder that has configuration too.
+/// The workspace is in a folder whose parent has configuration too.
 #[tokio::test]
 async fn the_key_follows_configuration_of_cargo_and_rustup_up_to_the_root() {
     let outer = tempfile::tempdir().unwrap();

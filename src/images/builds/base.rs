@@ -1,5 +1,5 @@
-//! The image that recipes build on: made from Debian's packages, and made again when it is older than it may be, so that
-//! their security updates arrive. What builds on it follows, because its reference goes into theirs.
+//! The base image of recipes: built from Debian's packages, and rebuilt when it exceeds its maximum age, to receive
+//! security updates. Images based on it are rebuilt too, because its reference is part of theirs.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -13,15 +13,15 @@ use crate::host::folders::{self, StagingDir};
 use crate::report::Phase;
 use crate::suite::config::{ImageSource, duration};
 
-/// How old the base image may be.
+/// The maximum age of the base image.
 const MAX_AGE: &str = "KIND_HARNESS_BASE_MAX_AGE";
 
 const DAY: Duration = Duration::from_hours(24);
 
-/// How long after a failed renewal the next is tried, on a host that is offline perhaps.
+/// Time until a failed renewal is retried, since the host may be offline.
 const NEXT_TRY: Duration = DAY;
 
-/// A base image that the engine has.
+/// An existing base image.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Built {
     reference: String,
@@ -29,7 +29,7 @@ struct Built {
 }
 
 impl Built {
-    /// How old it is; nothing where the clock has been set back.
+    /// Returns its age; zero if the clock has been set back.
     fn age(&self) -> Duration {
         self.at.elapsed().unwrap_or_default()
     }
@@ -61,7 +61,7 @@ impl ImageBuilder {
         let waits = || step.progress("waiting for another run that builds it");
         let thing = stem.rsplit('/').next().unwrap_or_default().replace(':', "-");
         let _aside = StagingDir::take(&self.host.folders, &thing, waits).await.map_err(file)?;
-        // Another run may have built it since this one looked.
+        // Another run may have built it meanwhile.
         let present = self.clone().list_images().await?;
         if let Some(built) = fresh(&present) {
             step.unchanged();
@@ -70,7 +70,7 @@ impl ImageBuilder {
         let image = reference(&stem, SystemTime::now());
         match (recipe.build(&self.host, &image, None, None, &step).await, newest(&present, &stem)) {
             (Ok(()), _) => {
-                // Not every renewal has failed before.
+                // Usually there is no file of an earlier failure.
                 let _ = fs_err::remove_file(&failure);
                 stale::remove(&self.host.engine, &image, &self.resilience).await?;
                 step.done();
@@ -89,7 +89,7 @@ impl ImageBuilder {
         }
     }
 
-    /// Says that an image which is too old is used all the same.
+    /// Warns that an outdated image is used all the same, and returns its reference.
     fn stays(&self, built: Built, why: &str) -> String {
         let days = built.age().as_secs() / DAY.as_secs();
         let next = "it is tried again a day after it failed";
@@ -99,13 +99,13 @@ impl ImageBuilder {
     }
 }
 
-/// How a base image that is built `at` a time is called. The time is in its tag, because engines tell times in ways of their
-/// own.
+/// Returns the reference of a base image built `at` a time. The time is in its tag, because engines print times in
+/// different formats.
 fn reference(stem: &str, at: SystemTime) -> String {
     format!("{stem}-{:08x}", at.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs())
 }
 
-/// The newest of the base images that are `present`.
+/// Returns the newest of the base images that are `present`.
 fn newest(present: &BTreeSet<String>, stem: &str) -> Option<Built> {
     let built = present.iter().filter_map(|image| {
         let seconds = u64::from_str_radix(image.strip_prefix(stem)?.strip_prefix('-')?, 16).ok()?;
@@ -114,13 +114,13 @@ fn newest(present: &BTreeSet<String>, stem: &str) -> Option<Built> {
     built.max_by_key(|built| built.at)
 }
 
-/// Why a renewal failed not long ago.
+/// Returns the error of a recent failed renewal.
 fn lately(failure: &Path) -> Option<String> {
     let at = fs_err::metadata(PathBuf::from(failure)).ok()?.modified().ok()?;
     if at.elapsed().unwrap_or_default() > NEXT_TRY { None } else { fs_err::read_to_string(failure).ok() }
 }
 
-/// `30d`, or a duration as elsewhere.
+/// Parses `30d`, or any other duration.
 fn max_age(value: Option<String>) -> Result<Duration, ImageError> {
     let Some(value) = value.filter(|value| !value.is_empty()) else { return Ok(30 * DAY) };
     let days = value.strip_suffix('d').and_then(|days| days.parse::<u32>().ok()).filter(|days| *days > 0);

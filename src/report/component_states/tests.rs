@@ -3,7 +3,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::report::Events;
 
-/// The states that `act` leads to, as `name state attempts error`.
+/// Returns the states that result from `act`, and the rejected transitions.
 fn lives(act: impl FnOnce(&Events)) -> (ComponentStates, Vec<InvalidTransition>) {
     let (events, mut stream) = Events::channel();
     act(&events);
@@ -89,7 +89,7 @@ fn what_is_kept_is_read_and_only_what_moved_is_put_over_it() {
         events.step(Phase::Ready, "a").done();
         events.step(Phase::Deploy, "b").fail(Missed::Failed, "refused");
     });
-    // A later run takes one away, and does nothing to the other.
+    // A later run removes one, and does not touch the other.
     run(|events| {
         ["a", "b"].iter().for_each(|name| events.pending(name));
         events.step(Phase::Teardown, "a").done();
@@ -101,7 +101,7 @@ fn what_is_kept_is_read_and_only_what_moved_is_put_over_it() {
 }
 
 proptest! {
-    /// Whatever is told in whatever order: no panic, and no history with a step that there is not.
+    /// For any order of events: no panic, and no history with an invalid transition.
     #[test]
     fn any_stream_leads_to_lives_that_can_be(walk in prop::collection::vec((0..3_usize, 0..7_usize, 0..3_usize), 0..80)) {
         let (lives, _) = lives(|events| {

@@ -1,12 +1,12 @@
-//! A bundle: a folder with everything that a person may want to look at after a failure, bounded and without secrets.
+//! Bundles: a folder with everything for a closer look at a failure, bounded in size and without secrets.
 //!
 //! ```text
 //! summary.txt                        the root causes, and what the bundle lacks
-//! timeline.json                      when each of our steps began and ended
-//! objects/NAMESPACE/KIND-NAME.yaml   every object; `_cluster` for those that belong to no namespace
+//! timeline.json                      start and end of each step of the run
+//! objects/NAMESPACE/KIND-NAME.yaml   every object; `_cluster` for cluster-scoped ones
 //! events.txt                         the cluster's events, oldest first
-//! logs/NAMESPACE/POD/CONTAINER.log   and CONTAINER.previous.log, of the run before
-//! nodes/NODE/UNIT.log                kubelet and containerd, where the cluster is ours
+//! logs/NAMESPACE/POD/CONTAINER.log   and CONTAINER.previous.log of its previous run
+//! nodes/NODE/UNIT.log                kubelet and containerd, of clusters that kind created
 //! ```
 
 pub(super) mod api;
@@ -30,12 +30,12 @@ use writer::{SUMMARY, Writer};
 /// Bundles of failures that are kept; older ones are removed.
 const KEPT: usize = 5;
 
-/// What a bundle may cost.
+/// The limits of a bundle.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Bounds {
     /// How long it may take (15 s).
     pub time: Duration,
-    /// How big all of it may become, in bytes (50 MB).
+    /// The maximum size of all files, in bytes (50 MB).
     pub bytes: u64,
 }
 
@@ -45,10 +45,10 @@ impl Default for Bounds {
     }
 }
 
-/// What a bundle is about.
+/// The context of a bundle.
 #[derive(Debug, Clone, Default)]
 pub struct BundleContext {
-    /// What has happened: the text of the summary.
+    /// The description of the failure: the text of the summary.
     pub summary: String,
     /// The report of the run so far, as JSON.
     pub timeline: Option<Value>,
@@ -61,14 +61,14 @@ pub struct Bundle {
     pub folder: PathBuf,
     /// Its size in bytes.
     pub bytes: u64,
-    /// What it lacks, and why.
+    /// The omitted parts, with reasons.
     pub omitted: Vec<String>,
 }
 
 /// Writes a bundle into a new folder below `to`, named after the cluster and the time.
 ///
 /// # Errors
-/// When its folder or its summary cannot be written. Everything else that cannot be had is named in the summary.
+/// When its folder or its summary cannot be written. Anything else that cannot be collected is named in the summary.
 pub async fn bundle(
     to: &Path,
     plan: &Plan,
@@ -77,7 +77,7 @@ pub async fn bundle(
     bounds: Bounds,
 ) -> std::io::Result<Bundle> {
     let until = Instant::now() + bounds.time;
-    // The nodes of our own cluster are ours to look at, and so is every namespace.
+    // All namespaces of our own cluster are collected, but only ours of an existing one.
     let scope = cluster.nodes.is_none().then_some(cluster.record.namespace.as_str());
     let redactor = Redactor::global();
     plan.teach(redactor);
@@ -101,7 +101,7 @@ pub async fn bundle(
     writer.finish(&story.summary)
 }
 
-/// As [`bundle`], into the user's state folder, where only the newest five are kept.
+/// Writes a bundle like [`bundle`], into the user's state folder, where only the newest five are kept.
 ///
 /// # Errors
 /// Those of [`bundle`].
@@ -113,19 +113,19 @@ pub async fn bundle_failure(
 ) -> std::io::Result<Bundle> {
     let folder = folders.bundles();
     let bundle = bundle(&folder, plan, cluster, story, Bounds::default()).await?;
-    // Only bundles: other files there are the user's.
+    // Only bundles: other files there belong to the user.
     let entries = fs_err::read_dir(&folder)?.flatten().filter(|entry| entry.path().join(SUMMARY).is_file());
     let mut dated: Vec<_> =
         entries.filter_map(|entry| Some((entry.metadata().ok()?.modified().ok()?, entry.file_name()))).collect();
     dated.sort();
     for (_, old) in dated.iter().rev().skip(KEPT) {
-        // What cannot be removed now is tried again the next time.
+        // If this fails, the next bundle tries again.
         let _ = folders.own_bundles().remove(old);
     }
     Ok(bundle)
 }
 
-/// Two bundles of the same second do not share a folder.
+/// Returns an unused folder name, since two bundles may be written in the same second.
 fn unused(to: &Path, name: &str) -> PathBuf {
     let numbered = (2..).map(|number| to.join(format!("{name}-{number}")));
     std::iter::once(to.join(name)).chain(numbered).find(|path| !path.exists()).unwrap_or_else(|| to.join(name))

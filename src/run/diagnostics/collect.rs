@@ -1,4 +1,4 @@
-//! Looks at the cluster: what there is to see of a failure, within a few seconds.
+//! Collects what a diagnosis needs from the cluster, within a few seconds.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -16,17 +16,16 @@ use crate::readiness::kinds::KINDS;
 use crate::readiness::redact::Redactor;
 use crate::readiness::{LINES, Lenient, masked, tails};
 
-/// What a diagnosis needs of a namespace, beside pods and what makes them. Secrets are listed to keep their values out of what is
-/// printed.
+/// Kinds that a diagnosis needs beside pods and their owners. Secrets are listed to mask their values in the output.
 const OTHERS: [&str; 3] = ["Event", "PersistentVolumeClaim", "Secret"];
 
-/// How long one list may take, and all logs together: an answer that comes late helps less than one that lacks something.
+/// Deadline of each list, and of all logs together: a late report is worse than an incomplete one.
 const LIMIT: Duration = Duration::from_secs(3);
 
-/// Logs that are fetched at the same time.
+/// Maximum number of concurrent log requests.
 pub(super) const AT_ONCE: usize = 8;
 
-/// Looks at the cluster, and says why components are not ready. What cannot be seen is left out.
+/// Returns why components are not ready, with details from the cluster. Details that cannot be read are left out.
 pub async fn investigate(client: &kube::Client, namespace: &str, trouble: &Unreadiness) -> Diagnosis {
     let applied =
         trouble.unready.iter().flat_map(|unready| &unready.objects).filter_map(|object| object.object.as_ref());
@@ -48,24 +47,24 @@ pub async fn investigate(client: &kube::Client, namespace: &str, trouble: &Unrea
     diagnose(&known(trouble, redactor), &scene)
 }
 
-/// Teaches the process's redactor what the Secrets of a namespace, or of the cluster, hold.
+/// Adds the values of a namespace's Secrets, or of all Secrets of the cluster, to the process's redactor.
 ///
 /// # Errors
-/// Why they cannot be listed, in words.
+/// Why they cannot be listed, as text.
 pub async fn learn_secrets(client: &kube::Client, namespace: Option<&str>) -> Result<(), String> {
     let secrets = list(client, builtin("v1", "Secret"), namespace).await?;
     secrets.iter().for_each(|secret| Redactor::global().learn_object(secret));
     Ok(())
 }
 
-/// What readiness said before these Secrets were known, and the logs that it fetched.
+/// Returns `trouble` with these Secrets masked, which were not known when it was recorded, in its logs too.
 fn known(trouble: &Unreadiness, redactor: &Redactor) -> Unreadiness {
     let mut trouble = trouble.clone();
     masked::unready(redactor, &mut trouble.unready);
     trouble
 }
 
-/// The ends of the logs of every container that is to be shown.
+/// Returns the last log lines of every container in the report.
 async fn logs(client: &kube::Client, trouble: &Unreadiness, scene: &ClusterSnapshot) -> Vec<Log> {
     let wanted: BTreeSet<_> = trouble
         .unready
@@ -90,16 +89,16 @@ async fn logs(client: &kube::Client, trouble: &Unreadiness, scene: &ClusterSnaps
     logs
 }
 
-/// A kind that Kubernetes itself defines.
+/// Returns the resource of a kind built into Kubernetes.
 pub(super) fn builtin(api_version: &str, kind: &str) -> ApiResource {
     let (group, version) = api_version.split_once('/').unwrap_or(("", api_version));
     ApiResource::from_gvk(&GroupVersionKind::gvk(group, version, kind))
 }
 
-/// Every object of a kind in a namespace, or in the cluster, as the API server gives it.
+/// Returns every object of a kind in a namespace, or in the cluster, as returned by the API server.
 ///
 /// # Errors
-/// Why there is no answer, in words.
+/// Why the request failed, as text.
 pub(super) async fn list(
     client: &kube::Client,
     resource: ApiResource,

@@ -1,4 +1,4 @@
-//! What is in one namespace.
+//! Lists the contents of one namespace.
 
 use futures::{StreamExt, stream};
 use serde_json::Value;
@@ -8,7 +8,8 @@ use super::collect::{AT_ONCE, builtin, list};
 use crate::readiness::Lenient;
 use crate::readiness::kinds::KINDS;
 
-/// Every object in a namespace, of custom kinds too, and the events about them. What cannot be listed is left out.
+/// Returns every object in a namespace, including custom objects, and the events about them. Kinds that cannot be
+/// listed are left out.
 pub(crate) async fn contents(client: &kube::Client, namespace: &str) -> Vec<Value> {
     let definitions = list(client, builtin("apiextensions.k8s.io/v1", "CustomResourceDefinition"), None).await;
     let definitions = definitions.unwrap_or_default();

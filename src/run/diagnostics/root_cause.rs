@@ -1,4 +1,4 @@
-//! Root causes: what several components wait for is told once.
+//! Root causes: one that several components wait for is reported once.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,10 +7,10 @@ use super::wanted::{Said, kubectl, said};
 use super::{ClusterSnapshot, RootCause, Subject, Unreadiness};
 use crate::readiness::{ObjectRef, Unready, UnreadyObject};
 
-/// Root causes by what they are about, each with its place in the order in which they were found.
+/// Root causes by subject, each with its position in the order in which they were found.
 type Causes = BTreeMap<Subject, (usize, RootCause)>;
 
-/// The root causes of everything that is not ready, worst first.
+/// Returns the root causes of everything that is not ready, worst first.
 pub(super) fn root_causes(trouble: &Unreadiness, scene: &ClusterSnapshot) -> Vec<RootCause> {
     let unready: BTreeMap<&str, &Unready> = trouble.unready.iter().map(|u| (u.component.as_str(), u)).collect();
     let (mut causes, mut own) = (Causes::new(), BTreeMap::new());
@@ -33,14 +33,14 @@ pub(super) fn root_causes(trouble: &Unreadiness, scene: &ClusterSnapshot) -> Vec
     causes.into_iter().map(|(_, cause)| cause).collect()
 }
 
-/// What the components' objects say that they want.
+/// Adds the root causes named by the component's objects, and returns their subjects.
 fn wanted(component: &Unready, scene: &ClusterSnapshot, causes: &mut Causes) -> Vec<Subject> {
     let mut subjects = Vec::new();
     for object in telling(component) {
         let by = wanting(object, scene);
         let Some(said) = object.want.as_ref().and_then(|want| said(want, by.as_ref())) else { continue };
         let (at, subject) = (causes.len(), said.subject.clone());
-        let (_, cause) = causes.entry(subject.clone()).or_insert_with(|| (at, of(said, object)));
+        let (_, cause) = causes.entry(subject.clone()).or_insert_with(|| (at, root_cause_of(said, object)));
         cause.failed |= object.verdict.is_failed();
         add(&mut cause.wanted_by, by.map(Subject::Object));
         add(&mut cause.components, [component.component.clone()]);
@@ -49,7 +49,7 @@ fn wanted(component: &Unready, scene: &ClusterSnapshot, causes: &mut Causes) -> 
     subjects
 }
 
-fn of(said: Said, object: &UnreadyObject) -> RootCause {
+fn root_cause_of(said: Said, object: &UnreadyObject) -> RootCause {
     let Said { subject, reason, message, hint, next } = said;
     RootCause {
         subject,
@@ -64,14 +64,14 @@ fn of(said: Said, object: &UnreadyObject) -> RootCause {
     }
 }
 
-/// What has failed for reasons that name nothing; of what is only late the worst, unless other reasons name something.
+/// Returns the failed objects whose reasons name no other object; with `alone`, also the first of those that only wait.
 fn unnamed(component: &Unready, alone: bool) -> impl Iterator<Item = &UnreadyObject> {
     let unnamed = || telling(component).filter(|object| object.want.is_none());
     let late = unnamed().filter(move |object| alone && !object.verdict.is_failed()).take(1);
     unnamed().filter(|object| object.verdict.is_failed()).chain(late)
 }
 
-/// What nothing else explains is its own root cause.
+/// Adds an object that nothing else explains as a root cause of its own.
 fn itself(
     component: &Unready,
     worst: &UnreadyObject,
@@ -82,7 +82,7 @@ fn itself(
     let blamed = worst.cause.as_ref().or(worst.object.as_ref());
     let subject =
         blamed.map_or_else(|| Subject::Component(component.component.clone()), |it| Subject::Object(it.clone()));
-    // Neither what was applied nor a pod of it: a claim, for one. What wants it is worth a word.
+    // Neither an applied object nor one of its pods, such as a claim: then the object that needs it is reported too.
     let other = worst.cause.as_ref().is_some_and(|cause| cause.kind != "Pod" && worst.object.as_ref() != Some(cause));
     let wanting = wanting(&UnreadyObject { cause: None, ..worst.clone() }, scene).filter(|_| other);
     let mut hint = worst.verdict.hint().unwrap_or_default().to_owned();
@@ -116,7 +116,7 @@ fn itself(
     subject
 }
 
-/// Adds a component to the causes of what it needs, directly or by way of others.
+/// Adds a component to the causes of its needs, direct and indirect ones.
 fn explain(
     component: &Unready,
     trouble: &Unreadiness,
@@ -145,13 +145,15 @@ fn unready_needs<'a>(name: &str, trouble: &'a Unreadiness, unready: &BTreeMap<&s
     needs.filter(|need| *need != name && unready.contains_key(need)).collect()
 }
 
-/// Whether what a component needs explains it. What has failed is not explained by what is only late: both are told.
+/// Returns whether its needs explain why a component is not ready. A failure is not explained by needs that only wait:
+/// both are reported.
 fn is_symptom(component: &Unready, needs: &[&str], unready: &BTreeMap<&str, &Unready>) -> bool {
     let failed = |unready: &Unready| unready.objects.iter().any(|object| object.verdict.is_failed());
     !needs.is_empty() && (!failed(component) || needs.iter().any(|need| failed(unready[need])))
 }
 
-/// The objects whose reasons count: those that failed if any has, and workloads rather than what routes to them.
+/// Returns the objects whose reasons count: the failed ones if there are any, and workloads rather than what routes to
+/// them.
 fn telling(component: &Unready) -> impl Iterator<Item = &UnreadyObject> {
     let any_failed = component.objects.iter().any(|object| object.verdict.is_failed());
     let candidates = move || component.objects.iter().filter(move |object| !any_failed || object.verdict.is_failed());
@@ -163,7 +165,7 @@ fn routes(object: &UnreadyObject) -> bool {
     object.object.as_ref().is_some_and(|object| matches!(object.kind.as_str(), "Service" | "Ingress"))
 }
 
-/// The pod that wants something, or else the object that does.
+/// Returns the pod that needs something, or else the object that does.
 fn wanting(object: &UnreadyObject, scene: &ClusterSnapshot) -> Option<ObjectRef> {
     let pod = object.object.as_ref().and_then(|object| scene.unready_pods(object).first().copied().map(name_of));
     object.cause.clone().or(pod).or_else(|| object.object.clone())

@@ -1,4 +1,4 @@
-//! Diagnoses of a run's cluster: after a failure, or at any time.
+//! Diagnoses of a run's cluster, after a failure or at any time.
 
 use kube::core::DynamicObject;
 use serde_json::Value;
@@ -12,14 +12,14 @@ use crate::readiness::{self, Expectation, Lenient, NotReady, ObjectRef, Settings
 use crate::suite::config::Component;
 use crate::suite::plan::Plan;
 
-/// The cluster of `plan`, as far as it came; none when there is nothing that can be asked.
+/// Returns the cluster of `plan`, in its current state; `None` when there is no reachable one.
 pub async fn cluster_of(plan: &Plan, folders: &Folders) -> Option<Cluster> {
     let name = plan.cluster_name();
     let record = Records::peek(folders, name).ok()??;
     Cluster::attach(record, folders.cluster(name).join("kubeconfig")).await.ok()
 }
 
-/// Why a wait ended without everything being ready; none when that was not about the components.
+/// Returns why a wait ended without everything being ready; `None` when the cause was not the components.
 pub async fn after(plan: &Plan, cluster: &Cluster, error: &NotReady) -> Option<Diagnosis> {
     let (unready, of) = match error {
         NotReady::Failed { failed, waiting, of } => (failed.iter().chain(waiting).cloned().collect(), *of),
@@ -29,10 +29,10 @@ pub async fn after(plan: &Plan, cluster: &Cluster, error: &NotReady) -> Option<D
     Some(investigate(&cluster.client, &cluster.record.namespace, &trouble(plan, unready, of)).await)
 }
 
-/// How the components are now.
+/// Returns the current state of the components.
 ///
 /// # Errors
-/// The API server cannot be reached, or refuses what the answer depends on.
+/// When the API server is unreachable, or denies a request that the result depends on.
 pub async fn now(plan: &Plan, cluster: &Cluster) -> Result<Diagnosis, kube::Error> {
     let (expected, settings) = (expected(plan, cluster), Settings::from(&plan.suite().ready));
     let namespace = &cluster.record.namespace;
@@ -45,7 +45,7 @@ fn trouble(plan: &Plan, unready: Vec<Unready>, of: usize) -> Unreadiness {
     Unreadiness { unready, of, needs: needs.collect() }
 }
 
-/// What must be ready: what was deployed, or, of components that are not known to have been, what the manifests say.
+/// Returns what must be ready: the deployed objects or, of components not known to be deployed, those in the manifests.
 #[must_use]
 pub fn expected(plan: &Plan, cluster: &Cluster) -> Vec<Expectation> {
     let deployment = cluster.record.deployment.clone().unwrap_or_default();
@@ -66,7 +66,7 @@ pub fn expected(plan: &Plan, cluster: &Cluster) -> Vec<Expectation> {
     expected
 }
 
-/// An object's name with the namespace that applying gives it.
+/// Returns an object's reference, with the namespace in which it is applied.
 fn placed(object: &DynamicObject, all: &[&DynamicObject], record: &Record) -> ObjectRef {
     let name = ObjectRef::of(object);
     let group = name.gvk().group;
@@ -81,7 +81,7 @@ fn placed(object: &DynamicObject, all: &[&DynamicObject], record: &Record) -> Ob
     ObjectRef { namespace, ..name }
 }
 
-/// What must be ready of a deployment, for a look without a watch.
+/// Returns what must be ready of a deployment, for a check without a watch.
 #[must_use]
 pub fn expectations(plan: &Plan, deployment: &Deployment) -> Vec<Expectation> {
     let expectation = |component: &Component| Expectation {

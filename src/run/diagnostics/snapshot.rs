@@ -1,22 +1,22 @@
-//! The cluster at one moment: objects as the API server gave them, and the ends of logs.
+//! A snapshot of the cluster: objects as returned by the API server, and last log lines.
 
 use serde_json::Value;
 
 use crate::readiness::{Lenient, LogTail, ObjectRef};
 
-/// Events shown of one object: the newest say what is wrong now.
+/// Events shown of one object: the newest describe the current problem.
 const EVENTS: usize = 5;
 
-/// The cluster at one moment.
+/// A snapshot of the cluster.
 #[derive(Debug, Clone, Default)]
 pub struct ClusterSnapshot {
-    /// Objects of any kind, events among them. They may lack anything.
+    /// Objects of any kind, including events. Any field may be missing.
     pub objects: Vec<Value>,
-    /// The ends of containers' logs.
+    /// The last log lines of containers.
     pub logs: Vec<Log>,
 }
 
-/// The end of a container's log.
+/// The last log lines of a container.
 #[derive(Debug, Clone)]
 pub struct Log {
     /// Namespace of its pod.
@@ -25,12 +25,12 @@ pub struct Log {
     pub pod: String,
     /// The container.
     pub container: String,
-    /// Its last lines, the run before the current one first.
+    /// Its last lines, the previous run first.
     pub tails: Vec<LogTail>,
 }
 
 impl ClusterSnapshot {
-    /// The object of that name, whatever the version of its API.
+    /// Returns the object of that name, regardless of its API version.
     pub(super) fn find(&self, object: &ObjectRef) -> Option<&Value> {
         self.of_kind(&object.kind).find(|value| {
             value.text("/metadata/name") == Some(&object.name)
@@ -42,7 +42,7 @@ impl ClusterSnapshot {
         self.objects.iter().filter(move |value| value.text("/kind") == Some(kind))
     }
 
-    /// The pods that an object is or consists of and that are not ready, in the order of their names.
+    /// Returns the unready pods of an object, or the object itself if it is one, ordered by name.
     pub(super) fn unready_pods(&self, object: &ObjectRef) -> Vec<&Value> {
         let Some(root) = self.find(object) else { return Vec::new() };
         if object.kind == "Pod" {
@@ -60,7 +60,7 @@ impl ClusterSnapshot {
         pods
     }
 
-    /// The last events about an object, oldest first, each as a line.
+    /// Returns the last events about an object, oldest first, each as a line.
     pub(super) fn events(&self, object: &ObjectRef) -> Vec<String> {
         let about = |event: &&Value| {
             event.text("/involvedObject/kind") == Some(&object.kind)
@@ -73,7 +73,7 @@ impl ClusterSnapshot {
         events.drain(first..).map(|(_, line)| line).collect()
     }
 
-    /// The ends of a container's log.
+    /// Returns the last log lines of a container.
     pub(super) fn logs(&self, pod: &ObjectRef, container: &str) -> Vec<LogTail> {
         let namespace = pod.namespace.as_deref().unwrap_or_default();
         let is_it = |log: &&Log| log.namespace == namespace && log.pod == pod.name && log.container == container;
@@ -81,7 +81,7 @@ impl ClusterSnapshot {
     }
 }
 
-/// The name of an object as the API server gave it.
+/// Returns the reference of an object as returned by the API server.
 pub(super) fn name_of(value: &Value) -> ObjectRef {
     let text = |pointer: &str| value.text(pointer).unwrap_or_default().to_owned();
     ObjectRef {
@@ -92,13 +92,13 @@ pub(super) fn name_of(value: &Value) -> ObjectRef {
     }
 }
 
-/// When an event was seen last, as the API server writes it; empty when it does not say.
+/// Returns when an event was last seen, in the API server's format; empty if it has no time.
 pub(super) fn when(event: &Value) -> &str {
     let places = ["/series/lastObservedTime", "/lastTimestamp", "/eventTime", "/metadata/creationTimestamp"];
     places.into_iter().find_map(|place| event.text(place)).unwrap_or_default()
 }
 
-/// `08:15:30 Warning FailedMount (3 times): secret "db" not found`.
+/// Formats an event: `08:15:30 Warning FailedMount (3 times): secret "db" not found`.
 pub(super) fn line(event: &Value) -> String {
     let time = when(event).split(['T', '.', 'Z']).nth(1).map_or(String::new(), |time| format!("{time} "));
     let count = event.int("/count").or_else(|| event.int("/series/count")).unwrap_or(1);

@@ -1,4 +1,4 @@
-//! Root causes and trees, from what readiness found and objects as YAML.
+//! Root causes and trees, from the results of readiness and objects as YAML.
 
 mod failures;
 mod root_cause;
@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::*;
 use crate::readiness::{ImageLack, ObjectRef, UnreadyObject, Verdict, Want};
 
-/// A component whose `deployment/NAME` is not ready, because of `pod/NAME-1` unless it is only late.
+/// Returns a component whose `deployment/NAME` is not ready, because of `pod/NAME-1` unless it is only waiting.
 fn failed(component: &str, reason: &str) -> Unready {
     let verdict = Verdict::failed("Failed", reason, "do something");
     one(
@@ -21,13 +21,13 @@ fn waiting(component: &str, reason: &str) -> Unready {
     one(component, unready(component, Verdict::waiting("Waiting", reason)))
 }
 
-/// The same, of something that wants `want`.
+/// Returns the component with `want` as its need.
 fn wants(mut unready: Unready, want: Want) -> Unready {
     unready.objects[0].want = Some(want);
     unready
 }
 
-/// A component that failed since there is no `secret/db`.
+/// Returns a component that failed because `secret/db` is missing.
 fn no_secret(component: &str) -> Unready {
     let text = "container app cannot be created: secret \"db\" not found";
     wants(failed(component, text), Want::Object(object("Secret", "db")))
@@ -47,7 +47,7 @@ fn object(kind: &str, name: &str) -> ObjectRef {
     ObjectRef { api_version: api_version.into(), kind: kind.into(), namespace: Some("shop".into()), name: name.into() }
 }
 
-/// `needs` as `api: db, queue`, one component a line.
+/// Parses `needs` such as `api: db, queue`, one component a line.
 fn trouble(of: usize, needs: &str, unready: Vec<Unready>) -> Unreadiness {
     let needs = needs.lines().filter_map(|line| {
         let (name, needs) = line.split_once(':')?;

@@ -1,15 +1,16 @@
-//! A diagnosis in words: the root causes first, then the tree.
+//! Formats a diagnosis as text: the root causes first, then the tree.
 
 use std::collections::BTreeSet;
 use std::fmt::{self, Write as _};
 
 use super::{Branch, Diagnosis, RootCause, Subject};
 
-/// Those who want something that are named in the first line.
+/// How many dependents of a cause are named in the headline.
 const NAMED: usize = 3;
 
 impl Diagnosis {
-    /// `5 of 6 not ready; root cause: secret/db missing, wanted by pod/api-1, pod/web-1 and 3 more`.
+    /// Returns the headline: `5 of 6 not ready; root cause: secret/db missing, wanted by pod/api-1, pod/web-1 and 3
+    /// more`.
     #[must_use]
     pub fn headline(&self) -> String {
         let (unready, of) = (self.unready, self.of);
@@ -58,8 +59,8 @@ impl fmt::Display for RootCause {
     }
 }
 
-/// The headline, what to do about each root cause, and the tree. What several components have in common is told with the
-/// first of them.
+/// Prints the headline, the hints of each root cause, and the tree. Details shared by several components are printed
+/// with the first.
 impl fmt::Display for Diagnosis {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.headline())?;
@@ -103,7 +104,7 @@ fn write_branch(text: &mut String, branch: &Branch, depth: usize, full: bool) ->
             write!(text, "\n{indent}  event {}", on_one_line(event))?;
         }
     }
-    // What only waits for the worst is left to the fields.
+    // Parts that only wait, beside failed ones, are shown only in the structured fields.
     let any_failed = branch.parts.iter().any(|part| part.failed);
     for part in branch.parts.iter().filter(|part| depth != 1 || !any_failed || part.failed) {
         write_branch(text, part, depth + 1, full)?;

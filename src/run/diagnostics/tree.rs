@@ -1,4 +1,4 @@
-//! The tree of a component that is not ready: workloads, pods, containers.
+//! The tree of an unready component: workloads, pods, containers.
 
 use serde_json::Value;
 
@@ -6,10 +6,10 @@ use super::snapshot::name_of;
 use super::{Branch, ClusterSnapshot};
 use crate::readiness::{Lenient, ObjectRef, Unready, UnreadyObject};
 
-/// Pods shown of one workload: what is wrong with the others is seldom different.
+/// Pods shown of one workload: the others rarely fail for another reason.
 const PODS: usize = 3;
 
-/// All that is known of a component that is not ready.
+/// Returns all that is known of an unready component.
 pub(super) fn component(unready: &Unready, scene: &ClusterSnapshot) -> Branch {
     let parts: Vec<_> = unready.objects.iter().map(|object| workload(object, scene)).collect();
     Branch {
@@ -45,7 +45,7 @@ fn pod(name: &ObjectRef, object: &UnreadyObject, scene: &ClusterSnapshot) -> Bra
     let mut parts: Vec<_> = seen.iter().flat_map(|pod| containers(name, pod, scene)).collect();
     if let Some(container) = object.container.as_ref().filter(|_| blamed) {
         let title = format!("container {container}");
-        // Logs that readiness fetched when it failed are closer to the failure than ours.
+        // Logs fetched by readiness at the time of the failure are closer to it than ours.
         match parts.iter_mut().find(|part| part.name.ends_with(&title)) {
             Some(part) if !object.logs.is_empty() => part.logs.clone_from(&object.logs),
             Some(_) => {}
@@ -56,7 +56,7 @@ fn pod(name: &ObjectRef, object: &UnreadyObject, scene: &ClusterSnapshot) -> Bra
     Branch { name: name.to_string(), failed, message, events: scene.events(name), parts, ..Branch::default() }
 }
 
-/// The pods that are shown of an object.
+/// Returns the pods that are shown of an object.
 pub(super) fn pods(object: &UnreadyObject, scene: &ClusterSnapshot) -> Vec<ObjectRef> {
     let mut pods = all_pods(object, scene);
     pods.truncate(PODS);
@@ -67,14 +67,14 @@ fn all_pods(object: &UnreadyObject, scene: &ClusterSnapshot) -> Vec<ObjectRef> {
     let applied = object.object.iter().flat_map(|applied| scene.unready_pods(applied));
     let mut pods: Vec<_> = applied.map(name_of).collect();
     if let Some(cause) = object.cause.as_ref().filter(|cause| cause.kind == "Pod") {
-        // The one to blame comes first, and is shown even if it is gone by now.
+        // The pod that caused the failure comes first, and is shown even if it is gone by now.
         pods.retain(|pod| pod.name != cause.name);
         pods.insert(0, cause.clone());
     }
     pods
 }
 
-/// What the pod says of itself where its containers cannot: that no node takes it, or that it was evicted.
+/// Returns the pod's condition where its containers have no status: it is unschedulable, or was evicted.
 fn condition(pod: &Value) -> String {
     let unscheduled = pod.list("/status/conditions").iter().find(|condition| {
         condition.text("/type") == Some("PodScheduled") && condition.text("/status") == Some("False")
@@ -86,20 +86,20 @@ fn condition(pod: &Value) -> String {
     unscheduled.map_or_else(|| why(pod, ["/status/reason", "/status/message"]), |c| why(c, ["/reason", "/message"]))
 }
 
-/// The statuses of containers that are not ready and have not done their work, and whether they are init containers.
+/// Returns the statuses of containers that are neither ready nor completed, and whether they are init containers.
 fn open(pod: &Value) -> (bool, Vec<&Value>) {
     let of = |pointer: &str| {
         let statuses = pod.list(pointer).iter();
         statuses.filter(|s| !s.flag("/ready") && s.int("/state/terminated/exitCode") != Some(0)).collect::<Vec<_>>()
     };
-    // Until the init containers have done their work, the others have nothing to say.
+    // Until the init containers have completed, the others have no status of interest.
     match of("/status/initContainerStatuses") {
         init if !init.is_empty() => (true, init),
         _ => (false, of("/status/containerStatuses")),
     }
 }
 
-/// The names of the containers that are not ready and have not done their work.
+/// Returns the names of the containers that are neither ready nor completed.
 pub(super) fn open_containers(pod: &Value) -> impl Iterator<Item = &str> {
     open(pod).1.into_iter().filter_map(|status| status.text("/name"))
 }
@@ -115,7 +115,7 @@ fn containers(name: &ObjectRef, pod: &Value, scene: &ClusterSnapshot) -> Vec<Bra
     open.into_iter().map(branch).collect()
 }
 
-/// `waiting: CrashLoopBackOff: back-off 40s; exit code 1 before, 4 restarts`.
+/// Formats a container's state: `waiting: CrashLoopBackOff: back-off 40s; exit code 1 before, 4 restarts`.
 fn state(status: &Value) -> String {
     let part = |pointer: &str| status.text(pointer).map(str::trim);
     let mut text = match (part("/state/waiting/reason"), status.int("/state/terminated/exitCode")) {

@@ -1,23 +1,23 @@
-//! What is wanted, in words: what is wrong with it, what to do about it, and what to ask kubectl next.
+//! Texts about a needed object: the reason, the hint, and the next kubectl command.
 
 use super::Subject;
 use crate::readiness::{ImageLack, ObjectRef, Want};
 
-/// What is said of something that is wanted.
+/// The texts about a needed object or resource.
 pub(super) struct Said {
-    /// What is wanted.
+    /// The needed object or resource.
     pub(super) subject: Subject,
-    /// What is wrong with it, as a word for programs.
+    /// The reason as a word for programs.
     pub(super) reason: &'static str,
-    /// The same as the end of a sentence about it, such as `missing`.
+    /// The reason as the end of a sentence, such as `missing`.
     pub(super) message: String,
-    /// What to do about it; none when the hint of the verdict is better.
+    /// The hint; `None` when the verdict's own is better.
     pub(super) hint: Option<String>,
-    /// What a person asks kubectl next, in the namespace if there is one.
+    /// The next kubectl command, in the namespace if there is one.
     pub(super) next: String,
 }
 
-/// What is said of `want`, which `by` wants.
+/// Returns the texts about `want`, which `by` needs.
 pub(super) fn said(want: &Want, by: Option<&ObjectRef>) -> Option<Said> {
     let said = |subject, reason, message: &str, hint: Option<String>, next| {
         Some(Said { subject, reason, message: message.to_owned(), hint, next })
@@ -80,7 +80,7 @@ pub(super) fn said(want: &Want, by: Option<&ObjectRef>) -> Option<Said> {
     }
 }
 
-/// `kubectl -n shop describe secret db`.
+/// Formats a command: `kubectl -n shop describe secret db`.
 pub(super) fn kubectl(namespace: Option<&str>, ask: &str) -> String {
     match namespace.filter(|namespace| !namespace.is_empty()) {
         Some(namespace) => format!("kubectl -n {namespace} {ask}"),

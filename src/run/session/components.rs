@@ -1,4 +1,4 @@
-//! Single components of an environment that is up: taken away, and deployed again.
+//! Single components of a running environment: removed, and redeployed.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -17,17 +17,17 @@ use crate::suite::plan::Plan;
 use crate::teardown::{self, KillErrors, RemovalTarget, RemoveOptions, TakeOut, Undo};
 
 impl Session {
-    /// Says which components there are, and learns their secrets, before anything is done with them.
+    /// Announces the components and registers their secrets with the redactor, before anything else.
     pub(super) fn announce(&self) {
         self.plan.teach(Redactor::global());
         self.plan.components().for_each(|component| self.events.pending(&component.name));
     }
 
-    /// Takes components away, or all of them when none is named, and leaves the cluster as it is. What others live in, a
-    /// namespace or a definition, stays.
+    /// Removes components, or all of them if none is named, and keeps the cluster. A namespace or definition that other
+    /// components use is kept.
     ///
     /// # Errors
-    /// When there is no cluster, or something of the components is still there.
+    /// When there is no cluster, or something of the components remains.
     pub async fn kill(&self, components: &[String], kill: &RemoveOptions) -> Result<(), UpError> {
         let name = self.plan.cluster_name();
         let records = self.records(name).await?;
@@ -62,11 +62,10 @@ impl Session {
         Ok(removed?)
     }
 
-    /// Deploys components again into the cluster that is there, and waits until they are ready. All others stay as they
-    /// are.
+    /// Redeploys components in the current cluster, and waits until they are ready. All others are unchanged.
     ///
     /// # Errors
-    /// When there is no cluster, and what else may go wrong in [`Session::up`]. What was deployed stays in any case.
+    /// When there is no cluster, and the other errors of [`Session::up`]. What was deployed is kept in any case.
     pub async fn up_only(&self, components: &[String]) -> Result<Running, UpError> {
         let part = Session {
             plan: self.plan.only(components),
@@ -86,7 +85,7 @@ impl Session {
         part.announce();
         self.tell_dependants(Phase::Deploy, components, "is deployed again");
         let (host, source) = part.host().await?;
-        // The cluster stays whose it is; but what is being built for it ends with this process.
+        // The cluster keeps its lease; this one only ends builds together with this process.
         self.lease(name, host.as_ref())?;
         let resilience = self.resilience(Phase::Deploy, name);
         let provider = Provider::of(&self.plan, host.as_ref(), &resilience);
@@ -96,7 +95,7 @@ impl Session {
             None => ImageBuilds::none(),
         });
         let (nodes_up, up) = oneshot::channel();
-        // The other end is there: this function holds it.
+        // Cannot fail: this function holds the receiver.
         let _ = nodes_up.send(());
         let loads = part.loads(name, &provider, &builds, up, &resilience);
         let known = cluster.record.deployment.clone().unwrap_or_default();
@@ -104,7 +103,7 @@ impl Session {
         previous.objects.retain(|component, _| components.contains(component));
         let guest = self.visit(&cluster, &records)?;
         let deployed = part.deploy(&cluster, guest.as_ref(), loads, parcels, &previous, &resilience).await;
-        // What was deployed stays, as what it was deployed beside does.
+        // The deployed components are kept, like the others.
         part.undo.keep();
         let is_owned = cluster.record.lease.as_ref().is_some_and(|lease| lease.owner.is_some());
         if let Some(guest) = guest.filter(|_| !is_owned) {
@@ -115,7 +114,7 @@ impl Session {
         Ok(self.running(cluster, false))
     }
 
-    /// Says who needs one of these components, and stays as it is.
+    /// Notes which other components need these ones, and are not changed.
     fn tell_dependants(&self, phase: Phase, components: &[String], what: &str) {
         for component in self.plan.dependants(components) {
             let needs = component.needs.iter().filter(|need| components.contains(need));
@@ -124,8 +123,8 @@ impl Session {
         }
     }
 
-    /// Everything that was deployed into a cluster, by component. In one that is not ours that is what `inventory` lists, and
-    /// nothing else of these names.
+    /// Returns everything deployed into a cluster, by component. In an existing cluster these are only the objects of
+    /// `inventory`, and no others of these names.
     fn deployed(&self, cluster: &Cluster, inventory: Option<&InventoryFile>) -> BTreeMap<String, Vec<Target>> {
         let mut objects: BTreeMap<String, Vec<Target>> = BTreeMap::new();
         if let Some(inventory) = inventory.map(InventoryFile::content) {
@@ -147,7 +146,7 @@ impl Session {
         objects
     }
 
-    /// Takes components out of a cluster that is not ours, and off its inventory.
+    /// Removes components from an existing cluster, and from its inventory.
     async fn take_out(
         &self,
         cluster: &Cluster,
@@ -185,7 +184,8 @@ impl Session {
     }
 }
 
-/// Takes out of `objects` what those live in who stay. Returns it, each with one of them.
+/// Removes from `objects` the namespaces and definitions that kept components use. Returns each with one of those
+/// components.
 fn spare(
     objects: &mut BTreeMap<String, Vec<Target>>,
     kept: &BTreeMap<String, Vec<Target>>,
@@ -203,11 +203,11 @@ fn spare(
     spared
 }
 
-/// Whether `home` is the namespace of an object, or may define its kind.
+/// Returns whether `home` is the namespace of an object, or may define its kind.
 fn lives_in(object: &ObjectRef, home: &ObjectRef) -> bool {
     match home.kind.as_str() {
         "Namespace" => object.namespace.as_ref() == Some(&home.name),
-        // `widgets.example.com`: which plural a kind has is not known here, its group is.
+        // `widgets.example.com`: the plural of a kind is not known here, but its group is.
         "CustomResourceDefinition" => home.name.split_once('.').is_some_and(|(_, group)| object.gvk().group == group),
         _ => false,
     }
@@ -219,7 +219,8 @@ fn forget(deployment: &mut Deployment, component: &str) {
     deployment.probes.remove(component);
 }
 
-/// What runs after a part was deployed. It is what `plan` says only if all else was already.
+/// Returns the deployment after a part was deployed. Its digest is the plan's only if all other components matched it
+/// before.
 fn merge(mut known: Deployment, part: Deployment, plan: &Plan) -> Result<Deployment, std::io::Error> {
     if known.plan != plan.digest()? {
         known.plan.clear();

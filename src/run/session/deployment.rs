@@ -1,4 +1,4 @@
-//! What is deployed into the cluster: applied, awaited once, compared with what ran before.
+//! Deployment into the cluster: applied, awaited once, compared with the previous deployment.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError};
@@ -18,7 +18,7 @@ use crate::suite::manifests;
 use crate::suite::manifests::ImageMap;
 
 impl Session {
-    /// The components' manifests, in the stages in which they are deployed.
+    /// Returns the components' manifests, in the stages in which they are deployed.
     pub(super) fn parcels(&self) -> Result<Vec<Vec<ComponentManifests>>, UpError> {
         let all = self.plan.manifests()?;
         let mut by_name: BTreeMap<&str, ComponentManifests> = BTreeMap::new();
@@ -30,14 +30,14 @@ impl Session {
         Ok(stages.map(|stage| stage.iter().filter_map(|c| by_name.remove(c.name.as_str())).collect()).collect())
     }
 
-    /// Whether the cluster runs what the plan says, with the images that it would have now, and all of it is ready.
+    /// Returns whether the cluster runs the plan, with the images that it would use now, and everything is ready.
     pub(super) async fn is_unchanged(&self, cluster: &Cluster, builds: &ImageBuilds) -> Result<bool, UpError> {
         let Some(deployment) = &cluster.record.deployment else { return Ok(false) };
         let all_there = self.plan.components().all(|it| deployment.objects.contains_key(&it.name));
         if !all_there || deployment.plan != self.plan.digest()? {
             return Ok(false);
         }
-        // Where nothing is built, no component has images of ours.
+        // If nothing is built, no component uses images of ours.
         let (built, none) = (builds.all().await?, ImageMap::new());
         let of = |images: &BTreeMap<String, ImageMap>, name| images.get(name).unwrap_or(&none).clone();
         if self.plan.components().any(|it| of(&deployment.images, &it.name) != of(&built, &it.name)) {
@@ -49,8 +49,8 @@ impl Session {
         Ok(survey.is_ok_and(|components| components.iter().all(|component| component.verdict.is_ready())))
     }
 
-    /// Applies the components, stage by stage, and waits once for each stage. What ran before and is not in the manifests any
-    /// more is deleted at the end.
+    /// Applies the components, stage by stage, and waits once for each stage. Then deletes previously deployed objects
+    /// that are not in the manifests any more.
     pub(super) async fn deploy(
         &self,
         cluster: &Cluster,
@@ -62,7 +62,7 @@ impl Session {
     ) -> Result<Deployment, UpError> {
         let namespace = &self.plan.suite().namespace;
         Redactor::global().learn_credentials(&cluster.config);
-        // Those that come later are learned by readiness, which also says when they may not be listed.
+        // Secrets created later are registered by readiness, which also reports missing permissions to list them.
         let _ = diagnostics::learn_secrets(&cluster.client, Some(namespace)).await;
         let resilience = resilience.of(self.events.handle(Phase::Deploy, "cluster"));
         let applier = Applier::new(cluster.client.clone(), namespace).with(resilience.clone());
@@ -88,7 +88,7 @@ impl Session {
             ports: cluster.record.ports.clone(),
             events: self.events.clone(),
         };
-        // What is left of the time to become ready; images may take as long as they take.
+        // The remaining time to become ready; time spent on images does not count.
         let mut patience = self.plan.suite().deadline;
         let mut result = Deployment { plan: self.plan.digest()?, ..Deployment::default() };
         for stage in parcels {
@@ -105,7 +105,7 @@ impl Session {
         Ok(result)
     }
 
-    /// Deletes what was deployed before and is no longer in the manifests.
+    /// Deletes objects that were deployed before and are no longer in the manifests.
     async fn delete_objects(
         &self,
         applier: &Applier,
@@ -113,7 +113,7 @@ impl Session {
         kept: &BTreeMap<String, Vec<Applied>>,
     ) -> Result<(), UpError> {
         let is_kept = |gone: &Applied| {
-            // Another version of an API has other names for the same object.
+            // Another version of an API gives the same object another reference.
             kept.values().flatten().any(|applied| applied.object == gone.object || applied.uid == gone.uid)
         };
         for gone in previous.objects.values().flatten().filter(|gone| !is_kept(gone)) {

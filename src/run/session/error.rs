@@ -1,4 +1,4 @@
-//! Why there is no environment: an error for each stage.
+//! Errors of bringing an environment up, one for each stage.
 
 use std::sync::Arc;
 
@@ -13,28 +13,28 @@ use crate::readiness::NotReady;
 use crate::suite::manifests::ManifestError;
 use crate::teardown::{KillErrors, ReaperError};
 
-/// Why there is no environment.
+/// Why an environment could not be brought up.
 #[derive(Debug, Error)]
 pub enum UpError {
-    /// A manifest is wrong.
+    /// A manifest is invalid.
     #[error(transparent)]
     Manifests(#[from] ManifestError),
-    /// The host is not ready.
+    /// The host does not meet the prerequisites.
     #[error(transparent)]
     Setup(#[from] SetupError),
-    /// An image is not there.
+    /// An image could not be provided.
     #[error(transparent)]
     Images(#[from] Arc<ImageError>),
-    /// There is no cluster.
+    /// The cluster could not be provided.
     #[error(transparent)]
     Cluster(#[from] ClusterError),
     /// Components could not be applied.
     #[error(transparent)]
     Deploy(#[from] DeployError),
-    /// What is there already cannot be told, or the suite's namespace cannot be made; nothing was deployed.
+    /// Existing objects cannot be read, or the suite's namespace cannot be created; nothing was deployed.
     #[error(transparent)]
     Adopt(Box<ApplyError>),
-    /// A cluster that people may depend on was not confirmed.
+    /// Deploying into a possible production cluster was not confirmed.
     #[error(
         "{0}; nothing was changed. If this is the cluster that is meant, say so with `--yes` or KIND_HARNESS_YES=1"
     )]
@@ -42,15 +42,15 @@ pub enum UpError {
     /// Components did not become ready.
     #[error(transparent)]
     NotReady(#[from] Box<NotReady>),
-    /// Something of a component is still there.
+    /// Something of a component remains.
     #[error(transparent)]
     RemoveOptions(#[from] KillErrors),
-    /// The API server did not do what every other stage needs.
+    /// The API server denied or failed a request that every other stage needs.
     #[error("the API server refused {what}")]
     Api {
-        /// What was asked of it.
+        /// The request.
         what: String,
-        /// Why.
+        /// The cause.
         #[source]
         source: Box<kube::Error>,
     },

@@ -1,4 +1,4 @@
-//! Environments in clusters that are not ours.
+//! Environments in existing clusters.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,29 +14,29 @@ use crate::report::Phase;
 use crate::suite::config::{ProviderKind, Switches};
 use crate::teardown::{RemoveOptions, TakeOut, settle};
 
-/// Something that a person has to answer before a run goes on.
+/// A warning that has to be confirmed before a run continues.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("context {context} looks like production: {why}")]
 pub struct LooksLikeProduction {
     /// The kubeconfig context.
     pub context: String,
-    /// What looks like it.
+    /// The reason.
     pub why: String,
 }
 
-/// What a run has to know to work in a cluster that is not ours.
+/// State of a run that works in an existing cluster.
 #[derive(Clone)]
 pub(super) struct Guest {
     pub(super) inventory: Arc<InventoryFile>,
     records: Arc<Records>,
-    /// Whose the environment was before this run; none when this run begins it.
+    /// The environment's lease before this run; the outer `None` if this run creates the environment.
     former: Option<Option<Lease>>,
     /// Whether all of the environment is deployed, and not only some components.
     is_whole: bool,
 }
 
 impl Session {
-    /// Refuses to go on when an environment of another provider has the name: what it made would be forgotten.
+    /// Fails if an environment of another provider has the name: its resources would be forgotten.
     pub(super) fn of_same_provider(&self, records: &Records) -> Result<(), ClusterError> {
         let word = |provider| match provider {
             ProviderKind::Kind => "kind",
@@ -51,7 +51,7 @@ impl Session {
         }
     }
 
-    /// Asks before something is deployed for the first time into a cluster that people may depend on.
+    /// Asks for confirmation before the first deployment into a possible production cluster.
     pub(super) async fn confirm_context(&self, provider: &Provider, name: &str) -> Result<(), UpError> {
         let Provider::Existing(existing) = provider else { return Ok(()) };
         let Some(why) = existing.looks_like_production(name).await? else { return Ok(()) };
@@ -59,8 +59,8 @@ impl Session {
         if (self.confirm)(&question) { Ok(()) } else { Err(UpError::NotConfirmed(question)) }
     }
 
-    /// Takes the environment in a cluster that is not ours for this run: from here on its reaper knows of it. None when the
-    /// cluster is ours.
+    /// Takes the lease of the environment in an existing cluster: from here on this run's reaper removes it. `None` for
+    /// a kind cluster.
     pub(super) async fn enter(
         &self,
         cluster: &mut Cluster,
@@ -82,13 +82,13 @@ impl Session {
         };
         let record = &mut cluster.record;
         record.lease = Some(lease.clone());
-        // While it is being changed it is as no plan says.
+        // While it is being changed it matches no plan.
         record.deployment.iter_mut().for_each(|deployment| deployment.plan.clear());
         records.write(record)?;
         Ok(Some(Guest { inventory: Arc::new(inventory), records: records.clone(), former, is_whole: true }))
     }
 
-    /// What a run has to know that changes components of an environment, and neither begins nor takes it.
+    /// Returns the state of a run that changes components of an environment, without creating it or taking its lease.
     pub(super) fn visit(&self, cluster: &Cluster, records: &Arc<Records>) -> Result<Option<Guest>, ClusterError> {
         if cluster.record.provider != ProviderKind::Existing {
             return Ok(None);
@@ -99,7 +99,7 @@ impl Session {
         Ok(Some(Guest { inventory: Arc::new(inventory), records: records.clone(), former, is_whole: false }))
     }
 
-    /// Lets the environment stay as it is now, if it is one that stays.
+    /// Marks the environment as kept in its current state, if it existed before or this run keeps clusters.
     pub(super) fn leave(&self, cluster: &mut Cluster, guest: &Guest) -> Result<(), ClusterError> {
         let stays = self.terms.keep == crate::suite::config::Keep::Always || guest.former.is_some();
         if stays {
@@ -108,15 +108,15 @@ impl Session {
         }
         if let Some(former) = &guest.former {
             let ours = cluster.record.lease.take().map(Lease::released);
-            // One that was there before belongs to whom it belonged to, if to anybody.
+            // An environment that existed before goes back to its earlier owner, if that still runs.
             let former = former.clone().filter(|lease| lease.owner.as_ref().is_some_and(is_alive));
             cluster.record.lease = former.or(ours);
         }
         Ok(())
     }
 
-    /// Looks for what is there already, and registers how this run's part is taken out again: what was deployed before
-    /// stays, and what this run changed of it stays changed.
+    /// Records which objects exist, and registers how this run's part is removed: objects deployed before are kept,
+    /// with this run's changes.
     pub(super) async fn adopt(
         &self,
         cluster: &Cluster,
@@ -138,14 +138,15 @@ impl Session {
                 removed = remove(kill) => removed,
                 () = hurried.cancelled() => remove(RemoveOptions { deadline: Duration::ZERO, ..kill }).await,
             };
-            // What is left stays known; an error is told.
+            // The remaining objects stay recorded; errors are returned.
             let settled = settle(&guest.records, &guest.inventory, guest.former.flatten());
             removed.map_err(UpError::from).and(settled.map_err(UpError::from))
         });
         applier.look(expected, &self.events).await.map_err(|error| UpError::Adopt(Box::new(error)))
     }
 
-    /// Takes out what was deployed before and is no longer in the manifests, of the components of this plan and of none.
+    /// Removes objects deployed before that are no longer in the manifests, of this plan's components and of components
+    /// no longer in it.
     pub(super) async fn prune(
         &self,
         cluster: &Cluster,
@@ -167,7 +168,7 @@ impl Session {
         Ok(pruned.await?)
     }
 
-    /// Takes an environment out of a cluster that is not ours, and forgets it.
+    /// Removes an environment from an existing cluster, and its record.
     pub(super) async fn down_existing(
         &self,
         mut record: Record,
@@ -189,7 +190,7 @@ impl Session {
             self.events.warn(Phase::Teardown, text);
             return Ok(records.forget()?);
         }
-        // From here on its end is sure, also should this process be killed.
+        // From here on the reaper completes the removal if this process is killed.
         record.lease = Some(self.lease(&name, None)?);
         records.write(&record)?;
         inventory.change(|inventory| inventory.keep(false))?;
@@ -200,13 +201,13 @@ impl Session {
         Ok(records.forget()?)
     }
 
-    /// The names of the plan's components, wave by wave.
+    /// Returns the names of the plan's components, wave by wave.
     pub(super) fn wave_names(&self) -> Vec<Vec<String>> {
         let names = |wave: &Vec<&crate::suite::config::Component>| wave.iter().map(|it| it.name.clone()).collect();
         self.plan.waves().iter().map(names).collect()
     }
 
-    /// Everything that is to be applied. The suite's namespace is made by us unless a manifest says what it is.
+    /// Returns everything to apply. The suite's namespace is created by us unless a manifest defines it.
     pub(super) fn expected(&self, parcels: &[Vec<ComponentManifests>]) -> Vec<Expected> {
         let namespace = ObjectRef {
             api_version: "v1".into(),

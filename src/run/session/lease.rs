@@ -1,4 +1,4 @@
-//! Whose a session's cluster is: taken, shared, kept.
+//! The lease of a session's cluster: taken, shared, kept.
 
 use std::time::Duration;
 
@@ -14,17 +14,17 @@ use crate::suite::name::ClusterName;
 use crate::teardown::Reaper;
 use crate::teardown::gc::{self, Inventory};
 
-/// How long a run waits for another one on the same cluster, such as the reaper of a run that was killed.
+/// How long a run waits for another one on the same cluster, such as the reaper of a killed run.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// On which terms a run has its cluster.
+/// Options of a run's lease on its cluster.
 #[derive(Debug, Clone, Default)]
 pub struct LeaseOptions {
-    /// The test runner whose processes share the cluster; none when it belongs to this process alone.
+    /// The test runner whose processes share the cluster; `None` when it belongs to this process alone.
     pub runner: Option<Owner>,
-    /// What is told of keeping it.
+    /// Whether the cluster is kept.
     pub keep: Keep,
-    /// How long it lives when it is kept.
+    /// Time to live of a kept cluster.
     pub ttl: Option<Duration>,
 }
 
@@ -32,7 +32,7 @@ impl Session {
     /// Keeps the cluster after a failed run: clears the undo stack and releases the lease.
     ///
     /// # Errors
-    /// When that cannot be written down.
+    /// When the record cannot be written.
     pub async fn keep(&self) -> Result<(), ClusterError> {
         self.undo.keep();
         let records = self.records(self.plan.cluster_name()).await?;
@@ -44,8 +44,8 @@ impl Session {
         records.write(&record)
     }
 
-    /// The cluster's folder. Another run that has it is waited for: for long where runs share a cluster, otherwise only
-    /// until what was killed is removed.
+    /// Locks the cluster's folder. Waits for another run that holds it: without limit if runs share a cluster,
+    /// otherwise as long as removing a killed run takes.
     pub(super) async fn records(&self, name: &ClusterName) -> Result<Records, ClusterError> {
         match Records::lock(&self.folders, name) {
             Err(ClusterError::Busy { .. }) => {}
@@ -63,7 +63,7 @@ impl Session {
         records
     }
 
-    /// The cluster that another process of the same test runner has brought up.
+    /// Returns the cluster that another process of the same test runner has brought up.
     pub(super) async fn joined(&self, records: &Records) -> Result<Option<Cluster>, ClusterError> {
         let Some(runner) = &self.terms.runner else { return Ok(None) };
         let Some(record) = records.read()? else { return Ok(None) };
@@ -76,8 +76,8 @@ impl Session {
         Ok(cluster.client.apiserver_version().await.is_ok().then_some(cluster))
     }
 
-    /// Takes the cluster for this run. When the owner ends, a reaper ends the run's programs and removes the cluster; from a
-    /// cluster that is not ours, which needs no host, it takes out what was put into it.
+    /// Takes a lease on the cluster for this run. When the owner exits, a reaper ends the run's programs and removes
+    /// the cluster; from an existing cluster, which needs no host, it removes the environment's objects.
     pub(super) fn lease(&self, name: &ClusterName, host: Option<&Host>) -> Result<Lease, UpError> {
         let lease = Lease::take(self.owner()?, self.terms.keep, self.terms.ttl);
         let engine = host.map(|host| host.engine.clone());
@@ -90,7 +90,8 @@ impl Session {
         self.terms.runner.clone().map_or_else(Owner::current, Ok).map_err(failed)
     }
 
-    /// What is remembered of the cluster, or else what its containers' labels tell; and what proves to be ours of it.
+    /// Returns the cluster's record, or else one from its containers' labels; and the containers that are proved to be
+    /// ours.
     pub(super) async fn remembered(
         &self,
         name: &ClusterName,
@@ -124,7 +125,7 @@ impl Session {
         Ok(Some((record, Some(owned))))
     }
 
-    /// Removes clusters whose owners are gone. Failures are reported and do not stop the run.
+    /// Removes clusters whose owners have exited. Failures are reported and do not stop the run.
     pub(super) async fn collect(&self, own: &ClusterName) {
         let not_looked_for = |error: &ClusterError| {
             self.events.warn(Phase::Cluster, format!("not all leaked clusters were found: {}", errors::chain(error)));

@@ -1,4 +1,4 @@
-//! What types cannot say: names, ports, needs, and files that must be there.
+//! Checks that types cannot express: names, ports, needs, and files that must exist.
 
 mod checks;
 mod files;
@@ -19,7 +19,8 @@ use crate::suite::yaml::{Diagnostic, Node, Source, Span};
 
 pub(super) use names::overriding_name;
 
-/// Every problem of a suite whose types are right. `overriding_overlay` is what was chosen instead of the file's.
+/// Returns every problem of a suite whose types are right. `overriding_overlay` is the overlay that replaces the
+/// file's.
 pub(super) fn all(
     suite: &Suite,
     overriding_overlay: Option<&str>,
@@ -50,7 +51,7 @@ struct Checker<'a> {
 }
 
 impl<'a> Checker<'a> {
-    /// Every component and its place.
+    /// Returns every component and its location.
     fn components(&self) -> impl Iterator<Item = (&'a Component, &'a Node)> + use<'a> {
         let list = self.tree.at("components");
         self.suite.components.iter().enumerate().map(|(index, component)| (component, list.item(index)))
@@ -60,7 +61,7 @@ impl<'a> Checker<'a> {
         self.problems.push(Diagnostic::at(self.source, span, message).help(help));
     }
 
-    /// Refuses every value that an earlier one already has, pointing at both.
+    /// Reports every value that repeats an earlier one, with both locations.
     fn refuse_twice<T: Display + Eq + Hash>(
         &mut self,
         what: &str,
@@ -78,7 +79,8 @@ impl<'a> Checker<'a> {
         }
     }
 
-    /// `kind` makes clusters from `config`; `existing` uses the one of `context`.
+    /// Checks that `config` and `context` fit the provider: `kind` creates clusters from `config`; `existing` uses the
+    /// one of `context`.
     fn provider(&mut self) {
         let (spec, place) = (&self.suite.cluster, self.tree.at("cluster"));
         let span = |key: &str| place.entry(key).map_or(place.span, |(key, _)| key.span);

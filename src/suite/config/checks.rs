@@ -1,4 +1,4 @@
-//! The part of `e2e.yaml` about what components must answer: `checks`.
+//! The `checks` in `e2e.yaml`: what components must answer.
 
 use std::fmt;
 
@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 #[cfg(feature = "schema")]
 use super::json_schema;
 
-/// A question that a component must answer: by HTTP, through one of its `port`s or a `service`, or by a command that is
-/// run in one of its pods.
+/// A check that a component must pass: by HTTP, through one of its `port`s or a `service`, or by a command that is run
+/// in one of its pods.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
@@ -21,7 +21,7 @@ pub struct Check {
     /// A Service of the component, or of the suite's namespace, and one of its own ports.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub service: Option<ServicePort>,
-    /// Program and arguments, run in a ready pod; they must end well.
+    /// Program and arguments, run in a ready pod; they must exit with 0.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "schema", schemars(length(min = 1)))]
     pub exec: Option<Vec<String>>,
@@ -29,17 +29,17 @@ pub struct Check {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "schema", schemars(regex(pattern = "^/")))]
     pub path: Option<String>,
-    /// Status that means yes; 200 when left out.
+    /// Expected status; 200 when left out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "schema", schemars(range(min = 100, max = 599)))]
     pub status: Option<u16>,
-    /// What the answer's body, or the output, must contain.
+    /// Text that the response's body, or the output, must contain.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub contains: Option<String>,
 }
 
 impl Check {
-    /// The status that means yes.
+    /// Returns the expected status.
     #[must_use]
     pub fn wanted_status(&self) -> u16 {
         self.status.unwrap_or(200)

@@ -1,4 +1,4 @@
-//! Durations as people write them: `90s`, `2m`, `1m30s`.
+//! Durations as written by people: `90s`, `2m`, `1m30s`.
 
 use std::fmt;
 use std::time::Duration;
@@ -7,10 +7,10 @@ use jiff::{SignedDuration, fmt::friendly::SpanPrinter};
 use serde::de::{Error, Visitor};
 use serde::{Deserializer, Serializer};
 
-/// Reads `90s`, `2m`, `1m 30s`.
+/// Parses `90s`, `2m`, `1m 30s`.
 ///
 /// # Errors
-/// What is wrong with the text: it is no duration, or not a positive one.
+/// The problem: the text is not a duration, or not a positive one.
 pub fn parse(text: &str) -> Result<Duration, String> {
     let signed: SignedDuration =
         text.parse().map_err(|_| format!("{text:?} is not a duration; write it like `90s` or `2m`"))?;
@@ -20,7 +20,7 @@ pub fn parse(text: &str) -> Result<Duration, String> {
         .ok_or_else(|| format!("{text:?} is not a positive duration"))
 }
 
-/// Writes `1m 30s`.
+/// Formats a duration as `1m 30s`.
 pub(crate) fn to_text(duration: Duration) -> String {
     SpanPrinter::new().unsigned_duration_to_string(&duration)
 }
@@ -33,7 +33,7 @@ pub(crate) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<
     deserializer.deserialize_str(Text { may_be_nothing: false })
 }
 
-/// Durations that may be nothing: `0s`.
+/// Durations that may be zero: `0s`.
 pub(crate) mod or_nothing {
     use super::*;
 

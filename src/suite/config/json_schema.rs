@@ -9,8 +9,8 @@ use serde_json::{Value, json};
 
 use super::{HostPort, ServicePort, Suite};
 
-/// Matches one or more numbers with a unit, not all of them 0: `90s`, `1m 30s`, `2 minutes`. The reader also takes ISO 8601
-/// durations and clock times, which no page documents.
+/// Matches one or more numbers with a unit, not all of them 0: `90s`, `1m 30s`, `2 minutes`. The parser also accepts
+/// ISO 8601 durations and clock times, which are not documented.
 const POSITIVE: &str = r"^(?=.*[1-9])([0-9]+(\.[0-9]+)? ?[a-zµ]+,? ?)+$";
 
 /// Returns the JSON schema of `e2e.yaml`, published as `schema/e2e.yaml.json`.
@@ -35,7 +35,7 @@ fn unwrap_lines(schema: &mut Schema) {
     }
 }
 
-/// Removes defaults that are `null`, and the `null`s in other defaults: they say no more than that a key is optional.
+/// Removes defaults that are `null`, and the `null`s in other defaults: they only mean that a key is optional.
 fn no_nulls(schema: &mut Schema) {
     fn is_nothing(value: &mut Value) -> bool {
         match value {
@@ -53,22 +53,22 @@ fn no_nulls(schema: &mut Schema) {
     }
 }
 
-/// Schema of a DNS label.
+/// Returns the schema of a DNS label.
 pub(super) fn label(_: &mut SchemaGenerator) -> Schema {
     json_schema!({"type": "string", "maxLength": 63, "pattern": "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"})
 }
 
-/// Schema of a positive duration.
+/// Returns the schema of a positive duration.
 pub(super) fn duration(_: &mut SchemaGenerator) -> Schema {
     json_schema!({"type": "string", "pattern": POSITIVE, "examples": ["90s", "2m", "1m 30s"]})
 }
 
-/// Schema of a duration that may also be `0s`.
+/// Returns the schema of a duration that may also be `0s`.
 pub(super) fn duration_or_nothing(_: &mut SchemaGenerator) -> Schema {
     json_schema!({"type": "string", "pattern": format!("^0s$|{POSITIVE}"), "examples": ["10s", "0s"]})
 }
 
-/// Schema of a value that a field of an object is compared with.
+/// Returns the schema of a value that a field of an object is compared with.
 pub(super) fn scalar(_: &mut SchemaGenerator) -> Schema {
     json_schema!({"type": ["string", "number", "boolean"]})
 }

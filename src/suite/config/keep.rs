@@ -1,23 +1,23 @@
-//! Whether an environment outlives its run.
+//! Whether an environment is kept after its run.
 
 use serde::{Deserialize, Serialize};
 
-/// Whether an environment outlives the run that made it: `KIND_HARNESS_KEEP`.
+/// Whether an environment is kept after the run that created it: `KIND_HARNESS_KEEP`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum Keep {
-    /// It does not.
+    /// It is removed.
     #[default]
     Never,
-    /// It stays for a look when it did not come up, or a test failed.
+    /// It is kept if it did not come up, or a test failed.
     OnFailure,
-    /// It stays, and the next run uses it again.
+    /// It is kept, and reused by the next run.
     Always,
 }
 
 impl Keep {
-    /// Whether a cluster may outlive its run.
+    /// Returns whether a cluster may be kept after its run.
     #[must_use]
     pub fn may_stay(self) -> bool {
         self != Keep::Never

@@ -1,36 +1,36 @@
-//! Values that take the place of the suite file's.
+//! Values that replace those of the suite file.
 
 use std::time::Duration;
 
 use super::switches::{Variable, WrongVariable};
 use super::{HostPort, ImageSource, Strategy, Suite};
 
-/// Values from the environment and the command line that take the place of the suite file's.
+/// Values from the environment and the command line that replace those of the suite file.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Overrides {
     /// Name of the cluster, instead of one derived from the suite and its folder.
     pub name: Option<String>,
-    /// Where images come from.
+    /// The source of images.
     pub images: Option<ImageSource>,
-    /// In which order components are deployed and awaited.
+    /// The order in which components are deployed and awaited.
     pub strategy: Option<Strategy>,
-    /// Which overlay of their manifests the components are deployed with.
+    /// The overlay of the components' manifests.
     pub overlay: Option<String>,
-    /// How long all components together may take from applied to ready.
+    /// Time limit for all components together to become ready, once applied.
     pub deadline: Option<Duration>,
-    /// Whether free host ports are chosen, whatever the suite says.
+    /// Whether free host ports are chosen, regardless of the suite.
     pub auto_ports: bool,
-    /// How long a kept cluster lives; then its reaper, or the next `gc`, removes it.
+    /// Time to live of a kept cluster; then its reaper, or the next `gc`, removes it.
     pub ttl: Option<Duration>,
-    /// How often a call that fails for a passing reason is made in all; set by [`Switches`](super::Switches).
+    /// Maximum number of attempts of a call with transient failures; set by [`Switches`](super::Switches).
     pub attempts: Option<u32>,
 }
 
 impl Overrides {
-    /// Reads the `KIND_HARNESS_*` variables, for programs that have no command line.
+    /// Reads the `KIND_HARNESS_*` variables, for programs without a command line.
     ///
     /// # Errors
-    /// The first variable with a value that it cannot have, and which values it can have.
+    /// The first variable with an invalid value, and the permitted values.
     pub fn from_env() -> Result<Overrides, WrongVariable> {
         Ok(Overrides {
             name: Variable::of_process("KIND_HARNESS_NAME").text(),
@@ -44,7 +44,7 @@ impl Overrides {
         })
     }
 
-    /// `suite` with the values that are set here in place of its own.
+    /// Returns `suite` with the values that are set here.
     pub(super) fn over(&self, mut suite: Suite) -> Suite {
         if let Some(name) = &self.name {
             suite.cluster.name = Some(name.clone());

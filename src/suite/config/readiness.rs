@@ -1,4 +1,4 @@
-//! The part of `e2e.yaml` about readiness: `ready`.
+//! The `ready` part of `e2e.yaml`, about readiness.
 
 use std::fmt;
 use std::time::Duration;
@@ -10,7 +10,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use super::json_schema;
 use crate::readiness::{Field, Grace, KindRule, Settings};
 
-/// What the suite tunes about readiness.
+/// The suite's settings of readiness.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, rename_all = "camelCase", expecting = "a mapping with `grace` and `kinds`")]
@@ -18,66 +18,68 @@ pub struct ReadySpec {
     /// How long each reason of failure may last before it counts.
     #[serde(default)]
     pub grace: GraceSpec,
-    /// Rules for custom kinds whose conditions do not tell.
+    /// Rules for custom kinds without usable conditions.
     #[serde(default)]
     pub kinds: Vec<KindSpec>,
 }
 
-/// How long each reason of failure may last, by the reasons' names; what is left out has its usual grace.
+/// How long each reason of failure may last, by the reasons' names; omitted ones have their default grace.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, rename_all = "PascalCase", expecting = "a mapping of reasons to times such as `10s`")]
 #[serde(default)]
 pub struct GraceSpec {
     /// An image pull that fails for reasons of network or registry (60 s).
-    #[serde(with = "grace")]
+    #[serde(with = "grace", skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "schema", schemars(schema_with = "json_schema::duration_or_nothing"))]
     pub image_pull_back_off: Option<Duration>,
     /// A Secret, ConfigMap or key that a container needs is missing (3 s).
-    #[serde(with = "grace")]
+    #[serde(with = "grace", skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "schema", schemars(schema_with = "json_schema::duration_or_nothing"))]
     pub create_container_config_error: Option<Duration>,
     /// A container that cannot be created (10 s).
-    #[serde(with = "grace")]
+    #[serde(with = "grace", skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "schema", schemars(schema_with = "json_schema::duration_or_nothing"))]
     pub create_container_error: Option<Duration>,
     /// No node fits the pod (10 s).
-    #[serde(with = "grace")]
+    #[serde(with = "grace", skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "schema", schemars(schema_with = "json_schema::duration_or_nothing"))]
     pub unschedulable: Option<Duration>,
     /// A volume that cannot be mounted (5 s).
-    #[serde(with = "grace")]
+    #[serde(with = "grace", skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "schema", schemars(schema_with = "json_schema::duration_or_nothing"))]
     pub failed_mount: Option<Duration>,
     /// A claim for which no volume can be provisioned (5 s).
-    #[serde(with = "grace")]
+    #[serde(with = "grace", skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "schema", schemars(schema_with = "json_schema::duration_or_nothing"))]
     pub provisioning_failed: Option<Duration>,
     /// Pods that may not be created: quota, admission, service account (3 s).
-    #[serde(with = "grace")]
+    #[serde(with = "grace", skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "schema", schemars(schema_with = "json_schema::duration_or_nothing"))]
     pub failed_create: Option<Duration>,
     /// A Service that selects no pod, or a port that its ready pods do not serve (5 s).
-    #[serde(with = "grace")]
+    #[serde(with = "grace", skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "schema", schemars(schema_with = "json_schema::duration_or_nothing"))]
     pub no_endpoints: Option<Duration>,
-    /// An object that somebody deleted (2 s).
-    #[serde(with = "grace")]
+    /// An object that was deleted (2 s).
+    #[serde(with = "grace", skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "schema", schemars(schema_with = "json_schema::duration_or_nothing"))]
     pub deleted: Option<Duration>,
-    /// Restarts from which a crashing container has failed (3).
+    /// Number of restarts at which a crashing container has failed (3).
+    #[serde(skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "schema", schemars(range(min = 1)))]
     pub crash_loop_back_off: Option<u16>,
-    /// Kills for want of memory from which a container has failed (2).
-    #[serde(rename = "OOMKilled")]
+    /// Number of out-of-memory kills at which a container has failed (2).
+    #[serde(rename = "OOMKilled", skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "schema", schemars(range(min = 1)))]
     pub oom_killed: Option<u16>,
-    /// Tries to start a container's command after which it has failed (2).
+    /// Number of attempts to start a container's command after which it has failed (2).
+    #[serde(skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "schema", schemars(range(min = 1)))]
     pub run_container_error: Option<u16>,
 }
 
-/// What tells whether objects of a custom kind are ready.
+/// A rule that decides whether objects of a custom kind are ready.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
@@ -108,7 +110,7 @@ pub struct FieldSpec {
     pub value: String,
 }
 
-/// As a suite says.
+/// Converts the suite's settings.
 impl From<&ReadySpec> for Settings {
     fn from(spec: &ReadySpec) -> Settings {
         let kinds = spec.kinds.iter().map(|kind| KindRule {
@@ -121,7 +123,7 @@ impl From<&ReadySpec> for Settings {
     }
 }
 
-/// As a suite says; the usual grace for what it does not name.
+/// Converts the suite's settings; omitted ones have their default grace.
 impl From<&GraceSpec> for Grace {
     fn from(spec: &GraceSpec) -> Grace {
         let usual = Grace::default();
@@ -176,7 +178,7 @@ fn scalar<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error
     deserializer.deserialize_any(Scalar)
 }
 
-/// A grace: a duration that may be nothing.
+/// Serializes a grace: a duration that may be zero.
 mod grace {
     use std::time::Duration;
 

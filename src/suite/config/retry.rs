@@ -1,4 +1,4 @@
-//! The part of `e2e.yaml` about calls that fail for a passing reason: `retry`.
+//! The `retry` part of `e2e.yaml`, about calls with transient failures.
 
 use std::time::Duration;
 
@@ -8,8 +8,8 @@ use super::duration;
 #[cfg(feature = "schema")]
 use super::json_schema;
 
-/// How often, and how soon, a call that failed for a passing reason is made again. The pause before the n-th try after the
-/// first is `base` × `factor`ⁿ⁻¹, at most `ceiling`, and a random part of `jitter` on top.
+/// How often, and how soon, a call that failed temporarily is retried. The pause before the n-th retry is `base` ×
+/// `factor`ⁿ⁻¹, at most `ceiling`, plus a random part of `jitter`.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, default, rename_all = "camelCase")]
@@ -19,18 +19,18 @@ pub struct RetrySpec {
     #[serde(with = "duration")]
     #[cfg_attr(feature = "schema", schemars(schema_with = "json_schema::duration"))]
     pub base: Duration,
-    /// By how much each pause is longer than the one before (2).
+    /// The factor by which each pause is longer than the one before (2).
     #[cfg_attr(feature = "schema", schemars(range(min = 1, max = 10)))]
     pub factor: f32,
     /// The longest pause (30 s).
     #[serde(with = "duration")]
     #[cfg_attr(feature = "schema", schemars(schema_with = "json_schema::duration"))]
     pub ceiling: Duration,
-    /// Up to this much comes on top of each pause, so that calls that failed together are not repeated together (1 s).
+    /// Up to this much is added to each pause, so that calls that failed together are not retried together (1 s).
     #[serde(with = "duration::or_nothing")]
     #[cfg_attr(feature = "schema", schemars(schema_with = "json_schema::duration_or_nothing"))]
     pub jitter: Duration,
-    /// How often a call is made, the first time included (5).
+    /// Maximum number of attempts, the first included (5).
     #[cfg_attr(feature = "schema", schemars(range(min = 1, max = 20)))]
     pub attempts: u32,
 }

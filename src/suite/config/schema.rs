@@ -1,4 +1,4 @@
-//! What `e2e.yaml` may say, as types. Nothing here has been checked against the world yet.
+//! The types of `e2e.yaml`. Values are parsed, but not checked against each other or the file system.
 
 use std::fmt;
 use std::time::Duration;
@@ -10,7 +10,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use super::json_schema;
 use super::{Check, ReadySpec, RetrySpec, duration};
 
-/// A test suite's environment as data: one cluster and the components that run in it.
+/// A test suite's environment: one cluster and the components that run in it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
@@ -22,30 +22,29 @@ pub struct Suite {
     /// The cluster to create, or to use.
     #[serde(default)]
     pub cluster: ClusterSpec,
-    /// Namespace that the components live in; it is created when it does not exist.
+    /// Namespace of the components; created if it does not exist.
     #[cfg_attr(feature = "schema", schemars(schema_with = "json_schema::label"))]
     pub namespace: String,
-    /// Where images come from: the default for `--images`.
+    /// The source of images: the default for `--images`.
     #[serde(default)]
     pub images: ImageSource,
-    /// In which order components are deployed: the default for `--strategy`.
+    /// The order in which components are deployed: the default for `--strategy`.
     #[serde(default)]
     pub strategy: Strategy,
-    /// Which overlay of their manifests the components are deployed with, where they have overlays: the default for
-    /// `--overlay`.
+    /// The overlay of components whose manifests have overlays: the default for `--overlay`.
     #[serde(default = "default_overlay")]
     pub overlay: String,
-    /// How long all components together may take from applied to ready, such as `120s` or `2m`.
+    /// Time limit for all components together to become ready, once applied, such as `120s` or `2m`.
     #[serde(default = "default_deadline", with = "duration")]
     #[cfg_attr(feature = "schema", schemars(schema_with = "json_schema::duration"))]
     pub deadline: Duration,
-    /// What counts as ready, where the usual rules do not fit.
+    /// Readiness settings, where the defaults do not fit.
     #[serde(default)]
     pub ready: ReadySpec,
-    /// How often, and how soon, a call that failed for a passing reason is made again.
+    /// How often, and how soon, a call that failed temporarily is retried.
     #[serde(default)]
     pub retry: RetrySpec,
-    /// The components, in the order in which `sequential` deploys them when `needs` leave a choice.
+    /// The components, in the order in which `sequential` deploys them if `needs` leave a choice.
     #[cfg_attr(feature = "schema", schemars(length(min = 1)))]
     pub components: Vec<Component>,
 }
@@ -56,7 +55,7 @@ pub struct Suite {
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 #[serde(expecting = "a mapping with `provider`, `name`, `config` or `context`")]
 pub struct ClusterSpec {
-    /// Who makes the cluster.
+    /// The provider of the cluster.
     #[serde(default)]
     pub provider: ProviderKind,
     /// Name of the cluster. When absent, a name is derived from the suite and its folder.
@@ -70,7 +69,7 @@ pub struct ClusterSpec {
     pub context: Option<String>,
 }
 
-/// Who makes clusters.
+/// Provider of clusters.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
@@ -78,16 +77,16 @@ pub enum ProviderKind {
     /// kind, on docker, podman or nerdctl.
     #[default]
     Kind,
-    /// A cluster that is already there, named by a kubeconfig context; never created and never deleted by us.
+    /// An existing cluster, named by a kubeconfig context; never created and never deleted by us.
     Existing,
 }
 
-/// Where images come from.
+/// Source of images.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum ImageSource {
-    /// Probe once whether a container registry answers, and choose.
+    /// Probe once whether a container registry responds, and choose.
     #[default]
     Auto,
     /// Pull from container registries.
@@ -96,7 +95,7 @@ pub enum ImageSource {
     Packages,
 }
 
-/// In which order components are deployed and awaited.
+/// Order in which components are deployed and awaited.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
@@ -106,12 +105,12 @@ pub enum Strategy {
     Parallel,
     /// Level by level of the `needs` graph; each level is awaited before the next.
     Waves,
-    /// One by one, each awaited: the baseline that `parallel` is compared with.
+    /// One by one, each awaited: the baseline for `parallel`.
     Sequential,
 }
 
 impl Strategy {
-    /// `parallel`, `waves` or `sequential`.
+    /// Returns `parallel`, `waves` or `sequential`.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -131,19 +130,19 @@ pub struct Component {
     /// A DNS label, unique in the suite.
     #[cfg_attr(feature = "schema", schemars(schema_with = "json_schema::label"))]
     pub name: String,
-    /// The images that its manifests name.
+    /// The images in its manifests.
     #[serde(default)]
     pub images: Vec<ImageSpec>,
     /// Manifest files, folders of them, or folders with overlays, relative to `e2e.yaml`.
     #[cfg_attr(feature = "schema", schemars(length(min = 1)))]
     pub manifests: Vec<String>,
-    /// Components that this one talks to. `waves` and `sequential` deploy them first; `parallel` does not need to.
+    /// Components that this one connects to. `waves` and `sequential` deploy them first; `parallel` does not need to.
     #[serde(default)]
     pub needs: Vec<String>,
     /// Ports that tests reach from the host.
     #[serde(default)]
     pub ports: Vec<Port>,
-    /// What must answer, beyond the rules of readiness, before the component counts as ready.
+    /// Checks that must pass, beyond the rules of readiness, before the component counts as ready.
     #[serde(default)]
     pub checks: Vec<Check>,
 }
@@ -153,12 +152,12 @@ pub struct Component {
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, rename_all = "camelCase", expecting = "an image: a mapping with `name`")]
 pub struct ImageSpec {
-    /// The reference as the manifests write it. From a registry it is pulled as it stands.
+    /// The reference as written in the manifests. From a registry it is pulled unchanged.
     pub name: String,
-    /// Folder of the recipe that builds it where no registry can be reached, relative to `e2e.yaml`.
+    /// Folder of the recipe that builds it if no registry is reachable, relative to `e2e.yaml`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub recipe: Option<String>,
-    /// Cargo package whose binary is the image: built in this workspace, wherever other images come from.
+    /// Cargo package whose binary is the image: built in this workspace, whatever the source of other images.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cargo: Option<String>,
 }
@@ -168,7 +167,7 @@ pub struct ImageSpec {
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, rename_all = "camelCase", expecting = "a port: a mapping with `name` and `node`")]
 pub struct Port {
-    /// Name by which tests ask for it; unique in the component.
+    /// Name for tests; unique in the component.
     pub name: String,
     /// The Service's NodePort (30000 to 32767).
     #[cfg_attr(feature = "schema", schemars(range(min = 30_000, max = 32_767)))]
@@ -184,7 +183,7 @@ pub enum HostPort {
     /// Any free port, chosen when the cluster is created.
     #[default]
     Auto,
-    /// This port; a run is refused when it is taken.
+    /// This port; a run fails if it is in use.
     Fixed(u16),
 }
 

@@ -1,4 +1,4 @@
-//! Switches: what a test run, which has no flags, reads from its environment.
+//! Switches: the environment variables of a test run, which has no flags.
 
 use std::time::Duration;
 
@@ -9,14 +9,14 @@ use thiserror::Error;
 use super::{Overrides, Strategy, duration};
 use crate::suite::config::Keep;
 
-/// A switch, as `docs/lifecycle.md` lists it.
+/// A switch, as listed in `docs/lifecycle.md`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Switch {
     /// The variable.
     pub name: &'static str,
-    /// What holds when it is not set.
+    /// The behaviour when it is not set.
     pub default: &'static str,
-    /// What it does.
+    /// Its effect.
     pub meaning: &'static str,
 }
 
@@ -46,40 +46,40 @@ const fn switch(name: &'static str, default: &'static str, meaning: &'static str
     Switch { name, default, meaning }
 }
 
-/// What the switches say.
+/// The values of the switches.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Switches {
-    /// Whether components are started at once; the suite's strategy where nothing is said.
+    /// Whether components are started at once; `None` for the suite's strategy.
     pub parallel_start: Option<bool>,
-    /// Whether components are ended at once.
+    /// Whether components are removed at once.
     pub parallel_kill: bool,
-    /// In which time all must be ready; the suite's deadline where nothing is said.
+    /// Time limit for all to become ready; `None` for the suite's deadline.
     pub start_timeout: Option<Duration>,
-    /// How often a call is tried again; as the suite says where nothing is said.
+    /// Maximum number of retries; `None` for the suite's setting.
     pub max_retries: Option<u32>,
-    /// After which time components are forced to go.
+    /// Time after which components are removed by force.
     pub kill_timeout: Duration,
-    /// Whether it is looked at that nothing is left.
+    /// Whether to check that nothing is left.
     pub verify: bool,
-    /// Whether an environment of tests stays.
+    /// Whether an environment of tests is kept.
     pub keep: Keep,
-    /// Who shares an environment of tests; it depends on the test runner where nothing is said.
+    /// Which processes share an environment of tests; `None` to depend on the test runner.
     pub share: Option<Share>,
     /// Whether every command is printed.
     pub debug: bool,
 }
 
-/// Whose processes share one environment.
+/// Which processes share one environment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Share {
-    /// The threads of one test binary. Cargo runs binaries one after the other and tells none that it is the last, so
-    /// this way the end can be waited for, and reported.
+    /// The threads of one test binary. Cargo runs binaries one after the other and does not report which is the last, so
+    /// only this way the removal can be awaited, and reported.
     Process,
-    /// All test processes that one cargo or nextest starts. Its end is the environment's.
+    /// All test processes started by one cargo or nextest. The environment is removed when that exits.
     Runner,
 }
 
-/// A variable has a value that it cannot have.
+/// An environment variable has an invalid value.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("{name} is {value:?}; it can be {permitted}")]
 pub struct WrongVariable {
@@ -89,10 +89,10 @@ pub struct WrongVariable {
 }
 
 impl Switches {
-    /// What the environment says.
+    /// Reads the switches from the environment.
     ///
     /// # Errors
-    /// The first variable that has a value that it cannot have, and which it can.
+    /// The first variable with an invalid value, and the permitted values.
     pub fn from_env() -> Result<Switches, WrongVariable> {
         Switches::from_variables(|name| Variable::of_process(name).value)
     }
@@ -111,7 +111,7 @@ impl Switches {
                 .number(0..=3600, "a whole number of seconds, from 0 to 3600")?
                 .map_or(Duration::from_secs(30), seconds),
             verify: set("KIND_HARNESS_VERIFY").flag()?.unwrap_or(true),
-            keep: set("KIND_HARNESS_KEEP").keep()?,
+            keep: set("KIND_HARNESS_KEEP").parse_keep()?,
             share: set("KIND_HARNESS_SHARE").read("process or runner", |value| match value {
                 "process" => Some(Share::Process),
                 "runner" => Some(Share::Runner),
@@ -121,7 +121,7 @@ impl Switches {
         })
     }
 
-    /// Puts them into `overrides`, where those say nothing themselves.
+    /// Sets the fields of `overrides` that are not set yet.
     pub fn complete(&self, overrides: &mut Overrides) {
         let strategy =
             self.parallel_start.map(|at_once| if at_once { Strategy::Parallel } else { Strategy::Sequential });
@@ -142,7 +142,7 @@ pub(super) struct Variable {
 }
 
 impl Variable {
-    /// The variable of this process.
+    /// Returns the variable of this process.
     pub(super) fn of_process(name: &'static str) -> Variable {
         let value = std::env::var_os(name).map(|value| value.to_string_lossy().into_owned());
         Variable { name, value: value.filter(|value| !value.is_empty()) }
@@ -152,7 +152,7 @@ impl Variable {
         self.value
     }
 
-    /// A value that the suite file has under the same name.
+    /// Parses a value that the suite file has under the same name.
     pub(super) fn one_of<T: DeserializeOwned>(self, permitted: &'static str) -> Result<Option<T>, WrongVariable> {
         let read = |value: &str| {
             let value: StrDeserializer<'_, serde::de::value::Error> = value.into_deserializer();
@@ -191,7 +191,7 @@ impl Variable {
         self.read(permitted, |value| value.parse().ok().filter(|number| range.contains(number)))
     }
 
-    fn keep(self) -> Result<Keep, WrongVariable> {
+    fn parse_keep(self) -> Result<Keep, WrongVariable> {
         let keep = self.read("never, on-failure or always", |value| match value {
             "0" | "never" => Some(Keep::Never),
             "on-failure" => Some(Keep::OnFailure),

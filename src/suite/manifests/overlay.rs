@@ -1,4 +1,4 @@
-//! Which form of a component's manifests a suite means: one of its overlays, a kustomization, or plain files.
+//! The layout of a component's manifests: overlays, a kustomization, or plain files.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -8,19 +8,19 @@ use crate::suite::yaml::did_you_mean;
 /// The file that makes a folder a kustomization.
 pub(crate) const KUSTOMIZATION: &str = "kustomization.yaml";
 
-/// How a path of the suite is read.
+/// How the manifests at a path are read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Layout {
     /// A file, or a folder of manifests at any depth.
     Plain,
-    /// What this folder's `kustomization.yaml` says.
+    /// The resources of this folder's `kustomization.yaml`.
     Kustomization(PathBuf),
-    /// It has overlays, but not the one that is wanted; these are there, sorted.
+    /// It has overlays, but not the requested one; contains their names, sorted.
     NoOverlay(Vec<String>),
 }
 
-/// How `path`, relative to `root`, is read when `overlay` is wanted: a folder with overlays by its
-/// `overlays/<overlay>`, whatever else is in it.
+/// Returns how `path`, relative to `root`, is read with `overlay`: a folder with overlays by its `overlays/<overlay>`
+/// only.
 ///
 /// # Errors
 /// The path cannot be read.
@@ -37,7 +37,7 @@ pub(crate) fn layout(root: &Path, path: &str, overlay: &str) -> io::Result<Layou
     })
 }
 
-/// The names of the overlays of `path`, sorted: the folders in its folder `overlays` that are kustomizations.
+/// Returns the names of the overlays of `path`, sorted: the kustomizations in its folder `overlays`.
 ///
 /// # Errors
 /// The folder cannot be read.
@@ -57,7 +57,7 @@ pub(crate) fn overlays(root: &Path, path: &str) -> io::Result<Vec<String>> {
     Ok(names)
 }
 
-/// What to choose instead of `overlay`.
+/// Returns a suggestion instead of `overlay`.
 pub(crate) fn instead(overlay: &str, there: &[String]) -> String {
     did_you_mean(overlay, there.iter().map(String::as_str)).unwrap_or_else(|| {
         let list: Vec<String> = there.iter().map(|name| format!("`{name}`")).collect();

@@ -1,4 +1,4 @@
-//! Manifest files as objects.
+//! Parses manifest files into objects.
 
 mod duplicates;
 mod files;
@@ -19,17 +19,17 @@ use super::overlay::{Layout, instead, layout};
 use crate::readiness::redact::Redactor;
 use crate::suite::yaml::{self, Diagnostic, Diagnostics, Node, Source, reason};
 
-/// An object, and where it was read.
+/// An object, and its location.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Manifest {
-    /// Where it was read.
+    /// Its location.
     pub source: ManifestSource,
     /// The object, as it was written.
     pub object: DynamicObject,
 }
 
 impl Manifest {
-    /// Teaches `redactor` the object's secrets, and the names that it publishes.
+    /// Registers the object's secrets, and its public names, with `redactor`.
     pub(crate) fn teach(&self, redactor: &Redactor) {
         let metadata = &self.object.metadata;
         redactor.spare(metadata.name.iter().chain(&metadata.namespace));
@@ -40,12 +40,12 @@ impl Manifest {
     }
 }
 
-/// Where an object was read.
+/// Location of an object in a file.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct ManifestSource {
-    /// The file, as the suite's paths name it.
+    /// The file, as in the suite's paths.
     pub file: PathBuf,
-    /// The line on which the object begins, from 1.
+    /// The line on which the object starts, from 1.
     pub line: usize,
 }
 
@@ -56,7 +56,7 @@ impl std::fmt::Display for ManifestSource {
     }
 }
 
-/// Why manifests were refused: every problem that was found, not only the first.
+/// Rejected manifests, with all problems that were found, not only the first.
 #[derive(Debug, Clone, thiserror::Error)]
 #[error("{problems}")]
 pub struct ManifestError {
@@ -64,13 +64,13 @@ pub struct ManifestError {
 }
 
 impl ManifestError {
-    /// The problems, file by file; at least one.
+    /// Returns the problems, file by file; at least one.
     #[must_use]
     pub fn diagnostics(&self) -> &[Diagnostic] {
         self.problems.as_slice()
     }
 
-    /// The problems as text for people, each with a caret under what is wrong. `Display` is the same without colour.
+    /// Returns the problems as text, with a caret under each. `Display` is the same without colour.
     #[must_use]
     pub fn render(&self, color: bool) -> String {
         self.problems.render(color)
@@ -79,25 +79,25 @@ impl ManifestError {
 
 /// Reads `paths`, files or folders relative to `root`, in that order.
 ///
-/// A folder with overlays is read by its `overlays/<overlay>`, a folder with a `kustomization.yaml` as that says (of
-/// kustomize: `resources` and `patches`), and any other one at any depth, by path. A file may hold many documents; a
-/// `List` counts as its items, and an empty document as nothing.
+/// A folder with overlays is read by its `overlays/<overlay>`, a folder with a `kustomization.yaml` by that (of
+/// kustomize: `resources` and `patches`), and any other one at any depth, by path. A file may have many documents; a
+/// `List` counts as its items, and empty documents are skipped.
 ///
 /// # Errors
-/// A path cannot be read, holds no object, or has overlays but not this one; a file is not UTF-8 or not YAML; an object
-/// lacks `apiVersion`, `kind` or `metadata.name`, has metadata that Kubernetes does not know, or is there twice; a
-/// kustomization says what is not read here, or forgets a file; a patch has no object. All problems are reported
-/// together.
+/// A path cannot be read, has no object, or has overlays but not this one; a file is not UTF-8 or not YAML; an object
+/// lacks `apiVersion`, `kind` or `metadata.name`, has unknown metadata, or is a duplicate; a kustomization has
+/// unsupported fields, or omits a file; a patch has no object. All problems are reported together.
 pub fn load(root: &Path, overlay: &str, paths: &[String]) -> Result<Vec<Manifest>, ManifestError> {
     let mut reader = Reader::default();
     let manifests = reader.read(root, overlay, paths);
     reader.finish(manifests)
 }
 
-/// Reads the manifests of every component, given by their paths, as [`load`] does. The result is in the order of `components`.
+/// Reads the manifests of every component, given by their paths, like [`load`]. The result is in the order of
+/// `components`.
 ///
 /// # Errors
-/// Those of [`load`]; two components having the same object is one of them.
+/// Those of [`load`]; the same object in two components is one of them.
 pub fn load_all<'a>(
     root: &Path,
     overlay: &str,
@@ -108,20 +108,20 @@ pub fn load_all<'a>(
     reader.finish(manifests)
 }
 
-/// The files from which `path`, relative to `root`, is read with `overlay`: those that [`load`] reads.
+/// Returns the files that [`load`] reads for `path`, relative to `root`, with `overlay`.
 ///
 /// # Errors
 /// The path cannot be read, or has no such overlay.
 pub(crate) fn files(root: &Path, overlay: &str, path: &str) -> io::Result<Vec<PathBuf>> {
     match layout(root, path, overlay)? {
         Layout::Plain => plain_files(root, path),
-        // What is wrong with it is said by those who read the manifests themselves.
+        // Its problems are reported when the manifests themselves are read.
         Layout::Kustomization(folder) => Ok(Kustomization::read(root, &folder, &mut Vec::new()).files()),
         Layout::NoOverlay(_) => Err(io::Error::new(io::ErrorKind::NotFound, format!("{path}: no overlay {overlay}"))),
     }
 }
 
-/// What has been read, and what was wrong with it.
+/// The files read so far, and their problems.
 #[derive(Default)]
 struct Reader {
     seen: Seen,
@@ -140,7 +140,7 @@ impl Reader {
                 self.problems.push(Diagnostic::of_file(Path::new(path), "there is no object in here"));
             }
         }
-        // Before anything of them is quoted, be it in a problem.
+        // Before anything of them is quoted, even in a problem.
         manifests.iter().for_each(|manifest| manifest.teach(Redactor::global()));
         manifests
     }
@@ -190,7 +190,7 @@ impl Reader {
         }
     }
 
-    /// The documents of `file`, each with its source.
+    /// Returns the documents of `file`, each with its source.
     fn open(&mut self, root: &Path, file: &Path) -> Vec<(Source, Node)> {
         let read = Source::read(file, &root.join(file));
         match read.and_then(|source| Ok((yaml::documents(&source)?, source))) {

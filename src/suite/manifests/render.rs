@@ -1,4 +1,4 @@
-//! Changes to objects before they are applied: pure functions, no cluster.
+//! Changes to objects before they are applied: pure functions, without a cluster.
 
 mod images;
 mod labels;

@@ -1,4 +1,4 @@
-//! What the environment is made of, in one number.
+//! The digest of an environment.
 
 use std::io;
 
@@ -10,11 +10,10 @@ use crate::suite::hash::hex;
 use crate::suite::manifests;
 
 impl Plan {
-    /// SHA-256, in hexadecimal, of the suite, its manifests and kind's configuration: the same as long as `up` would
-    /// make the same environment. Images count by name only; their contents are not known to a plan.
+    /// Returns the SHA-256, in hexadecimal, of the suite, its manifests and kind's configuration: the same as long as
+    /// `up` would create the same environment. Images count by name only; a plan does not know their contents.
     ///
-    /// How the environment comes about does not count: neither the strategy nor the deadline, nor what counts as ready
-    /// or how failed calls are repeated.
+    /// Settings of the run do not count: neither the strategy nor the deadline, nor those of readiness and retries.
     ///
     /// # Errors
     /// A manifest or kind's configuration cannot be read.
@@ -42,7 +41,7 @@ impl Plan {
     }
 }
 
-/// Adds `part` with its length, so that parts cannot flow into each other.
+/// Adds `part` with its length, so that the boundaries of parts count.
 fn add(hash: &mut Sha256, part: &[u8]) {
     hash.update(part.len().to_le_bytes());
     hash.update(part);

@@ -1,4 +1,4 @@
-//! Parts of a plan: some components, and who needs them.
+//! Parts of a plan: some components, and their dependents.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -6,7 +6,7 @@ use super::Plan;
 use crate::suite::config::Component;
 
 impl Plan {
-    /// The same plan with only the components of these names. What they need beyond each other is taken to be there.
+    /// Returns the plan with only the components of these names. Their other needs are assumed to be deployed.
     #[must_use]
     pub fn only(&self, names: &[String]) -> Plan {
         let mut loaded = self.loaded.clone();
@@ -20,11 +20,11 @@ impl Plan {
         Plan { name, order: graph.order(), waves: graph.waves(), packages, loaded }
     }
 
-    /// Every component, and all that it needs, directly or not.
+    /// Returns every component, with all its direct and indirect needs.
     #[must_use]
     pub fn needs(&self) -> BTreeMap<String, BTreeSet<String>> {
         let mut all: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
-        // Each comes after what it needs, of which everything is known by then.
+        // Each comes after its needs, whose own needs are complete by then.
         for component in self.components() {
             let further = component.needs.iter().filter_map(|need| all.get(need)).flatten().cloned();
             let needs = component.needs.iter().cloned().chain(further).collect();
@@ -33,13 +33,13 @@ impl Plan {
         all
     }
 
-    /// The components that need one of these, and are none of them.
+    /// Returns the components that need one of these, without these.
     pub fn dependants(&self, names: &[String]) -> impl Iterator<Item = &Component> {
         let needs_one = |component: &&Component| component.needs.iter().any(|need| names.contains(need));
         self.components().filter(needs_one).filter(|component| !names.contains(&component.name))
     }
 
-    /// The wave of the component called `name`, counted from 1.
+    /// Returns the wave of the component called `name`, counted from 1.
     #[must_use]
     pub fn wave(&self, name: &str) -> Option<usize> {
         let index = self.suite().components.iter().position(|component| component.name == name)?;

@@ -1,4 +1,4 @@
-//! The plan for people and for Graphviz.
+//! Prints the plan as text and for Graphviz.
 
 use std::fmt::Write;
 
@@ -6,7 +6,7 @@ use super::Plan;
 use crate::suite::config::{Component, HostPort, ImageSpec, ProviderKind, Strategy, duration};
 
 impl Plan {
-    /// The plan as a tree of waves and components.
+    /// Returns the plan as a tree of waves and components.
     #[must_use]
     pub fn to_text(&self) -> String {
         let suite = self.suite();
@@ -43,7 +43,7 @@ impl Plan {
         out
     }
 
-    /// The plan as a Graphviz graph: an arrow leads from a component to what it needs, waves are boxes.
+    /// Returns the plan as a Graphviz graph: an arrow points from a component to each of its needs, waves are boxes.
     #[must_use]
     pub fn to_dot(&self) -> String {
         let mut out =
@@ -104,12 +104,12 @@ fn image_text(image: &ImageSpec) -> String {
     }
 }
 
-/// The word that the file uses for an enum's value.
+/// Returns the file's word for an enum's value.
 fn value(word: &impl serde::Serialize) -> String {
     serde_json::to_value(word).ok().and_then(|json| json.as_str().map(str::to_owned)).unwrap_or_default()
 }
 
-/// A Graphviz identifier.
+/// Returns a Graphviz identifier.
 fn id(name: &str) -> String {
     format!("\"{}\"", name.replace('\\', "\\\\").replace('"', "\\\""))
 }

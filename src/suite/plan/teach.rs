@@ -1,11 +1,11 @@
-//! What a redactor is to know of a suite before anything of it is written.
+//! Registers a suite's secrets with a redactor, before anything of it is written.
 
 use super::Plan;
 use crate::readiness::redact::Redactor;
 
 impl Plan {
-    /// Teaches `redactor` the secrets in the suite's manifests, and the names that the suite publishes. What is wrong with
-    /// a manifest is reported by those who apply it.
+    /// Registers the secrets in the suite's manifests, and its public names, with `redactor`. Problems of manifests are
+    /// reported when they are applied.
     pub fn teach(&self, redactor: &Redactor) {
         let suite = self.suite();
         redactor.spare([suite.suite.as_str(), suite.namespace.as_str(), self.cluster_name().as_str()]);

@@ -1,4 +1,5 @@
-//! Serde over [`Node`]s. What derived code would stop at is gathered: every unknown key, and one error per list item.
+//! Serde over [`Node`]s. Collects problems at which derived code would stop: every unknown key, and one error per list
+//! item.
 
 mod access;
 mod error;
@@ -13,13 +14,14 @@ use self::error::Error;
 use super::{Node, Source, Value};
 use crate::suite::yaml::{Diagnostic, did_you_mean};
 
-/// More problems than this help nobody, and finding them takes a try each.
+/// A longer list would not help, and each problem costs one more attempt.
 const ENOUGH: usize = 100;
 
-/// Reads `node` as a `T`. Unknown keys alone still give a value, so that more can be checked in the same go.
+/// Deserializes `node` as a `T`. If only unknown keys are reported, it still returns a value, so that more can be
+/// checked at once.
 ///
-/// A value that cannot be read is reported, and the next try goes without it, since serde itself cannot go on after an
-/// error. Tries end when all that is left was read, or when the whole cannot be read.
+/// A value that cannot be read is reported and left out of the next attempt, since serde cannot continue after an
+/// error. Attempts end when everything left was read, or when the whole cannot be read.
 pub(crate) fn decode<'de, T: Deserialize<'de>>(source: &Source, node: &'de Node) -> (Option<T>, Vec<Diagnostic>) {
     let context =
         Context { source, problems: RefCell::default(), left_out: RefCell::default(), failed: Cell::new(None) };
@@ -41,9 +43,9 @@ pub(crate) fn decode<'de, T: Deserialize<'de>>(source: &Source, node: &'de Node)
 struct Context<'a> {
     source: &'a Source,
     problems: RefCell<Vec<Diagnostic>>,
-    /// Values that earlier tries could not read.
+    /// Values that earlier attempts could not read.
     left_out: RefCell<Vec<*const Node>>,
-    /// The innermost value that this try could not read.
+    /// The innermost value that this attempt could not read.
     failed: Cell<Option<*const Node>>,
 }
 
@@ -52,7 +54,7 @@ impl Context<'_> {
         self.left_out.borrow().contains(&std::ptr::from_ref(node))
     }
 
-    /// Keeps a problem; later tries meet the same ones again.
+    /// Adds a problem unless an earlier attempt has reported it.
     fn report(&self, problem: Diagnostic) {
         let mut problems = self.problems.borrow_mut();
         if !problems.iter().any(|known| known.position == problem.position && known.message == problem.message) {
@@ -60,7 +62,7 @@ impl Context<'_> {
         }
     }
 
-    /// Reports the keys of `node` that are none of `known`.
+    /// Reports the keys of `node` that are not in `known`.
     fn refuse_unknown(&self, node: &Node, known: &'static [&'static str]) {
         let Value::Map(entries) = &node.value else { return };
         for (key, _) in entries.iter().filter(|(key, _)| !known.contains(&key.name.as_str())) {
@@ -73,7 +75,7 @@ impl Context<'_> {
     }
 }
 
-/// A node on its way into a value.
+/// A node that is being deserialized.
 #[derive(Clone, Copy)]
 struct Place<'a, 'de> {
     node: &'de Node,
@@ -85,12 +87,12 @@ impl<'a, 'de> Place<'a, 'de> {
         Place { node, ..self }
     }
 
-    /// Reads this value as an entry or item of the one around it.
+    /// Deserializes this value as an entry or item of its parent.
     fn read<T: DeserializeSeed<'de>>(self, seed: T) -> Result<T::Value, Error> {
         seed.deserialize(self).map_err(|error| {
             let failed = &self.context.failed;
             failed.set(failed.get().or(Some(std::ptr::from_ref(self.node))));
-            // Code that reads text and then makes something of it fails without a place.
+            // Errors of conversions from text have no location.
             error.at(self.node.span)
         })
     }

@@ -1,4 +1,4 @@
-//! What is wrong with a file, and where: one look for YAML errors, unknown keys, cycles and bad manifests.
+//! Problems of a file and their locations: one format for YAML errors, unknown keys, cycles and invalid manifests.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -12,18 +12,18 @@ use crate::suite::yaml::{Source, Span};
 /// One problem of one file.
 #[derive(Debug, Clone)]
 pub struct Diagnostic {
-    /// The file, as the reader of the message would name it.
+    /// The file, as the message names it.
     pub file: PathBuf,
-    /// Where in the file; none when the problem is the file as a whole.
+    /// The location in the file; `None` when the problem is the file as a whole.
     pub position: Option<Position>,
-    /// What is wrong.
+    /// The problem.
     pub message: String,
-    /// What to do about it.
+    /// How to fix it.
     pub help: Option<String>,
     marks: Vec<Mark>,
 }
 
-/// A place in a file, as editors count.
+/// A location in a file, with the numbering of editors.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Position {
     /// The line, from 1.
@@ -39,7 +39,7 @@ impl fmt::Display for Position {
     }
 }
 
-/// A stretch of a source that the message points at. The first of a diagnostic is where the problem is.
+/// A span of a source that the message points to. The first of a diagnostic is the location of the problem.
 #[derive(Debug, Clone)]
 struct Mark {
     source: Source,
@@ -48,7 +48,7 @@ struct Mark {
 }
 
 impl Diagnostic {
-    /// A problem at `span` of `source`.
+    /// Returns a problem at `span` of `source`.
     pub(crate) fn at(source: &Source, span: Span, message: impl AsRef<str>) -> Diagnostic {
         Diagnostic {
             position: Some(source.position(span)),
@@ -57,13 +57,13 @@ impl Diagnostic {
         }
     }
 
-    /// A problem of a file as a whole: it is missing, say.
+    /// Returns a problem of a file as a whole, such as a missing one.
     pub(crate) fn of_file(file: &Path, message: impl AsRef<str>) -> Diagnostic {
         let (file, message) = (file.to_owned(), printable(message.as_ref()));
         Diagnostic { file, position: None, message, help: None, marks: Vec::new() }
     }
 
-    /// Adds what to do about it.
+    /// Adds how to fix it.
     pub(crate) fn help(mut self, help: impl AsRef<str>) -> Diagnostic {
         self.help = Some(printable(help.as_ref()));
         self
@@ -77,7 +77,7 @@ impl Diagnostic {
         self
     }
 
-    /// Points at one more place that explains the first.
+    /// Points to one more location that explains the first.
     pub(crate) fn see(mut self, source: &Source, span: Span, label: impl AsRef<str>) -> Diagnostic {
         self.marks.push(Mark { source: source.clone(), span, label: Some(printable(label.as_ref())) });
         self
@@ -96,7 +96,7 @@ impl Diagnostic {
         vec![group]
     }
 
-    /// One snippet per file, the problem's own first, all marks of the file in it.
+    /// Returns one snippet per file, the problem's own first, with all marks in that file.
     fn snippets(&self) -> Vec<Snippet<'_, annotate_snippets::Annotation<'_>>> {
         let mut sources: Vec<&Source> = Vec::new();
         for mark in &self.marks {
@@ -124,13 +124,13 @@ impl Diagnostic {
 pub(crate) struct Diagnostics(Vec<Diagnostic>);
 
 impl Diagnostics {
-    /// Problems of one file, sorted by where they are.
+    /// Returns the problems of one file, sorted by location.
     pub(crate) fn sorted(mut all: Vec<Diagnostic>) -> Diagnostics {
         all.sort_by_key(|diagnostic| diagnostic.position);
         Diagnostics(all)
     }
 
-    /// Problems in the order in which they were found.
+    /// Returns the problems in the order in which they were found.
     pub(crate) fn in_order(all: Vec<Diagnostic>) -> Diagnostics {
         Diagnostics(all)
     }
@@ -139,12 +139,12 @@ impl Diagnostics {
         &self.0
     }
 
-    /// All of them as text for people. Whether colour is wanted is the caller's to know.
+    /// Formats all of them as text, coloured if the caller wants that.
     pub(crate) fn render(&self, color: bool) -> String {
         let renderer = if color { Renderer::styled() } else { Renderer::plain() };
         let renderer = renderer.decor_style(DecorStyle::Ascii);
         let texts: Vec<String> = self.0.iter().map(|diagnostic| renderer.render(&diagnostic.groups())).collect();
-        // As wide as before, so that carets stay below what they point at.
+        // Masked with the same width, so that carets stay below what they point at.
         Redactor::global().text_in_place(&texts.join("\n\n")).into_owned()
     }
 }
@@ -155,7 +155,7 @@ impl fmt::Display for Diagnostics {
     }
 }
 
-/// `text` without the control characters that would let a file write to the reader's terminal.
+/// Returns `text` without control characters, with which a file could write to the terminal.
 fn printable(text: &str) -> String {
     text.chars().fold(String::with_capacity(text.len()), |mut out, character| {
         if character.is_control() {
@@ -167,7 +167,7 @@ fn printable(text: &str) -> String {
     })
 }
 
-/// `did you mean …`, when one of `known` is near enough to `word` to be what was meant.
+/// Returns `did you mean …`, if one of `known` is similar to `word`.
 pub(crate) fn did_you_mean<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<String> {
     let lower = word.to_lowercase();
     known

@@ -1,4 +1,4 @@
-//! The YAML library's errors in the harness's words.
+//! Converts the YAML library's errors into diagnostics.
 
 use serde_saphyr::budget::BudgetBreach;
 use serde_saphyr::{Error, MessageFormatter, UserMessageFormatter};
@@ -9,7 +9,7 @@ use crate::suite::yaml::Diagnostic;
 /// [`super::MAX_DEPTH`] is the limit for blocks; the parser has its own for brackets.
 const TOO_DEEP: &str = "this is nested too deeply";
 
-/// `error` at its place in `source`.
+/// Returns `error` at its location in `source`.
 pub(super) fn diagnostic(source: &Source, error: &Error) -> Diagnostic {
     let error = match error.without_snippet() {
         Error::AliasError { error, .. } => error.as_ref(),

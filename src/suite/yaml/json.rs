@@ -1,4 +1,4 @@
-//! Nodes as JSON, which is what an API server takes.
+//! Converts nodes to JSON, which the API server accepts.
 
 use serde_json::{Map, Number, Value as Json};
 
@@ -9,7 +9,7 @@ use crate::suite::yaml::Diagnostic;
 const EXACT: f64 = 9_007_199_254_740_992.0;
 
 impl Node {
-    /// The JSON that `kubectl` would send for this node.
+    /// Returns the JSON that `kubectl` would send for this node.
     pub(crate) fn to_json(&self, source: &Source) -> Result<Json, Box<Diagnostic>> {
         Ok(match &self.value {
             Value::Null => Json::Null,
@@ -26,7 +26,7 @@ impl Node {
         })
     }
 
-    /// `1e3` and `1.0` become the integers that Go would write; digits that a float cannot hold are refused.
+    /// Converts `1e3` and `1.0` to the integers that Go would write; digits that a float cannot hold are an error.
     fn float(&self, source: &Source, value: f64) -> Result<Json, Box<Diagnostic>> {
         let digits = source.slice(self.span).trim_start_matches(['-', '+']);
         if value.abs() > EXACT && !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit() || byte == b'_')

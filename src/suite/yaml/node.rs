@@ -1,4 +1,4 @@
-//! A YAML document as a tree in which every key and value knows its place.
+//! A YAML document as a tree in which every key and value has its location.
 
 use std::fmt;
 
@@ -7,14 +7,14 @@ use serde_saphyr::{Location, Spanned};
 
 use super::Span;
 
-/// A value and its place.
+/// A value and its location.
 #[derive(Debug, Clone)]
 pub(crate) struct Node {
     pub(crate) value: Value,
     pub(crate) span: Span,
 }
 
-/// What a node is.
+/// The content of a node.
 #[derive(Debug, Clone)]
 pub(crate) enum Value {
     Null,
@@ -35,39 +35,39 @@ pub(crate) struct Key {
 }
 
 impl Node {
-    /// What stands under `key`, if this is a mapping that has it.
+    /// Returns the value of `key`, if this is a mapping that has it.
     pub(crate) fn get(&self, key: &str) -> Option<&Node> {
         self.entry(key).map(|(_, node)| node)
     }
 
-    /// The key `key` and what stands under it.
+    /// Returns the key `key` and its value.
     pub(crate) fn entry(&self, key: &str) -> Option<(&Key, &Node)> {
         let Value::Map(entries) = &self.value else { return None };
         entries.iter().find(|(candidate, _)| candidate.name == key).map(|(key, node)| (key, node))
     }
 
-    /// What stands under `key`; where there is no such key, the place at which it is missed.
+    /// Returns the value of `key`; without such a key, this node, as the location to report.
     pub(crate) fn at(&self, key: &str) -> &Node {
         self.get(key).unwrap_or(self)
     }
 
-    /// Element `index`; where there is none, the place at which it is missed.
+    /// Returns element `index`; without such an element, this node, as the location to report.
     pub(crate) fn item(&self, index: usize) -> &Node {
         self.items().get(index).unwrap_or(self)
     }
 
-    /// The elements of a list; none of anything else.
+    /// Returns the elements of a list; empty for anything else.
     pub(crate) fn items(&self) -> &[Node] {
         if let Value::List(items) = &self.value { items } else { &[] }
     }
 
-    /// The text of a string.
+    /// Returns the text of a string.
     pub(crate) fn text(&self) -> Option<&str> {
         if let Value::Text(text) = &self.value { Some(text) } else { None }
     }
 }
 
-/// Blocks have no token of their own, so they are pointed at by what they begin with.
+/// Blocks have no token of their own, so their span is that of their first element.
 impl From<Spanned<Value>> for Node {
     fn from(spanned: Spanned<Value>) -> Node {
         let span = span(spanned.referenced);
@@ -81,7 +81,7 @@ impl From<Spanned<Value>> for Node {
     }
 }
 
-/// The bytes of a location.
+/// Returns the byte range of a location.
 pub(super) fn span(location: Location) -> Span {
     let bytes = location.span();
     let number = |value: Option<u64>| value.and_then(|value| usize::try_from(value).ok()).unwrap_or_default();

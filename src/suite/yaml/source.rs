@@ -1,4 +1,4 @@
-//! A text, the file it came from, and places in it.
+//! A text, its file, and locations in it.
 
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -6,14 +6,14 @@ use std::sync::Arc;
 
 use crate::suite::yaml::{Diagnostic, Position};
 
-/// A stretch of a source, in bytes. It may be empty.
+/// A byte range of a source. It may be empty.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Span {
     pub(crate) start: usize,
     pub(crate) end: usize,
 }
 
-/// A text and the file it came from. Clones share both.
+/// A text and its file. Clones share both.
 #[derive(Debug, Clone)]
 pub(crate) struct Source(Arc<(PathBuf, String)>);
 
@@ -22,7 +22,7 @@ impl Source {
         Source(Arc::new((path.into(), text.into())))
     }
 
-    /// The text of the file `real`, which messages call `shown`.
+    /// Reads the file `real`, which messages call `shown`.
     pub(crate) fn read(shown: &Path, real: &Path) -> Result<Source, Box<Diagnostic>> {
         let bytes = std::fs::read(real).map_err(|error| {
             Box::new(Diagnostic::of_file(shown, format!("this file cannot be read: {}", reason(&error))))
@@ -42,17 +42,17 @@ impl Source {
         &self.0.1
     }
 
-    /// Whether both are the same reading of the same file.
+    /// Returns whether both are the same reading of the same file.
     pub(crate) fn same(&self, other: &Source) -> bool {
         Arc::ptr_eq(&self.0, &other.0)
     }
 
-    /// What stands at `span`.
+    /// Returns the text at `span`.
     pub(crate) fn slice(&self, span: Span) -> &str {
         self.text().get(span.start..span.end).unwrap_or_default()
     }
 
-    /// Where `span` begins, as editors count.
+    /// Returns where `span` starts, with the numbering of editors.
     pub(crate) fn position(&self, span: Span) -> Position {
         let before = &self.text()[..self.floor(span.start)];
         let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
@@ -60,7 +60,7 @@ impl Source {
         Position { line: before.matches('\n').count() + 1, column }
     }
 
-    /// The byte at which the character `column` of `line` stands, both from 1; the nearest there is.
+    /// Returns the byte offset of character `column` of `line`, both from 1, or the nearest offset.
     pub(crate) fn offset(&self, line: usize, column: usize) -> usize {
         let mut start = 0;
         for text in self.text().split_inclusive('\n').take(line.saturating_sub(1)) {
@@ -71,8 +71,8 @@ impl Source {
         start + into
     }
 
-    /// `span` as a caret can show it: on character boundaries, on one line, and at least one character wide if there
-    /// is one.
+    /// Returns `span` such that a caret can show it: on character boundaries, on one line, and at least one character
+    /// wide if possible.
     pub(crate) fn visible(&self, span: Span) -> Range<usize> {
         let start = self.floor(span.start);
         let line = &self.text()[start..];
@@ -87,7 +87,7 @@ impl Source {
     }
 }
 
-/// Why the operating system refused, without its number.
+/// Returns the operating system's error message, without its number.
 pub(crate) fn reason(error: &std::io::Error) -> String {
     let text = error.to_string();
     text.split(" (os error").next().unwrap_or_default().to_lowercase()

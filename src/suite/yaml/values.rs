@@ -1,22 +1,21 @@
-//! YAML and JSON that others saved: read as it comes, without places.
+//! YAML and JSON saved by other programs: parsed without locations.
 
 use serde_json::Value;
 
 use super::{MAX_DEPTH, STACK};
 
-/// What a file of objects may hold: a hundred thousand events, and more.
+/// Limit for a file of objects: a hundred thousand events, and more.
 const MOST: usize = 100_000_000;
 
-/// Reads the documents of a text that is YAML or JSON, without the empty ones. Of a key that is there twice, the later
-/// counts.
+/// Returns the documents of a text that is YAML or JSON, without the empty ones. Of a duplicate key, the later counts.
 ///
 /// # Errors
-/// What is wrong with the text, with line and column.
+/// The problem, with line and column.
 pub fn values(text: &str) -> Result<Vec<Value>, String> {
     let text = text.trim_start_matches('\u{feff}');
     if text.trim_start().starts_with(['{', '[']) {
         let documents: Result<Vec<Value>, _> = serde_json::Deserializer::from_str(text).into_iter().collect();
-        // What begins like JSON may be YAML in flow style.
+        // Text that starts like JSON may be YAML in flow style.
         if let Ok(documents) = documents {
             return Ok(documents.into_iter().filter(|document| !document.is_null()).collect());
         }

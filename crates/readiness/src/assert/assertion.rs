@@ -1,4 +1,4 @@
-//! What a test writes: `eventually(&pods, "web-0").matches("status: {phase: Running}").await?`.
+//! The interface of assertions: `eventually(&pods, "web-0").matches("status: {phase: Running}").await?`.
 
 use std::fmt;
 use std::future::IntoFuture;
@@ -17,22 +17,22 @@ use super::requirement::Requirement;
 use super::subject::Subject;
 use super::watch::{Watch, Watchable};
 
-/// How long [`eventually`] waits unless [`within`](Assertion::within) says otherwise.
+/// The default time limit of [`eventually`], changed by [`within`](Assertion::within).
 const WITHIN: Duration = Duration::from_secs(30);
 
-/// How long [`always`] and [`never()`] watch unless [`during`](Assertion::during) says otherwise.
+/// How long [`always`] and [`never()`] watch by default, changed by [`during`](Assertion::during).
 const DURING: Duration = Duration::from_secs(5);
 
 /// Asserts that the object `name` meets the requirements at some time within 30 s, or [`within`](Assertion::within)
 /// another time. Without a requirement, the object has to exist.
 ///
-/// Awaiting it returns the object as it was when it met all requirements at once. With
+/// Awaiting it returns the object in the state in which it met all requirements at once. With
 /// [`absent`](Assertion::absent) it waits for the object's deletion instead.
 ///
-/// The object is watched, not polled. The watch begins when the assertion is awaited.
+/// The object is watched, not polled. The watch starts when the assertion is awaited.
 ///
 /// # Errors
-/// [`Error::Failed`] when the time is over; any other [`Error`] if that could not be checked.
+/// [`Error::Failed`] when the time limit is exceeded; any other [`Error`] if that could not be checked.
 ///
 /// ```no_run
 /// # use k8s_openapi::api::core::v1::Pod;
@@ -47,14 +47,14 @@ pub fn eventually<K: Resource + Clone>(api: &Api<K>, name: &str) -> Assertion<K,
     Assertion::new(api, name, WITHIN)
 }
 
-/// Asserts that the object `name` meets the requirements at the first look and from then on for 5 s, or
+/// Asserts that the object `name` meets the requirements at the first list and from then on for 5 s, or
 /// [`during`](Assertion::during) another time. Without a requirement, the object has to exist.
 ///
 /// Awaiting it returns the object's last state. It fails as soon as a requirement is not met or the object is deleted.
 ///
 /// # Errors
 /// [`Error::Failed`] at the first state that does not meet the requirements; any other [`Error`] if that could not be
-/// checked, also when the API server did not answer at the end.
+/// checked, including when the API server is unreachable at the end.
 ///
 /// ```no_run
 /// # use k8s_openapi::api::apps::v1::Deployment;
@@ -72,11 +72,11 @@ pub fn always<K: Resource + Clone>(api: &Api<K>, name: &str) -> Assertion<K, Alw
 /// Asserts that the object `name` does not meet the requirements for 5 s, or [`during`](Assertion::during) another time.
 /// Without a requirement, the object must not exist.
 ///
-/// Several requirements are not met as long as one of them is not. It fails as soon as all of them are met.
+/// Several requirements are unmet as long as one of them is. It fails as soon as all of them are met.
 ///
 /// # Errors
 /// [`Error::Failed`] at the first state that meets the requirements; any other [`Error`] if that could not be checked,
-/// also when the API server did not answer at the end.
+/// including when the API server is unreachable at the end.
 ///
 /// ```no_run
 /// # use k8s_openapi::api::core::v1::Pod;
@@ -91,18 +91,18 @@ pub fn never<K: Resource + Clone>(api: &Api<K>, name: &str) -> Assertion<K, Neve
     Assertion::new(api, name, DURING)
 }
 
-/// An assertion about one object, made by [`eventually`], [`always`] or [`never()`]. Await it to check it.
+/// An assertion about one object, returned by [`eventually`], [`always`] or [`never()`]. Await it to check it.
 #[must_use = "an assertion does nothing unless it is awaited"]
 pub struct Assertion<K, Q> {
     api: Api<K>,
     subject: Subject,
     time: Duration,
-    /// What the object must be, or the first requirement that cannot be read.
+    /// The requirements, or the first invalid one.
     requirements: Result<Vec<Requirement<K>>, InvalidRequirement>,
     quantifier: PhantomData<Q>,
 }
 
-/// When an assertion's requirements have to be met.
+/// When the requirements of an assertion must be met.
 pub trait Quantifier: sealed::Sealed {}
 
 mod sealed {
@@ -140,8 +140,8 @@ impl<K: Resource + Clone, Q> Assertion<K, Q> {
 }
 
 impl<K, Q: Quantifier> Assertion<K, Q> {
-    /// Requires that the object contains what is written in `yaml`: see [how it is matched](super). YAML that
-    /// cannot be read, or that is no mapping, is an [`Error::Invalid`] when the assertion is awaited.
+    /// Requires that the object contains `yaml`: see [how it is matched](super). YAML that cannot be parsed, or is not
+    /// a mapping, is an [`Error::Invalid`] when the assertion is awaited.
     pub fn matches(self, yaml: &str) -> Assertion<K, Q> {
         self.require(|| Requirement::yaml(yaml))
     }
@@ -152,20 +152,20 @@ impl<K, Q: Quantifier> Assertion<K, Q> {
         self.require(|| Requirement::piece(piece))
     }
 
-    /// Requires that a condition of kube's, or one of the same kind, matches the object. It is only asked about an object
+    /// Requires that one of kube's conditions, or a custom one, matches the object. It is only evaluated for an object
     /// that exists.
     pub fn is(self, condition: impl Condition<K> + Send + 'static) -> Assertion<K, Q> {
         self.require(|| Ok(Requirement::condition(condition)))
     }
 
-    /// Requires that `predicate` returns true. `name` says what it checks, for the failure: "has a leader".
+    /// Requires that `predicate` returns true. `name` describes it in the failure: "has a leader".
     pub fn satisfies(self, name: &str, predicate: impl Fn(&K) -> bool + Send + 'static) -> Assertion<K, Q> {
         self.require(|| Ok(Requirement::Satisfies(name.into(), Box::new(predicate))))
     }
 
-    /// Requires that a [CEL](https://cel.dev) expression is true. The object is the variable `object`, as in Kubernetes:
-    /// `object.status.readyReplicas == object.spec.replicas`. Where a field is missing that it reads, it is not true; where
-    /// it has no Boolean value, or cannot be read, it is an [`Error::Invalid`].
+    /// Requires that a [CEL](https://cel.dev) expression is true. The object is the variable `object`, as in
+    /// Kubernetes: `object.status.readyReplicas == object.spec.replicas`. If a field that it reads is missing, it is
+    /// not true; if it is not Boolean, or cannot be parsed, it is an [`Error::Invalid`].
     #[cfg(feature = "cel")]
     pub fn cel(self, expression: &str) -> Assertion<K, Q> {
         self.require(|| super::cel::Expression::new(expression).map(Requirement::Cel))
@@ -181,13 +181,13 @@ impl<K, Q: Quantifier> Assertion<K, Q> {
 }
 
 impl<K> Assertion<K, Eventually> {
-    /// Waits at most this long, including the time until the API server answers first.
+    /// Sets the time limit, which includes the time until the API server's first response.
     pub fn within(mut self, time: Duration) -> Assertion<K, Eventually> {
         self.time = time;
         self
     }
 
-    /// Requires that the object does not exist, in place of all other requirements.
+    /// Requires that the object does not exist, instead of all other requirements.
     pub fn absent(self) -> Assertion<K, EventuallyAbsent> {
         let Assertion { api, subject, time, .. } = self;
         Assertion { api, subject, time, requirements: Ok(Vec::new()), quantifier: PhantomData }
@@ -195,7 +195,7 @@ impl<K> Assertion<K, Eventually> {
 }
 
 impl<K> Assertion<K, EventuallyAbsent> {
-    /// Waits at most this long, including the time until the API server answers first.
+    /// Sets the time limit, which includes the time until the API server's first response.
     pub fn within(mut self, time: Duration) -> Assertion<K, EventuallyAbsent> {
         self.time = time;
         self
@@ -203,7 +203,7 @@ impl<K> Assertion<K, EventuallyAbsent> {
 }
 
 impl<K> Assertion<K, Always> {
-    /// Watches the object this long, from the first look on.
+    /// Sets how long the object is watched, from the first list on.
     pub fn during(mut self, time: Duration) -> Assertion<K, Always> {
         self.time = time;
         self
@@ -211,13 +211,13 @@ impl<K> Assertion<K, Always> {
 }
 
 impl<K> Assertion<K, Never> {
-    /// Watches the object this long, from the first look on.
+    /// Sets how long the object is watched, from the first list on.
     pub fn during(mut self, time: Duration) -> Assertion<K, Never> {
         self.time = time;
         self
     }
 
-    /// Requires that the object is never absent, in place of all other requirements: the same as [`always`] without any.
+    /// Requires that the object is never absent, instead of all other requirements: the same as [`always`] without any.
     pub fn absent(self) -> Assertion<K, Always> {
         let Assertion { api, subject, time, .. } = self;
         Assertion { api, subject, time, requirements: Ok(Vec::new()), quantifier: PhantomData }

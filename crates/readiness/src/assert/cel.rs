@@ -12,19 +12,19 @@ use super::nearest::Difference;
 use super::path::Pair;
 use super::render;
 
-/// The variable that is the object.
+/// The variable for the object.
 const OBJECT: &str = "object";
 
 /// An expression over an object.
 pub(super) struct Expression {
     text: String,
     program: Program,
-    /// The fields of the object that it reads, as keys from the outside in.
+    /// The fields of the object that it reads, as paths of keys.
     fields: Vec<Vec<String>>,
 }
 
 impl Expression {
-    /// Reads an expression.
+    /// Parses an expression.
     pub(super) fn new(text: &str) -> Result<Expression, InvalidRequirement> {
         let text = text.trim().to_owned();
         let refused = |message: String| InvalidRequirement::CelSyntax { expression: text.clone(), message };
@@ -34,7 +34,7 @@ impl Expression {
         Ok(Expression { text, program, fields })
     }
 
-    /// Whether it is true of `object`. It is not where a field is missing that it reads.
+    /// Returns whether it is true for `object`. It is not if a field that it reads is missing.
     pub(super) fn is_true(&self, object: &Value) -> Result<bool, InvalidRequirement> {
         let refused = |message| InvalidRequirement::CelType { expression: self.text.clone(), message };
         match self.evaluate(object) {
@@ -45,7 +45,7 @@ impl Expression {
         }
     }
 
-    /// How it is not true of the object. Nothing if it is true.
+    /// Returns why it is not true for the object; `None` if it is true.
     pub(super) fn difference(&self, object: Pair<'_>) -> Option<Difference> {
         // Other errors quote values, which may be secret.
         let was = match self.evaluate(object.value) {
@@ -78,7 +78,7 @@ impl fmt::Display for Expression {
     }
 }
 
-/// A value as Kubernetes gives it to CEL: whole numbers are `int`, never `uint`.
+/// Converts a value as Kubernetes does for CEL: integers are `int`, never `uint`.
 fn to_cel(value: &Value) -> CelValue {
     match value {
         Value::Null => CelValue::Null,
@@ -114,7 +114,7 @@ fn fields_read(expression: &Expr, found: &mut Vec<Vec<String>>) {
     }
 }
 
-/// The keys that lead from the object to what an expression selects.
+/// Returns the path of keys from the object to what an expression selects.
 fn path(expression: &Expr) -> Option<Vec<String>> {
     match expression {
         Expr::Ident(name) if name == OBJECT => Some(Vec::new()),

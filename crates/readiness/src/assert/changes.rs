@@ -1,4 +1,4 @@
-//! What changed from one state of an object to the next.
+//! Changes between two states of an object.
 
 use std::collections::BTreeSet;
 
@@ -15,10 +15,11 @@ const BOOKKEEPING: [(&str, &str); 3] = [
     ("annotations", "kubectl.kubernetes.io/last-applied-configuration"),
 ];
 
-/// Fields that say when something else changed, or that nothing did.
+/// Fields with the time of another change, or of no change.
 const TIMES: [&str; 4] = ["lastHeartbeatTime", "lastProbeTime", "lastTransitionTime", "lastUpdateTime"];
 
-/// What changed between two states, field by field. Bookkeeping of the API server and times of transitions are left out.
+/// Returns the changes between two states, field by field. Bookkeeping of the API server and transition times are left
+/// out.
 pub(super) fn changes(before: Pair<'_>, after: Pair<'_>) -> Vec<FieldChange> {
     let mut found = Vec::new();
     compare(&Path::Root, Some(before), Some(after), &mut found);
@@ -33,7 +34,7 @@ fn compare(path: &Path<'_>, before: Option<Pair<'_>>, after: Option<Pair<'_>>, f
     match values {
         (Some(Value::Object(_)) | None, Some(Value::Object(_)) | None) => compare_fields(path, before, after, found),
         (Some(Value::Array(_)) | None, Some(Value::Array(_)) | None) if compare_items(path, before, after, found) => {}
-        // A field that begins or ceases to be null has not changed.
+        // A field that changes between null and absent has not changed.
         (None | Some(Value::Null), None | Some(Value::Null)) => {}
         _ => found.push(change(path, before, after)),
     }
@@ -45,7 +46,7 @@ fn compare_fields(path: &Path<'_>, before: Option<Pair<'_>>, after: Option<Pair<
     };
     let names: BTreeSet<String> = fields(before).into_iter().chain(fields(after)).collect();
     if names.is_empty() {
-        // An empty mapping that comes or goes, such as `emptyDir`.
+        // An empty mapping that is added or removed, such as `emptyDir`.
         found.push(change(path, before, after));
     }
     for name in &names {
@@ -54,7 +55,8 @@ fn compare_fields(path: &Path<'_>, before: Option<Pair<'_>>, after: Option<Pair<
     }
 }
 
-/// Compares lists whose items all have a key, or lists of mappings of the same length. Returns whether they are such.
+/// Compares lists whose items all have a key, or lists of mappings of the same length. Returns whether they were
+/// compared.
 fn compare_items(
     path: &Path<'_>,
     before: Option<Pair<'_>>,
@@ -80,7 +82,7 @@ fn compare_items(
     are_mappings
 }
 
-/// The label and index of every item; none if one has no key, or two have the same.
+/// Returns the label and index of every item; `None` if one has no key, or two have the same.
 fn labelled(path: &Path<'_>, items: &[Pair<'_>]) -> Option<Vec<(String, usize)>> {
     let label =
         |(index, item): (usize, &Pair<'_>)| Some((merge_keys::label(merge_keys::key(path.field(), *item)?), index));

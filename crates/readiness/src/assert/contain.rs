@@ -1,4 +1,4 @@
-//! Whether a piece of an object is contained in it, and where it is not.
+//! Checks whether a piece is contained in an object, and where it is not.
 
 use serde_json::Value;
 
@@ -6,31 +6,31 @@ use super::merge_keys;
 use super::path::{Pair, Path};
 use super::scalar;
 
-/// A field that is not as wanted.
+/// A field that differs from the wanted piece.
 pub(super) struct Mismatch<'a> {
-    /// Where.
+    /// The path of the field.
     pub(super) path: String,
-    /// What was wanted there. Null wants nothing.
+    /// The wanted value; null for an absent field.
     pub(super) wanted: Pair<'a>,
-    /// What was there.
+    /// The actual value.
     pub(super) was: Option<Pair<'a>>,
-    /// Whether `wanted` is an item that no item of `was` contains.
+    /// Whether `wanted` is an item that is not contained in any item of `was`.
     pub(super) is_item: bool,
-    /// How many scalars of what was wanted are missing.
+    /// The number of wanted scalars that are missing.
     pub(super) weight: usize,
 }
 
-/// Whether `object` contains `wanted`.
+/// Returns whether `object` contains `wanted`.
 pub(super) fn contains(object: &Value, wanted: &Value) -> bool {
     compare(&Path::Root, Pair::plain(wanted), Some(Pair::plain(object))).is_empty()
 }
 
-/// Where `object` does not contain `wanted`.
+/// Returns the fields in which `object` does not contain `wanted`.
 pub(super) fn mismatches<'a>(object: Pair<'a>, wanted: Pair<'a>) -> Vec<Mismatch<'a>> {
     compare(&Path::Root, wanted, Some(object))
 }
 
-/// The number of scalars in `value`.
+/// Returns the number of scalars in `value`.
 pub(super) fn scalars(value: &Value) -> usize {
     match value {
         Value::Object(fields) => fields.values().map(scalars).sum::<usize>().max(1),
@@ -44,7 +44,7 @@ fn compare<'a>(path: &Path<'_>, wanted: Pair<'a>, was: Option<Pair<'a>>) -> Vec<
         (Value::Null, None | Some(Value::Null)) => Vec::new(),
         (Value::Object(fields), Some(Value::Object(_))) => compare_fields(path, fields.keys(), wanted, was),
         (Value::Object(fields), None) if !fields.is_empty() => compare_fields(path, fields.keys(), wanted, None),
-        // The API server leaves empty lists out.
+        // The API server omits empty lists.
         (Value::Array(items), None) if items.is_empty() => Vec::new(),
         (Value::Array(_), Some(Value::Array(_))) => match was {
             Some(was) => wanted.items().into_iter().flat_map(|item| compare_item(path, item, was)).collect(),
@@ -67,7 +67,8 @@ fn compare_fields<'a>(
         .collect()
 }
 
-/// Compares a wanted item with the items of `list` that have its key, or with all, and takes the nearest.
+/// Compares a wanted item with the items of `list` that have its key, or with all, and returns the differences from the
+/// nearest.
 fn compare_item<'a>(path: &Path<'_>, wanted: Pair<'a>, list: Pair<'a>) -> Vec<Mismatch<'a>> {
     let key = merge_keys::key(path.field(), wanted);
     let has_key = |item: Pair<'_>| {

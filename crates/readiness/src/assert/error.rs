@@ -1,4 +1,4 @@
-//! Why an assertion returned no object.
+//! Errors of assertions.
 
 use std::error::Error as _;
 use std::fmt;
@@ -10,54 +10,54 @@ use super::failure::Failure;
 use super::render::seconds;
 use super::subject::Subject;
 
-/// Why an assertion did not hold, or could not be checked.
+/// Why an assertion does not hold, or could not be checked.
 ///
-/// `Debug` prints what `Display` does, and then the causes: it is what a test prints that returns the error.
+/// `Debug` prints what `Display` does, and then the causes: tests that return the error print it.
 #[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
     /// The assertion does not hold.
     #[error("{0}")]
     Failed(Box<Failure>),
-    /// A requirement cannot be read. No request was made, unless an expression is of the wrong type.
+    /// A requirement is invalid. No request was made, unless an expression is of the wrong type.
     #[error("cannot check {subject}")]
     Invalid {
         /// The object.
         subject: Box<Subject>,
-        /// What is wrong with the requirement.
+        /// The problem with the requirement.
         source: InvalidRequirement,
     },
-    /// The API server did not answer, so whether the assertion holds is unknown.
+    /// The API server did not respond, so whether the assertion holds is unknown.
     #[error("{}", unanswered(subject, *waited, *last_answer))]
     Unanswered {
         /// The object.
         subject: Box<Subject>,
         /// How long it was waited for.
         waited: Duration,
-        /// When the API server last said something of the object, since the assertion began; `None` for never.
+        /// When the API server last returned the object's state, since the assertion started; `None` for never.
         last_answer: Option<Duration>,
-        /// The last error of the watch; `None` if a request was neither answered nor failed.
+        /// The last error of the watch; `None` if a request neither succeeded nor failed.
         source: Option<Box<watcher::Error>>,
     },
-    /// The API server refuses to list or watch the object, which no waiting changes: the kind is not served, or the user
-    /// lacks the permission.
+    /// The API server denies listing or watching the object, permanently: the kind is not served, or the user lacks the
+    /// permission.
     #[error("cannot list and watch {subject}: {}", refusal(subject, *code))]
     Refused {
         /// The object.
         subject: Box<Subject>,
         /// The HTTP status.
         code: u16,
-        /// What the API server says.
+        /// The API server's error.
         source: Box<watcher::Error>,
     },
-    /// What the API server sent is no object of the asserted type.
+    /// The API server's response cannot be deserialized as the asserted type.
     #[error("{subject} cannot be read as {expected}")]
     Unreadable {
         /// The object.
         subject: Box<Subject>,
         /// The Rust type.
         expected: &'static str,
-        /// What does not fit.
+        /// The deserialization error.
         source: Box<dyn std::error::Error + Send + Sync>,
     },
 }
@@ -66,37 +66,37 @@ pub enum Error {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum InvalidRequirement {
-    /// The YAML has an error.
+    /// The YAML is invalid.
     #[error("the wanted YAML cannot be read")]
     Yaml(#[source] Box<serde_saphyr::Error>),
     /// The wanted piece cannot be serialized.
     #[error("the wanted piece of the object cannot be serialized")]
     Piece(#[source] serde_json::Error),
-    /// Nothing could fail to contain it.
+    /// Every object would contain it.
     #[error("the wanted piece of the object is not a mapping with at least one field")]
     NoMapping,
-    /// The expression is no CEL.
+    /// The expression is not valid CEL.
     #[cfg(feature = "cel")]
     #[error("the CEL expression `{expression}` cannot be read: {message}")]
     CelSyntax {
         /// The expression.
         expression: String,
-        /// What is wrong with it, and where.
+        /// The problem, and its position.
         message: String,
     },
-    /// The expression is neither true nor false of any object.
+    /// The result of the expression is not Boolean.
     #[cfg(feature = "cel")]
     #[error("the CEL expression `{expression}` {message}")]
     CelType {
         /// The expression.
         expression: String,
-        /// What it is instead.
+        /// The actual result.
         message: String,
     },
 }
 
 impl Error {
-    /// The failure, if the assertion was checked and does not hold.
+    /// Returns the failure, if the assertion was checked and does not hold.
     #[must_use]
     pub fn failure(&self) -> Option<&Failure> {
         match self {

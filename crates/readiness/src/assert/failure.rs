@@ -1,4 +1,4 @@
-//! Why an assertion failed.
+//! Failures of assertions.
 
 use std::fmt;
 use std::time::Duration;
@@ -16,13 +16,13 @@ pub enum Outcome {
     NotMet,
     /// The object still existed ([`eventually`](super::eventually), with [`absent`](super::Assertion::absent)).
     StillExists,
-    /// The object did not meet the requirements all the time ([`always`](super::always)).
+    /// The object did not always meet the requirements ([`always`](super::always)).
     Broken,
     /// The object met the requirements ([`never()`](super::never)).
     Occurred,
 }
 
-/// Why an assertion failed: what was wanted, the nearest miss, and the history of the object. Secrets are masked.
+/// Why an assertion failed: the requirements, the nearest miss, and the history of the object. Secrets are masked.
 ///
 /// `Display` and `Debug` print all of it.
 #[derive(Clone, PartialEq, Eq)]
@@ -32,18 +32,18 @@ pub struct Failure {
     pub outcome: Outcome,
     /// The object.
     pub subject: Subject,
-    /// What the object had to be, or for [`never()`](super::never) must not be: each requirement as lines of text.
+    /// The requirements, which for [`never()`](super::never) must not be met: each as lines of text.
     pub wanted: Vec<Vec<String>>,
-    /// How long the assertion ran. For [`always`](super::always) and [`never()`](super::never), since the first look.
+    /// How long the assertion ran. For [`always`](super::always) and [`never()`](super::never), since the first list.
     pub waited: Duration,
-    /// How long it was to run.
+    /// Its time limit.
     pub limit: Duration,
-    /// The state that came nearest to what was wanted; for [`always`](super::always), the state that broke it. None for
+    /// The state nearest to the requirements; for [`always`](super::always), the state that broke them. `None` for
     /// [`never()`](super::never) and for absence.
     pub nearest: Option<NearestMiss>,
-    /// What the object went through.
+    /// The states of the object.
     pub history: History,
-    /// The last error of the watch, if nothing came after it: the object may have been in other states since.
+    /// The last error of the watch, if no event followed it: the object may have changed since.
     pub watch_error: Option<String>,
 }
 
@@ -89,7 +89,7 @@ impl fmt::Debug for Failure {
     }
 }
 
-/// A title and the lines below it; nothing without lines.
+/// Writes a title and the lines below it; nothing without lines.
 fn block(f: &mut fmt::Formatter<'_>, title: &str, lines: impl IntoIterator<Item = String>) -> fmt::Result {
     let mut lines = lines.into_iter().peekable();
     if lines.peek().is_some() {

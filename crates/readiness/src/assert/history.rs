@@ -1,4 +1,4 @@
-//! The states an object went through while it was waited for.
+//! The states of an object while it was watched.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -8,16 +8,16 @@ use jiff::Timestamp;
 
 use super::render;
 
-/// Entries that are kept from the beginning.
+/// Number of entries kept from the start.
 const FIRST: usize = 5;
 
-/// Entries that are kept from the end.
+/// Number of entries kept from the end.
 const LAST: usize = 25;
 
-/// Changes that are kept of one entry.
+/// Number of changes kept per entry.
 const CHANGES: usize = 12;
 
-/// The states an object went through while it was waited for. Of a long history only the beginning and the end are kept.
+/// The states of an object while it was watched. Of a long history only the start and the end are kept.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct History {
     first: Vec<HistoryEntry>,
@@ -25,30 +25,30 @@ pub struct History {
     left_out: usize,
 }
 
-/// Something that happened to an object.
+/// An event of an object.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct HistoryEntry {
-    /// When it was seen, by the wall clock.
+    /// When it was observed, by the wall clock.
     pub at: Timestamp,
-    /// When it was seen, since the assertion began.
+    /// When it was observed, since the assertion started.
     pub after: Duration,
-    /// What happened.
+    /// The event.
     pub event: HistoryEvent,
 }
 
-/// What happened to an object.
+/// An event of an object.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum HistoryEvent {
-    /// There was no such object at the first look.
+    /// The object did not exist at the first list.
     Absent,
-    /// The object was there at the first look.
+    /// The object existed at the first list.
     Found {
         /// Its generation, if its kind has generations.
         generation: Option<i64>,
     },
-    /// The object was created, or created again.
+    /// The object was created or recreated.
     Created {
         /// Its generation, if its kind has generations.
         generation: Option<i64>,
@@ -57,29 +57,29 @@ pub enum HistoryEvent {
     Changed {
         /// The fields that changed.
         changes: Vec<FieldChange>,
-        /// How many more changed than are listed.
+        /// How many more fields changed.
         more: usize,
     },
     /// The object was deleted.
     Deleted,
-    /// The watch failed and was started again.
+    /// The watch failed and was restarted.
     WatchFailed(String),
 }
 
-/// A field that changed. Values are JSON, masked, and cut to a readable length.
+/// A changed field. Values are JSON, masked, and truncated to a readable length.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct FieldChange {
     /// The field's path.
     pub path: String,
-    /// What it was before; `None` if the field is new.
+    /// The previous value; `None` if the field is new.
     pub before: Option<String>,
-    /// What it became; `None` if the field was removed.
+    /// The new value; `None` if the field was removed.
     pub after: Option<String>,
 }
 
 impl HistoryEvent {
-    /// A change of these fields.
+    /// Returns an event with these changed fields.
     pub(super) fn changed(mut changes: Vec<FieldChange>) -> HistoryEvent {
         let more = changes.len().saturating_sub(CHANGES);
         changes.truncate(CHANGES);
@@ -88,18 +88,18 @@ impl HistoryEvent {
 }
 
 impl History {
-    /// The entries that were kept, oldest first.
+    /// Returns the kept entries, oldest first.
     pub fn entries(&self) -> impl Iterator<Item = &HistoryEntry> {
         self.first.iter().chain(&self.last)
     }
 
-    /// How many entries were left out between the first five and the last 25.
+    /// Returns how many entries were left out between the first five and the last 25.
     #[must_use]
     pub fn left_out(&self) -> usize {
         self.left_out
     }
 
-    /// Adds what happened `after` the assertion began.
+    /// Adds an event that was observed `after` the start of the assertion.
     pub(super) fn push(&mut self, after: Duration, event: HistoryEvent) {
         let entry = HistoryEntry { at: Timestamp::now(), after, event };
         if self.first.len() < FIRST {
@@ -114,7 +114,7 @@ impl History {
     }
 }
 
-/// `status.readyReplicas: 1 -> 2`.
+/// Formats a change: `status.readyReplicas: 1 -> 2`.
 impl fmt::Display for FieldChange {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (before, after) = (self.before.as_deref(), self.after.as_deref());
@@ -122,7 +122,7 @@ impl fmt::Display for FieldChange {
     }
 }
 
-/// `+1.2 s  status.readyReplicas: 1 -> 2`; each further change on a line of its own.
+/// Formats an entry: `+1.2 s  status.readyReplicas: 1 -> 2`; each further change on a line of its own.
 impl fmt::Display for HistoryEntry {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let after = format!("+{}", render::seconds(self.after));
@@ -143,7 +143,7 @@ impl fmt::Display for HistoryEntry {
     }
 }
 
-/// One line for each change. What was left out is counted in its place.
+/// Prints one line for each change. Omitted entries are counted in their place.
 impl fmt::Display for History {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut lines: Vec<String> = self.first.iter().map(ToString::to_string).collect();

@@ -1,15 +1,15 @@
-//! The masking of everything an assertion shows.
+//! Masks everything that an assertion prints.
 
 use serde_json::Value;
 
 use crate::redact::Redactor;
 
-/// Masks what is secret in an object, and removes what only makes it long.
+/// Masks secrets in an object, and removes fields that only make it long.
 pub(super) fn object(object: &mut Value) {
     Redactor::global().object(object);
 }
 
-/// Masks what is secret in a text.
+/// Masks secrets in a text.
 pub(super) fn text(text: &str) -> String {
     Redactor::global().text(text).into_owned()
 }

@@ -1,11 +1,11 @@
-//! The fields by which items of a list are told apart.
+//! Merge keys: the fields that identify items of a list.
 
 use serde_json::Value;
 
 use super::path::Pair;
 
-/// Lists of Kubernetes whose items have other keys than [`USUAL`]: the list's field, then its keys. The first that an item
-/// has decides.
+/// Lists of Kubernetes whose items have other keys than [`USUAL`]: the list's field, then its keys, of which the first
+/// present one counts.
 const LISTS: [(&str, &[&str]); 18] = [
     ("ports", &["containerPort", "port", "name"]),
     ("volumeMounts", &["mountPath"]),
@@ -30,14 +30,14 @@ const LISTS: [(&str, &[&str]); 18] = [
 /// The keys of any other list.
 const USUAL: &[&str] = &["name", "type", "key", "id"];
 
-/// The field that tells `item` of the list `list` apart, and its value; none if it has no such field.
+/// Returns the field that identifies `item` of the list `list`, and its value; `None` if it has no such field.
 pub(super) fn key<'a>(list: &str, item: Pair<'a>) -> Option<(&'static str, Pair<'a>)> {
     let keys = LISTS.iter().find(|(field, _)| *field == list).map_or(USUAL, |(_, keys)| *keys);
     let scalar = |value: &Value| value.is_string() || value.is_number();
     keys.iter().find_map(|key| item.get(key).filter(|pair| scalar(pair.value)).map(|pair| (*key, pair)))
 }
 
-/// How a path names an item that is told apart by this: `name=web`.
+/// Formats a merge key in a path: `name=web`.
 pub(super) fn label((key, pair): (&str, Pair<'_>)) -> String {
     match pair.shown {
         Value::String(text) => format!("{key}={text}"),

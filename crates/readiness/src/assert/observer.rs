@@ -1,4 +1,4 @@
-//! The states of an object, judged one after the other.
+//! Judges the states of an object, one after the other.
 
 use std::time::Duration;
 
@@ -16,30 +16,30 @@ use super::requirement::Requirement;
 use super::subject::Subject;
 use super::{changes, mask, render};
 
-/// Judges the states of an object, and remembers what a failure shows of them.
+/// Judges the states of an object, and records what a failure prints of them.
 pub(super) struct Observer<K> {
     subject: Subject,
     requirements: Vec<Requirement<K>>,
     began: Instant,
     history: History,
-    /// The last state, and the same masked; none while the object is absent.
+    /// The last state, and the same masked; `None` while the object is absent.
     last: Option<(Value, Value)>,
     has_looked: bool,
-    /// The number of differences of the nearest state, and what they are.
+    /// The nearest state, and its number of differences.
     nearest: Option<(usize, NearestMiss)>,
 }
 
 impl<K: Resource + Serialize> Observer<K> {
-    /// Begins to wait.
+    /// Returns an observer that starts now.
     pub(super) fn new(subject: Subject, requirements: Vec<Requirement<K>>) -> Observer<K> {
         let (began, history) = (Instant::now(), History::default());
         Observer { subject, requirements, began, history, last: None, has_looked: false, nearest: None }
     }
 
-    /// Whether the object, which is `value` as JSON, meets all requirements.
+    /// Returns whether the object, with `value` as its JSON, meets all requirements.
     ///
     /// # Errors
-    /// A requirement is neither met nor unmet by any object.
+    /// A requirement that is neither met nor unmet by any object.
     pub(super) fn is_met(&self, object: &K, value: &Value) -> Result<bool, Error> {
         let invalid = |source: InvalidRequirement| Error::Invalid { subject: Box::new(self.subject.clone()), source };
         for requirement in &self.requirements {
@@ -50,7 +50,7 @@ impl<K: Resource + Serialize> Observer<K> {
         Ok(true)
     }
 
-    /// Adds a state to the history, and to what came nearest if it is that. `state` is the object and the same as JSON.
+    /// Adds a state to the history, and updates the nearest miss. `state` is the object and its JSON.
     pub(super) fn record(&mut self, state: Option<(&K, Value)>) {
         let after = self.began.elapsed();
         let is_first = !std::mem::replace(&mut self.has_looked, true);
@@ -101,17 +101,17 @@ impl<K: Resource + Serialize> Observer<K> {
         self.history.push(after, HistoryEvent::WatchFailed(mask::text(error)));
     }
 
-    /// How long it has been waited.
+    /// Returns the time since the start.
     pub(super) fn elapsed(&self) -> Duration {
         self.began.elapsed()
     }
 
-    /// The object that is judged.
+    /// Returns the judged object's reference.
     pub(super) fn subject(&self) -> &Subject {
         &self.subject
     }
 
-    /// The assertion does not hold.
+    /// Returns the error that the assertion does not hold.
     pub(super) fn fail(self, outcome: Outcome, waited: Duration, limit: Duration, watch_error: Option<&str>) -> Error {
         let is_secret = self.subject.is_secret();
         let is_nearest_shown = matches!(outcome, Outcome::NotMet | Outcome::Broken);
@@ -128,17 +128,17 @@ impl<K: Resource + Serialize> Observer<K> {
     }
 
     fn keep_nearest(&mut self, weight: usize, miss: impl FnOnce() -> NearestMiss) {
-        // A state that is as wanted is no miss.
+        // A state that meets the requirements is no miss.
         if weight > 0 && self.nearest.as_ref().is_none_or(|(least, _)| weight <= *least) {
             self.nearest = Some((weight, miss()));
         }
     }
 
-    /// What may be shown of the object.
+    /// Returns the object with secrets masked.
     fn masked(&self, value: &Value) -> Value {
         let mut shown = value.clone();
         if self.subject.is_secret() {
-            // A type of the user's own need not say what it is.
+            // A user-defined type may have no kind.
             shown["kind"] = "Secret".into();
         }
         mask::object(&mut shown);
@@ -150,7 +150,7 @@ fn uid(object: &Value) -> Option<&str> {
     object.pointer("/metadata/uid").and_then(Value::as_str)
 }
 
-/// The object's status; all but its metadata if it has none.
+/// Returns the object's status; without one, everything but its metadata.
 fn state_lines(shown: &Value) -> Vec<String> {
     let fields = shown.as_object().into_iter().flatten();
     let state: serde_json::Map<String, Value> = match shown.get("status") {

@@ -1,14 +1,14 @@
-//! Where in an object a value is, and the value with what may be shown of it.
+//! Paths in an object, and values with their masked form.
 
 use std::fmt;
 use std::sync::LazyLock;
 
 use serde_json::Value;
 
-/// Shown in place of what masking removed.
+/// Printed in place of what masking removed.
 static MASKED: LazyLock<Value> = LazyLock::new(|| "***".into());
 
-/// A place in an object, as a list that grows while it is descended.
+/// A path in an object, as a linked list that grows during descent.
 pub(super) enum Path<'a> {
     /// The object itself.
     Root,
@@ -19,7 +19,7 @@ pub(super) enum Path<'a> {
 }
 
 impl Path<'_> {
-    /// The innermost field's name: of a list's item, that of the list.
+    /// Returns the innermost field's name: for an item, that of its list.
     pub(super) fn field(&self) -> &str {
         match self {
             Path::Root => "",
@@ -28,7 +28,7 @@ impl Path<'_> {
         }
     }
 
-    /// The name of the mapping that this is a field of.
+    /// Returns the name of the mapping that contains this field.
     pub(super) fn parent(&self) -> &str {
         match self {
             Path::Root => "",
@@ -37,7 +37,7 @@ impl Path<'_> {
     }
 }
 
-/// `spec.containers[name=web].image`, `metadata.labels["app.kubernetes.io/name"]`.
+/// Formats a path: `spec.containers[name=web].image`, `metadata.labels["app.kubernetes.io/name"]`.
 impl fmt::Display for Path<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -58,25 +58,25 @@ impl fmt::Display for Path<'_> {
 /// A value, and the same value with its secrets masked.
 #[derive(Clone, Copy)]
 pub(super) struct Pair<'a> {
-    /// What is compared.
+    /// The value for comparison.
     pub(super) value: &'a Value,
-    /// What is shown.
+    /// The value for output.
     pub(super) shown: &'a Value,
 }
 
 impl<'a> Pair<'a> {
-    /// A value of which everything may be shown, or nothing is.
+    /// Returns a value that needs no masking, or is not printed.
     pub(super) fn plain(value: &'a Value) -> Pair<'a> {
         Pair { value, shown: value }
     }
 
-    /// The field of that name.
+    /// Returns the field of that name.
     pub(super) fn get(self, name: &str) -> Option<Pair<'a>> {
         let value = self.value.get(name)?;
         Some(Pair { value, shown: self.shown.get(name).unwrap_or(&MASKED) })
     }
 
-    /// The items of a list; none of any other value.
+    /// Returns the items of a list; empty for any other value.
     pub(super) fn items(self) -> Vec<Pair<'a>> {
         let items = self.value.as_array().into_iter().flatten().enumerate();
         items.map(|(index, value)| Pair { value, shown: self.shown.get(index).unwrap_or(&MASKED) }).collect()

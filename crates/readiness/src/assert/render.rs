@@ -1,24 +1,24 @@
-//! Values, durations and objects as a failure shows them.
+//! Formats values, durations and objects for a failure.
 
 use std::time::Duration;
 
 use serde_json::Value;
 
-/// The most characters of one value.
+/// The maximum number of characters of a value.
 const WIDEST: usize = 100;
 
-/// The characters that are kept before the first difference of two long values.
+/// The number of characters kept before the first difference of two long values.
 const BEFORE: usize = 20;
 
-/// The most lines of an object.
+/// The maximum number of lines of an object.
 const TALLEST: usize = 30;
 
-/// A value as JSON, on one line, cut to a readable length.
+/// Returns a value as JSON, on one line, truncated to a readable length.
 pub(super) fn value(value: &Value) -> String {
     cut(&value.to_string(), 0)
 }
 
-/// Two values that differ, as JSON; long ones from shortly before their first difference.
+/// Returns two different values as JSON; long ones from shortly before their first difference.
 pub(super) fn differing(one: &Value, other: &Value) -> (String, String) {
     let (one, other) = (one.to_string(), other.to_string());
     let is_long = |text: &str| text.chars().nth(WIDEST).is_some();
@@ -31,7 +31,7 @@ pub(super) fn differing(one: &Value, other: &Value) -> (String, String) {
     (cut(&one, from), cut(&other, from))
 }
 
-/// `text` from the character `from` on, with an ellipsis for what is left out.
+/// Returns `text` from the character `from` on, with an ellipsis for what is left out.
 fn cut(text: &str, from: usize) -> String {
     let mut characters = text.chars().skip(from);
     let mut cut: String = if from > 0 { "…".into() } else { String::new() };
@@ -42,15 +42,15 @@ fn cut(text: &str, from: usize) -> String {
     cut
 }
 
-/// `12.4 s`.
+/// Formats a duration: `12.4 s`.
 pub(super) fn seconds(duration: Duration) -> String {
     let text = format!("{:.3}", duration.as_secs_f64());
     format!("{} s", text.trim_end_matches('0').trim_end_matches('.'))
 }
 
-/// A value as the lines of YAML, cut to a readable number.
+/// Returns a value as lines of YAML, truncated to a readable number.
 pub(super) fn yaml(value: &Value) -> Vec<String> {
-    // Every JSON value can be written; what could not be is still readable as JSON.
+    // Every JSON value can be serialized; otherwise print JSON.
     let text = serde_saphyr::to_string(value).unwrap_or_else(|_| value.to_string());
     let mut lines: Vec<String> = text.trim_end().lines().map(|line| cut(line, 0)).collect();
     if lines.len() > TALLEST {

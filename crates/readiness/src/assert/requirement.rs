@@ -1,4 +1,4 @@
-//! What an object must be.
+//! Requirements of an assertion.
 
 use kube::runtime::wait::Condition;
 use serde::Serialize;
@@ -10,33 +10,33 @@ use super::nearest::Difference;
 use super::path::Pair;
 use super::{mask, render};
 
-/// What an object must be.
+/// A requirement of an assertion.
 pub(super) enum Requirement<K> {
-    /// It contains this.
+    /// The object contains this.
     Contains(Value),
-    /// It satisfies this predicate, which has a name.
+    /// The object satisfies this named predicate.
     Satisfies(String, Predicate<K>),
-    /// This expression is true of it.
+    /// This expression is true for the object.
     #[cfg(feature = "cel")]
     Cel(super::cel::Expression),
 }
 
-/// A predicate over an object.
+/// A predicate on an object.
 pub(super) type Predicate<K> = Box<dyn Fn(&K) -> bool + Send>;
 
 impl<K> Requirement<K> {
-    /// Contains the mapping that is written in `yaml`.
+    /// Returns a requirement to contain the mapping in `yaml`.
     pub(super) fn yaml(yaml: &str) -> Result<Requirement<K>, InvalidRequirement> {
         let value = serde_saphyr::from_str(yaml).map_err(|source| InvalidRequirement::Yaml(source.into()))?;
         Requirement::mapping(value)
     }
 
-    /// Contains the mapping that `piece` is serialized to.
+    /// Returns a requirement to contain the mapping that `piece` serializes to.
     pub(super) fn piece(piece: impl Serialize) -> Result<Requirement<K>, InvalidRequirement> {
         Requirement::mapping(serde_json::to_value(piece).map_err(InvalidRequirement::Piece)?)
     }
 
-    /// Satisfies a condition of kube's, which is named by its type.
+    /// Returns a requirement to satisfy one of kube's conditions, named by its type.
     pub(super) fn condition<C: Condition<K> + Send + 'static>(condition: C) -> Requirement<K> {
         let name = short_type_name(std::any::type_name::<C>());
         Requirement::Satisfies(name, Box::new(move |object| condition.matches_object(Some(object))))
@@ -49,7 +49,7 @@ impl<K> Requirement<K> {
         }
     }
 
-    /// Whether `object`, which is `value` as JSON, meets it.
+    /// Returns whether `object`, with `value` as its JSON, meets it.
     pub(super) fn is_met(&self, object: &K, value: &Value) -> Result<bool, InvalidRequirement> {
         match self {
             Requirement::Contains(wanted) => Ok(contain::contains(value, wanted)),
@@ -59,7 +59,7 @@ impl<K> Requirement<K> {
         }
     }
 
-    /// How `object`, which is `pair` as JSON, does not meet it, and the number of fields that differ.
+    /// Returns how `object`, with `pair` as its JSON, differs from it, and the number of different fields.
     pub(super) fn differences(&self, object: &K, pair: Pair<'_>, is_secret: bool) -> (usize, Vec<Difference>) {
         let difference = match self {
             Requirement::Contains(wanted) => {
@@ -76,12 +76,12 @@ impl<K> Requirement<K> {
         (usize::from(difference.is_some()), difference.into_iter().collect())
     }
 
-    /// Whether a difference says nothing of the object's fields.
+    /// Returns whether a difference has no details of the object's fields.
     pub(super) fn is_opaque(&self) -> bool {
         !matches!(self, Requirement::Contains(_))
     }
 
-    /// The number of fields that it wants.
+    /// Returns the number of fields that it requires.
     pub(super) fn size(&self) -> usize {
         match self {
             Requirement::Contains(wanted) => contain::scalars(wanted),
@@ -89,7 +89,7 @@ impl<K> Requirement<K> {
         }
     }
 
-    /// What is wanted, as lines.
+    /// Returns a description, as lines.
     pub(super) fn describe(&self, is_secret: bool) -> Vec<String> {
         match self {
             Requirement::Contains(wanted) => render::yaml(&masked(wanted, is_secret)),
@@ -100,7 +100,7 @@ impl<K> Requirement<K> {
     }
 }
 
-/// A piece of an object, masked as the object is.
+/// Returns a piece of an object, masked like the object.
 fn masked(wanted: &Value, is_secret: bool) -> Value {
     let mut shown = wanted.clone();
     if is_secret {
@@ -130,7 +130,7 @@ fn difference(mismatch: &Mismatch<'_>) -> Difference {
     Difference { path: mask::text(path), wanted, was }
 }
 
-/// A type's name without the modules and what the compiler adds: `is_pod_running`, `And<is_x, Not<is_y>>`.
+/// Returns a type's name without modules and compiler-generated parts: `is_pod_running`, `And<is_x, Not<is_y>>`.
 fn short_type_name(name: &str) -> String {
     let name = name.replace("::{{closure}}", "").replace("::{closure}", "");
     let segments = name.split_inclusive(|c: char| !(c.is_alphanumeric() || c == '_' || c == ':'));

@@ -1,4 +1,4 @@
-//! When two scalars are the same to Kubernetes.
+//! Equality of scalars in Kubernetes.
 
 use serde_json::{Number, Value};
 
@@ -7,7 +7,7 @@ use super::path::Path;
 /// Mappings whose values are quantities.
 const QUANTITIES: [&str; 6] = ["limits", "requests", "capacity", "allocatable", "hard", "used"];
 
-/// How a quantity's suffix multiplies it.
+/// The factors of quantities' suffixes.
 const SUFFIXES: [(&str, f64); 15] = [
     ("Ki", 1024.0),
     ("Mi", 1_048_576.0),
@@ -26,7 +26,8 @@ const SUFFIXES: [(&str, f64); 15] = [
     ("E", 1e18),
 ];
 
-/// Whether two scalars at `path` are the same: equal, a number and its decimal string, or one quantity written twice.
+/// Returns whether two scalars at `path` are the same: equal, a number and its decimal string, or one quantity in two
+/// notations.
 pub(super) fn equal(path: &Path<'_>, one: &Value, other: &Value) -> bool {
     let is_same = match (one, other) {
         (Value::Number(number), Value::String(text)) | (Value::String(text), Value::Number(number)) => {
@@ -38,7 +39,7 @@ pub(super) fn equal(path: &Path<'_>, one: &Value, other: &Value) -> bool {
     is_same || (QUANTITIES.contains(&path.parent()) && same_quantity(one, other))
 }
 
-/// `1` and `1.0`, which are exactly equal; two large integers are not compared as floats.
+/// Compares numbers such as `1` and `1.0` exactly; two large integers are not compared as floats.
 fn same_number(one: &Number, other: &Number) -> bool {
     (one.is_f64() || other.is_f64()) && one.as_f64() == other.as_f64()
 }

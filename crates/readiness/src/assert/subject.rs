@@ -1,10 +1,10 @@
-//! The object that an assertion is about.
+//! The object of an assertion.
 
 use std::fmt;
 
 use kube::{Api, Resource};
 
-/// The object that an assertion is about, as the API server addresses it.
+/// The object of an assertion, as the API server addresses it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Subject {
@@ -19,7 +19,7 @@ pub struct Subject {
 }
 
 impl Subject {
-    /// The object of that name that `api` finds.
+    /// Returns the reference of the object of that name in `api`.
     pub(super) fn new<K: Resource>(api: &Api<K>, name: &str) -> Subject {
         // `/api/v1/namespaces/shop/pods`, `/apis/apps/v1/deployments`
         let parts: Vec<&str> = api.resource_url().split('/').filter(|part| !part.is_empty()).collect();
@@ -32,18 +32,18 @@ impl Subject {
         }
     }
 
-    /// The resource, qualified by its group as kubectl does: `deployments.apps`.
+    /// Returns the resource, qualified by its group as in kubectl: `deployments.apps`.
     pub(super) fn qualified_resource(&self) -> String {
         if self.group.is_empty() { self.resource.clone() } else { format!("{}.{}", self.resource, self.group) }
     }
 
-    /// Whether the object is a Secret, whatever type it is read as.
+    /// Returns whether the object is a Secret, regardless of its Rust type.
     pub(super) fn is_secret(&self) -> bool {
         self.group.is_empty() && self.resource == "secrets"
     }
 }
 
-/// `deployments/web in namespace shop`.
+/// Formats the object: `deployments/web in namespace shop`.
 impl fmt::Display for Subject {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}/{}", self.resource, self.name)?;

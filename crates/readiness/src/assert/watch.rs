@@ -1,4 +1,4 @@
-//! The watch behind an assertion.
+//! The watch of an assertion.
 
 use std::fmt::Debug;
 use std::time::Duration;
@@ -18,42 +18,42 @@ use super::failure::Outcome;
 use super::observer::Observer;
 use super::subject::Subject;
 
-/// After an error the watch is started again after this, then after twice as long, and so on.
+/// The first pause before a failed watch is restarted; it doubles with every attempt.
 const FIRST_RETRY: Duration = Duration::from_millis(50);
 
-/// The longest pause between two tries.
+/// The longest pause between two attempts.
 const LAST_RETRY: Duration = Duration::from_secs(1);
 
-/// How long an assertion about a span of time waits for the first answer, and for an answer after the watch failed.
+/// How long `always` and `never` wait for the first response, and for a response after the watch failed.
 const ANSWER_WITHIN: Duration = Duration::from_secs(30);
 
-/// An object that an assertion can be about: every type of k8s-openapi and of `#[derive(CustomResource)]`, and
+/// A type that assertions support: every type of k8s-openapi and of `#[derive(CustomResource)]`, and
 /// [`DynamicObject`](kube::core::DynamicObject).
 pub trait Watchable: Resource + Clone + DeserializeOwned + Serialize + Debug + Send + 'static {}
 
 impl<K: Resource + Clone + DeserializeOwned + Serialize + Debug + Send + 'static> Watchable for K {}
 
-/// What the watch says next.
+/// The next event of the watch.
 enum Next<K> {
-    /// The object as it is now; none if it does not exist.
+    /// The object's current state; `None` if it does not exist.
     State(Option<K>),
-    /// Nothing before the time was over.
+    /// No event before the deadline.
     TimeIsOver,
 }
 
-/// An object that is watched.
+/// A watched object.
 pub(super) struct Watch<K: Watchable> {
     api: Api<K>,
     stream: BoxStream<'static, watcher::Result<Option<K>>>,
     observer: Observer<K>,
-    /// When the API server last said something of the object.
+    /// When the API server last returned the object's state.
     last_answer: Option<Duration>,
-    /// The error after which nothing came.
+    /// The last error, if no event followed it.
     error: Option<watcher::Error>,
 }
 
 impl<K: Watchable> Watch<K> {
-    /// Watches the object that `observer` judges.
+    /// Starts watching the object that `observer` judges.
     pub(super) fn start(api: Api<K>, observer: Observer<K>) -> Watch<K> {
         let stream = states(api.clone(), &observer.subject().name).boxed();
         Watch { api, stream, observer, last_answer: None, error: None }
@@ -92,18 +92,19 @@ impl<K: Watchable> Watch<K> {
         }
     }
 
-    /// Checks that the object meets all requirements from the first look on, `during` that time. Returns its last state.
+    /// Checks that the object meets all requirements from the first list on, `during` that time. Returns its last
+    /// state.
     pub(super) async fn always_met(self, during: Duration) -> Result<K, Error> {
         self.throughout(during, |state, is_met| state.filter(|_| is_met).ok_or(Outcome::Broken)).await
     }
 
-    /// Checks that the object does not meet all requirements from the first look on, `during` that time.
+    /// Checks that the object does not meet all requirements from the first list on, `during` that time.
     pub(super) async fn never_met(self, during: Duration) -> Result<(), Error> {
         self.throughout(during, |_, is_met| if is_met { Err(Outcome::Occurred) } else { Ok(()) }).await
     }
 
-    /// Calls `judge` with every state, and whether it meets all requirements, until it refuses one. Returns what it made of
-    /// the last.
+    /// Calls `judge` with every state, and whether it meets all requirements, until it rejects one. Returns its last
+    /// result.
     async fn throughout<T>(
         mut self,
         during: Duration,
@@ -117,7 +118,7 @@ impl<K: Watchable> Watch<K> {
                 (Next::TimeIsOver, None) => return Err(self.unanswered()),
                 (Next::TimeIsOver, Some(last)) if self.error.is_none() => return Ok(last),
                 (Next::TimeIsOver, Some(_)) => {
-                    // A watch that was started again is silent while nothing changes; a new one says what is.
+                    // A restarted watch is silent while nothing changes; a new one starts with the current state.
                     self.stream = states(self.api.clone(), &self.observer.subject().name).boxed();
                     match self.next(Instant::now() + ANSWER_WITHIN).await? {
                         Next::State(state) => state,
@@ -145,7 +146,7 @@ impl<K: Watchable> Watch<K> {
         }
     }
 
-    /// The next state before `deadline`.
+    /// Returns the next state before `deadline`.
     async fn next(&mut self, deadline: Instant) -> Result<Next<K>, Error> {
         loop {
             match timeout_at(deadline, self.stream.next()).await {
@@ -165,7 +166,7 @@ impl<K: Watchable> Watch<K> {
         }
     }
 
-    /// `error`, unless no further try can succeed.
+    /// Returns `error` if a retry may succeed.
     fn retryable(&self, error: watcher::Error) -> Result<watcher::Error, Error> {
         let subject = || Box::new(self.observer.subject().clone());
         match (refusal(&error), error) {
@@ -184,7 +185,7 @@ impl<K: Watchable> Watch<K> {
             .map_err(|source| unreadable::<K>(Box::new(self.observer.subject().clone()), source))
     }
 
-    /// The time is over: the assertion failed, or the API server never said anything.
+    /// Returns the error at the deadline: the assertion failed, or the API server never responded.
     fn too_late(self, outcome: Outcome, within: Duration) -> Error {
         if self.last_answer.is_none() {
             return self.unanswered();
@@ -203,7 +204,7 @@ impl<K: Watchable> Watch<K> {
     }
 }
 
-/// The states of the object of that name. After an error they go on where they were.
+/// Returns the states of the object of that name. The stream continues after an error.
 fn states<K: Watchable>(api: Api<K>, name: &str) -> impl Stream<Item = watcher::Result<Option<K>>> + Send + use<K> {
     let backoff = ExponentialBuilder::new()
         .with_min_delay(FIRST_RETRY)
@@ -213,7 +214,7 @@ fn states<K: Watchable>(api: Api<K>, name: &str) -> impl Stream<Item = watcher::
     StreamBackoff::new(watch_object(api, name), ExponentialBackoff::from(backoff))
 }
 
-/// The status with which the API server refuses the request for good.
+/// Returns the status of a permanent refusal by the API server.
 fn refusal(error: &watcher::Error) -> Option<u16> {
     use watcher::Error::{InitialListFailed, WatchError, WatchFailed, WatchStartFailed};
     let code = match error {
@@ -223,11 +224,11 @@ fn refusal(error: &watcher::Error) -> Option<u16> {
         | WatchError(status) => status.code,
         _ => return None,
     };
-    // Timeouts, conflicts, a forgotten version and too many requests pass.
+    // Timeouts, conflicts, expired versions and too many requests are transient.
     ((400..500).contains(&code) && ![408, 409, 410, 429].contains(&code)).then_some(code)
 }
 
-/// What an error of the watch says.
+/// Returns the text of a watch's error.
 fn text(error: &watcher::Error) -> String {
     use watcher::Error::{InitialListFailed, WatchError, WatchFailed, WatchStartFailed};
     match error {

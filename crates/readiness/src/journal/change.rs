@@ -1,4 +1,4 @@
-//! What is made of what happens: verdicts that change, waits that end.
+//! Results of a wait: changed verdicts, and ended waits.
 
 use std::time::Duration;
 
@@ -8,16 +8,16 @@ use super::seconds;
 use crate::Judgement;
 use crate::object::ObjectRef;
 
-/// A verdict that changed.
+/// A changed verdict.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Change {
-    /// When, since the watch began.
+    /// Its time, since the watch started.
     pub at: Duration,
     /// The component.
     pub component: String,
-    /// The object; none when it is the component as a whole that became ready, or no longer is.
+    /// The object; `None` if the component as a whole became ready, or is no longer ready.
     pub object: Option<ObjectRef>,
-    /// What it is now.
+    /// The new judgement.
     pub judgement: Judgement,
 }
 
@@ -25,7 +25,7 @@ pub struct Change {
 #[derive(Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 struct Fields<'a> {
-    /// When, in seconds since the watch began.
+    /// Its time, in seconds since the watch started.
     at: f64,
     /// The component.
     component: &'a str,
@@ -33,7 +33,7 @@ struct Fields<'a> {
     judgement: &'a Judgement,
 }
 
-/// `{at, component, apiVersion, kind, …}`, as [`Judgement`] has it.
+/// Serializes as `{at, component, apiVersion, kind, …}`, like [`Judgement`].
 impl Serialize for Change {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let fields = Fields { at: seconds(self.at), component: &self.component, judgement: &self.judgement };
@@ -41,7 +41,7 @@ impl Serialize for Change {
     }
 }
 
-/// The schema of what is serialized.
+/// The schema of the serialized form.
 #[cfg(feature = "schema")]
 impl schemars::JsonSchema for Change {
     fn schema_name() -> std::borrow::Cow<'static, str> {
@@ -53,19 +53,19 @@ impl schemars::JsonSchema for Change {
     }
 }
 
-/// A wait that ended.
+/// An ended wait.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Ended {
-    /// When, in seconds since the watch began.
+    /// Its time, in seconds since the watch started.
     #[serde(serialize_with = "as_seconds")]
     #[cfg_attr(feature = "schema", schemars(with = "f64"))]
     pub at: Duration,
-    /// The components that it was for; none for all.
+    /// The awaited components; null for all.
     pub components: Option<Vec<String>>,
     /// `ready`, `failed`, `deadline`, `gone` or `forbidden`.
     pub how: &'static str,
-    /// The first line of what the wait says, unless all are ready.
+    /// The first line of the error; null when all are ready.
     pub why: Option<String>,
 }
 

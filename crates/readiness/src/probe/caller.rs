@@ -1,4 +1,4 @@
-//! Asks: over this host's network, or through the API server where no port of the host leads to a Service.
+//! Runs probes: over this host's network, or through the API server for Services without a host port.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -24,21 +24,21 @@ use crate::pods::{self, Ran};
 use crate::redact::Redactor;
 use crate::view::Lenient;
 
-/// How long a connection must stay open to count: a port forwarder accepts, and closes when nobody is behind it.
+/// How long a connection must stay open to count: a port forwarder accepts, and closes it if there is no listener.
 const STAYS_OPEN: Duration = Duration::from_millis(50);
-/// The same where the kubelet forwards, and first has to find out that nobody listens.
+/// The same for forwarding by the kubelet, which takes longer to detect that there is no listener.
 const STAYS_FORWARDED: Duration = Duration::from_millis(150);
-/// How much of an unwelcome answer is quoted.
+/// Maximum length of the quote of an unexpected response.
 const QUOTE: usize = 120;
 
-/// Asks probes. What goes through the API server needs its client.
+/// Runs probes. Those through the API server need its client.
 #[derive(Clone)]
 pub(crate) struct Caller {
     api: Option<kube::Client>,
 }
 
 impl Caller {
-    /// Every question opens a connection of its own; proxies and redirects are not followed.
+    /// Returns a caller that opens a connection per request, without proxies or redirects.
     pub(crate) fn new(api: Option<kube::Client>) -> Caller {
         Caller { api }
     }
@@ -78,7 +78,7 @@ impl Caller {
         Ok((status, text(response.into_body()).await))
     }
 
-    /// Connects to one of the pods behind a Service, as `kubectl port-forward service/…` does.
+    /// Connects to one of the pods of a Service, like `kubectl port-forward service/…`.
     async fn forwarded(&self, namespace: &str, service: &str, port: u16) -> Result<(), String> {
         let unknown = |error: kube::Error| format!("cannot be asked: {error}");
         let services: Api<Service> = Api::namespaced(self.api()?, namespace);
@@ -106,7 +106,7 @@ impl Caller {
         }
     }
 
-    /// What a command prints in a ready pod.
+    /// Returns the output of a command in a ready pod.
     async fn exec(&self, namespace: &str, selector: &str, command: &[String]) -> Result<String, String> {
         let unknown = |error: kube::Error| format!("cannot be run: {error}");
         let pods: Api<Pod> = Api::namespaced(self.api()?, namespace);
@@ -139,17 +139,18 @@ async fn get(address: SocketAddr, path: &str) -> Result<(StatusCode, String), St
         let status = response.status();
         Ok((status, text(response.into_body()).await))
     };
-    // The connection ends when the exchange drops its sender; what it says of its end is in the exchange's answer.
+    // The connection ends when the exchange drops its sender; its errors are part of the exchange's result.
     tokio::join!(exchange, connection).0
 }
 
-/// What arrives of a body.
+/// Returns the part of a body that was received.
 async fn text<B: hyper::body::Body>(body: B) -> String {
     let bytes = body.collect().await.map(http_body_util::Collected::to_bytes).unwrap_or_default();
     String::from_utf8_lossy(&bytes).into_owned()
 }
 
-/// A ready pod of a slice, and its port of this name. Read as JSON: versions of Kubernetes have different types for it.
+/// Returns a ready pod of a slice, and its port of this name. Read as JSON: its type differs between versions of
+/// Kubernetes.
 fn endpoint(slice: &EndpointSlice, name: &str) -> Option<(String, u16)> {
     let slice = serde_json::to_value(slice).ok()?;
     let port = slice.list("/ports").iter().find(|port| port.text("/name").unwrap_or_default() == name)?.int("/port")?;
@@ -173,13 +174,13 @@ fn has(text: &str, wanted: Option<&str>) -> Result<(), String> {
     }
 }
 
-/// `: ` and the first line, as far as there is one.
+/// Returns `: ` and the first line, if there is one.
 fn quote(text: &str) -> String {
     let line = quoted(text);
     if line.is_empty() { line } else { format!(": {line}") }
 }
 
-/// Masked before it is cut: half a secret would not be found any more.
+/// Masks before truncating: half a secret would not be found any more.
 fn quoted(text: &str) -> String {
     let line = text.lines().next().unwrap_or_default();
     Redactor::global().text(line).chars().take(QUOTE).collect()

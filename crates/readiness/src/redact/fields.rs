@@ -5,14 +5,14 @@ use serde_json::{Map, Value};
 use super::search::Search;
 use super::{MASK, Redactor};
 
-/// The annotation in which kubectl keeps an object as it was applied, variables and data of Secrets included.
+/// The annotation in which kubectl stores an object as it was applied, including variables and data of Secrets.
 const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
 
 /// Parts of the names of environment variables whose literal values are masked.
 const VARIABLES: [&str; 10] =
     ["PASSWORD", "PASSWD", "TOKEN", "KEY", "SECRET", "CREDENTIAL", "PASSPHRASE", "DSN", "AUTHORIZATION", "COOKIE"];
 
-/// How the names of options and fields end whose values are secret: `--password-file` and `secretName` do not.
+/// Suffixes of the names of options and fields with secret values: `--password-file` and `secretName` do not match.
 const OPTIONS: [&str; 11] = [
     "password",
     "passwd",
@@ -27,20 +27,20 @@ const OPTIONS: [&str; 11] = [
     "secretkey",
 ];
 
-/// Whether an environment variable of that name may hold a secret.
+/// Returns whether an environment variable of that name may hold a secret.
 pub fn is_secret_name(name: &str) -> bool {
     let name = name.to_uppercase();
     VARIABLES.iter().any(|part| name.contains(part))
 }
 
-/// Whether an option or a field of that name holds a secret: `--db-password`, `clientSecret`, `API_KEY`.
+/// Returns whether an option or a field of that name holds a secret: `--db-password`, `clientSecret`, `API_KEY`.
 pub fn is_secret_option(name: &str) -> bool {
     let letters: String = name.chars().filter(char::is_ascii_alphanumeric).map(|c| c.to_ascii_lowercase()).collect();
     OPTIONS.iter().any(|end| letters.ends_with(end))
 }
 
 impl Redactor {
-    /// Masks what is secret in a Kubernetes object, and removes what only makes it long.
+    /// Masks secrets in a Kubernetes object, and removes fields that only make it long.
     pub fn object(&self, object: &mut Value) {
         if let Some(metadata) = object.pointer_mut("/metadata").and_then(Value::as_object_mut) {
             metadata.remove("managedFields");
@@ -58,13 +58,13 @@ impl Redactor {
         Walk { redactor: self, search: &search, keeps: |_, _| false, keys: true }.value(object);
     }
 
-    /// Masks secrets in the fields of an object, except for those that `keeps` names. Keys stay.
+    /// Masks secrets in the fields of an object, except for those for which `keeps` returns true. Keys are not masked.
     pub(crate) fn fields(&self, object: &mut Value, keeps: fn(&str, &Value) -> bool) {
         let search = self.search();
         Walk { redactor: self, search: &search, keeps, keys: false }.value(object);
     }
 
-    /// Masks secrets in the strings of a report of ours, in which no field is called like a secret.
+    /// Masks secrets in the strings of one of our reports, in which no field has a secret name.
     pub fn strings(&self, value: &mut Value) {
         match value {
             Value::String(text) => self.mask(text),
@@ -74,7 +74,7 @@ impl Redactor {
         }
     }
 
-    /// Masks secrets in what programs and controllers say in an object: everything that is called `message`.
+    /// Masks secrets in the texts of programs and controllers in an object: every field called `message`.
     pub fn messages(&self, value: &mut Value) {
         match value {
             Value::Array(items) => items.iter_mut().for_each(|item| self.messages(item)),
@@ -90,7 +90,7 @@ impl Redactor {
         }
     }
 
-    /// Masks secrets in a text where it stands.
+    /// Masks secrets in a text in place.
     pub fn mask(&self, text: &mut String) {
         if let std::borrow::Cow::Owned(masked) = self.text(text) {
             *text = masked;
@@ -112,13 +112,13 @@ impl Walk<'_> {
             Value::String(text) => self.redactor.mask(text),
             Value::Array(items) => self.items(items),
             Value::Object(fields) => self.object(fields),
-            // A secret may be a number that was written without quotes.
+            // A secret may be an unquoted number.
             Value::Number(number) if self.search.is_value(&number.to_string()) => *value = MASK.into(),
             Value::Null | Value::Bool(_) | Value::Number(_) => {}
         }
     }
 
-    /// Arguments among them: `--password`, and then the password.
+    /// Masks list items, including arguments: `--password`, followed by the password.
     fn items(&self, items: &mut [Value]) {
         let mut follows = false;
         for item in items {

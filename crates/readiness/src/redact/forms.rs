@@ -1,4 +1,4 @@
-//! A value as programs write it: as it is, line by line, in base64, escaped.
+//! The forms in which programs write a value: verbatim, line by line, in base64, escaped.
 
 use std::collections::BTreeSet;
 
@@ -7,21 +7,21 @@ use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE_NO_PAD
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::Value;
 
-/// What a URL escapes: all but letters, digits and `-._~`.
+/// The characters that URLs escape: all but letters, digits and `-._~`.
 const STRICT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
-/// The same for JavaScript's `encodeURIComponent` and others that leave more as it is.
+/// The same for JavaScript's `encodeURIComponent` and others that escape fewer.
 const LOOSE: &AsciiSet = &STRICT.remove(b'!').remove(b'\'').remove(b'(').remove(b')').remove(b'*');
 
-/// Programs that wrap base64 do so after so many letters.
+/// Line lengths of wrapped base64.
 const WRAPS: [usize; 2] = [76, 64];
 
-/// Longer values, such as those of Helm releases, are looked for as they are, line by line and in base64.
+/// Longer values, such as those of Helm releases, are searched for only verbatim, line by line and in base64.
 const LONG: usize = 64 << 10;
 
-/// Longer values are looked for in base64 of base64 only where nothing else is encoded with them.
+/// Longer values are searched for in base64 of base64 only where nothing else is encoded with them.
 const WITHIN: usize = 256;
 
-/// Every form of `value`; some may be shorter than what is looked for.
+/// Returns every form of `value`; some may be shorter than what is searched for.
 pub(super) fn all(value: &[u8]) -> BTreeSet<Vec<u8>> {
     let mut forms = BTreeSet::from([value.to_vec()]);
     for bytes in BTreeSet::from([value, value.trim_ascii()]) {
@@ -35,7 +35,7 @@ pub(super) fn all(value: &[u8]) -> BTreeSet<Vec<u8>> {
         forms.extend(escaped(text));
         forms.extend(escaped(text.trim()));
     }
-    // A line of dashes begins and ends every key.
+    // Every PEM key starts and ends with a line of dashes.
     let lines = text.lines().map(str::trim).filter(|line| !line.starts_with("-----") && line.len() < text.trim().len());
     for line in lines {
         forms.extend(escaped(line));
@@ -44,7 +44,7 @@ pub(super) fn all(value: &[u8]) -> BTreeSet<Vec<u8>> {
     forms
 }
 
-/// Base64 of `bytes`, once and twice, alone and as part of something longer.
+/// Returns base64 of `bytes`, once and twice, alone and as part of something longer.
 fn base64_within(bytes: &[u8]) -> BTreeSet<Vec<u8>> {
     let padded = [STANDARD.encode(bytes), STANDARD.encode([bytes, b"\n"].concat())];
     let mut forms = aligned(bytes);
@@ -56,15 +56,15 @@ fn base64_within(bytes: &[u8]) -> BTreeSet<Vec<u8>> {
     forms
 }
 
-/// The letters of base64 that are the same whatever stands before and behind `bytes`, for each of the three places that
-/// it may have in a group of three bytes; and those of `bytes` alone.
+/// Returns the base64 characters that do not depend on what precedes and follows `bytes`, for each of its three
+/// possible offsets in a group of three bytes; and those of `bytes` alone.
 fn aligned(bytes: &[u8]) -> BTreeSet<Vec<u8>> {
     let mut forms = BTreeSet::new();
     for engine in [STANDARD_NO_PAD, URL_SAFE_NO_PAD] {
         forms.insert(engine.encode(bytes).into_bytes());
         for before in 0..3 {
             let letters = engine.encode([&[0; 2][..before], bytes].concat()).into_bytes();
-            // Letters of six bits that have bits of the neighbours in them are cut off.
+            // Characters of six bits that include bits of the neighbours are cut off.
             let (start, end) = ((before * 8).div_ceil(6), (before + bytes.len()) * 8 / 6);
             forms.extend(letters.get(start..end).map(<[u8]>::to_vec));
         }
@@ -77,7 +77,7 @@ fn wrapped(base64: &str) -> Vec<Vec<u8>> {
     lines.chain([base64.into()]).collect()
 }
 
-/// `text` with the escapes of JSON (once and twice, and as Go writes it), Rust, URLs, forms and shells.
+/// Returns `text` with the escapes of JSON (once, twice, and Go's), Rust, URLs, forms and shells.
 fn escaped(text: &str) -> BTreeSet<Vec<u8>> {
     if text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte)) {
         return BTreeSet::from([text.into()]);
@@ -99,7 +99,7 @@ fn percent(text: &str) -> Vec<Vec<u8>> {
     all.into_iter().map(String::into_bytes).collect()
 }
 
-/// `%2f` for `%2F`.
+/// Converts escapes to lower case: `%2f` for `%2F`.
 fn lower_case(escaped: &str) -> String {
     let mut parts = escaped.split('%');
     let mut text = parts.next().unwrap_or_default().to_owned();
@@ -118,7 +118,7 @@ fn unquoted(quoted: &str) -> String {
     quoted.get(1..quoted.len().saturating_sub(1)).unwrap_or_default().to_owned()
 }
 
-/// Go's JSON escapes what HTML would read.
+/// Adds the escapes of HTML characters in Go's JSON.
 fn go(json: &str) -> String {
     json.replace('<', "\\u003c").replace('>', "\\u003e").replace('&', "\\u0026")
 }

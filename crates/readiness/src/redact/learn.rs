@@ -1,4 +1,4 @@
-//! Where values are learned from: Secrets, variables, kubeconfigs.
+//! Sources of secret values: Secrets, variables, kubeconfigs.
 
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use base64::{Engine, alphabet};
@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::fields::is_secret_option;
 use super::{Redactor, SHORTEST};
 
-/// Base64 as people write it: with and without padding.
+/// Lenient base64: with and without padding.
 const LENIENT: GeneralPurpose = GeneralPurpose::new(
     &alphabet::STANDARD,
     GeneralPurposeConfig::new()
@@ -15,12 +15,11 @@ const LENIENT: GeneralPurpose = GeneralPurpose::new(
         .with_decode_allow_trailing_bits(true),
 );
 
-/// How often a value is decoded: Secrets that were encoded by hand are encoded twice.
+/// How often a value is decoded: Secrets encoded by hand are encoded twice.
 const DECODED: usize = 2;
 
 impl Redactor {
-    /// Learns what an object holds of secrets: the values of a Secret, and those of environment variables whose names say
-    /// that they are secret.
+    /// Learns the secrets in an object: the values of a Secret, and those of environment variables with secret names.
     pub fn learn_object(&self, object: &Value) {
         if object.get("kind").and_then(Value::as_str) == Some("Secret") {
             self.learn_secret(object);
@@ -28,12 +27,12 @@ impl Redactor {
         self.learn_variables(object);
     }
 
-    /// Learns the values of a Secret, whether or not the object says that it is one.
+    /// Learns the values of a Secret, regardless of its kind field.
     pub fn learn_secret(&self, secret: &Value) {
         for (_, encoded) in texts(secret, "data") {
             match decode(encoded) {
                 Some(value) => self.learn_value(&value, DECODED),
-                // The API server will refuse it; it is a secret all the same.
+                // The API server will reject it; it is a secret all the same.
                 None => self.learn_value(encoded.as_bytes(), DECODED),
             }
         }
@@ -56,7 +55,7 @@ impl Redactor {
         self.learn_variables(&user);
     }
 
-    /// Learns a value, what it is the base64 of, and the passwords in it where it is JSON or a URL.
+    /// Learns a value, its base64 decoding, and the passwords in it if it is JSON or a URL.
     fn learn_value(&self, value: &[u8], decodes: usize) {
         self.learn([value, value.trim_ascii()]);
         let Ok(text) = std::str::from_utf8(value) else { return };
@@ -72,7 +71,7 @@ impl Redactor {
         decoded.iter().for_each(|value| self.learn_value(value, decodes - 1));
     }
 
-    /// Learns the fields that are called like secrets; `auth` is what registries' credentials have.
+    /// Learns the values of fields with secret names; `auth` is used in registry credentials.
     fn learn_fields(&self, json: &Value) {
         match json {
             Value::Array(items) => items.iter().for_each(|item| self.learn_fields(item)),
@@ -84,7 +83,7 @@ impl Redactor {
         }
     }
 
-    /// Learns what follows options that are called like secrets: `--password`, and then the password.
+    /// Learns the arguments after options with secret names: `--password`, followed by the password.
     pub fn learn_arguments<'a>(&self, words: impl Iterator<Item = &'a str>) {
         let mut follows = false;
         for word in words {

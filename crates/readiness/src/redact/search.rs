@@ -7,22 +7,22 @@ use aho_corasick::AhoCorasick;
 
 use super::{SHORTEST, forms, shapes};
 
-/// The automaton has only the beginning of a form, and the rest is compared where that is found: keys and certificates
-/// would make it large.
+/// The automaton has only the start of a form, and the rest is compared when that matches: keys and certificates would
+/// make it large.
 const HEAD: usize = 32;
 
 /// Finds the values that were known when it was built.
 pub(super) struct Search {
-    /// None when there is nothing to look for.
+    /// `None` when there is nothing to search for.
     heads: Option<AhoCorasick>,
-    /// What follows each head, in the order of the automaton's patterns.
+    /// The rest of each form after its head, in the order of the automaton's patterns.
     tails: Vec<Vec<u8>>,
-    /// The values as they are, for comparison as a whole.
+    /// The verbatim values, for comparison as a whole.
     values: BTreeSet<Vec<u8>>,
 }
 
 impl Search {
-    /// Looks for `values`, except for those that are part of one of `names`.
+    /// Builds a search for `values`, except for those that are part of one of `names`.
     pub(super) fn new(values: &BTreeSet<Vec<u8>>, names: &BTreeSet<String>) -> Search {
         let names = names.iter().map(String::as_str).collect::<Vec<_>>().join("\0");
         let is_spared = |value: &[u8]| std::str::from_utf8(value.trim_ascii()).is_ok_and(|text| names.contains(text));
@@ -35,31 +35,32 @@ impl Search {
                 (form, tail)
             })
             .unzip();
-        // Building fails beyond 2³¹ patterns, which no memory holds.
+        // Building fails beyond 2³¹ patterns, which do not fit into memory.
         let heads = if heads.is_empty() { None } else { AhoCorasick::new(&heads).ok() };
         Search { heads, tails, values }
     }
 
-    /// Where known values, and secrets by their shape, stand in `text`: in order, and merged where they overlap or touch.
+    /// Returns the ranges of known values, and of secrets by their shape, in `text`: in order, and merged where they
+    /// overlap or touch.
     pub(super) fn find_all(&self, text: &str) -> Vec<Range<usize>> {
         let mut found = self.values_in(text);
         found.extend(shapes::find(text));
         merge(found)
     }
 
-    /// Where known values stand in `text`.
+    /// Returns the ranges of known values in `text`.
     pub(super) fn find_values(&self, text: &str) -> Vec<Range<usize>> {
         merge(self.values_in(text))
     }
 
-    /// Whether `text` is a known value.
+    /// Returns whether `text` is a known value.
     pub(super) fn is_value(&self, text: &str) -> bool {
         self.values.contains(text.as_bytes())
     }
 
     fn values_in(&self, text: &str) -> Vec<Range<usize>> {
         let Some(heads) = &self.heads else { return Vec::new() };
-        // Overlapping, because all of two values that overlap must go.
+        // Overlapping, because both of two overlapping values must be masked.
         let heads = heads.find_overlapping_iter(text);
         let found = heads.filter_map(|head| {
             let tail = &self.tails[head.pattern().as_usize()];

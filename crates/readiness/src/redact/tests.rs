@@ -175,7 +175,7 @@ fn the_automaton_is_built_when_a_value_is_new() {
     assert!(!Arc::ptr_eq(&first, &redactor.search()));
 }
 
-/// A tenth of the largest bundle, with a hundred Secrets.
+/// Masks a tenth of the largest bundle, with a hundred Secrets.
 #[test]
 fn a_large_text_is_masked_in_time() {
     let redactor = Redactor::default();
@@ -196,7 +196,7 @@ fn a_large_text_is_masked_in_time() {
     let took = began.elapsed();
     println!("{} bytes in {took:?}", text.len());
     assert_eq!(masked.matches(MASK).count(), 7_000);
-    // Far more than it takes, and far less than a search for each value by itself.
+    // Far longer than it takes, and far less than a search for each value alone.
     assert!(took < std::time::Duration::from_secs(20), "{took:?}");
 }
 

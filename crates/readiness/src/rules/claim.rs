@@ -30,7 +30,7 @@ pub(super) fn judge(view: &View, world: &World, grace: &Grace) -> Finding {
     }
 }
 
-/// Whether the claim's class, as far as it is known, binds volumes only when a pod wants them.
+/// Returns whether the claim's class, if known, binds volumes only when a pod uses them.
 fn waits_for_consumer(view: &View, world: &World) -> bool {
     let name = view.json.text("/spec/storageClassName");
     let is_its = |class: &&View| match name {
@@ -41,7 +41,7 @@ fn waits_for_consumer(view: &View, world: &World) -> bool {
     class.is_some_and(|class| class.json.text("/volumeBindingMode") == Some("WaitForFirstConsumer"))
 }
 
-/// Whether a pod mounts the claim.
+/// Returns whether a pod mounts the claim.
 fn is_wanted(view: &View, world: &World) -> bool {
     let name = Some(view.object.name.as_str());
     let is_scheduled = view.json.texts("/metadata/annotations").any(|(key, _)| key == SELECTED_NODE);

@@ -1,4 +1,4 @@
-//! Conditions: what objects say about themselves, custom resources above all.
+//! Conditions, which objects report about themselves, above all custom resources.
 
 use crate::finding::Finding;
 use crate::view::{Condition, Lenient, View, conditions};
@@ -6,7 +6,7 @@ use crate::world::World;
 
 use super::parts;
 
-/// Conditions that must be True where they exist, by the names that controllers usually give them.
+/// Conditions that must be True if they exist, by their usual names.
 const UP: [&str; 14] = [
     "Ready",
     "Available",
@@ -43,7 +43,7 @@ const DOWN: [&str; 16] = [
     "Terminating",
 ];
 
-/// The two conditions that mean the same on every kind.
+/// Judges the two conditions that have the same meaning on every kind.
 pub(super) fn stalled_or_reconciling(view: &View) -> Option<Finding> {
     let current = |kind| view.condition(kind).filter(|c| c.is_true() && is_current(view, c));
     if let Some(stalled) = current("Stalled") {
@@ -53,7 +53,7 @@ pub(super) fn stalled_or_reconciling(view: &View) -> Option<Finding> {
     current("Reconciling").map(|c| Finding::waiting("Reconciling", format!("reconciling: {}", c.why())))
 }
 
-/// A kind without a rule of its own: its `Ready` condition if it has one, else being there is enough.
+/// Judges a kind without a rule of its own: by its `Ready` condition if it has one, else it is ready once it exists.
 pub(super) fn ready_condition(view: &View) -> Finding {
     match view.condition("Ready").filter(|ready| !ready.is_true()) {
         Some(ready) => Finding::waiting("NotReady", format!("not ready: {}", ready.why())),
@@ -61,7 +61,7 @@ pub(super) fn ready_condition(view: &View) -> Finding {
     }
 }
 
-/// A custom resource: every condition whose usual meaning is known must have the right value.
+/// Judges a custom resource: every condition with a known usual meaning must have the right value.
 pub(super) fn custom(view: &View, world: &World) -> Finding {
     let parts = match parts::of(view) {
         Ok(parts) => parts,
@@ -96,7 +96,7 @@ pub(super) fn custom(view: &View, world: &World) -> Finding {
     behind.map_or(Finding::Ready, |text| Finding::waiting("Unobserved", text))
 }
 
-/// Kinds that are made after the Deployment's example stay `Progressing` when their rollout is complete.
+/// Returns whether a `Progressing` condition is complete: kinds modelled on the Deployment keep it True after a rollout.
 fn is_over(condition: &Condition<'_>) -> bool {
     condition.kind == "Progressing" && condition.reason == "NewReplicaSetAvailable"
 }
@@ -105,7 +105,7 @@ fn is_current(view: &View, condition: &Condition<'_>) -> bool {
     condition.observed.zip(view.generation()).is_none_or(|(observed, generation)| observed >= generation)
 }
 
-/// Whether the definition of a custom resource says that its status has conditions.
+/// Returns whether the definition of a custom resource declares conditions in its status.
 fn promises_conditions(view: &View, world: &World) -> bool {
     let version = view.object.api_version.rsplit('/').next().unwrap_or_default();
     let names_it = |definition: &&View| {

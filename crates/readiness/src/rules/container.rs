@@ -1,4 +1,4 @@
-//! Containers: the reasons for which they wait, and how they end.
+//! Containers: why they wait, and how they terminate.
 
 use serde_json::Value;
 
@@ -9,7 +9,7 @@ use crate::world::World;
 
 use super::{image, messages};
 
-/// What a pod's status says of one container.
+/// The status of one container in its pod.
 pub(super) struct Status<'a> {
     pub(super) json: &'a Value,
     name: &'a str,
@@ -18,7 +18,7 @@ pub(super) struct Status<'a> {
     is_sidecar: bool,
 }
 
-/// All containers of a pod, in the order in which they start.
+/// Returns all containers of a pod, in the order in which they start.
 pub(super) fn statuses(pod: &View) -> Vec<Status<'_>> {
     let is_sidecar = |name: &str| {
         let spec = pod.json.list("/spec/initContainers").iter().find(|spec| spec.text("/name") == Some(name));
@@ -46,7 +46,7 @@ impl Status<'_> {
         self.json.pointer("/state/running").is_some_and(|running| !running.is_null())
     }
 
-    /// How it ended last, and whether it is down since.
+    /// Returns its last termination, and whether it is still down.
     fn last_end(&self) -> Option<(&Value, bool)> {
         let end = |pointer: &str| self.json.pointer(pointer).filter(|end| end.is_object());
         let backing_off = self.json.text("/state/waiting/reason").is_some_and(|reason| {
@@ -57,7 +57,7 @@ impl Status<'_> {
             .or_else(|| end("/lastState/terminated").map(|end| (end, backing_off)))
     }
 
-    /// Whether it has done, or does, what the pod needs of it.
+    /// Returns whether it is running or completed, as its pod requires.
     fn is_done(&self, pod: &View) -> bool {
         let ends = self.is_init || pod.json.text("/spec/restartPolicy").is_some_and(|policy| policy != "Always");
         let ended_well = self.json.int("/state/terminated/exitCode") == Some(0);
@@ -70,7 +70,7 @@ impl Status<'_> {
     }
 }
 
-/// What keeps a container from being ready; nothing when it is, or has done its work.
+/// Returns what keeps a container from being ready; `None` when it is ready, or completed.
 pub(super) fn judge(pod: &View, status: &Status<'_>, world: &World, grace: &Grace) -> Option<Finding> {
     if status.is_done(pod) {
         return None;
@@ -95,7 +95,7 @@ pub(super) fn judge(pod: &View, status: &Status<'_>, world: &World, grace: &Grac
     Some(Fault { want: messages::want(message, pod.namespace()), ..fault }.unless_there(world))
 }
 
-/// A container that has crashed, or could not be started, as often as it may.
+/// Returns a fault if a container has crashed, or failed to start, as often as it may.
 fn crashed(pod: &View, status: &Status<'_>, world: &World, grace: &Grace) -> Option<Fault> {
     let (end, down) = status.last_end()?;
     let failures = status.restarts().saturating_add(i64::from(down));
@@ -137,7 +137,7 @@ fn crashed(pod: &View, status: &Status<'_>, world: &World, grace: &Grace) -> Opt
     }
 }
 
-/// How a container of a failed pod ended, if badly.
+/// Returns how a container of a failed pod terminated, if with an error.
 pub(super) fn ended(pod: &View, status: &Status<'_>) -> Option<Fault> {
     let (end, _) = status.last_end()?;
     if end.int("/exitCode") == Some(0) {
@@ -148,7 +148,7 @@ pub(super) fn ended(pod: &View, status: &Status<'_>) -> Option<Fault> {
     Some(fault.coded(end.text("/reason").unwrap_or("Error").to_owned()).in_container(status.name))
 }
 
-/// Why a container that may still become ready is not.
+/// Returns why a container that may still become ready is not.
 fn patience(pod: &View, status: &Status<'_>, world: &World) -> Finding {
     let who = status.who();
     let end = status.last_end().map(|(end, _)| format!(" after {}, {} restarts", describe(end), status.restarts()));

@@ -25,7 +25,7 @@ pub(super) fn judge(view: &View, world: &World, grace: &Grace) -> Finding {
     behind(&summary, newest(view, world, updated, by_hand), world, grace)
 }
 
-/// The pods of its newest template: older ones are on their way out, whatever is wrong with them.
+/// Returns the pods of its newest template: older ones are being replaced, whatever their problems.
 fn newest<'a>(view: &'a View, world: &'a World, updated: i64, by_hand: bool) -> impl Iterator<Item = &'a View> {
     let generation = |pod: &View| pod.json.int("/metadata/labels/pod-template-generation");
     let last = world.children(view, "Pod").filter_map(generation).max();

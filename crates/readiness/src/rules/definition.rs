@@ -1,4 +1,4 @@
-//! CustomResourceDefinitions. That their kinds are served, a watch on one of them tells.
+//! CustomResourceDefinitions. Whether their kinds are served is known from a watch on them.
 
 use crate::finding::Finding;
 use crate::view::View;

@@ -34,7 +34,7 @@ pub(super) fn judge(view: &View, world: &World, grace: &Grace) -> Finding {
     }
 }
 
-/// What the rollout still lacks.
+/// Returns what the rollout still lacks.
 fn lag(view: &View) -> Option<String> {
     let want = desired(view);
     let updated = count(view, "updatedReplicas");
@@ -49,7 +49,7 @@ fn lag(view: &View) -> Option<String> {
         })
 }
 
-/// The pods of its current revision: those of older ones are on their way out, whatever is wrong with them.
+/// Returns the pods of its current revision: those of older ones are being replaced, whatever their problems.
 fn pods<'a>(view: &'a View, world: &'a World) -> impl Iterator<Item = &'a View> {
     let revision = |view: &View| {
         let annotations = view.json.pointer("/metadata/annotations")?;

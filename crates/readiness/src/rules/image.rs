@@ -1,4 +1,4 @@
-//! Images that do not come.
+//! Images that cannot be pulled.
 
 use std::borrow::Cow;
 
@@ -14,15 +14,15 @@ use super::messages::{Pulling, pulling};
 pub(super) struct Pull<'a> {
     /// `container app` or `init container migrate`.
     pub(super) who: &'a str,
-    /// The image as the pod names it.
+    /// The image reference in the pod.
     pub(super) image: &'a str,
-    /// The reason for which it waits.
+    /// The reason for waiting.
     pub(super) reason: &'a str,
     /// The kubelet's message.
     pub(super) message: &'a str,
 }
 
-/// What is wrong with the image; nothing when the reason is not about images.
+/// Returns the problem with the image; `None` when the reason is not about images.
 pub(super) fn judge(pod: &View, pull: &Pull<'_>, world: &World, grace: &Grace) -> Option<Finding> {
     let Pull { who, image, reason, message } = pull;
     let failed = |why: &str, hint: &str| Finding::failed(pod, (*reason).to_owned(), format!("{who}: {why}"), hint);
@@ -73,7 +73,7 @@ pub(super) fn judge(pod: &View, pull: &Pull<'_>, world: &World, grace: &Grace) -
     }
 }
 
-/// The end of a message that repeats itself at every level says most.
+/// Returns the end of a message that repeats itself at every level, which is the most specific.
 fn short(message: &str) -> Cow<'_, str> {
     const MOST: usize = 240;
     let start = message.char_indices().rev().take(MOST).last().map_or(0, |(at, _)| at);

@@ -13,7 +13,7 @@ pub(super) fn judge(view: &View, world: &World, grace: &Grace) -> Finding {
     if is("Complete").is_some() {
         return Finding::Ready;
     }
-    // The second is there from the moment that is certain, the first when all pods have ended, too.
+    // `FailureTarget` is set once the failure is certain, `Failed` when all pods have terminated, too.
     if let Some(failed) = is("Failed").or_else(|| is("FailureTarget")) {
         return failure(view, &failed, world, grace);
     }
@@ -29,7 +29,7 @@ pub(super) fn judge(view: &View, world: &World, grace: &Grace) -> Finding {
         failed => format!("{} of {want} pods completed, {failed} failed", count(view, "succeeded")),
     };
     match behind(&summary, world.children(view, "Pod"), world, grace) {
-        // How often a job's pods may crash is for its backoff limit to say.
+        // The job's backoff limit decides how often its pods may crash.
         Finding::Failing(fault) if matches!(fault.cause, Cause::Crash | Cause::Final) && fault.container.is_some() => {
             Finding::waiting(fault.code.clone(), format!("{summary}: {}: {}", fault.object, fault.message))
         }
@@ -37,7 +37,7 @@ pub(super) fn judge(view: &View, world: &World, grace: &Grace) -> Finding {
     }
 }
 
-/// The job's failure, with the pod that tells why.
+/// Returns the job's failure, with the pod that explains it.
 fn failure(view: &View, failed: &Condition<'_>, world: &World, grace: &Grace) -> Finding {
     let why = failed.why();
     let code = if failed.reason.is_empty() { "JobFailed" } else { failed.reason };

@@ -1,9 +1,9 @@
-//! What the kubelet, the scheduler, controllers and registries say in sentences: the one place where these are read.
+//! Parses the messages of the kubelet, the scheduler, controllers and registries: the only place that does.
 
 use crate::object::ObjectRef;
 use crate::want::Want;
 
-/// The kinds that others complain about, as they write them.
+/// The kinds in messages about missing objects, as they are spelled there.
 const KINDS: [(&str, &str); 4] = [
     ("secret", "Secret"),
     ("configmap", "ConfigMap"),
@@ -11,7 +11,7 @@ const KINDS: [(&str, &str); 4] = [
     ("serviceaccount", "ServiceAccount"),
 ];
 
-/// What `message` says is wanted by something in `namespace`; none when it names nothing.
+/// Returns what an object in `namespace` needs according to `message`; `None` when it names nothing.
 pub(super) fn want(message: &str, namespace: &str) -> Option<Want> {
     missing_object(message, namespace)
         .or_else(|| missing_key(message, namespace))
@@ -19,7 +19,7 @@ pub(super) fn want(message: &str, namespace: &str) -> Option<Want> {
         .or_else(|| quota(message, namespace))
 }
 
-/// `secret "db" not found`.
+/// Parses `secret "db" not found`.
 fn missing_object(message: &str, namespace: &str) -> Option<Want> {
     KINDS.iter().find_map(|(word, kind)| {
         let (_, rest) = message.split_once(&format!("{word} \""))?;
@@ -28,7 +28,7 @@ fn missing_object(message: &str, namespace: &str) -> Option<Want> {
     })
 }
 
-/// `couldn't find key password in Secret shop/db`.
+/// Parses `couldn't find key password in Secret shop/db`.
 fn missing_key(message: &str, namespace: &str) -> Option<Want> {
     let (_, rest) = message.split_once("find key ")?;
     let (key, rest) = rest.split_once(" in ")?;
@@ -38,7 +38,7 @@ fn missing_key(message: &str, namespace: &str) -> Option<Want> {
     Some(Want::Key { object: object(kind, namespace, name), key: key.into() })
 }
 
-/// `0/1 nodes are available: 1 Insufficient memory.`, and `untolerated taint {gpu: only}`.
+/// Parses `0/1 nodes are available: 1 Insufficient memory.`, and `untolerated taint {gpu: only}`.
 fn node(message: &str) -> Option<Want> {
     if let Some((_, rest)) = message.split_once("Insufficient ") {
         let resource = rest.split(|c: char| c.is_whitespace() || matches!(c, ',' | ';')).next()?;
@@ -49,7 +49,7 @@ fn node(message: &str) -> Option<Want> {
     Some(Want::Taint(taint.trim_start_matches('{').trim_end_matches(": ").trim().into()))
 }
 
-/// `exceeded quota: compute, requested: …`.
+/// Parses `exceeded quota: compute, requested: …`.
 fn quota(message: &str, namespace: &str) -> Option<Want> {
     let (_, rest) = message.split_once("exceeded quota: ")?;
     let name = rest.split([',', ' ']).next().filter(|name| !name.is_empty())?;
@@ -60,19 +60,19 @@ fn object(kind: &str, namespace: &str, name: &str) -> ObjectRef {
     ObjectRef { api_version: "v1".into(), kind: kind.into(), namespace: Some(namespace.into()), name: name.into() }
 }
 
-/// Why an image does not come.
+/// Why an image cannot be pulled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Pulling {
-    /// The registry does not know it.
+    /// It is not in the registry.
     NotFound,
-    /// The registry refuses it.
+    /// The registry denies access.
     Unauthorized,
-    /// Anything else, which may pass.
+    /// Anything else, possibly temporary.
     Network,
 }
 
-/// Why an image does not come, by what is said of the pull without the image's name. What passes comes first: a proxy's
-/// `403 Forbidden` on the way is not the registry's.
+/// Returns why an image cannot be pulled, from a message without the image's name. Transient causes come first: a
+/// proxy's `403 Forbidden` on the way is not the registry's.
 pub(super) fn pulling(text: &str) -> Pulling {
     const NETWORK: [&str; 19] = [
         "dial tcp",
@@ -118,7 +118,8 @@ pub(super) fn pulling(text: &str) -> Pulling {
     }
 }
 
-/// Whether the scheduler waits for what passes by itself: a cluster that is still starting, a volume that is being made.
+/// Returns whether the scheduler waits for something transient: a cluster that is still starting, a volume that is
+/// being provisioned.
 pub(super) fn passes(message: &str) -> bool {
     const PASSING: [&str; 6] = [
         "node.kubernetes.io/not-ready",
@@ -131,7 +132,7 @@ pub(super) fn passes(message: &str) -> bool {
     PASSING.iter().any(|passing| message.contains(passing))
 }
 
-/// Whether the nodes lack something that other pods hold.
+/// Returns whether the nodes lack something that other pods use.
 pub(super) fn held_by_others(message: &str) -> bool {
     const HELD: [&str; 6] = [
         "Insufficient ",
@@ -144,7 +145,7 @@ pub(super) fn held_by_others(message: &str) -> bool {
     HELD.iter().any(|held| message.contains(held))
 }
 
-/// What to do when no node takes a pod.
+/// Returns a suggested fix for an unschedulable pod.
 pub(super) fn scheduling_hint(message: &str) -> &'static str {
     if message.contains("Insufficient") {
         "ask for less in resources.requests, or give the cluster more"
@@ -161,7 +162,7 @@ pub(super) fn scheduling_hint(message: &str) -> &'static str {
     }
 }
 
-/// What to do when pods may not be created.
+/// Returns a suggested fix when pods may not be created.
 pub(super) fn creation_hint(message: &str) -> &'static str {
     if message.contains("exceeded quota") {
         "raise the namespace's ResourceQuota, or ask for less"

@@ -1,4 +1,4 @@
-//! Kinds for which the suite names the fields that tell.
+//! Kinds with rules in the suite.
 
 use serde_json::Value;
 
@@ -6,7 +6,7 @@ use crate::finding::Finding;
 use crate::settings::{Field, KindRule};
 use crate::view::View;
 
-/// What the suite's own rule finds; nothing when it leaves the judgement to the conditions.
+/// Returns the finding of the suite's own rule; `None` when the conditions decide.
 pub(super) fn judge(view: &View, rule: &KindRule) -> Option<Finding> {
     if let Some(failed) = rule.failed.as_ref().filter(|failed| holds(failed, view)) {
         let reason = format!("{} is {}", failed.path, failed.value);
@@ -24,7 +24,7 @@ fn holds(field: &Field, view: &View) -> bool {
     field.find(&view.json).is_some_and(|value| text(value) == field.value)
 }
 
-/// A value as people write it; numbers and booleans are told apart from texts by nobody.
+/// Returns a value as text; numbers and booleans equal their texts.
 fn text(value: &Value) -> String {
     value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }

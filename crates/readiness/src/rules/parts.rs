@@ -1,11 +1,11 @@
-//! Custom resources whose conditions are those of their parts: a route has some for each of its parents, a Gateway for each
-//! of its listeners, a policy for each of the Gateways that it applies to.
+//! Custom resources with conditions per part: a route has some for each of its parents, a Gateway for each of its
+//! listeners, a policy for each of the Gateways that it applies to.
 
 use serde_json::Value;
 
 use crate::view::{Lenient, View};
 
-/// A part of an object that has conditions of its own.
+/// A part of an object with its own conditions.
 pub(super) struct Part<'a> {
     /// `parent web`, `listener https`.
     pub(super) name: String,
@@ -13,7 +13,7 @@ pub(super) struct Part<'a> {
     pub(super) conditions: &'a [Value],
 }
 
-/// The parts of an object, none for most kinds; or the first of which its controller has not reported conditions yet.
+/// Returns the parts of an object, empty for most kinds; or the first part without conditions from its controller yet.
 pub(super) fn of(view: &View) -> Result<Vec<Part<'_>>, String> {
     const LISTS: [(&str, &str, &str); 3] = [
         ("/status/parents", "parent", "/parentRef/name"),
@@ -41,7 +41,7 @@ pub(super) fn of(view: &View) -> Result<Vec<Part<'_>>, String> {
     }
 }
 
-/// Whether a parent in the status is the one that the spec names. A controller may leave out what it takes for granted.
+/// Returns whether a parent in the status is the one in the spec. A controller may omit default fields.
 fn is_same(wanted: &Value, parent: &Value) -> bool {
     let same = |field: &str| wanted.text(field) == parent.text(&format!("/parentRef{field}"));
     same("/name") && same("/sectionName") && wanted.int("/port") == parent.int("/parentRef/port")

@@ -41,7 +41,7 @@ pub(super) fn judge(pod: &View, world: &World, grace: &Grace) -> Finding {
     }
 }
 
-/// A pod whose phase is Failed.
+/// Judges a pod whose phase is Failed.
 fn ended(pod: &View) -> Finding {
     if let Some(fault) = container::statuses(pod).into_iter().find_map(|status| container::ended(pod, &status)) {
         return fault.into();
@@ -52,7 +52,7 @@ fn ended(pod: &View) -> Finding {
     Finding::failed(pod, code, why, "a failed pod never runs again: delete it once the cause is mended")
 }
 
-/// A volume that cannot be mounted, while containers wait for it.
+/// Returns a volume that cannot be mounted, while containers wait for it.
 fn unmounted(pod: &View, world: &World, grace: &Grace) -> Option<Finding> {
     const CREATING: [&str; 2] = ["ContainerCreating", "PodInitializing"];
     let creating = |status: &container::Status<'_>| {

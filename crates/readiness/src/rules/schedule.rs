@@ -1,4 +1,4 @@
-//! Pods that no node takes.
+//! Unschedulable pods.
 
 use crate::finding::{Fault, Finding};
 use crate::grace::{Cause, Grace};
@@ -10,7 +10,7 @@ use crate::world::World;
 
 use super::{claim, messages};
 
-/// Why no node takes the pod; nothing when one has.
+/// Returns why the pod is unschedulable; `None` when it is scheduled.
 pub(super) fn judge(pod: &View, world: &World, grace: &Grace) -> Option<Finding> {
     let scheduled = pod.condition("PodScheduled")?;
     if scheduled.is_true() || pod.json.text("/spec/nodeName").is_some() {
@@ -41,7 +41,7 @@ pub(super) fn judge(pod: &View, world: &World, grace: &Grace) -> Option<Finding>
     Some(Fault { want, ..fault }.unless_there(world))
 }
 
-/// Why what `holder` has on its node will be free again; nothing when it keeps it.
+/// Returns why the resources of `holder` on its node will be released; `None` when it keeps them.
 fn room_from(holder: &View, pod: &View, world: &World) -> Option<&'static str> {
     let has_ended = matches!(holder.json.text("/status/phase"), Some("Succeeded" | "Failed"));
     if holder.json.text("/spec/nodeName").is_none() || has_ended || holder.uid == pod.uid {
@@ -61,7 +61,7 @@ fn room_from(holder: &View, pod: &View, world: &World) -> Option<&'static str> {
     if current.is_none() || revision(set) == current {
         return None;
     }
-    // A rollout takes an old pod away when a new one is ready, and so not for a new one that waits for its place.
+    // A rollout removes an old pod once a new one is ready, and so not for a new one that waits for its place.
     let is_new = |it: &&View| revision(it) == current;
     let mut new = world.children(rollout, "ReplicaSet").filter(is_new).flat_map(|set| world.children(set, "Pod"));
     let goes_on = |new: &View| new.json.text("/spec/nodeName").is_some();
@@ -72,7 +72,7 @@ fn revision(view: &View) -> Option<&str> {
     view.json.texts("/metadata/annotations").find(|(key, _)| *key == REVISION).map(|(_, revision)| revision)
 }
 
-/// What one of the pod's claims says of why it is not bound.
+/// Returns why one of the pod's claims is not bound.
 fn unbound(pod: &View, world: &World, grace: &Grace) -> Option<Finding> {
     let volumes = pod.json.list("/spec/volumes").iter();
     let mut slowest = None;

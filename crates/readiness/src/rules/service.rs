@@ -1,4 +1,4 @@
-//! Services: the endpoints part. That a port answers is asked by a probe.
+//! Services: their endpoints. Whether a port answers is checked by a probe.
 
 use serde_json::Value;
 
@@ -39,7 +39,7 @@ pub(super) fn judge(view: &View, world: &World, grace: &Grace) -> Finding {
     }
 }
 
-/// The lists of ready addresses and of ports of a slice, or of the older kind Endpoints.
+/// Returns the number of ready addresses and the ports of a slice, or of each subset of the older kind Endpoints.
 fn parts(slice: &View) -> impl Iterator<Item = (usize, &[Value])> {
     let is_ready = |endpoint: &&Value| endpoint.pointer("/conditions/ready").is_none_or(|ready| ready != false);
     let ready = slice.json.list("/endpoints").iter().filter(is_ready).count();
@@ -52,13 +52,13 @@ fn has_ready_endpoint(view: &View, world: &World) -> bool {
     world.slices(view).flat_map(parts).any(|(ready, _)| ready > 0)
 }
 
-/// Whether a ready endpoint serves the port of that name; a port without a name has a name of no letters.
+/// Returns whether a ready endpoint serves the port of that name; an unnamed port has an empty name.
 fn is_served(view: &View, name: Option<&str>, world: &World) -> bool {
     let names_it = |ports: &[Value]| ports.iter().any(|port| port.text("/name") == name);
     world.slices(view).flat_map(parts).any(|(ready, ports)| ready > 0 && names_it(ports))
 }
 
-/// The pods that the Service selects.
+/// Returns the pods that the Service selects.
 fn pods<'a>(view: &'a View, world: &'a World) -> impl Iterator<Item = &'a View> {
     let selector: Vec<_> = view.json.texts("/spec/selector").collect();
     world.all("Pod", view.namespace()).filter(move |pod| {
@@ -72,11 +72,11 @@ fn is_ready(pod: &View) -> bool {
     !pod.is_deleted() && pod.condition("Ready").is_some_and(|ready| ready.is_true())
 }
 
-/// Whether everything that the Service selects is scaled to zero: there is nothing that could answer.
+/// Returns whether everything that the Service selects is scaled to zero, so that nothing can answer.
 pub(crate) fn is_scaled_to_zero(view: &View, world: &World) -> bool {
     let selector: Vec<_> = view.json.texts("/spec/selector").collect();
     let mut workloads = WORKLOADS.iter().flat_map(|kind| world.all(kind, view.namespace())).filter(|workload| {
-        // Recordings of before have no template.
+        // Older recordings have no template.
         let labels = ["/spec/template/metadata/labels", "/spec/selector/matchLabels"];
         let labels = labels.iter().find_map(|at| workload.json.pointer(at)).filter(|labels| labels.is_object());
         let label = |key: &str| labels.and_then(|labels| labels.get(key)).and_then(Value::as_str);
@@ -96,7 +96,7 @@ fn no_endpoint(view: &View, world: &World, grace: &Grace) -> Finding {
     }
 }
 
-/// No pod matches: that is final only once nothing in the namespace is on its way that may match.
+/// Judges a Service without matching pods: this is final only once no pod that may match is starting in the namespace.
 fn no_pod(view: &View, world: &World, grace: &Grace) -> Finding {
     let labels: Vec<_> = view.json.texts("/spec/selector").map(|(key, value)| format!("{key}={value}")).collect();
     let reason = format!("no pod matches its selector {}", labels.join(","));

@@ -1,9 +1,9 @@
-//! Kinds whose rule is one sentence.
+//! Kinds with one-line rules.
 
 use crate::finding::Finding;
 use crate::view::{Lenient, View};
 
-/// Available by its condition.
+/// Returns ready if its `Available` condition is true.
 pub(super) fn api_service(view: &View) -> Finding {
     match view.condition("Available") {
         Some(available) if available.is_true() => Finding::Ready,
@@ -12,7 +12,7 @@ pub(super) fn api_service(view: &View) -> Finding {
     }
 }
 
-/// Has an address.
+/// Returns ready if it has an address.
 pub(super) fn ingress(view: &View) -> Finding {
     match view.json.list("/status/loadBalancer/ingress") {
         [] => Finding::waiting("NoAddress", "it has no address: no ingress controller has taken it yet"),
@@ -20,7 +20,7 @@ pub(super) fn ingress(view: &View) -> Finding {
     }
 }
 
-/// Exists, and does not say that it cannot scale.
+/// Returns ready if it exists, and does not report that it cannot scale.
 pub(super) fn autoscaler(view: &View) -> Finding {
     let unable = view.condition("AbleToScale").filter(|able| able.is_false());
     match unable {

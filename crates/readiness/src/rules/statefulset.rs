@@ -14,7 +14,7 @@ pub(super) fn judge(view: &View, world: &World, grace: &Grace) -> Finding {
     }
     let found = behind(&summary, world.children(view, "Pod"), world, grace);
     match found {
-        // A pod of an older revision may be what the new one is about to heal.
+        // The new revision may fix a pod of an older one.
         Finding::Failing(fault) if is_old(view, &fault.object.name, world) => Finding::waiting(
             fault.code.clone(),
             format!("{summary}: {} of an older revision: {}", fault.object, fault.message),
@@ -40,7 +40,7 @@ fn lag(view: &View) -> Option<String> {
 fn updates(view: &View, want: i64, partition: i64, revisions: Option<(&str, &str)>) -> Option<String> {
     let lag = short(count(view, "updatedReplicas"), want, "replicas updated");
     match revisions {
-        // Once it is rolled out, the count of what is updated need not be there.
+        // Once it is rolled out, the count of updated replicas may be missing.
         Some((current, update)) if current == update => None,
         Some(_) => lag.or_else(|| (partition == 0).then(|| "its new revision is not the current one yet".into())),
         None => lag,

@@ -1,4 +1,4 @@
-//! Every rule against objects as YAML. The first object of a case is the one that is judged, the others are its world.
+//! Tests every rule with objects as YAML. The first object of a case is judged, the others are its world.
 
 mod conditions;
 mod containers;
@@ -13,7 +13,7 @@ use super::*;
 use crate::grace::{Cause, Grace};
 use serde_json::Value;
 
-/// What a case expects, with a part of the reason.
+/// The expectation of a case, with a part of the reason.
 enum Is {
     Ready,
     Waiting(&'static str),

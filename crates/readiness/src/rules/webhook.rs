@@ -1,4 +1,4 @@
-//! Webhook configurations: their Services must be ready, or the API server refuses what they guard.
+//! Webhook configurations: their Services must be ready, or the API server rejects the requests that they guard.
 
 use crate::finding::Finding;
 use crate::grace::Grace;

@@ -1,4 +1,4 @@
-//! What workloads have in common: replicas, and the pods that keep them from being ready.
+//! Common rules of workloads: replicas, and the pods that keep them from being ready.
 
 use crate::finding::{Fault, Finding, Why};
 use crate::grace::{Cause, Grace};
@@ -7,22 +7,22 @@ use crate::world::World;
 
 use super::{messages, pod};
 
-/// The replicas that a workload should have.
+/// Returns the desired replicas of a workload.
 pub(crate) fn desired(view: &View) -> i64 {
     view.json.int("/spec/replicas").unwrap_or(1)
 }
 
-/// A count in the status; absent means none.
+/// Returns a count in the status; 0 if absent.
 pub(super) fn count(view: &View, field: &str) -> i64 {
     view.json.int(&format!("/status/{field}")).unwrap_or_default()
 }
 
-/// `1 of 3 replicas ready`, when that is too few.
+/// Returns `1 of 3 replicas ready`, if that is too few.
 pub(super) fn short(have: i64, want: i64, what: &str) -> Option<String> {
     (have < want).then(|| format!("{have} of {want} {what}"))
 }
 
-/// A workload is behind, as `summary` says; one of its pods may know why.
+/// Returns the finding of a workload that is behind, as in `summary`; one of its pods may have the reason.
 pub(super) fn behind<'a>(
     summary: &str,
     pods: impl IntoIterator<Item = &'a View>,
@@ -52,12 +52,12 @@ pub(super) fn behind<'a>(
     }
 }
 
-/// Whether a pod still stands for its workload: one that is being deleted, or was evicted, is replaced.
+/// Returns whether a pod counts for its workload: one that is terminating, or was evicted, is replaced.
 fn counts(pod: &View) -> bool {
     !pod.is_deleted() && pod.json.text("/status/phase") != Some("Failed")
 }
 
-/// The workload's controller may not create pods: as a condition says, or as the newest event does.
+/// Returns a finding if the workload's controller may not create pods, according to a condition or the newest event.
 pub(super) fn creation_refused(view: &View, world: &World, grace: &Grace) -> Option<Finding> {
     let condition = view.condition("ReplicaFailure").filter(|c| c.is_true()).map(|c| c.why());
     let refused = || {

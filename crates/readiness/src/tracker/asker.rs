@@ -1,4 +1,4 @@
-//! Asks components' probes, each in a task of its own.
+//! Runs components' probes, each in a task of its own.
 
 use tokio::sync::mpsc;
 use tokio::task::{AbortHandle, JoinSet};
@@ -7,7 +7,7 @@ use super::Answer;
 use crate::Probe;
 use crate::probe::Caller;
 
-/// Asks components' probes, each in a task of its own.
+/// Runs components' probes, each in a task of its own.
 pub(super) struct Asker {
     tasks: JoinSet<()>,
     answers: mpsc::UnboundedSender<Answer>,
@@ -15,12 +15,12 @@ pub(super) struct Asker {
 }
 
 impl Asker {
-    /// Asks what is not reached from this host through `api`.
+    /// Returns an asker that uses `api` for what is not reachable from this host.
     pub(super) fn new(api: Option<kube::Client>, answers: mpsc::UnboundedSender<Answer>) -> Asker {
         Asker { tasks: JoinSet::new(), answers, caller: Caller::new(api) }
     }
 
-    /// Begins a round of asking these probes, by their numbers; the answers say which round they belong to.
+    /// Starts a round of these probes, by their indices; the results have the number of the round.
     pub(super) fn ask(&mut self, round: u64, probes: Vec<(usize, Probe)>) -> Vec<AbortHandle> {
         while self.tasks.try_join_next().is_some() {}
         let tasks = probes.into_iter().map(|(index, probe)| {

@@ -1,4 +1,4 @@
-//! A component that is expected, and how far it is.
+//! An expected component, and its state.
 
 use std::fmt::Write as _;
 use std::time::Duration;
@@ -16,27 +16,27 @@ use crate::{Judgement, Probe, Unready, UnreadyObject, Verdict};
 
 use super::expected::{Expected, Judging};
 
-/// A component that is expected.
+/// An expected component.
 pub(crate) struct Component {
     pub(crate) name: String,
     pub(super) objects: Vec<Expected>,
     pub(super) probes: Vec<Probe>,
-    /// Whether observers were told that the wait for it began, and not yet how it ended.
+    /// Whether observers know that the wait for it started, and not yet how it ended.
     pub(super) open: bool,
-    /// When it was applied.
+    /// When it was expected.
     pub(super) began: Instant,
-    /// Since when its graces run; none while something that it needs has not been applied.
+    /// Since when its graces run; `None` while one of its needs has not been applied.
     from: Option<Instant>,
-    /// Components that are on their way, and that it does not need.
+    /// Components that are not ready yet, and that it does not need.
     others: Vec<String>,
     ready: Option<Duration>,
     asked: Option<Asked>,
     said: String,
-    /// Whether the journal knows that it is ready.
+    /// Whether the journal has it as ready.
     noted: bool,
 }
 
-/// A round of asking a component's probes, and the last answers.
+/// A round of a component's probes, and the last results.
 struct Asked {
     round: u64,
     answers: Vec<Result<(), String>>,
@@ -67,7 +67,7 @@ impl Component {
         }
     }
 
-    /// Judges the objects that may have changed. Returns those that must be watched to know more.
+    /// Judges the objects that may have changed. Returns those that must be watched for a better finding.
     pub(super) fn judge(&mut self, judging: &Judging<'_>) -> Vec<ObjectRef> {
         let mut missing = Vec::new();
         for object in self.objects.iter_mut().filter(|object| object.dirty || !object.seen || object.is_unserved()) {
@@ -88,10 +88,10 @@ impl Component {
         };
     }
 
-    /// Sets since when its graces run, whether a component that it needs is on its way, and which others are.
+    /// Sets since when its graces run, whether a component that it needs is not ready yet, and which others are not.
     ///
-    /// The grace of something that is missing begins when nothing that may bring it is on its way any more: a component
-    /// that it needs, or another object of its own that makes pods.
+    /// The grace of something missing starts when nothing that may create it is starting any more: a needed component,
+    /// or another of its own objects that creates pods.
     pub(super) fn set_grace(&mut self, from: Option<Instant>, needed: bool, others: Vec<String>, now: Instant) {
         (self.from, self.others) = (from, others);
         for at in 0..self.objects.len() {
@@ -106,12 +106,12 @@ impl Component {
         }
     }
 
-    /// Whether something is wrong with one of its objects.
+    /// Returns whether one of its objects has a problem.
     pub(super) fn is_failing(&self) -> bool {
         self.objects.iter().any(|object| object.finding.fault().is_some())
     }
 
-    /// Whether it may still become ready.
+    /// Returns whether it may still become ready.
     pub(super) fn is_on_its_way(&self, now: Instant) -> bool {
         self.ready.is_none() && !self.has_failed(now)
     }
@@ -125,12 +125,12 @@ impl Component {
         self.objects_ready() && (self.probes.is_empty() || self.asked.as_ref().is_some_and(answered))
     }
 
-    /// From expected to ready, when it is ready now.
+    /// Returns the time from expected to ready, if it is ready now.
     pub(super) fn ready_after(&self) -> Option<Duration> {
         self.ready
     }
 
-    /// The definitions whose kinds are not served yet, as far as is known.
+    /// Returns the definitions whose kinds are not served yet, as far as is known.
     pub(super) fn unserved(&self) -> impl Iterator<Item = &Key> {
         self.objects.iter().filter(|object| object.is_unserved()).map(|object| &object.key)
     }
@@ -139,14 +139,14 @@ impl Component {
         self.asked.is_none() && !self.probes.is_empty() && self.objects_ready()
     }
 
-    /// The probes to ask, by their numbers.
+    /// Returns the probes to run, by their indices.
     pub(super) fn probes_to_ask(&self, world: &World) -> Vec<(usize, Probe)> {
         let keys = || self.objects.iter().map(|object| &object.key);
         let probes = self.probes.iter().cloned().enumerate();
         probes.filter(|(_, probe)| is_asked(probe, keys(), world)).collect()
     }
 
-    /// Begins a round of asking. Probes that are not asked need no answer.
+    /// Starts a round of probes. Probes that are not run need no result.
     pub(super) fn asking(&mut self, round: u64, asked: &[usize], tasks: Vec<AbortHandle>, now: Instant) {
         let answer = |index| if asked.contains(&index) { Err("has not answered yet".into()) } else { Ok(()) };
         let answers = (0..self.probes.len()).map(answer).collect();
@@ -154,7 +154,7 @@ impl Component {
         self.update_ready(now);
     }
 
-    /// The round of asking that it is in.
+    /// Returns the current round.
     pub(super) fn round(&self) -> Option<u64> {
         self.asked.as_ref().map(|asked| asked.round)
     }
@@ -166,7 +166,7 @@ impl Component {
         }
     }
 
-    /// Everything that keeps it from being ready, worst first.
+    /// Returns everything that keeps it from being ready, worst first.
     pub(super) fn unready(&self, now: Instant) -> Unready {
         let mut objects: Vec<_> = self.objects.iter().filter(|object| !object.is_ready()).collect();
         objects.sort_by_key(|object| rank(object, self.from, now));
@@ -179,18 +179,18 @@ impl Component {
         Unready { component: self.name.clone(), objects }
     }
 
-    /// Whether one of its objects has failed for good.
+    /// Returns whether one of its objects has failed permanently.
     pub(super) fn has_failed(&self, now: Instant) -> bool {
         self.objects.iter().any(|object| matches!(object.verdict(self.from, now), Verdict::Failed { .. }))
     }
 
-    /// When the next of its graces ends.
+    /// Returns when the next of its graces ends.
     pub(super) fn wake(&self, now: Instant) -> Option<Instant> {
         let from = self.from?;
         self.objects.iter().filter_map(|object| object.end(from)).filter(|end| *end > now).min()
     }
 
-    /// Says what has changed since it was said last: ready, no longer ready, or waiting for something else.
+    /// Reports what has changed since the last report: ready, no longer ready, or waiting for something else.
     pub(super) fn report(&mut self, observer: &dyn Observer, now: Instant) {
         if self.ready.is_some() {
             self.said.clear();
@@ -213,7 +213,7 @@ impl Component {
         self.said = text;
     }
 
-    /// Every verdict that is another than when this was asked last; of no object when it is about the component.
+    /// Returns every verdict that changed since the last call; without an object when it is about the component.
     pub(crate) fn changes(&mut self, now: Instant) -> Vec<(Option<ObjectRef>, Judgement)> {
         let mut changes = Vec::new();
         for object in &mut self.objects {
@@ -239,7 +239,7 @@ impl Component {
         changes
     }
 
-    /// The wait for it ended without it being ready: says why, and ends its step.
+    /// Reports that the wait ended before it was ready, with the reason, and ends its step.
     pub(super) fn miss(&mut self, how: Missed, observer: &dyn Observer, now: Instant) {
         if self.ready.is_some() {
             return;
@@ -262,7 +262,7 @@ impl Component {
     }
 }
 
-/// Failures first, then what is about to fail, then workloads, then what only waits for them.
+/// Returns the rank: failures first, then what is about to fail, then workloads, then what only waits for them.
 fn rank(object: &Expected, from: Option<Instant>, now: Instant) -> u8 {
     match (object.verdict(from, now), &object.finding, object.key.kind.as_str()) {
         (Verdict::Failed { .. }, ..) => 0,

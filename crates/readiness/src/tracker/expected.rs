@@ -1,4 +1,4 @@
-//! An object that a component consists of, and what was found of it last.
+//! An object of a component, and its last finding.
 
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ use crate::watches::Watches;
 use crate::world::World;
 use crate::{Settings, Verdict};
 
-/// What judging needs to know.
+/// The inputs of judging.
 pub(super) struct Judging<'a> {
     pub(super) world: &'a World,
     pub(super) watches: &'a Watches,
@@ -22,18 +22,18 @@ pub(super) struct Judging<'a> {
     pub(super) now: Instant,
 }
 
-/// An object that a component consists of, and what was found of it last.
+/// An object of a component, and its last finding.
 pub(super) struct Expected {
     pub(super) applied: Applied,
     pub(super) key: Key,
     pub(super) finding: Finding,
-    /// Since when that was found, or another finding of the same cause; of a crash, when it was seen last.
+    /// Since when there is this finding, or another one with the same cause; for a crash, its last observation.
     pub(super) since: Instant,
-    /// Whether something is on its way that may bring what it lacks.
+    /// Whether something that may create what it lacks is starting.
     pub(super) held: bool,
     pub(super) seen: bool,
     pub(super) dirty: bool,
-    /// The verdict that the journal knows.
+    /// The verdict in the journal.
     pub(super) noted: Option<Verdict>,
 }
 
@@ -55,13 +55,13 @@ impl Expected {
         }
     }
 
-    /// Whether it is a CRD that is established but whose kind is not served yet; `Watches` tracks that, so it is judged again in
-    /// every round.
+    /// Returns whether it is a CRD that is established but whose kind is not served yet; `Watches` tracks that, so it
+    /// is judged again in every round.
     pub(super) fn is_unserved(&self) -> bool {
         matches!(&self.finding, Finding::Waiting(why) if why.code == "NotServed")
     }
 
-    /// The verdict, when graces run since `from`.
+    /// Returns the verdict, if graces run since `from`.
     pub(super) fn verdict(&self, from: Option<Instant>, now: Instant) -> Verdict {
         match (from.and_then(|from| self.grace_from(from)), &self.finding) {
             (Some(from), finding) => finding.settle(now.saturating_duration_since(from)),
@@ -70,20 +70,21 @@ impl Expected {
         }
     }
 
-    /// When its grace ends, if it has begun.
+    /// Returns when its grace ends, if it has started.
     pub(super) fn end(&self, from: Instant) -> Option<Instant> {
         Some(self.grace_from(from)? + self.finding.fault()?.grace)
     }
 
-    /// When its grace begins; nothing while it does not.
+    /// Returns when its grace starts; `None` while it does not run.
     fn grace_from(&self, from: Instant) -> Option<Instant> {
         let crashes = self.finding.fault().is_some_and(|fault| fault.cause == Cause::Crash);
-        // What it needed may not have been there: it gets one more try.
+        // What it needed may not have existed: it gets one more attempt.
         let is_past = crashes && self.since < from;
         (!self.held && !is_past).then(|| self.since.max(from))
     }
 
-    /// Whether it may make what others of its component lack: its pods are on their way, and lack nothing themselves.
+    /// Returns whether it may create what others of its component lack: its pods are starting, and lack nothing
+    /// themselves.
     pub(super) fn may_bring(&self) -> bool {
         makes_pods(&self.key) && !self.is_ready() && !self.finding.fault().is_some_and(Fault::may_come)
     }
@@ -114,7 +115,7 @@ impl Expected {
                     .ignorance(object, judging.now)
                     .unwrap_or_else(|| "the watch has not shown it yet".into()),
             ),
-            // Recreated under the same name: the one that is there now is the one to judge.
+            // Recreated under the same name: the current object counts.
             Some(view) if view.uid != self.applied.uid && !self.applied.uid.is_empty() && !self.seen => {
                 gone("another object of the same name is in its place", "find out who replaces it")
             }

@@ -1,4 +1,4 @@
-//! Since when the graces of a component run, by what it needs.
+//! Sets since when the graces of a component run, by its needs.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -6,13 +6,13 @@ use tokio::time::Instant;
 
 use super::component::Component;
 
-/// The components of a run, and what each of them needs, directly or not.
+/// The components of a run, and the direct and indirect needs of each.
 pub(crate) type Needs = BTreeMap<String, BTreeSet<String>>;
 
-/// Sets since when the graces of each component run, and what is on its way.
+/// Sets since when the graces of each component run, and what is starting.
 ///
-/// They run from when the component and all that it needs have been applied; from `last`, when any component was applied
-/// last, where it is not known what it needs.
+/// They run from when the component and all its needs have been applied; if its needs are unknown, from `last`, when
+/// any component was last applied.
 pub(super) fn set_graces(needs: &Needs, components: &mut [Component], last: Instant, now: Instant) {
     for at in 0..components.len() {
         let known = |name: &String| components.iter().find(|component| component.name == *name);

@@ -1,4 +1,4 @@
-//! What a replay tells a tracker in place of the world, and asks of it.
+//! The interface of a replay to the tracker, in place of a cluster.
 
 use tokio::time::Instant;
 
@@ -7,7 +7,7 @@ use super::component::Component;
 use crate::journal::{Change, Ended, WatchName};
 
 impl Tracker {
-    /// What a replay tells in place of the world: a probe's answer.
+    /// Sets the result of a probe, in a replay.
     pub(crate) fn answered(&mut self, component: &str, index: usize, answer: Result<(), String>, now: Instant) {
         let component = self.components.iter().find(|known| known.name == component);
         if let Some(round) = component.and_then(Component::round) {
@@ -15,22 +15,22 @@ impl Tracker {
         }
     }
 
-    /// What a replay tells in place of the world: since when, and why, the API server cannot be reached.
+    /// Sets since when, and why, the API server is unreachable, in a replay.
     pub(crate) fn unreachable(&mut self, trouble: Option<(Instant, String)>) {
         self.health.set(trouble);
     }
 
-    /// The watch of a kind and scope, by its place among all; begun if it is not there.
+    /// Returns the index of the watch of a kind and scope; started if needed.
     pub(crate) fn watch(&mut self, name: &WatchName) -> usize {
         self.watches.find_or_start(name)
     }
 
-    /// Keeps the changes of verdicts, for a replay.
+    /// Starts keeping changed verdicts, for a replay.
     pub(crate) fn keep(&mut self) {
         self.journal.keep();
     }
 
-    /// The changes of verdicts so far, in a replay.
+    /// Returns the changed verdicts and ended waits so far, in a replay.
     pub(crate) fn changes(&mut self) -> (Vec<Change>, Vec<Ended>) {
         self.journal.take()
     }

@@ -11,7 +11,7 @@ use crate::{AllReady, NotReady, ReadyComponent, Settings, Unready, UnreadyObject
 /// If the API server has been unreachable this long at the deadline, report `Gone` instead of a timeout.
 const SILENT: Duration = Duration::from_secs(1);
 
-/// What a wait is answered from.
+/// The state from which a wait is answered.
 pub(super) struct State<'a> {
     pub(super) components: &'a [Component],
     pub(super) health: Option<&'a (Duration, String)>,
@@ -44,17 +44,17 @@ impl Wait {
         Wait { names, began: now, deadline, failing: None, reply }
     }
 
-    /// The components that it is for; none for all.
+    /// Returns the awaited components; `None` for all.
     pub(super) fn names(&self) -> Option<&[String]> {
         self.names.as_deref()
     }
 
-    /// Whether `other` waits for the same, and has a deadline besides.
+    /// Returns whether `other` waits for the same components, and this wait has no deadline.
     pub(super) fn is_replaced_by(&self, other: &Wait) -> bool {
         self.deadline.is_none() && self.names == other.names
     }
 
-    /// Whether anybody still listens.
+    /// Returns whether the caller is still waiting.
     pub(super) fn is_open(&self) -> bool {
         !self.reply.is_closed()
     }
@@ -64,12 +64,12 @@ impl Wait {
         let _ = self.reply.send(answer);
     }
 
-    /// The components that it is for, as far as they are expected yet.
+    /// Returns the awaited components that are expected already.
     pub(super) fn members<'a>(&'a self, components: &'a [Component]) -> impl Iterator<Item = &'a Component> {
         components.iter().filter(|c| self.names.as_ref().is_none_or(|names| names.contains(&c.name)))
     }
 
-    /// The answer, once there is one.
+    /// Returns the answer, once there is one.
     pub(super) fn answer(&mut self, state: &State<'_>) -> Option<Result<AllReady, NotReady>> {
         let members: Vec<_> = self.members(state.components).collect();
         let ready = members.iter().filter_map(|component| {
@@ -105,11 +105,11 @@ impl Wait {
         })
     }
 
-    /// When the answer may change though nothing happens.
+    /// Returns when the answer may change without an event.
     pub(super) fn wake(&self, state: &State<'_>) -> Option<Instant> {
         let gone = state.health.map(|(since, _)| state.now + state.settings.api_gone_after.saturating_sub(*since));
         let gathered = self.failing.map(|since| since + state.settings.gather);
-        // Without a deadline it is of no interest how long the API server is away.
+        // Without a deadline the API server's outage does not end the wait.
         [self.deadline, gone.filter(|_| self.deadline.is_some()), gathered].into_iter().flatten().min()
     }
 

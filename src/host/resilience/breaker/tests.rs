@@ -1,4 +1,4 @@
-//! The circuit under any sequence of calls.
+//! The circuit breaker under any sequence of calls.
 
 use proptest::prelude::*;
 
@@ -14,7 +14,7 @@ fn at(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
 }
 
-/// A circuit that opened at 10 s because of connections refused.
+/// Returns a circuit that opened at 10 s because of refused connections.
 fn opened() -> Breaker {
     let mut breaker = Breaker::new(Dependency::Engine);
     for _ in 0..THRESHOLD {
@@ -65,7 +65,7 @@ fn the_probe_decides() {
     breaker.succeeded(probe);
     assert!(breaker.admit(at(135)).is_ok_and(|pass| !pass.is_probe()));
 
-    // A refusal is an answer.
+    // A refusal is a response.
     let mut breaker = opened();
     let probe = breaker.admit(at(70)).expect("the time is over");
     breaker.failed(probe, CAUSES[2], at(71));
@@ -120,7 +120,7 @@ proptest! {
     fn whatever_happens(steps in steps()) {
         let mut breaker = Breaker::new(Dependency::Engine);
         let (mut now, mut calls, mut opened) = (Duration::ZERO, Vec::new(), Duration::ZERO);
-        // How calls ended, one after the other, since the circuit was closed last.
+        // Results of calls, in order, since the circuit was last closed.
         let mut ends: Vec<Option<Cause>> = Vec::new();
         for step in steps {
             let was_closed = matches!(breaker.state, State::Closed { .. });

@@ -1,4 +1,4 @@
-//! What programs and servers really say, and what becomes of it.
+//! Real output of programs and servers, and its classification.
 
 use std::os::unix::process::ExitStatusExt;
 use std::time::Duration;
@@ -9,7 +9,7 @@ use rstest::rstest;
 use super::Dependency::{ApiServer, Engine, Registry};
 use super::*;
 
-/// A cause in a line: `~` passes, `!` stays.
+/// Formats a cause: `~` for transient, `!` for permanent.
 fn told(cause: Cause) -> String {
     format!("{}{:?}: {}", if cause.transient { '~' } else { '!' }, cause.dependency, cause.what)
 }
@@ -91,7 +91,7 @@ fn failed(tail: &str) -> ExecError {
     "Cannot connect to Podman. Please verify your connection to the Linux system using `podman system connection list`\nError: unable to connect to Podman socket: dial unix /run/podman/podman.sock: connect: connection refused",
     "~Engine: engine not reachable"
 )]
-// Podman tells of each of its own tries; the last word counts, and one that stays counts more.
+// Podman prints each of its own attempts; the last message counts, but a permanent cause takes precedence.
 #[case(
     "time=\"1\" level=warning msg=\"Failed, retrying in 1s ... (1/3). Error: reading blob: read tcp 10.0.2.100:4->1.2.3.4:443: read: connection reset by peer\"\nError: reading blob: read tcp 10.0.2.100:4->1.2.3.4:443: read: connection reset by peer",
     "~Registry: connection reset"
@@ -196,7 +196,7 @@ fn failed(tail: &str) -> ExecError {
     "ctr: failed to ingest \"blobs/sha256/00\": write /var/lib/containerd/ingest/1/data: no space left on device\nError: write |1: broken pipe",
     "!Engine: disk full"
 )]
-// Something that nobody has heard of.
+// Unknown errors.
 #[case("Error: the moon is full", "!Registry: unknown")]
 #[case("", "!Registry: unknown")]
 fn a_pull_that_fails(#[case] tail: &str, #[case] expected: &str) {

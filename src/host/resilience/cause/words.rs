@@ -1,4 +1,4 @@
-//! The words by which programs and servers say what went wrong.
+//! Error texts of programs and servers, and the causes that they mean.
 
 use super::{Cause, Dependency};
 
@@ -7,7 +7,7 @@ type Row = (&'static [&'static str], &'static str, Option<Dependency>);
 
 const ENGINE: Option<Dependency> = Some(Dependency::Engine);
 
-/// Errors that do not pass by themselves.
+/// Errors that retries cannot fix.
 const PERMANENT: &[Row] = &[
     (&["no space left on device"], "disk full", ENGINE),
     (&["disk quota exceeded"], "disk full", ENGINE),
@@ -36,7 +36,7 @@ const PERMANENT: &[Row] = &[
     (&["server gave http response to https client"], "no TLS", None),
 ];
 
-/// What passes by itself, the more exact words first.
+/// Transient errors, more specific texts first.
 const TRANSIENT: &[Row] = &[
     (&["cannot connect to the docker daemon"], "engine not reachable", ENGINE),
     (&["failed to connect to the docker api"], "engine not reachable", ENGINE),
@@ -80,8 +80,8 @@ const TRANSIENT: &[Row] = &[
     (&["timed out"], "timeout", None),
 ];
 
-/// What `text`, the answer of `dependency` or of a program that was to call it, is known to mean. Of several causes one
-/// that stays is the one to act on: programs try again by themselves, and tell of each try.
+/// Returns the known cause in `text`, the response of `dependency` or the output of a program that calls it. Permanent
+/// causes come first: programs retry by themselves, and print each attempt.
 pub(super) fn find(text: &str, dependency: Dependency) -> Option<Cause> {
     let text = text.to_lowercase();
     let find = |rows: &[Row]| {

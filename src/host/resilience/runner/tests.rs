@@ -1,4 +1,4 @@
-//! Calls under a clock that stands still unless somebody waits.
+//! Calls under a paused clock.
 
 use std::cell::Cell;
 
@@ -12,7 +12,7 @@ use crate::report::{Event, EventKind, Events};
 const REFUSED: Cause = Cause::transient(Dependency::Registry, "connection refused");
 const UNKNOWN: Cause = Cause::permanent(Dependency::Registry, "no such image");
 
-/// What a call fails of.
+/// The error of a call.
 #[derive(Debug, PartialEq)]
 enum Trouble {
     Of(Cause),
@@ -38,7 +38,7 @@ fn resilience() -> (Resilience, UnboundedReceiver<Event>) {
     (Resilience::with_random(&RetrySpec::default(), step, || 0.25), said)
 }
 
-/// Calls the registry; the attempts end as `ends` says, and well after them. How that ended, and after how many attempts.
+/// Calls the registry; the attempts end with `ends`, and then succeed. Returns the result and the number of attempts.
 async fn call(resilience: &Resilience, ends: &[Cause]) -> (Result<(), Trouble>, usize) {
     let made = Cell::new(0);
     let result = resilience.call(Dependency::Registry, "pull", classify, || {

@@ -1,4 +1,4 @@
-//! Which engine is used: the first that can start a privileged container.
+//! Choice of the engine: the first that can start a privileged container.
 
 use std::path::Path;
 use std::time::Duration;
@@ -11,7 +11,7 @@ use crate::host::setup::{Finding, Remedy};
 /// Overrides the order of [`EngineKind::ALL`].
 const VARIABLE: &str = "KIND_HARNESS_ENGINE";
 
-/// What an engine is installed from on Debian and Ubuntu.
+/// The packages of an engine on Debian and Ubuntu.
 const PACKAGES: &[&str] = &[
     "podman",
     "runc",
@@ -23,19 +23,19 @@ const PACKAGES: &[&str] = &[
     "iptables",
 ];
 
-/// How long an engine may take to answer while there may be another that does.
+/// How long an engine may take to respond while others are left to try.
 const ANSWER: Duration = Duration::from_secs(4);
 
-/// The engine that is used, if there is one, and why others are not.
+/// The chosen engine, if any, and why others were not chosen.
 pub(in crate::host::setup) struct Chosen {
     pub(in crate::host::setup) finding: Finding,
     pub(in crate::host::setup) engine: Option<Engine>,
-    /// One line for each engine that has worked here before, comes first, and does not answer now.
+    /// One line for each engine that worked here before, comes first, and does not respond now.
     pub(in crate::host::setup) passed_over: Vec<String>,
 }
 
 impl Chosen {
-    fn of(engine: Engine, refused: &[(EngineKind, Refusal)], folders: &Folders) -> Chosen {
+    fn with_engine(engine: Engine, refused: &[(EngineKind, Refusal)], folders: &Folders) -> Chosen {
         let name = engine.kind.name();
         let with = if engine.containers_conf.is_some() { ", with limits that this host permits" } else { "" };
         let others: String = refused.iter().map(|(kind, why)| format!("; not {}: {why}", kind.name())).collect();
@@ -53,15 +53,15 @@ impl Chosen {
     }
 }
 
-/// The engine that comes first, if it is remembered and answers; the rest of the choice is [`choose`]'s.
+/// Returns the engine that comes first, if it is remembered and responds; otherwise [`choose`] chooses one.
 pub(in crate::host::setup) async fn recall(folders: &Folders) -> Option<Engine> {
     let first = *candidates(wanted().as_deref()).first()?;
     let engine = memory::recall(folders, first)?;
     trial::answers(&engine, ANSWER).await.ok().map(|()| engine)
 }
 
-/// The first engine that answers and has started, or starts now, a privileged container. `recalled` is what [`recall`]
-/// found; with `afresh`, what is remembered is not believed.
+/// Returns the first engine that responds and has started, or starts now, a privileged container. `recalled` is the
+/// result of [`recall`]; with `afresh`, remembered results are ignored.
 pub(in crate::host::setup) async fn choose(
     folders: &Folders,
     recalled: Option<Engine>,
@@ -69,7 +69,7 @@ pub(in crate::host::setup) async fn choose(
     afresh: bool,
 ) -> Chosen {
     if let Some(engine) = recalled {
-        return Chosen::of(engine, &[], folders);
+        return Chosen::with_engine(engine, &[], folders);
     }
     let wanted = wanted();
     if let Some(unknown) = wanted.as_deref().filter(|it| EngineKind::ALL.iter().all(|kind| kind.name() != *it)) {
@@ -78,20 +78,20 @@ pub(in crate::host::setup) async fn choose(
     }
     let candidates = candidates(wanted.as_deref());
     let mut refused = Vec::new();
-    // A slow engine is waited for only when no other answers.
+    // Slow engines are tried with the longer deadline only when no other responds.
     for patience in [ANSWER, LOOK] {
         refused.clear();
         for (at, kind) in candidates.iter().enumerate() {
-            // The first has just been asked.
+            // The first has just been tried.
             let believed = !afresh && (at > 0 || patience > ANSWER);
             let remembered = memory::recall(folders, *kind).filter(|_| believed);
             if let Some(engine) = remembered
                 && trial::answers(&engine, patience).await.is_ok()
             {
-                return Chosen::of(engine, &refused, folders);
+                return Chosen::with_engine(engine, &refused, folders);
             }
             match trial::run(*kind, folders, probe, patience).await {
-                Ok(engine) => return Chosen::of(engine, &refused, folders),
+                Ok(engine) => return Chosen::with_engine(engine, &refused, folders),
                 Err(why) => refused.push((*kind, why)),
             }
         }
@@ -106,7 +106,7 @@ fn wanted() -> Option<String> {
     std::env::var(VARIABLE).ok().filter(|wanted| !wanted.is_empty())
 }
 
-/// The engines in PATH that may be used, in the order in which they are tried.
+/// Returns the engines in PATH that may be used, in the order in which they are tried.
 fn candidates(wanted: Option<&str>) -> Vec<EngineKind> {
     let may_be = |kind: &EngineKind| wanted.is_none_or(|wanted| wanted == kind.name()) && in_path(kind.name());
     EngineKind::ALL.into_iter().filter(may_be).collect()
@@ -115,7 +115,7 @@ fn candidates(wanted: Option<&str>) -> Vec<EngineKind> {
 fn missing(wanted: Option<&str>, refused: &[(EngineKind, Refusal)]) -> Finding {
     let told: Vec<_> = refused.iter().map(|(kind, why)| format!("{}: {why}", kind.name())).collect();
     if refused.iter().any(|(_, why)| matches!(why, Refusal::Untried)) {
-        // Not a fault of the engine's: the binary that it is tried with is installed first.
+        // Not the engine's failure: the binary for its trial is installed first.
         return Finding::missing("engine", told.join("; "), Remedy::AfterOthers);
     }
     let found = match wanted {

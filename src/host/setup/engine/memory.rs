@@ -1,4 +1,4 @@
-//! The engines that have started a privileged container here, and whether that still counts.
+//! Remembered engines that have started a privileged container here, and whether that result is still valid.
 
 use std::ffi::OsString;
 use std::os::unix::fs::MetadataExt;
@@ -10,33 +10,33 @@ use sha2::{Digest, Sha256};
 use super::{Engine, EngineKind, in_path, in_path_or_itself};
 use crate::host::folders::{self, Folders};
 
-/// A trial that succeeded.
+/// A successful trial.
 #[derive(Serialize, Deserialize)]
 struct Remembered {
-    /// What decided it, as [`stamp`] writes it.
+    /// The conditions of the trial, as [`stamp`] writes them.
     stamp: String,
     engine: Engine,
 }
 
-/// Every engine that has ever worked here and whose program is still in PATH: where clusters of ours may be. One that does
-/// not answer now is among them.
+/// Returns every engine that has worked here and whose program is still in PATH, which may run our clusters. Includes
+/// engines that do not respond now.
 #[must_use]
 pub fn known_engines(folders: &Folders) -> Vec<Engine> {
     EngineKind::ALL.into_iter().filter_map(|kind| known(folders, kind)).collect()
 }
 
-/// The engine of this kind, if it has ever worked here.
+/// Returns the engine of this kind, if it has ever worked here.
 pub(super) fn known(folders: &Folders, kind: EngineKind) -> Option<Engine> {
     if !in_path(kind.name()) {
         return None;
     }
     let mut engine = read(folders, kind)?.engine;
-    // Without its file podman would refuse every command, although most work without it.
+    // podman refuses every command if the configured file is missing, although most work without it.
     engine.containers_conf = engine.containers_conf.filter(|path| path.exists());
     Some(engine)
 }
 
-/// The engine of this kind, if its trial succeeded under the conditions of now.
+/// Returns the engine of this kind, if its trial succeeded under the current conditions.
 pub(super) fn recall(folders: &Folders, kind: EngineKind) -> Option<Engine> {
     let remembered = read(folders, kind)?;
     let conf_is_there = remembered.engine.containers_conf.as_ref().is_none_or(|path| path.exists());
@@ -46,7 +46,7 @@ pub(super) fn recall(folders: &Folders, kind: EngineKind) -> Option<Engine> {
 pub(super) fn remember(folders: &Folders, engine: &Engine) {
     let stamp = stamp(engine.kind, &from_env);
     let remembered = serde_json::to_string(&Remembered { stamp, engine: engine.clone() });
-    // Not remembering costs the next run half a second, no more.
+    // If this fails, the next run repeats the trial, which takes half a second.
     let _ = remembered.map(|text| folders::publish(&file(folders, engine.kind), &text));
 }
 
@@ -58,7 +58,7 @@ fn file(folders: &Folders, engine: EngineKind) -> PathBuf {
     folders.cache.join("host").join(format!("{}.json", engine.name()))
 }
 
-/// A user who has configured podman is not second-guessed.
+/// Returns whether the user has configured podman, which is then not overridden.
 pub(super) fn has_own_configuration() -> bool {
     podman_configuration(&from_env).iter().any(|path| path.exists())
 }
@@ -69,14 +69,14 @@ fn podman_configuration(var: &Variable) -> Vec<PathBuf> {
     named.into_iter().chain([PathBuf::from("/etc/containers/containers.conf")]).chain(home).collect()
 }
 
-/// Looks a variable up; none when it is empty.
+/// Looks up a variable; `None` when it is empty.
 type Variable<'a> = dyn Fn(&str) -> Option<OsString> + 'a;
 
 fn from_env(name: &str) -> Option<OsString> {
     std::env::var_os(name).filter(|value| !value.is_empty())
 }
 
-/// What decides how a trial ends: this boot, the program, which server it talks to, and how that is configured.
+/// Returns the conditions that determine a trial's result: this boot, the program, its server, and their configuration.
 fn stamp(kind: EngineKind, var: &Variable) -> String {
     let boot = fs_err::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
     let mut parts = vec![boot.trim().to_owned()];
@@ -92,14 +92,14 @@ fn stamp(kind: EngineKind, var: &Variable) -> String {
     };
     parts.extend(files.iter().map(|path| file_identity(path)));
     if let Some(endpoint) = endpoint {
-        // A server that was started again has a new socket; another one may be behind the same name.
+        // A restarted server has a new socket; another server may use the same name.
         parts.push(file_identity(Path::new(endpoint.strip_prefix("unix://").unwrap_or(&endpoint))));
         parts.push(endpoint);
     }
     parts.join("\n")
 }
 
-/// The variables that an engine's program reads before it chooses its server.
+/// Returns the variables that an engine's program reads before it chooses its server.
 fn variables(kind: EngineKind) -> &'static [&'static str] {
     match kind {
         EngineKind::Docker => &["DOCKER_HOST", "DOCKER_CONTEXT", "DOCKER_CONFIG", "DOCKER_TLS_VERIFY"],
@@ -108,7 +108,8 @@ fn variables(kind: EngineKind) -> &'static [&'static str] {
     }
 }
 
-/// The address of docker's server, and the files that say so: `DOCKER_HOST` wins over the context, as docker has it.
+/// Returns the address of docker's server, and the files that set it: `DOCKER_HOST` takes precedence over the context,
+/// as in docker.
 fn docker(var: &Variable) -> (Option<String>, Vec<PathBuf>) {
     let home = var("HOME").map(|home| PathBuf::from(home).join(".docker"));
     let folder = var("DOCKER_CONFIG").map(PathBuf::from).or(home).unwrap_or_default();
@@ -132,7 +133,7 @@ fn text(value: Option<OsString>) -> Option<String> {
     value.map(|value| value.to_string_lossy().into_owned())
 }
 
-/// The file that `path` leads to, and its state.
+/// Returns the identity of the file at `path` after following links, and its state.
 fn file_identity(path: &Path) -> String {
     let target = path.canonicalize().unwrap_or_else(|_| path.into());
     let state = fs_err::metadata(&target).ok().map(|it| (it.dev(), it.ino(), it.mtime(), it.mtime_nsec()));

@@ -1,4 +1,4 @@
-//! Finding out whether an engine can start a privileged container.
+//! Trial of whether an engine can start a privileged container.
 
 use std::path::Path;
 use std::time::Duration;
@@ -9,7 +9,7 @@ use super::{Engine, EngineKind, in_path_or_itself, memory};
 use crate::host::exec::{Cmd, ExecError};
 use crate::host::folders::{self, Folders};
 
-/// For hosts that withhold CAP_SYS_RESOURCE: limits that may be set, and a runtime that takes hybrid cgroups.
+/// For hosts that withhold CAP_SYS_RESOURCE: limits that may be set, and a runtime that accepts hybrid cgroups.
 const CONTAINERS_CONF: &str = r#"# Written by kind-harness, used only for its own containers (CONTAINERS_CONF).
 [containers]
 default_ulimits = ["nofile=4096:4096", "nproc=32768:32768"]
@@ -19,42 +19,41 @@ cgroup_manager = "cgroupfs"
 events_logger = "file"
 "#;
 
-/// How long a container may take that is started on trial: the engine has just been installed, perhaps, and prepares its
-/// storage.
+/// Deadline of a trial container: a newly installed engine first prepares its storage.
 const TRIAL: Duration = Duration::from_mins(5);
 
 /// Why an engine is not used.
 #[derive(Debug, Error)]
 pub(super) enum Refusal {
-    /// It is tried with kind's binary, which is not there yet.
+    /// The trial needs kind's binary, which is not installed yet.
     #[error("not tried yet")]
     Untried,
     /// Its program failed.
     #[error("{}", .0.brief())]
     Failed(#[from] ExecError),
-    /// What it needs could not be written.
+    /// A file that it needs could not be written.
     #[error("{0}")]
     File(std::io::Error),
-    /// The binary that it is tried with has gone meanwhile.
+    /// The binary for the trial has been removed meanwhile.
     #[error("kind is not where it was")]
     NoProbe,
 }
 
 impl Refusal {
-    /// Whether it might have answered, had it been given more time.
+    /// Returns whether a longer deadline might have helped.
     pub(super) fn is_hung(&self) -> bool {
         matches!(self, Refusal::Failed(ExecError::Hung { .. }))
     }
 }
 
-/// Whether `engine` answers at all, asked in the cheapest way in which its server has to answer.
+/// Checks that `engine` responds, with the cheapest command that needs its server.
 pub(super) async fn answers(engine: &Engine, patience: Duration) -> Result<(), ExecError> {
     // nerdctl's `version` succeeds without a server; podman's `info` takes ten times as long as its `version`.
     let question = if engine.kind == EngineKind::Nerdctl { "info" } else { "version" };
     engine.command([question]).deadline(patience).output().await.map(drop)
 }
 
-/// Starts a privileged container on the engine, and remembers how when that succeeds. It has `patience` to answer at all.
+/// Starts a privileged container on the engine, and remembers a success. The engine has `patience` to respond at all.
 pub(super) async fn run(
     kind: EngineKind,
     folders: &Folders,
@@ -79,7 +78,7 @@ pub(super) async fn run(
     Ok(engine)
 }
 
-/// Starts a privileged container from an image that holds nothing but `probe`, a static binary.
+/// Starts a privileged container from an image that contains only `probe`, a static binary.
 async fn start_privileged(engine: &Engine, probe: &Path) -> Result<(), Refusal> {
     let probe = in_path_or_itself(probe).ok_or(Refusal::NoProbe)?;
     let (folder, file) = (probe.parent().unwrap_or(Path::new("/")), probe.file_name().unwrap_or_default());

@@ -1,4 +1,4 @@
-//! What the API server knows: objects, events, logs.
+//! Collects objects, events and logs from the API server.
 
 use futures::{StreamExt, stream};
 use k8s_openapi::api::core::v1::Pod;
@@ -12,11 +12,11 @@ use crate::readiness::kinds::KINDS;
 use crate::run::diagnostics::collect::{AT_ONCE, builtin, list};
 use crate::run::diagnostics::snapshot::{is_ready, line, name_of, when};
 
-/// Of one run of a container, at most so many lines and bytes.
+/// At most this many lines and bytes of each run of a container.
 const LINES: i64 = 5000;
 const BYTES: i64 = 2 << 20;
 
-/// Writes everything that the API server knows of `scope`, a namespace, or of the whole cluster.
+/// Writes everything that the API server has about `scope`, a namespace, or about the whole cluster.
 pub(super) async fn collect(client: &kube::Client, scope: Option<&str>, writer: &Writer) {
     events(client, scope, writer).await;
     let telling = KINDS.iter().filter(|kind| kind.telling);
@@ -30,7 +30,7 @@ pub(super) async fn collect(client: &kube::Client, scope: Option<&str>, writer: 
     });
     objects(client, custom, writer).await;
     let mut pods: Vec<&Value> = found.iter().filter(|object| object.text("/kind") == Some("Pod")).collect();
-    // Those of interest first, for as long as time and room last.
+    // Unready pods first, for as long as time and room last.
     pods.sort_by_key(|pod| is_ready(pod));
     let wanted = pods.into_iter().flat_map(runs).map(|run| log(client, run, writer));
     stream::iter(wanted).buffer_unordered(AT_ONCE).collect::<()>().await;
@@ -83,7 +83,7 @@ fn write(object: &Value, writer: &Writer) {
     let name = name_of(object);
     let mut clean = object.clone();
     if let Some(versions) = clean.pointer_mut("/spec/versions").and_then(Value::as_array_mut) {
-        // The schemas of a definition are long and tell nothing about a failure.
+        // The schemas of a definition are long and say nothing about a failure.
         versions.iter_mut().filter_map(Value::as_object_mut).for_each(|version| drop(version.remove("schema")));
     }
     writer.redactor().object(&mut clean);
@@ -95,14 +95,14 @@ fn write(object: &Value, writer: &Writer) {
     }
 }
 
-/// The kind that a definition defines, in a version that is served.
+/// Returns the kind that a definition defines, in a served version.
 pub(in crate::run::diagnostics) fn served(definition: &Value) -> Option<ApiResource> {
     let version = definition.list("/spec/versions").iter().find(|version| version.flag("/served"))?.text("/name")?;
     let kind = GroupVersionKind::gvk(definition.text("/spec/group")?, version, definition.text("/spec/names/kind")?);
     Some(ApiResource::from_gvk_with_plural(&kind, definition.text("/spec/names/plural")?))
 }
 
-/// One run of a container: namespace, pod, container, and whether it is the one before the current one.
+/// One run of a container: namespace, pod, container, and whether it is the previous run.
 struct Run<'a> {
     namespace: &'a str,
     pod: &'a str,
@@ -149,7 +149,7 @@ async fn log(client: &kube::Client, run: Run<'_>, writer: &Writer) {
     }
 }
 
-/// Names come from the cluster: what is no part of a usual file name is replaced, so that none leads elsewhere.
+/// Returns `name` with unusual characters replaced: names come from the cluster, and must not lead to another folder.
 fn file_name(name: &str) -> String {
     let word = |c: char| if c.is_alphanumeric() || matches!(c, '-' | '_' | '.') { c } else { '_' };
     let name: String = name.chars().take(200).map(word).collect();

@@ -1,17 +1,17 @@
-//! The logs of nodes, by the engine that runs them.
+//! Collects the logs of nodes, through the engine that runs them.
 
 use futures::future::join_all;
 
 use super::writer::Writer;
 use crate::images::Nodes;
 
-/// What runs on a node outside of pods.
+/// The systemd units of a node whose logs are collected.
 const UNITS: [&str; 2] = ["kubelet", "containerd"];
 
 /// The newest lines of each.
 const LINES: &str = "4000";
 
-/// Writes the nodes' logs, where the nodes are ours.
+/// Writes the logs of nodes that kind created.
 pub(super) async fn collect(nodes: Option<&Nodes>, writer: &Writer) {
     let Some(nodes) = nodes else { return };
     let each = nodes.names.iter().flat_map(|node| UNITS.iter().map(move |unit| (node, unit)));

@@ -1,4 +1,4 @@
-//! Writes a bundle's files: redacted, for the user's eyes only, and no more than there is room for.
+//! Writes a bundle's files: redacted, readable only by the user, and up to the size limit.
 
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
@@ -7,13 +7,13 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use super::Bundle;
 use crate::readiness::redact::Redactor;
 
-/// Room that is kept for the summary, written again at the end with what the bundle lacks.
+/// Room reserved for the summary, which is written again at the end with the list of omissions.
 const FOR_SUMMARY: u64 = 256 << 10;
 
 pub(super) const SUMMARY: &str = "summary.txt";
 const CUT: &str = "… what was before is cut …\n";
 
-/// Writes below one folder.
+/// Writes files below one folder.
 pub(super) struct Writer {
     folder: PathBuf,
     redactor: Redactor,
@@ -34,7 +34,7 @@ impl Writer {
         Ok(Writer { folder: folder.into(), redactor, state })
     }
 
-    /// Writes the summary as it is known now.
+    /// Writes the summary in its current state.
     pub(super) fn summary(&self, text: &str) -> std::io::Result<u64> {
         let omitted: String = self.state().omitted.iter().map(|what| format!("\n  {what}")).collect();
         let lacks = if omitted.is_empty() { String::new() } else { format!("\n\nnot in this bundle:{omitted}") };
@@ -45,7 +45,7 @@ impl Writer {
         Ok(kept.len() as u64)
     }
 
-    /// Writes a text, or of one that is too long for what is left of the bundle, the end.
+    /// Writes a text; if it exceeds the room that is left, only its end.
     pub(super) fn write(&self, path: &str, text: &str) {
         let text = self.redactor.text(text);
         let room = {
@@ -62,7 +62,7 @@ impl Writer {
             return;
         }
         let cut = if kept.len() < text.len() && kept.len() > CUT.len() { CUT } else { "" };
-        // The mark takes the place of what was cut, so that the bundle does not grow.
+        // The truncation mark replaces part of the text, so that the size stays the same.
         let kept = tail(kept, room - cut.len(), true);
         match write(&self.folder.join(path), &format!("{cut}{kept}")) {
             Ok(()) => self.state().written += (cut.len() + kept.len()) as u64,
@@ -70,17 +70,17 @@ impl Writer {
         }
     }
 
-    /// Says that something is not there, and why.
+    /// Records that something is missing, and why.
     pub(super) fn omit(&self, what: &str, why: &str) {
         self.state().omitted.push(format!("{what}: {why}"));
     }
 
-    /// Whether anything more can be written.
+    /// Returns whether anything more can be written.
     pub(super) fn has_room(&self) -> bool {
         self.state().left > 0
     }
 
-    /// Masks objects' secrets by field; those in texts are masked when they are written.
+    /// Returns the redactor that masks objects' secrets by field; texts are masked when they are written.
     pub(super) fn redactor(&self) -> &Redactor {
         &self.redactor
     }
@@ -96,7 +96,7 @@ impl Writer {
     }
 }
 
-/// At most `most` bytes of the end of `text`, or of its beginning.
+/// Returns at most `most` bytes of the end of `text`, or of its beginning.
 fn tail(text: &str, most: usize, end: bool) -> &str {
     if text.len() <= most {
         return text;

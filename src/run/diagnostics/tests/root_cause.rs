@@ -2,7 +2,7 @@ use super::*;
 
 const CRASH: &str = "container app keeps crashing: exit code 1, 3 restarts";
 
-/// What each case expects: the headline, and the next command of the first root cause.
+/// Each case has the headline and the next command of the first root cause.
 #[test]
 fn the_root_is_told_first_and_once() {
     let wanting = |name: &str, want| trouble(1, "", vec![wants(failed(name, "it lacks something"), want)]);

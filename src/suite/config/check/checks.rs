@@ -1,4 +1,4 @@
-//! What components must answer.
+//! Checks the components' `checks`.
 
 use super::Checker;
 use crate::suite::config::{Check, Component};
@@ -15,7 +15,7 @@ impl Checker<'_> {
         }
     }
 
-    /// Who is asked.
+    /// Checks the target.
     fn whom(&mut self, component: &Component, check: &Check, place: &Node) {
         let asked = [check.port.is_some(), check.service.is_some(), check.exec.is_some()];
         if asked.into_iter().filter(|asked| *asked).count() != 1 {
@@ -35,7 +35,7 @@ impl Checker<'_> {
         }
     }
 
-    /// What is asked, and the answer that is wanted.
+    /// Checks the request and the expected response.
     fn what(&mut self, check: &Check, place: &Node) {
         let is_command = check.exec.is_some();
         let key = |key: &str| place.entry(key).map_or(place.span, |(key, _)| key.span);

@@ -1,4 +1,4 @@
-//! Files and folders that must be there before anything runs.
+//! Checks files and folders that must exist before anything runs.
 
 use std::path::Path;
 
@@ -66,7 +66,7 @@ impl Checker<'_> {
         self.refuse(span, message, help);
     }
 
-    /// Whether a manifest has nothing but comments and document marks. What cannot be read is not blank.
+    /// Returns whether a manifest has only comments and document markers. An unreadable one is not blank.
     fn is_blank(&self, file: &Path) -> bool {
         let text = fs_err::read(self.root.join(file)).unwrap_or_else(|_| b"?".to_vec());
         text.split(|byte| *byte == b'\n')

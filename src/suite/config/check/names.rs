@@ -1,4 +1,4 @@
-//! Names: what Kubernetes accepts, and each only once.
+//! Checks names: valid in Kubernetes, and unique.
 
 use std::collections::HashMap;
 
@@ -38,7 +38,7 @@ impl Checker<'_> {
         }
     }
 
-    /// Components may share an image, but not make it in two ways.
+    /// Checks that components that share an image build it in the same way.
     fn images(&mut self) {
         let mut first: HashMap<&str, (&ImageSpec, Span)> = HashMap::new();
         for (component, place) in self.components() {
@@ -74,7 +74,7 @@ impl Checker<'_> {
     }
 }
 
-/// What is wrong with a cluster name that did not come from the file.
+/// Returns the problem of a cluster name that is not from the file.
 pub(in crate::suite::config) fn overriding_name(source: &Source, name: &str) -> Option<Diagnostic> {
     let error = ClusterName::new(name).err()?;
     let message = format!("--name or KIND_HARNESS_NAME: {error}");

@@ -1,4 +1,4 @@
-//! Needs: of components that exist, without going round in circles.
+//! Checks needs: of components that exist, and without cycles.
 
 use super::Checker;
 use crate::suite::yaml::{Diagnostic, Span, did_you_mean};
@@ -50,7 +50,7 @@ impl Checker<'_> {
         }
     }
 
-    /// Where component `from` says that it needs `to`.
+    /// Returns the location at which component `from` needs `to`.
     fn edge(&self, from: usize, to: &str) -> Span {
         let needs = self.tree.at("components").item(from).at("needs");
         let index = self.suite.components[from].needs.iter().position(|need| need == to);

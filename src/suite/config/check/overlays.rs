@@ -1,4 +1,4 @@
-//! The overlay, which every component that has overlays must have.
+//! Checks the overlay, which every component that has overlays must have.
 
 use std::collections::BTreeSet;
 
@@ -7,13 +7,13 @@ use crate::suite::manifests::{instead, overlays};
 use crate::suite::yaml::Diagnostic;
 
 impl Checker<'_> {
-    /// One mistyped name is one problem, however many components there are.
+    /// Reports a mistyped name once, not once per component.
     pub(super) fn overlays(&mut self) {
         let wanted = self.overriding_overlay.unwrap_or(&self.suite.overlay);
         let (mut have, mut lack, mut known) = (false, Vec::new(), BTreeSet::new());
         for (component, place) in self.components() {
             for (index, path) in component.manifests.iter().enumerate() {
-                // What cannot be read is told where paths are checked.
+                // Unreadable paths are reported by the check of paths.
                 let names = overlays(self.root, path).unwrap_or_default();
                 if names.iter().any(|name| name == wanted) {
                     have = true;

@@ -1,11 +1,11 @@
-//! Ports.
+//! Checks ports.
 
 use std::ops::RangeInclusive;
 
 use super::Checker;
 use crate::suite::config::HostPort;
 
-/// What an API server gives to Services unless told otherwise.
+/// The default NodePort range of an API server.
 const NODE_PORTS: RangeInclusive<u16> = 30_000..=32_767;
 
 impl Checker<'_> {

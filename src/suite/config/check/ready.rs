@@ -1,4 +1,4 @@
-//! Readiness: rules that can be followed.
+//! Checks readiness rules.
 
 use super::Checker;
 use crate::readiness::is_path;

@@ -1,14 +1,14 @@
-//! Retries: pauses that grow, and an end to them.
+//! Checks retries: growing pauses, and a limit.
 
 use std::ops::RangeInclusive;
 
 use super::Checker;
 use crate::suite::config::duration;
 
-/// More attempts than this are no patience but an endless loop.
+/// With more attempts a call would seem to hang.
 const ATTEMPTS: RangeInclusive<u32> = 1..=20;
 
-/// Below, pauses would shrink; above, the second one is the longest already.
+/// With less, pauses would shrink; with more, the second one would already be the longest.
 const FACTORS: RangeInclusive<f32> = 1.0..=10.0;
 
 impl Checker<'_> {

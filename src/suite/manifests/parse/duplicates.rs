@@ -1,4 +1,4 @@
-//! Objects that are there twice: the second would silently change the first.
+//! Duplicate objects: the second would silently change the first.
 
 use std::collections::HashMap;
 
@@ -7,12 +7,12 @@ use kube::core::DynamicObject;
 use crate::readiness::ObjectRef;
 use crate::suite::yaml::{Diagnostic, Node, Source, Span};
 
-/// The objects that were read, and where.
+/// The objects read so far, and their locations.
 #[derive(Default)]
 pub(super) struct Seen(HashMap<ObjectRef, (Source, Span)>);
 
 impl Seen {
-    /// What is wrong if an object of the same type, namespace and name was read before.
+    /// Returns the problem if an object of the same type, namespace and name was read before.
     pub(super) fn again(&mut self, source: &Source, node: &Node, object: &DynamicObject) -> Option<Diagnostic> {
         let span = node.at("metadata").at("name").span;
         let name = ObjectRef::of(object);

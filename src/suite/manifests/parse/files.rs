@@ -1,12 +1,12 @@
-//! Which files a path of the suite means.
+//! Lists the files of a suite's path.
 
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// The files that `path`, relative to `root`, means: itself, or the manifests in a folder at any depth, sorted.
+/// Returns the files of `path`, relative to `root`: itself, or the manifests in a folder at any depth, sorted.
 ///
-/// Names are as the suite would write them. Hidden files are left to editors and version control; links to folders are
-/// not followed, so that no circle of links can catch us.
+/// Names are as the suite would write them. Hidden files are skipped, as those of editors and version control; links to
+/// folders are not followed, since they may form cycles.
 ///
 /// # Errors
 /// The path, or a folder in it, cannot be read.

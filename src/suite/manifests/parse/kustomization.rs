@@ -1,5 +1,5 @@
-//! `kustomization.yaml`, as much of it as the harness reads: `resources` and `patches`. `kubectl apply -k` takes every
-//! file that is accepted here, and does the same with it.
+//! The subset of `kustomization.yaml` that is supported: `resources` and `patches`. `kubectl apply -k` accepts every
+//! file that is accepted here, with the same result.
 
 use std::collections::BTreeSet;
 use std::path::{Component, Path, PathBuf};
@@ -10,7 +10,7 @@ use super::files::is_manifest;
 use crate::suite::manifests::overlay::KUSTOMIZATION;
 use crate::suite::yaml::{self, Diagnostic, Node, Source, Span, reason};
 
-/// A kustomization and all that it leads to, as files; none of the manifests has been read.
+/// A kustomization and all files that it includes; no manifest is read yet.
 #[derive(Debug)]
 pub(super) struct Kustomization {
     file: PathBuf,
@@ -47,13 +47,13 @@ struct WrittenPatch {
 }
 
 impl Kustomization {
-    /// Reads the kustomization of `folder`, relative to `root`, and those that it includes. What is wrong is added to
-    /// `problems`, and left out.
+    /// Reads the kustomization of `folder`, relative to `root`, and those that it includes. Invalid entries are added
+    /// to `problems`, and left out.
     pub(super) fn read(root: &Path, folder: &Path, problems: &mut Vec<Diagnostic>) -> Kustomization {
         Kustomization::within(&[], root, folder, problems)
     }
 
-    /// As [`Kustomization::read`], included by those of the folders `above`.
+    /// Reads a kustomization like [`Kustomization::read`], included by those of the folders `above`.
     fn within(above: &[PathBuf], root: &Path, folder: &Path, problems: &mut Vec<Diagnostic>) -> Kustomization {
         let above = [above, &[folder.to_owned()]].concat();
         let mut all = Kustomization { file: folder.join(KUSTOMIZATION), resources: Vec::new(), patches: Vec::new() };
@@ -72,7 +72,7 @@ impl Kustomization {
         all
     }
 
-    /// Every file that it leads to, itself first.
+    /// Returns every file that it includes, itself first.
     pub(super) fn files(&self) -> Vec<PathBuf> {
         let mut files = vec![self.file.clone()];
         for resource in &self.resources {
@@ -97,11 +97,11 @@ fn only_document(source: &Source) -> Result<Node, Box<Diagnostic>> {
     }
 }
 
-/// What the entries of one kustomization lead to.
+/// Resolves the entries of one kustomization.
 struct Entries<'a> {
     root: &'a Path,
     folder: &'a Path,
-    /// This folder, and those of the kustomizations that led to it.
+    /// This folder, and those of the kustomizations that include it.
     above: &'a [PathBuf],
     source: &'a Source,
     tree: &'a Node,
@@ -166,7 +166,7 @@ impl Entries<'_> {
         }
     }
 
-    /// A file that nobody reads looks as if it counted.
+    /// Reports files that are not included: they look as if they had an effect.
     fn refuse_forgotten(&mut self, read: &Kustomization) {
         let known: BTreeSet<PathBuf> = read.files().into_iter().collect();
         let entries = match std::fs::read_dir(self.root.join(self.folder)) {
@@ -194,7 +194,7 @@ impl Entries<'_> {
     }
 }
 
-/// `path` without `.` and, as far as it has what they lead out of, `..`.
+/// Returns `path` without `.`, and with each `..` resolved against the part before it, if there is one.
 fn plain(path: &Path) -> PathBuf {
     path.components().fold(PathBuf::new(), |mut plain, component| {
         match component {

@@ -1,4 +1,4 @@
-//! One document as one object.
+//! Parses one document into one object.
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::core::{DynamicObject, TypeMeta};
@@ -6,14 +6,14 @@ use serde_json::{Map, Value as Json};
 
 use crate::suite::yaml::{self, Diagnostic, Node, Source, Value};
 
-/// The items of a `List` or of a typed list such as `ConfigMapList`; none for anything else.
+/// Returns the items of a `List` or of a typed list such as `ConfigMapList`; `None` for anything else.
 pub(super) fn list_items(node: &Node) -> Option<&[Node]> {
     let is_list = node.get("kind")?.text()?.ends_with("List") && node.at("metadata").get("name").is_none();
     let items = node.get("items")?;
     (is_list && matches!(items.value, Value::List(_))).then(|| items.items())
 }
 
-/// The object that `node` describes, or all that is wrong with it.
+/// Returns the object that `node` describes, or all of its problems.
 pub(super) fn object(source: &Source, node: &Node) -> Result<DynamicObject, Vec<Diagnostic>> {
     let Value::Map(entries) = &node.value else {
         let problem = Diagnostic::at(source, node.span, "a manifest must be a mapping with `apiVersion` and `kind`");
@@ -49,7 +49,7 @@ pub(super) fn object(source: &Source, node: &Node) -> Result<DynamicObject, Vec<
     }
 }
 
-/// The metadata of the object `node`, if all of it can be read; a name is required.
+/// Returns the metadata of the object `node`, if all of it can be parsed; a name is required.
 fn metadata(source: &Source, node: &Node, problems: &mut Vec<Diagnostic>) -> Option<ObjectMeta> {
     let Some(place) = node.get("metadata").filter(|metadata| !matches!(metadata.value, Value::Null)) else {
         problems.push(Diagnostic::at(source, node.at("metadata").span, "`metadata.name` is missing here"));

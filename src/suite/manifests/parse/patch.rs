@@ -1,8 +1,7 @@
-//! Patches: partial objects that are merged into whole ones, as Kubernetes' strategic merge does it.
+//! Patches: partial objects that are merged into complete ones, like Kubernetes' strategic merge.
 //!
-//! Mappings are merged key by key, and `null` deletes a key. Lists of things that have names are merged by name, the
-//! patch's elements first, as `kubectl apply -k` has them. Every other list is replaced, and in custom resources every
-//! list.
+//! Mappings are merged key by key, and `null` deletes a key. Lists with named elements are merged by name, the patch's
+//! elements first, like `kubectl apply -k`. Every other list is replaced, and in custom resources every list.
 
 use std::collections::BTreeSet;
 
@@ -13,7 +12,7 @@ use super::Manifest;
 use crate::readiness::{ObjectRef, kinds};
 use crate::suite::yaml::{Diagnostic, Key, Node, Source, Value, did_you_mean};
 
-/// Merges the patch `node` into the one of `manifests` that it names, or says why it cannot.
+/// Merges the patch `node` into the one of `manifests` that it names, or returns why it cannot.
 pub(super) fn apply(source: &Source, node: &Node, manifests: &mut [Manifest]) -> Result<(), Box<Diagnostic>> {
     let name = reference(node).ok_or_else(|| {
         let message = "a patch must name its object by `apiVersion`, `kind` and `metadata.name`";
@@ -40,7 +39,7 @@ pub(super) fn apply(source: &Source, node: &Node, manifests: &mut [Manifest]) ->
     Ok(())
 }
 
-/// The object that a patch is meant for.
+/// Returns the reference of the object to patch.
 fn reference(node: &Node) -> Option<ObjectRef> {
     let text = |node: &Node, key: &str| node.get(key).and_then(Node::text).map(str::to_owned);
     let metadata = node.get("metadata")?;
@@ -70,10 +69,10 @@ fn no_target(source: &Source, node: &Node, name: &ObjectRef, manifests: &[Manife
     Diagnostic::at(source, span, format!("there is no `{name}` to patch")).help(help)
 }
 
-/// How one patch is merged.
+/// The merge of one patch.
 struct Merge<'a> {
     source: &'a Source,
-    /// Whether lists are merged by the names of what is in them.
+    /// Whether lists are merged by the names of their elements.
     by_name: bool,
 }
 
@@ -85,7 +84,7 @@ impl Merge<'_> {
         let mut merged = serde_json::to_value(whole).map_err(cannot)?;
         self.value(&mut merged, "metadata", patch)?;
         let metadata: ObjectMeta = serde_json::from_value(merged.clone()).map_err(cannot)?;
-        // What Kubernetes does not know is dropped by the type, and missing afterwards.
+        // Fields unknown to Kubernetes are dropped by the type, and missing afterwards.
         let known = serde_json::to_value(&metadata).map_err(cannot)?;
         let Value::Map(entries) = &patch.value else { return Ok(metadata) };
         match entries.iter().find(|(key, _)| merged.get(&key.name).is_some() && known.get(&key.name).is_none()) {
@@ -96,7 +95,7 @@ impl Merge<'_> {
         }
     }
 
-    /// Merges `patch` into `whole`, which stands under `key`.
+    /// Merges `patch` into `whole`, the value of `key`.
     fn value(&self, whole: &mut Json, key: &str, patch: &Node) -> Result<(), Box<Diagnostic>> {
         match (whole, &patch.value) {
             (Json::Object(whole), Value::Map(entries)) => {
@@ -161,7 +160,7 @@ impl Merge<'_> {
         Ok(())
     }
 
-    /// `patch` where there was nothing: `null` has nothing to delete.
+    /// Returns `patch` as a new value, in which `null` deletes nothing.
     fn fresh(&self, patch: &Node) -> Result<Json, Box<Diagnostic>> {
         match &patch.value {
             Value::Map(_) => {
@@ -175,14 +174,14 @@ impl Merge<'_> {
     }
 }
 
-/// Whether `key` tells how to merge, instead of being merged.
+/// Returns whether `key` is a merge directive, instead of a field.
 fn is_directive(key: &str) -> bool {
     let word = key.split('/').next().unwrap_or_default();
     matches!(word, "$patch" | "$retainKeys" | "$setElementOrder" | "$deleteFromPrimitiveList")
 }
 
-/// By which of its keys an element of the list under `key` is known, the first that it has; none for lists without
-/// names. These are the merge keys of Kubernetes' own types.
+/// Returns the keys that may identify an element of the list under `key`, of which the first present one counts; `None`
+/// for lists without names. These are the merge keys of Kubernetes' own types.
 fn identity(key: &str) -> Option<&'static [&'static str]> {
     Some(match key {
         "containers"
@@ -196,13 +195,13 @@ fn identity(key: &str) -> Option<&'static [&'static str]> {
         "volumeDevices" => &["devicePath"],
         "hostAliases" => &["ip"],
         "topologySpreadConstraints" => &["topologyKey"],
-        // Containers', or a Service's.
+        // Of containers, or of a Service.
         "ports" => &["containerPort", "port"],
         _ => return None,
     })
 }
 
-/// What an element of the list under `key` is known by. Ports of two protocols are two ports.
+/// Returns the identity of an element of the list under `key`. Ports of two protocols are two ports.
 fn name_of(key: &str, element: &Json) -> Option<String> {
     let name = identity(key)?.iter().find_map(|name| element.get(name))?;
     let protocol = element.get("protocol").filter(|_| key == "ports").and_then(Json::as_str);

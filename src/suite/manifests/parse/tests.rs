@@ -1,4 +1,4 @@
-//! What is read from manifest files, and what is said of those that are wrong.
+//! Parsed manifest files, and the problems of invalid ones.
 
 mod overlays;
 
@@ -23,7 +23,7 @@ fn read(files: &[(&str, &str)]) -> Result<Vec<Manifest>, ManifestError> {
     load(folder(files).path(), "dev", &["m".to_owned()])
 }
 
-/// The spec of the only object whose spec is `yaml`.
+/// Returns the spec of the only object, written as `yaml`.
 fn spec(yaml: &str) -> Result<Value, ManifestError> {
     let text = format!("apiVersion: v1\nkind: Thing\nmetadata: {{ name: a }}\nspec: {yaml}\n");
     read(&[("m/a.yaml", &text)]).map(|mut manifests| manifests.remove(0).object.data["spec"].take())
@@ -64,7 +64,7 @@ fn documents_lists_and_nothing() {
     assert_eq!(sources(&manifests), expected);
 }
 
-/// The words of `kubectl`: what it makes of a scalar, we make of it too.
+/// Scalars are parsed like by `kubectl`.
 #[rstest]
 #[case::legacy_octal("0644", json!(420))]
 #[case::octal("0o644", json!(420))]

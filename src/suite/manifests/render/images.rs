@@ -7,10 +7,10 @@ use serde_json::Value;
 
 use crate::suite::manifests::ImageMap;
 
-/// Replaces image references by what `map` says, in every pod template of `object`, however deep: under any `spec`,
-/// the containers of `containers`, `initContainers` and `ephemeralContainers`.
+/// Replaces image references according to `map`, in every pod template of `object` at any depth: the containers of
+/// `containers`, `initContainers` and `ephemeralContainers` under any `spec`.
 ///
-/// Returns the references that are neither in the map nor of it, sorted, each once. Doing it again changes nothing.
+/// Returns the references that are neither keys nor values of the map, sorted, each once. Idempotent.
 pub fn images(object: &mut DynamicObject, map: &ImageMap) -> Vec<String> {
     let mut unknown = BTreeSet::new();
     walk(&mut object.data, map, &mut unknown);

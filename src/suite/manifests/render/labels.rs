@@ -1,28 +1,28 @@
-//! Labels by which everything that the harness made is found again.
+//! Labels that identify everything created by the harness.
 
 use std::collections::btree_map::Entry;
 
 use kube::core::DynamicObject;
 use serde_json::{Map, Value};
 
-/// The label that says who manages an object.
+/// The label that names the manager of an object.
 pub const MANAGED_BY_LABEL: &str = "app.kubernetes.io/managed-by";
 
-/// What [`MANAGED_BY_LABEL`] says of objects of the harness.
+/// The value of [`MANAGED_BY_LABEL`] on objects of the harness.
 pub const MANAGED_BY: &str = "kind-harness";
 
-/// The label that says which component an object belongs to.
+/// The label that names the component of an object.
 pub const COMPONENT_LABEL: &str = "kind-harness.dev/component";
 
-/// The label that carries the name of the test that a namespace belongs to.
+/// The label that names the test of a namespace.
 pub(crate) const TEST_LABEL: &str = "kind-harness.dev/test";
 
-/// The annotation that says which environment created an object in a cluster that is not ours.
+/// The annotation that names the environment that created an object in an existing cluster.
 pub const ENVIRONMENT_ANNOTATION: &str = "kind-harness.dev/environment";
 
-/// Labels `object` and the pods that it makes as part of `component`.
+/// Labels `object` and its pods as part of `component`.
 ///
-/// Selectors stay as they are; and since they may select by it, an [`MANAGED_BY_LABEL`] that is there stays too.
+/// Selectors are not changed; and since they may use it, an existing [`MANAGED_BY_LABEL`] is kept too.
 pub fn label(object: &mut DynamicObject, component: &str) {
     let labels = object.metadata.labels.get_or_insert_default();
     if let Entry::Vacant(vacant) = labels.entry(MANAGED_BY_LABEL.into()) {
@@ -32,7 +32,7 @@ pub fn label(object: &mut DynamicObject, component: &str) {
     templates(&mut object.data, component);
 }
 
-/// Labels every pod template in `value`: what stands under a key like `template` and has containers in its spec.
+/// Labels every pod template in `value`: values of keys like `template` with containers in their spec.
 fn templates(value: &mut Value, component: &str) {
     match value {
         Value::Array(items) => items.iter_mut().for_each(|item| templates(item, component)),
@@ -57,7 +57,7 @@ fn template(template: &mut Value, component: &str) {
     }
 }
 
-/// The object under `key`, made when there is nothing; none when something else stands there.
+/// Returns the mapping under `key`, created if there is none; `None` if the value is not a mapping.
 fn object_in<'a>(parent: &'a mut Map<String, Value>, key: &str) -> Option<&'a mut Map<String, Value>> {
     let value = parent.entry(key).or_insert(Value::Null);
     if value.is_null() {

@@ -1,4 +1,4 @@
-//! Changes to objects, each on an object as a manifest would have it.
+//! Changes to objects, each on an object as in a manifest.
 
 use kube::core::DynamicObject;
 use rstest::rstest;
@@ -23,7 +23,7 @@ fn map() -> ImageMap {
     [("old/a", "new/a:1"), ("old/i", "new/i:1")].map(|(from, to)| (from.to_owned(), to.to_owned())).into()
 }
 
-/// A workload of each kind, and where its pod spec is.
+/// A workload of each kind, and the path of its pod spec.
 #[rstest]
 #[case("Pod", "/spec", json!({"spec": pod_spec()}))]
 #[case("Deployment", "/spec/template/spec", json!({"spec": {"template": {"spec": pod_spec()}}}))]

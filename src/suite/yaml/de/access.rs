@@ -1,4 +1,4 @@
-//! Lists and mappings, element by element, without what earlier tries could not read.
+//! Access to lists and mappings by element, without values that earlier attempts could not read.
 
 use std::slice::Iter;
 

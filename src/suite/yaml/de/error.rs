@@ -1,4 +1,4 @@
-//! What serde says is wrong, in words for people, until its place is known.
+//! Errors of serde as plain text, until their location is known.
 
 use std::fmt::{self, Display};
 
@@ -6,15 +6,15 @@ use serde::de::{Expected, Unexpected};
 
 use crate::suite::yaml::{Diagnostic, Source, Span, did_you_mean};
 
-/// An error that learns its place on the way out: the innermost one counts.
+/// An error that gets its location while it is returned: the innermost one counts.
 #[derive(Debug)]
 pub(super) struct Error {
     message: String,
     help: Option<String>,
     span: Option<Span>,
-    /// The key whose absence is the error.
+    /// The missing key, if that is the error.
     pub(super) missing: Option<&'static str>,
-    /// Whether it only follows from another error, because a key was left out that is there.
+    /// Whether it only follows from another error: a key was left out although it is there.
     pub(super) follows: bool,
 }
 
@@ -27,7 +27,7 @@ impl Error {
         Error { help, ..Error::new(message) }
     }
 
-    /// Something that is not even a word stands where one of `variants` is expected.
+    /// Returns an error for a value that is not a string where one of `variants` is expected.
     pub(super) fn not_one_of(variants: &[&str]) -> Error {
         Error::new(format!("expected {}", one_of(variants)))
     }
@@ -51,7 +51,7 @@ fn one_of(words: &[&str]) -> String {
     format!("one of {}", words.join(", "))
 }
 
-/// What was expected, without words that only programmers know.
+/// Returns what was expected, without programmers' terms.
 fn words(expected: &dyn Expected) -> String {
     match expected.to_string().as_str() {
         "u16" => "a number from 0 to 65535".into(),

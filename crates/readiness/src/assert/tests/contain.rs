@@ -1,4 +1,4 @@
-//! What is contained in what, and what changed, as pure functions.
+//! Containment and changes, as pure functions.
 
 use proptest::prelude::*;
 use rstest::rstest;
@@ -34,7 +34,7 @@ fn yaml(text: &str) -> Value {
     serde_saphyr::from_str(text).expect("YAML")
 }
 
-/// The differences as a failure shows them.
+/// Returns the differences as a failure prints them.
 fn differences(object: &Value, wanted: &str) -> Vec<String> {
     let requirement = Requirement::<()>::yaml(wanted).expect("a requirement");
     let (_, differences) = requirement.differences(&(), Pair::plain(object), false);
@@ -107,7 +107,7 @@ fn changes_are_named_by_field(#[case] before: &str, #[case] after: &str, #[case]
     assert_eq!(changes.iter().map(ToString::to_string).collect::<Vec<_>>(), expected);
 }
 
-/// Any JSON, with names that lists have keys for among its fields.
+/// Generates any JSON, with merge keys of lists among its fields.
 fn json_value() -> impl Strategy<Value = Value> {
     let scalar = prop_oneof![
         Just(Value::Null),
@@ -130,7 +130,7 @@ fn json_value() -> impl Strategy<Value = Value> {
     })
 }
 
-/// Part of a value: `keep` says of each field and item in turn whether it stays.
+/// Returns part of a value: `keep` returns for each field and item in turn whether it is kept.
 fn selection(value: &Value, keep: &mut impl Iterator<Item = bool>) -> Value {
     match value {
         Value::Object(fields) => {
@@ -145,7 +145,7 @@ fn selection(value: &Value, keep: &mut impl Iterator<Item = bool>) -> Value {
     }
 }
 
-/// `value` with one scalar, the `index`th, replaced by something that occurs nowhere; whether it has that many.
+/// Replaces the `index`th scalar of `value` by a value that occurs nowhere; returns whether it has that many.
 fn spoil(value: &mut Value, index: &mut usize) -> bool {
     match value {
         Value::Object(fields) => fields.values_mut().any(|value| spoil(value, index)),

@@ -1,4 +1,4 @@
-//! How assertions end while the API server answers.
+//! Results of assertions while the API server responds.
 
 use std::time::{Duration, Instant};
 
@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use super::server::Server;
 use crate::assert::{Error, HistoryEvent, Outcome, always, eventually, never};
 
-/// A Deployment of which so many replicas are ready.
+/// Returns a Deployment with this number of ready replicas.
 pub(super) fn deployment(ready: u64) -> Value {
     json!({"apiVersion": "apps/v1", "kind": "Deployment",
         "metadata": {"name": "web", "namespace": "shop", "uid": "u1", "generation": 1},
@@ -26,7 +26,7 @@ fn ready(deployment: &Deployment) -> Option<i32> {
     deployment.status.as_ref().and_then(|status| status.ready_replicas)
 }
 
-/// Does `act` as soon as the server is watched.
+/// Calls `act` once the server is watched.
 fn once_watched(server: &Server, act: impl FnOnce(&Server) + Send + 'static) {
     let server = server.clone();
     tokio::spawn(async move {
@@ -41,7 +41,7 @@ async fn an_object_that_is_as_wanted_is_returned_at_once() {
     let web = eventually(&deployments(&server), "web").matches("status: {readyReplicas: 3}").await.unwrap();
     assert_eq!(ready(&web), Some(3));
     let requests = server.requests();
-    assert!(requests.iter().all(|request| request.contains("fieldSelector=metadata.name%3Dweb")), "{requests:?}");
+    assert!(requests.iter().all(|request| request.contains("fieldSelector=metadata.name=web")), "{requests:?}");
 }
 
 #[tokio::test]
@@ -198,7 +198,7 @@ async fn an_object_made_again_has_a_history_of_its_own() {
 
 #[tokio::test(start_paused = true)]
 async fn data_of_secrets_is_compared_and_never_shown() {
-    let secret = |value: &str| json!({"metadata": {"name": "db"}, "data": {"password": value}});
+    let secret = |value: &str| json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "db", "namespace": "shop"}, "data": {"password": value}});
     let server = Server::new(Some(secret("aHVudGVyMg==")));
     let typed: Api<Secret> = Api::namespaced(server.client(), "shop");
     eventually(&typed, "db").matches("data: {password: aHVudGVyMg==}").await.unwrap();

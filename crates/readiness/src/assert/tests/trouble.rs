@@ -1,4 +1,4 @@
-//! How assertions end when the API server refuses, goes away or never answers, and how soon they return.
+//! Results and durations of assertions when the API server refuses, disappears or never responds.
 
 use std::time::{Duration, Instant};
 
@@ -8,7 +8,7 @@ use super::outcomes::{deployment, deployments};
 use super::server::{Refusal, Server};
 use crate::assert::{Error, HistoryEvent, Outcome, always, eventually, never};
 
-/// Events in the measurement of the lag.
+/// Number of events in the measurement of the lag.
 const EVENTS: usize = 200;
 
 #[tokio::test(start_paused = true)]
@@ -57,7 +57,7 @@ async fn a_watch_that_breaks_goes_on_where_it_was() {
         tokio::time::advance(Duration::from_secs(3)).await;
         meanwhile.refuse(None);
     });
-    // Both states that came while nobody could watch are seen.
+    // Both states from while the watch was broken are observed.
     let error = never(&deployments(&server), "web").during(Duration::from_secs(60));
     let error = error.matches("status: {readyReplicas: 2}").await.unwrap_err();
     let failure = error.failure().unwrap();

@@ -1,4 +1,4 @@
-//! Whatever a text is made of, no value is left in any of its encodings.
+//! For any text, no value is left in any of its encodings.
 
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE};
@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::knowing;
 use crate::redact::{Redactor, SHORTEST};
 
-/// Every text of an object, keys included.
+/// Collects every text of an object, including keys.
 fn texts(value: &Value, found: &mut Vec<String>) {
     match value {
         Value::String(text) => found.push(text.clone()),
@@ -21,12 +21,12 @@ fn texts(value: &Value, found: &mut Vec<String>) {
     }
 }
 
-/// Values of any letters, and values of so few letters that they overlap with each other and with the mask.
+/// Generates values of any letters, and values of so few letters that they overlap with each other and with the mask.
 fn value() -> impl Strategy<Value = String> {
     prop_oneof![any::<String>(), "[ab*]{6,12}", "[ -~]{6,40}", "[a-z]{6,9}\n[A-Za-z0-9+/]{6,64}\n"]
 }
 
-/// A value as programs write it, and what of that must be gone.
+/// Returns a value as programs write it, and the part that must be masked.
 fn written(value: &str, form: u8, before: &str) -> (String, String) {
     let json = |text: &str| Value::from(text).to_string();
     let inner = |quoted: String| quoted[1..quoted.len() - 1].to_owned();
@@ -40,9 +40,9 @@ fn written(value: &str, form: u8, before: &str) -> (String, String) {
         5 => (STANDARD.encode(STANDARD.encode(value)), STANDARD_NO_PAD.encode(encoded)),
         6 => (percent(value), percent(value)),
         7 => (format!("{value:?}"), inner(format!("{value:?}"))),
-        // Inside of something longer, as a password is behind a user's name.
+        // Inside a longer text, like a password after a user's name.
         8 => (STANDARD.encode(format!("{before}{value}:x")), encoded),
-        // Cut in two by another: what is left must not add up to a third.
+        // Split by another value: the rest must not form a third one.
         _ => (format!("{}{value}{value}", &value[..value.chars().next().map_or(0, char::len_utf8)]), value.to_owned()),
     }
 }
@@ -53,7 +53,7 @@ fn percent(value: &str) -> String {
     value.bytes().map(byte).collect()
 }
 
-/// Whether base64 of any alignment in `text` still holds six bytes of `value`.
+/// Returns whether base64 of any alignment in `text` still contains six bytes of `value`.
 fn is_in_base64(text: &str, value: &str) -> bool {
     let is_letter = |c: char| c.is_ascii_alphanumeric() || "+/-_".contains(c);
     let words = text.split(|c| !is_letter(c)).map(|word| word.replace('-', "+").replace('_', "/"));

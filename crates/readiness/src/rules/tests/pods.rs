@@ -87,7 +87,7 @@ fn scheduling() {
     ]);
 }
 
-/// A pod on node n1.
+/// Returns a pod on node n1.
 fn holder(metadata: &str, spec: &str, status: &str) -> String {
     format!(
         "- {{apiVersion: v1, kind: Pod, metadata: {{name: holder, namespace: shop, uid: h{metadata}}}, spec: {{nodeName: n1{spec}}}, status: {{{status}}}}}\n"

@@ -1,6 +1,6 @@
 use super::*;
 
-/// A Deployment at generation 2 with this status, and whatever follows it.
+/// Returns a Deployment at generation 2 with this status, followed by `world`.
 fn deployment(status: &str, world: &str) -> String {
     format!(
         "- {{apiVersion: apps/v1, kind: Deployment, metadata: {{name: web, namespace: shop, uid: d, generation: 2, \

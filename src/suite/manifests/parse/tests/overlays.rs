@@ -1,4 +1,4 @@
-//! Overlays: which folder is read, what a kustomization may say, and how patches are merged.
+//! Overlays: the folder that is read, supported fields of a kustomization, and merging of patches.
 
 use super::*;
 
@@ -33,7 +33,7 @@ spec:
         - { name: tmp, emptyDir: {} }
 ";
 
-/// A base with `base.yaml`, and an overlay `dev` with `files` over it.
+/// Creates a base with `base.yaml`, and an overlay `dev` with `files`.
 fn overlaid(
     base: &str,
     resources: &str,
@@ -53,7 +53,7 @@ fn overlaid(
     read(&all.iter().map(|(path, text)| (path.as_str(), text.as_str())).collect::<Vec<_>>())
 }
 
-/// [`BASE`] with a patch of this, which may have labels too, merged into it.
+/// Returns [`BASE`] with this patch merged into it, which may have labels too.
 fn patched(labels: &str, spec: &str) -> Result<DynamicObject, ManifestError> {
     let names = "apiVersion: apps/v1\nkind: Deployment\n";
     let patch = format!("{names}metadata: {{ name: app, namespace: shop, labels: {labels} }}\nspec: {spec}\n");
@@ -61,7 +61,7 @@ fn patched(labels: &str, spec: &str) -> Result<DynamicObject, ManifestError> {
     manifests.map(|mut manifests| manifests.remove(0).object)
 }
 
-/// What was wrong: place and words of each problem.
+/// Returns the location and message of each problem.
 fn wrong<T: std::fmt::Debug>(result: Result<T, ManifestError>) -> Vec<String> {
     let error = result.unwrap_err();
     let text = |problem: &Diagnostic| {
