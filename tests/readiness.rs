@@ -25,7 +25,7 @@ mod unschedulable;
 
 use std::time::Duration;
 
-use kind_harness::readiness::{Applied, Expectation, NotReady, ObjectRef, Readiness, Settings, Verdict, survey};
+use kind_harness::readiness::{Applied, NotReady, ObjectRef, Readiness, Settings};
 use kind_harness::report::{Event, EventKind, Events, Outcome, Phase};
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::time::{Instant, timeout};
@@ -203,46 +203,6 @@ async fn a_component_on_its_way_renews_the_grace() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_api_server_that_is_gone_is_named() {
-    let server = Server::default();
-    let (readiness, _events) = start(&server);
-    readiness.expect("web", server.put(&deployment("web", 0)), Vec::new());
-    settle().await;
-    server.set_down(true);
-    let began = Instant::now();
-    let error = readiness.wait_for_all_ready(None, in_seconds(300)).await.expect_err("gone");
-    assert_eq!(error.to_string(), "the API server has been unreachable for 10s: connection refused");
-    assert!(began.elapsed() < Duration::from_secs(12));
-}
-
-#[tokio::test(start_paused = true)]
-async fn an_api_server_that_comes_back_is_forgiven() {
-    let server = Server::default();
-    let (readiness, _events) = start(&server);
-    readiness.expect("web", server.put(&deployment("web", 0)), Vec::new());
-    settle().await;
-    server.set_down(true);
-    tokio::time::advance(Duration::from_secs(8)).await;
-    server.set_down(false);
-    let wait = timeout(Duration::from_secs(30), readiness.wait_for_all_ready(None, in_seconds(60))).await;
-    assert!(wait.is_err(), "a quiet watch is no broken one: {wait:?}");
-    server.put(&deployment("web", 1));
-    readiness.wait_for_all_ready(None, in_seconds(5)).await.expect("ready");
-}
-
-#[tokio::test(start_paused = true)]
-async fn what_vanished_while_history_was_lost_is_noticed() {
-    let server = Server::default();
-    let (readiness, _events) = start(&server);
-    let applied = server.put(&deployment("web", 0));
-    readiness.expect("web", applied.clone(), Vec::new());
-    settle().await;
-    server.forget_history(|_| server.delete(&applied[0].object));
-    let error = readiness.wait_for_all_ready(None, in_seconds(60)).await.expect_err("deleted");
-    assert!(error.to_string().contains("deployment/web: it was deleted while the run waited for it"), "{error}");
-}
-
-#[tokio::test(start_paused = true)]
 async fn status_of_an_older_generation_is_not_believed() {
     let server = Server::default();
     let (readiness, _events) = start(&server);
@@ -313,33 +273,6 @@ async fn a_component_that_is_ready_no_more_is_waited_for_again() {
         .into_iter()
         .any(|(_, kind)| matches!(kind, EventKind::Warning(text) if text.contains("no longer")));
     assert!(warned);
-}
-
-#[tokio::test]
-async fn a_survey_lists_once_and_judges_by_age() {
-    let server = Server::default();
-    server.forbid("events");
-    let old = pod("db", &waits("CreateContainerConfigError", "no"))
-        .replace("namespace: shop,", "namespace: shop, creationTimestamp: '2020-01-01T00:00:00Z',");
-    server.put(&(deployment("web", 1) + &deployment("db", 0) + &pod("web", &crashes(2)) + &old));
-    let expectation = |name: &str| Expectation {
-        component: name.into(),
-        objects: vec![ObjectRef {
-            api_version: "apps/v1".into(),
-            kind: "Deployment".into(),
-            namespace: Some("shop".into()),
-            name: name.into(),
-        }],
-        probes: Vec::new(),
-    };
-    let expectations = ["web", "db", "cache"].map(expectation);
-    let statuses = survey(&server.client(), "shop", &expectations).await.expect("listed");
-    assert_eq!((&statuses[0].verdict, statuses[0].restarts), (&Verdict::Ready, 2));
-    assert!(matches!(statuses[1].verdict, Verdict::Failed { .. }), "{:?}", statuses[1]);
-    assert!(statuses[1].age.is_some_and(|age| age > Duration::from_secs(3600)));
-    assert_eq!(statuses[2].verdict, Verdict::waiting("Missing", "it does not exist"));
-    assert!(server.requests().iter().all(|request| request.starts_with("list ")));
-    assert_eq!(server.requests().len(), 6);
 }
 
 #[tokio::test(start_paused = true)]

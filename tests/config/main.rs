@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot be set up may panic")]
 
+mod files;
 mod messages;
 mod mistakes;
 mod mutations;

@@ -3,14 +3,14 @@
 use std::time::Duration;
 
 use k8s_openapi::api::apps::v1::Deployment;
-use kind_harness::readiness::ObjectRef;
 use kind_harness::readiness::conditions::{has_failed, is_ready};
+use kind_harness::readiness::{Expectation, ObjectRef, Verdict, survey};
 use kind_harness::readiness::{NotReady, wait_for};
 use kube::Api;
 use kube::runtime::wait::{Condition, await_condition};
 use tokio::time::timeout;
 
-use crate::objects::{crashes, deployment, pod};
+use crate::objects::{crashes, deployment, pod, waits};
 use crate::server::Server;
 use crate::{in_seconds, settle};
 
@@ -69,4 +69,31 @@ async fn conditions_are_those_of_kube() {
     assert!(is_ready().matches_object(found.as_ref()));
     assert!(!is_ready::<Deployment>().matches_object(None));
     assert!(is_ready::<Deployment>().not().matches_object(None));
+}
+
+#[tokio::test]
+async fn a_survey_lists_once_and_judges_by_age() {
+    let server = Server::default();
+    server.forbid("events");
+    let old = pod("db", &waits("CreateContainerConfigError", "no"))
+        .replace("namespace: shop,", "namespace: shop, creationTimestamp: '2020-01-01T00:00:00Z',");
+    server.put(&(deployment("web", 1) + &deployment("db", 0) + &pod("web", &crashes(2)) + &old));
+    let expectation = |name: &str| Expectation {
+        component: name.into(),
+        objects: vec![ObjectRef {
+            api_version: "apps/v1".into(),
+            kind: "Deployment".into(),
+            namespace: Some("shop".into()),
+            name: name.into(),
+        }],
+        probes: Vec::new(),
+    };
+    let expectations = ["web", "db", "cache"].map(expectation);
+    let statuses = survey(&server.client(), "shop", &expectations).await.expect("listed");
+    assert_eq!((&statuses[0].verdict, statuses[0].restarts), (&Verdict::Ready, 2));
+    assert!(matches!(statuses[1].verdict, Verdict::Failed { .. }), "{:?}", statuses[1]);
+    assert!(statuses[1].age.is_some_and(|age| age > Duration::from_secs(3600)));
+    assert_eq!(statuses[2].verdict, Verdict::waiting("Missing", "it does not exist"));
+    assert!(server.requests().iter().all(|request| request.starts_with("list ")));
+    assert_eq!(server.requests().len(), 6);
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use kind_harness::readiness::{NotReady, Readiness};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 use crate::objects::{deployment, pod, waits};
 use crate::server::Server;
@@ -141,4 +141,44 @@ async fn a_webhook_waits_for_a_service_of_another_namespace() {
     server.put(&elsewhere(crate::objects::service("web")));
     server.put(&elsewhere(crate::objects::endpoints("web", true)));
     readiness.wait_for_all_ready(None, in_seconds(5)).await.expect("ready");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_api_server_that_is_gone_is_named() {
+    let server = Server::default();
+    let (readiness, _events) = start(&server);
+    readiness.expect("web", server.put(&deployment("web", 0)), Vec::new());
+    settle().await;
+    server.set_down(true);
+    let began = Instant::now();
+    let error = readiness.wait_for_all_ready(None, in_seconds(300)).await.expect_err("gone");
+    assert_eq!(error.to_string(), "the API server has been unreachable for 10s: connection refused");
+    assert!(began.elapsed() < Duration::from_secs(12));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_api_server_that_comes_back_is_forgiven() {
+    let server = Server::default();
+    let (readiness, _events) = start(&server);
+    readiness.expect("web", server.put(&deployment("web", 0)), Vec::new());
+    settle().await;
+    server.set_down(true);
+    tokio::time::advance(Duration::from_secs(8)).await;
+    server.set_down(false);
+    let wait = timeout(Duration::from_secs(30), readiness.wait_for_all_ready(None, in_seconds(60))).await;
+    assert!(wait.is_err(), "a quiet watch is no broken one: {wait:?}");
+    server.put(&deployment("web", 1));
+    readiness.wait_for_all_ready(None, in_seconds(5)).await.expect("ready");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_vanished_while_history_was_lost_is_noticed() {
+    let server = Server::default();
+    let (readiness, _events) = start(&server);
+    let applied = server.put(&deployment("web", 0));
+    readiness.expect("web", applied.clone(), Vec::new());
+    settle().await;
+    server.forget_history(|_| server.delete(&applied[0].object));
+    let error = readiness.wait_for_all_ready(None, in_seconds(60)).await.expect_err("deleted");
+    assert!(error.to_string().contains("deployment/web: it was deleted while the run waited for it"), "{error}");
 }

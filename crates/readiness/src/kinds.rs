@@ -1,5 +1,10 @@
 //! Kubernetes' own kinds: their scope, and the order in which they are applied.
 
+use kube::core::{ApiResource, GroupVersionKind};
+use serde_json::Value;
+
+use super::view::{Lenient, View};
+
 /// One of Kubernetes' own kinds.
 #[derive(Debug)]
 pub struct Kind {
@@ -142,6 +147,22 @@ pub fn is_builtin(group: &str) -> bool {
 #[must_use]
 pub fn order_of(api_version: &str, kind: &str) -> u8 {
     find(group_of(api_version), kind).map_or(OTHERS, |known| known.order)
+}
+
+/// Returns the kind that a custom resource definition defines, in a served version.
+#[must_use]
+pub fn defined_by(definition: &Value) -> Option<ApiResource> {
+    let version = definition.list("/spec/versions").iter().find(|version| version.flag("/served"))?.text("/name")?;
+    let kind = GroupVersionKind::gvk(definition.text("/spec/group")?, version, definition.text("/spec/names/kind")?);
+    Some(ApiResource::from_gvk_with_plural(&kind, definition.text("/spec/names/plural")?))
+}
+
+/// Returns the plural of `kind`, if `definition` is its definition and serves it.
+pub(crate) fn plural_of<'a>(definition: &'a View, kind: &GroupVersionKind) -> Option<&'a str> {
+    let json = &definition.json;
+    let established = definition.condition("Established").is_some_and(|c| c.is_true());
+    let defines = json.text("/spec/group") == Some(&kind.group) && json.text("/spec/names/kind") == Some(&kind.kind);
+    if established && defines { json.text("/spec/names/plural") } else { None }
 }
 
 #[cfg(test)]

@@ -10,11 +10,10 @@ use kube::core::{ApiResource, GroupVersionKind};
 use serde::{Serialize, Serializer};
 
 use super::asked::is_asked;
-use super::kinds::is_builtin;
+use super::kinds::{is_builtin, plural_of};
 use super::probe::Caller;
 use super::trim::trim;
 use super::view::{Key, Lenient, View};
-use super::watches::plural_of;
 use super::world::World;
 use super::{Probe, Settings, UnreadyObject, Verdict, evaluate, masked};
 use crate::object::ObjectRef;

@@ -10,9 +10,9 @@ use tokio::time::Instant;
 
 use super::finding::Finding;
 use super::journal::WatchName;
-use super::kinds::is_builtin;
+use super::kinds::{defined_by, is_builtin, plural_of};
 use super::masked;
-use super::view::{Key, Lenient, View};
+use super::view::{Key, View};
 use super::watch::{Update, updates};
 use super::world::World;
 use crate::object::ObjectRef;
@@ -147,7 +147,7 @@ impl Watches {
 
     /// Watches the kind of a definition, the only way to know whether it is served.
     pub(crate) fn start_kind_of(&mut self, definition: &View) {
-        let Some(resource) = kind_of(definition) else { return };
+        let Some(resource) = defined_by(&definition.json) else { return };
         let kind = GroupVersionKind::gvk(&resource.group, &resource.version, &resource.kind);
         if !self.watches.iter().any(|watch| same(&watch.resource, &kind)) {
             self.start(resource, None, false);
@@ -156,7 +156,7 @@ impl Watches {
 
     /// Returns ready once the kind of an established definition is served.
     pub(crate) fn served(&self, definition: &View) -> Finding {
-        let Some(resource) = kind_of(definition) else { return Finding::Ready };
+        let Some(resource) = defined_by(&definition.json) else { return Finding::Ready };
         let kind = GroupVersionKind::gvk(&resource.group, &resource.version, &resource.kind);
         let mut watches = self.watches.iter().filter(|watch| same(&watch.resource, &kind));
         // A refusal also shows that the kind is served.
@@ -281,21 +281,4 @@ impl Watch {
 
 fn same(resource: &ApiResource, kind: &GroupVersionKind) -> bool {
     resource.group == kind.group && resource.kind == kind.kind
-}
-
-/// Returns the kind of a definition, in a served version.
-fn kind_of(definition: &View) -> Option<ApiResource> {
-    let json = &definition.json;
-    let served = json.list("/spec/versions").iter().find(|version| version.flag("/served"))?;
-    let (group, kind) = (json.text("/spec/group")?, json.text("/spec/names/kind")?);
-    let gvk = GroupVersionKind::gvk(group, served.text("/name")?, kind);
-    Some(ApiResource::from_gvk_with_plural(&gvk, json.text("/spec/names/plural")?))
-}
-
-/// Returns the plural of `kind`, if `definition` is its definition and serves it.
-pub(crate) fn plural_of<'a>(definition: &'a View, kind: &GroupVersionKind) -> Option<&'a str> {
-    let json = &definition.json;
-    let established = definition.condition("Established").is_some_and(|c| c.is_true());
-    let defines = json.text("/spec/group") == Some(&kind.group) && json.text("/spec/names/kind") == Some(&kind.kind);
-    if established && defines { json.text("/spec/names/plural") } else { None }
 }

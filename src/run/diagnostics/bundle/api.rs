@@ -3,12 +3,12 @@
 use futures::{StreamExt, stream};
 use k8s_openapi::api::core::v1::Pod;
 use kube::api::{Api, LogParams};
-use kube::core::{ApiResource, GroupVersionKind};
+use kube::core::ApiResource;
 use serde_json::Value;
 
 use super::writer::Writer;
 use crate::readiness::Lenient;
-use crate::readiness::kinds::KINDS;
+use crate::readiness::kinds::{KINDS, defined_by};
 use crate::run::diagnostics::collect::{AT_ONCE, builtin, list};
 use crate::run::diagnostics::snapshot::{is_ready, line, name_of, when};
 
@@ -26,7 +26,7 @@ pub(super) async fn collect(client: &kube::Client, scope: Option<&str>, writer: 
     let custom = definitions.filter_map(|definition| {
         let namespaced = definition.text("/spec/scope") == Some("Namespaced");
         (namespaced || scope.is_none()).then_some(())?;
-        Some((served(definition)?, scope.filter(|_| namespaced)))
+        Some((defined_by(definition)?, scope.filter(|_| namespaced)))
     });
     objects(client, custom, writer).await;
     let mut pods: Vec<&Value> = found.iter().filter(|object| object.text("/kind") == Some("Pod")).collect();
@@ -93,13 +93,6 @@ fn write(object: &Value, writer: &Writer) {
         Ok(text) => writer.write(&path, &text),
         Err(error) => writer.omit(&path, &error.to_string()),
     }
-}
-
-/// Returns the kind that a definition defines, in a served version.
-pub(in crate::run::diagnostics) fn served(definition: &Value) -> Option<ApiResource> {
-    let version = definition.list("/spec/versions").iter().find(|version| version.flag("/served"))?.text("/name")?;
-    let kind = GroupVersionKind::gvk(definition.text("/spec/group")?, version, definition.text("/spec/names/kind")?);
-    Some(ApiResource::from_gvk_with_plural(&kind, definition.text("/spec/names/plural")?))
 }
 
 /// One run of a container: namespace, pod, container, and whether it is the previous run.

@@ -1,5 +1,6 @@
 //! Parsed manifest files, and the problems of invalid ones.
 
+mod kustomizations;
 mod overlays;
 
 use rstest::rstest;
