@@ -6,3 +6,4 @@ pub mod exec;
 pub mod folders;
 pub mod resilience;
 pub mod setup;
+pub(crate) mod system;

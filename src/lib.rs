@@ -37,7 +37,7 @@
 
 #[cfg(not(target_os = "linux"))]
 compile_error!(
-    "kind-harness runs on Linux: it watches over its clusters by /proc and pidfd_open. \
+    "kind-harness runs on Linux: it reads /proc to watch the processes that own clusters (src/host/system). \
      kind-harness-readiness works on other systems"
 );
 

@@ -1,6 +1,5 @@
 //! The lease of a cluster: its owner and lifetime, so that it is neither leaked nor taken from another run.
 
-use std::os::fd::OwnedFd;
 use std::time::Duration;
 use std::{fmt, io};
 
@@ -9,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Owner, Presence};
 use crate::host::exec;
+use crate::host::system::{self, Watched};
 use crate::suite::config::Keep;
 
 /// The owner of a cluster, and how long it may live.
@@ -77,7 +77,7 @@ impl Lease {
         let until = ttl.and_then(|ttl| taken.checked_add(SignedDuration::try_from(ttl).ok()?).ok());
         Lease {
             run: exec::run_id().into(),
-            session: exec::session(),
+            session: system::session(),
             owner: Some(owner),
             stays: false,
             keep,
@@ -98,11 +98,11 @@ impl Lease {
         Lease { stays: true, ..self }
     }
 
-    /// Returns a file descriptor that becomes readable when the owner exits; `None` when there is no owner any more.
+    /// Watches the owner; `None` when there is no owner any more.
     ///
     /// # Errors
-    /// When the system cannot watch processes.
-    pub fn watch(&self) -> io::Result<Option<OwnedFd>> {
+    /// When it cannot be watched.
+    pub fn watch(&self) -> io::Result<Option<Watched>> {
         self.owner.as_ref().map_or(Ok(None), Owner::watch)
     }
 

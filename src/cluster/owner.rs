@@ -1,11 +1,10 @@
 //! Processes that own clusters: identified uniquely, and looked up later.
 
 use std::io;
-use std::os::fd::OwnedFd;
 
-use procfs::process::Process;
-use rustix::process::{Pid, PidfdFlags, pidfd_open, test_kill_process};
 use serde::{Deserialize, Serialize};
+
+use crate::host::system::{self, Seen, Watched};
 
 /// A process, identified uniquely: process ids are reused, and have no meaning on another host or after a reboot.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -53,13 +52,12 @@ impl Owner {
     /// # Errors
     /// When /proc cannot be read.
     pub fn of(pid: i32) -> io::Result<Option<Owner>> {
-        let here = Here::read_identity()?;
-        match Seen::find_process(pid) {
+        match system::find(pid) {
             Seen::Running(started) => Ok(Some(Owner {
-                host: here.host,
-                machine: here.machine,
-                boot: here.boot,
-                pids: here.pids,
+                host: system::host_name(),
+                machine: system::machine(),
+                boot: system::boot()?,
+                pids: system::pid_namespace()?,
                 pid,
                 started,
             })),
@@ -71,78 +69,29 @@ impl Owner {
     /// Returns whether it still runs. An unknown state counts as [`Presence::Elsewhere`].
     #[must_use]
     pub fn presence(&self) -> Presence {
-        let Ok(here) = Here::read_identity() else { return Presence::Elsewhere };
-        if self.boot != here.boot {
+        let (Ok(boot), Ok(pids)) = (system::boot(), system::pid_namespace()) else { return Presence::Elsewhere };
+        if self.boot != boot {
             // Same machine after a reboot, or another machine.
-            return if self.machine == here.machine { Presence::Gone } else { Presence::Elsewhere };
+            return if self.machine == system::machine() { Presence::Gone } else { Presence::Elsewhere };
         }
-        if self.pids != here.pids {
+        if self.pids != pids {
             return Presence::Elsewhere;
         }
-        match Seen::find_process(self.pid) {
+        match system::find(self.pid) {
             Seen::Running(started) if started == self.started => Presence::Alive,
             Seen::Running(_) | Seen::Gone => Presence::Gone,
             Seen::Unknown => Presence::Elsewhere,
         }
     }
 
-    /// Returns a file descriptor that becomes readable when the process exits; `None` when it has exited already.
+    /// Watches the process; `None` when it has exited already.
     ///
     /// # Errors
-    /// When the system cannot watch processes (Linux can since 5.3).
-    pub fn watch(&self) -> io::Result<Option<OwnedFd>> {
-        let Some(pid) = (self.pid > 0).then(|| Pid::from_raw(self.pid)).flatten() else { return Ok(None) };
-        match pidfd_open(pid, PidfdFlags::empty()) {
-            // Checked after opening: from here on the pid cannot be reused.
-            Ok(watched) => Ok((self.presence() == Presence::Alive).then_some(watched)),
-            Err(rustix::io::Errno::SRCH) => Ok(None),
-            Err(error) => Err(error.into()),
-        }
-    }
-}
-
-/// Identity of the place where this process runs.
-struct Here {
-    host: String,
-    machine: String,
-    boot: String,
-    pids: String,
-}
-
-impl Here {
-    fn read_identity() -> io::Result<Here> {
-        let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
-        let machine = fs_err::read_to_string("/etc/machine-id").map(|id| id.trim().to_owned()).unwrap_or_default();
-        Ok(Here {
-            machine: if machine.is_empty() { host.clone() } else { machine },
-            host,
-            boot: fs_err::read_to_string("/proc/sys/kernel/random/boot_id")?.trim().to_owned(),
-            pids: fs_err::read_link("/proc/self/ns/pid")?.display().to_string(),
-        })
-    }
-}
-
-/// The state of a process id in this process id namespace.
-enum Seen {
-    /// Running, started at this number of clock ticks since the boot.
-    Running(u64),
-    /// Does not exist, or has exited and waits to be reaped.
-    Gone,
-    /// Exists, but /proc hides it from this user (`hidepid`), or cannot be read now.
-    Unknown,
-}
-
-impl Seen {
-    fn find_process(pid: i32) -> Seen {
-        // No process has such an id, so the lease was not written by this harness: treat the owner as unknown.
-        let Some(number) = (pid > 0).then(|| Pid::from_raw(pid)).flatten() else { return Seen::Unknown };
-        match Process::new(pid).and_then(|process| process.stat()) {
-            Ok(stat) if matches!(stat.state, 'Z' | 'X') => Seen::Gone,
-            Ok(stat) => Seen::Running(stat.starttime),
-            // Signal 0 shows whether the process exists even where /proc does not.
-            Err(_) if test_kill_process(number) == Err(rustix::io::Errno::SRCH) => Seen::Gone,
-            Err(_) => Seen::Unknown,
-        }
+    /// When it cannot be watched: this process is out of file descriptors, or `/proc` hides the other one.
+    pub fn watch(&self) -> io::Result<Option<Watched>> {
+        let watched = Watched::open(self.pid)?;
+        // Asked after it is watched: from here on the id cannot be that of another process.
+        Ok(watched.filter(|_| self.presence() == Presence::Alive))
     }
 }
 

@@ -6,6 +6,7 @@ use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use serde::{Deserialize, Serialize};
 
 use super::ClusterError;
+use crate::host::system;
 use crate::suite::config::{Component, HostPort};
 
 /// Addresses of the components' ports: component → port name → address.
@@ -63,22 +64,8 @@ pub(super) fn reserve<'a>(components: impl IntoIterator<Item = &'a Component>) -
 
 /// Returns the process that listens on `port`, as far as this user may see it.
 fn holder(port: u16) -> String {
-    find_holder(port).unwrap_or_else(|| "a process that this user may not see".into())
-}
-
-fn find_holder(port: u16) -> Option<String> {
-    use procfs::net::TcpState;
-    use procfs::process::{FDTarget, all_processes};
-
-    let v6 = procfs::net::tcp6().unwrap_or_default();
-    let sockets = procfs::net::tcp().unwrap_or_default().into_iter().chain(v6);
-    let listening = |entry: &procfs::net::TcpNetEntry| entry.state == TcpState::Listen;
-    let inode = sockets.filter(listening).find(|entry| entry.local_address.port() == port)?.inode;
-    all_processes().ok()?.flatten().find_map(|process| {
-        let holds = process.fd().ok()?.flatten().any(|fd| matches!(fd.target, FDTarget::Socket(held) if held == inode));
-        let name = process.stat().map(|stat| stat.comm).unwrap_or_default();
-        holds.then(|| format!("{name} (pid {})", process.pid()))
-    })
+    let holder = system::listener_on(port).map(|(name, pid)| format!("{name} (pid {pid})"));
+    holder.unwrap_or_else(|| "a process that this user may not see".into())
 }
 
 #[cfg(test)]

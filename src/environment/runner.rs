@@ -1,8 +1,7 @@
 //! The processes that share an environment.
 
-use procfs::process::Process;
-
 use crate::cluster::Owner;
+use crate::host::system;
 use crate::suite::config::Share;
 
 /// Returns the default for sharing an environment: nextest's processes share one, since each runs a single test.
@@ -13,17 +12,11 @@ pub(super) fn usual() -> Share {
 /// Returns the test runner that started this process: the nearest ancestor that is cargo or nextest.
 pub(super) fn runner() -> Result<Owner, String> {
     let mut pid = std::process::id().cast_signed();
-    while let Some(parent) = parent(pid) {
-        let name = Process::new(parent).and_then(|process| process.stat()).map(|stat| stat.comm).unwrap_or_default();
+    while let Some((parent, name)) = system::parent_of(pid) {
         if name == "cargo" || name == "cargo-nextest" {
             return Owner::of(parent).ok().flatten().ok_or_else(|| format!("{name} (pid {parent}) has gone"));
         }
         pid = parent;
     }
     Err("KIND_HARNESS_SHARE is runner, but neither cargo nor nextest started this process".into())
-}
-
-fn parent(pid: i32) -> Option<i32> {
-    let parent = Process::new(pid).ok()?.stat().ok()?.ppid;
-    (parent > 0).then_some(parent)
 }

@@ -21,7 +21,7 @@ use crate::suite::config::Switches;
 
 pub(crate) use display::quote;
 pub use error::ExecError;
-pub(crate) use orphans::{RUN, end_programs, run_id, session, settle, wait};
+pub(crate) use orphans::{RUN, end_programs, run_id, settle};
 
 /// Lines of output quoted in an error.
 const TAIL: usize = 20;

@@ -13,10 +13,11 @@ use thiserror::Error;
 
 use super::existing;
 use crate::cluster::{Claim, ClusterError, Labelled, Lease, Owned, Record, Records, labelled};
-use crate::host::exec::{self, Cmd, ExecError};
+use crate::host::exec::{Cmd, ExecError};
 use crate::host::folders::Folders;
 use crate::host::resilience::Resilience;
 use crate::host::setup::Engine;
+use crate::host::system;
 use crate::suite::config::ProviderKind;
 use crate::suite::name::ClusterName;
 
@@ -46,8 +47,8 @@ pub struct Reaper {
 /// Errors of starting a reaper.
 #[derive(Debug, Error)]
 pub enum ReaperError {
-    /// The system cannot watch processes.
-    #[error("cannot watch over the run: this system has no pidfd_open (Linux has since 5.3)")]
+    /// The run's process cannot be watched.
+    #[error("cannot watch the run's process")]
     Watch(#[source] std::io::Error),
     /// The task cannot be serialized.
     #[error("cannot tell the reaper its task")]
@@ -66,7 +67,7 @@ impl Reaper {
         self.lease.watch().map_err(ReaperError::Watch)?;
         let task = serde_json::to_string(self).map_err(ReaperError::Task)?;
         // This path finds the program even if it was rebuilt meanwhile.
-        let program = Cmd::new("/proc/self/exe", ["reaper-of", self.name.as_str()]).env(TASK, task).dir("/");
+        let program = Cmd::new(system::THIS_PROGRAM, ["reaper-of", self.name.as_str()]).env(TASK, task).dir("/");
         program.detach().map_err(ReaperError::Start)
     }
 
@@ -74,7 +75,7 @@ impl Reaper {
         // A closing terminal sends SIGHUP to its whole session.
         let _ = rustix::process::setsid();
         if let Ok(Some(owner)) = self.lease.watch() {
-            exec::wait(&owner, None);
+            owner.wait(None);
         }
         self.lease.end_programs();
         let failed = |source| ClusterError::File { what: "starting the reaper".into(), source };

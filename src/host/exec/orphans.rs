@@ -1,19 +1,16 @@
 //! Programs that outlived the run that started them, found by an environment variable that they inherit.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::ffi::OsStr;
 use std::iter::successors;
-use std::os::fd::OwnedFd;
 use std::path::Path;
 use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
-use procfs::process::{Process, all_processes};
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
+use rustix::process::Signal;
 
 use crate::host::engine_kind::EngineKind;
+use crate::host::system::{self, Process, Watched};
 
 /// The variable that marks every program that a run started, and all descendants.
 pub(crate) const RUN: &str = "KIND_HARNESS_RUN";
@@ -23,12 +20,6 @@ pub(crate) fn run_id() -> &'static str {
     static NAME: LazyLock<String> =
         LazyLock::new(|| format!("{}-{}", Timestamp::now().strftime("%Y%m%dT%H%M%S%3f"), std::process::id()));
     &NAME
-}
-
-/// Returns the session id of this process: 0 when its session leader is outside this container, as for a command
-/// executed in one. (The system call's result is no valid process id then.)
-pub(crate) fn session() -> i32 {
-    Process::myself().and_then(|this| this.stat()).map_or(0, |stat| stat.session)
 }
 
 /// How long they may take to clean up.
@@ -57,29 +48,25 @@ pub(crate) fn end_programs(run: &str, session: i32) {
     send(&others, Signal::KILL);
 }
 
-fn send(programs: &[OwnedFd], signal: Signal) {
-    for program in programs {
-        // Fails if it has exited already, which is fine.
-        let _ = pidfd_send_signal(program, signal);
-    }
+fn send(programs: &[Watched], signal: Signal) {
+    programs.iter().for_each(|program| program.signal(signal));
 }
 
 /// Waits until no engine command creates or removes anything for this process any more, such as one started by a
 /// program that was killed.
 pub(crate) fn settle() {
-    wait_for_all(&programs(run_id(), session()).0, ENGINE_GRACE);
+    wait_for_all(&programs(run_id(), system::session()).0, ENGINE_GRACE);
 }
 
-fn wait_for_all(programs: &[OwnedFd], patience: Duration) {
+fn wait_for_all(programs: &[Watched], patience: Duration) {
     let deadline = Instant::now() + patience;
     for program in programs {
-        wait(program, deadline.saturating_duration_since(Instant::now()));
+        program.wait(deadline.saturating_duration_since(Instant::now()));
     }
 }
 
 /// Returns whether it is an engine command (or the script that starts one) that finishes quickly.
-fn is_brief_engine_call(program: &Process) -> bool {
-    let words = program.cmdline().unwrap_or_default();
+fn is_brief_engine_call(words: &[String]) -> bool {
     let is_engine = |word: &String| {
         let name = Path::new(word).file_name().unwrap_or_default();
         EngineKind::ALL.iter().any(|engine| name == engine.name())
@@ -89,50 +76,27 @@ fn is_brief_engine_call(program: &Process) -> bool {
     verb.is_some_and(|verb| !LASTING.contains(&verb.as_str()))
 }
 
-/// Waits until `process` has exited, for at most `patience`; without one, as long as it takes. Returns whether it has
-/// exited.
-pub(crate) fn wait(process: &OwnedFd, patience: impl Into<Option<Duration>>) -> bool {
-    let patience = patience.into().and_then(|patience| Timespec::try_from(patience).ok());
-    loop {
-        match poll(&mut [PollFd::new(process, PollFlags::IN)], patience.as_ref()) {
-            Err(rustix::io::Errno::INTR) => {}
-            ended => return ended.is_ok_and(|count| count > 0),
-        }
-    }
-}
-
-/// A program of a run.
-struct Program {
-    parent: i32,
-    /// Whether it is an engine command that finishes quickly.
-    is_brief: bool,
-    watched: OwnedFd,
-}
-
 /// Returns the programs of `run` in `session`: engine commands that finish quickly, with their children, and all
 /// others.
-fn programs(run: &str, session: i32) -> (Vec<OwnedFd>, Vec<OwnedFd>) {
-    let program = |process: Process| {
-        let watched = pidfd_open(Pid::from_raw(process.pid)?, PidfdFlags::empty()).ok()?;
-        // Checked after opening: from here on the pid cannot be reused.
-        let stat = process.stat().ok().filter(|stat| stat.state != 'Z' && stat.session == session)?;
-        let told = process.environ().ok()?.get(OsStr::new(RUN)).is_some_and(|it| it == run);
-        let program = || Program { parent: stat.ppid, is_brief: is_brief_engine_call(&process), watched };
-        told.then(|| (process.pid, program()))
-    };
-    let found: BTreeMap<i32, Program> = all_processes().into_iter().flatten().flatten().filter_map(program).collect();
-    // They were read one after the other, so a reused pid could form a cycle: the walk is limited.
+fn programs(run: &str, session: i32) -> (Vec<Watched>, Vec<Watched>) {
+    let found = system::with_variable(RUN, run, session).into_iter().map(|program| (program.pid, program));
+    let found: BTreeMap<i32, Process> = found.collect();
+    // Ids are read one after the other, so that one that is reused could lead round in a circle.
     let lineage = |pid| successors(found.get(&pid), |program| found.get(&program.parent)).take(found.len());
-    let spared: BTreeSet<i32> = found.keys().copied().filter(|pid| lineage(*pid).any(|it| it.is_brief)).collect();
-    let (mut engines, mut others) = (Vec::new(), Vec::new());
-    for (pid, program) in found {
-        if spared.contains(&pid) { engines.push(program.watched) } else { others.push(program.watched) }
-    }
-    (engines, others)
+    let is_brief = |program: &Process| is_brief_engine_call(&program.command);
+    let spared: BTreeSet<i32> = found.keys().copied().filter(|pid| lineage(*pid).any(is_brief)).collect();
+    let (engines, others): (Vec<_>, Vec<_>) = found.into_iter().partition(|(pid, _)| spared.contains(pid));
+    let watched = |programs: Vec<(i32, Process)>| programs.into_iter().map(|(_, program)| program.watched).collect();
+    (watched(engines), watched(others))
 }
 
 #[cfg(test)]
 mod tests {
+    use std::ffi::OsStr;
+
+    use procfs::process::all_processes;
+    use rustix::process::Pid;
+
     use super::*;
     use crate::host::exec::Cmd;
 
@@ -156,7 +120,7 @@ mod tests {
         for _ in 0..3 {
             is_started.recv().await;
         }
-        tokio::task::spawn_blocking(move || end_programs("one-run", session())).await.unwrap();
+        tokio::task::spawn_blocking(move || end_programs("one-run", system::session())).await.unwrap();
         assert!(ours.await.unwrap().is_err());
         assert!(!others.is_finished(), "another run's program was ended");
         assert!(monitor.await.unwrap().is_err(), "what waited for it was of this session");
@@ -191,7 +155,7 @@ mod tests {
         let (making, saving) = (start("run"), start("save"));
         is_started.recv().await;
         is_started.recv().await;
-        tokio::task::spawn_blocking(move || end_programs("a-run-that-was-killed", session())).await.unwrap();
+        tokio::task::spawn_blocking(move || end_programs("a-run-that-was-killed", system::session())).await.unwrap();
         assert!(making.await.unwrap().is_ok() && folder.path().join("podman.run").exists());
         assert!(saving.await.unwrap().is_err());
     }

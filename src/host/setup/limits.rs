@@ -4,6 +4,7 @@ use std::path::Path;
 
 use super::{Finding, Remedy};
 use crate::host::folders::Folders;
+use crate::host::system;
 use crate::suite::config::ImageSource;
 
 const GIB: u64 = 1 << 30;
@@ -46,12 +47,7 @@ fn judge_disk(free: u64, needed: u64, at: &Path) -> Finding {
 }
 
 fn memory() -> Finding {
-    let text = fs_err::read_to_string("/proc/meminfo").unwrap_or_default();
-    let available = text.lines().find_map(|line| line.strip_prefix("MemAvailable:")).and_then(|rest| {
-        let kib: u64 = rest.split_whitespace().next()?.parse().ok()?;
-        Some(kib << 10)
-    });
-    match available {
+    match system::available_memory() {
         None => Finding::advice("memory", "cannot be read", "2 GiB available"),
         Some(bytes) => {
             let found = format!("{:.1} GiB available", bytes as f64 / GIB as f64);
@@ -69,8 +65,7 @@ fn memory() -> Finding {
 }
 
 fn inotify() -> Finding {
-    let instances = number("/proc/sys/fs/inotify/max_user_instances");
-    let watches = number("/proc/sys/fs/inotify/max_user_watches");
+    let (instances, watches) = system::inotify_limits();
     let found = format!("{instances} instances, {watches} watches");
     if instances < 512 || watches < 65_536 {
         // Enough for one single-node cluster, which is what a run creates.
@@ -109,10 +104,6 @@ fn modules() -> Finding {
         return Finding::met("modules", format!("{PATH} exists"));
     }
     Finding::missing("modules", format!("{PATH} does not exist"), Remedy::Folder(PATH))
-}
-
-fn number(path: &str) -> u64 {
-    fs_err::read_to_string(path).ok().and_then(|text| text.trim().parse().ok()).unwrap_or(0)
 }
 
 #[cfg(test)]

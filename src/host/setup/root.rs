@@ -2,11 +2,10 @@
 
 use std::io::IsTerminal;
 
-use procfs::process::Process;
-
 use super::engine::in_path;
 use super::{Finding, Remedy, State};
 use crate::host::exec::{Cmd, ExecError};
+use crate::host::system;
 use crate::suite::config::ImageSource;
 
 pub(super) fn is_root() -> bool {
@@ -40,9 +39,7 @@ pub(super) fn is_refused(error: &ExecError) -> bool {
 
 /// Returns whether a program started now could read a password: a background process would be stopped instead.
 fn can_ask() -> bool {
-    let stat = Process::myself().and_then(|process| process.stat());
-    let in_foreground = stat.is_ok_and(|stat| stat.tpgid == stat.pgrp);
-    in_foreground && std::io::stdin().is_terminal() && std::io::stderr().is_terminal()
+    system::is_in_foreground() && std::io::stdin().is_terminal() && std::io::stderr().is_terminal()
 }
 
 /// Returns why this remedy needs root; `None` if it does not.

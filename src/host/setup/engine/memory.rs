@@ -9,6 +9,7 @@ use sha2::{Digest, Sha256};
 
 use super::{Engine, EngineKind, in_path, in_path_or_itself};
 use crate::host::folders::{self, Folders};
+use crate::host::system;
 
 /// A successful trial.
 #[derive(Serialize, Deserialize)]
@@ -78,8 +79,7 @@ fn from_env(name: &str) -> Option<OsString> {
 
 /// Returns the conditions that determine a trial's result: this boot, the program, its server, and their configuration.
 fn stamp(kind: EngineKind, var: &Variable) -> String {
-    let boot = fs_err::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
-    let mut parts = vec![boot.trim().to_owned()];
+    let mut parts = vec![system::boot().unwrap_or_default()];
     parts.extend(in_path_or_itself(Path::new(kind.name())).map(|path| file_identity(&path)));
     parts.extend(variables(kind).iter().map(|name| format!("{name}={:?}", var(name))));
     let (endpoint, files) = match kind {
