@@ -66,6 +66,10 @@ bench-stack:
     cargo bench --bench reference_stack
     cargo bench -p data-storage --bench throughput -- --seconds 30 --rows 1000000
 
+# Check that the oldest supported compiler takes the libraries and the command (`rustup toolchain install 1.89`)
+msrv:
+    cargo +1.89 check --locked -p kind-harness -p kind-harness-cli --features kind-harness/specs,kind-harness/cel
+
 # Check formatting
 fmt-check:
     cargo fmt --all --check

@@ -26,7 +26,7 @@ pub use source::{Choice, decide};
 use crate::host::exec::ExecError;
 
 /// Deadline of a build: compiling Kubernetes takes 20 minutes on two cores, and hosts may have one, or be busy.
-const BUILD: Duration = Duration::from_hours(2);
+const BUILD: Duration = Duration::from_secs(2 * 3600);
 
 /// Errors of providing an image.
 #[derive(Debug, Error)]

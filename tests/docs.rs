@@ -72,7 +72,7 @@ fn folder_of(suite: &str) -> tempfile::TempDir {
 fn every_suite_that_a_document_shows_can_be_loaded() {
     let mut count = 0;
     for document in DOCUMENTS {
-        for suite in blocks(&read(document), "yaml").into_iter().filter(|block| block.starts_with("suite:")) {
+        for suite in blocks(&read(document), "yaml").into_iter().filter(|block| block.contains("suite: ")) {
             let folder = folder_of(suite);
             let loaded = config::load(&folder.path().join("e2e.yaml"), &Overrides::default());
             let plan = Plan::new(loaded.unwrap_or_else(|error| panic!("{document}: {error}"))).unwrap();

@@ -22,11 +22,11 @@ fn yaml(text: &str) -> Value {
     serde_saphyr::from_str(text).expect("YAML")
 }
 
-/// Returns the YAML examples of a page.
+/// Returns the YAML examples of a page that are parts of a suite.
 fn examples(page: &str) -> Vec<Value> {
     let text = read(page);
-    let blocks = text.split("```yaml\n").skip(1);
-    blocks.map(|block| yaml(block.split("```").next().expect("the block"))).collect()
+    let blocks = text.split("```yaml\n").skip(1).filter_map(|block| block.split("```").next());
+    blocks.filter(|block| !block.contains("apiVersion: apps/v1\n")).map(yaml).collect()
 }
 
 fn validator() -> Validator {

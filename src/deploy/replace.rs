@@ -11,7 +11,7 @@ use crate::report::{Events, Phase};
 use crate::suite::manifests::{MANAGED_BY, MANAGED_BY_LABEL};
 
 /// How long a Job and its pods may take to be gone.
-const GONE: Duration = Duration::from_mins(1);
+const GONE: Duration = Duration::from_secs(60);
 
 /// Returns whether the API server rejects a change of `object` because it is a Job, whose template and some other
 /// fields are immutable.

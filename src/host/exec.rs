@@ -30,7 +30,7 @@ const TAIL: usize = 20;
 const GRACE: Duration = Duration::from_secs(5);
 
 /// The default deadline of a program: every program has one.
-const DEADLINE: Duration = Duration::from_mins(10);
+const DEADLINE: Duration = Duration::from_secs(10 * 60);
 
 /// Whether commands are printed. An invalid value is reported where the switches are checked.
 static DEBUG: LazyLock<bool> = LazyLock::new(|| Switches::from_env().is_ok_and(|switches| switches.debug));

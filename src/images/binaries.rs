@@ -21,7 +21,7 @@ const NOT_IN_A_BINARY: [&str; 5] = ["target", "tests", "benches", "examples", ".
 const KEPT_IN: &str = "binaries";
 
 /// Binaries that were not used for this long are deleted.
-const KEPT_UNUSED: Duration = Duration::from_hours(14 * 24);
+const KEPT_UNUSED: Duration = Duration::from_secs(14 * 24 * 3600);
 
 /// Returns the binary of each of `packages` of the workspace at `root`, compiled unless all are cached.
 ///

@@ -8,7 +8,7 @@ use crate::host::setup::{Engine, LOOK};
 use crate::report::Step;
 
 /// Deadline of a pull: 1 GB takes this long at 1 MB/s.
-const PULL: Duration = Duration::from_mins(20);
+const PULL: Duration = Duration::from_secs(20 * 60);
 
 /// Returns the names and tags of the images of `engine`, line by line, newest first.
 pub(super) async fn list(engine: &Engine, resilience: &Resilience) -> Result<String, ImageError> {

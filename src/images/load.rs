@@ -17,7 +17,7 @@ use crate::host::setup::{Engine, LOOK};
 use crate::report::{Events, Phase};
 
 /// Deadline for a node to unpack a component's images: gigabytes, on a disk with other writers.
-const UNPACK: Duration = Duration::from_mins(15);
+const UNPACK: Duration = Duration::from_secs(15 * 60);
 
 /// Resolves to the nodes once they accept images; to `None` when images are not loaded into this cluster.
 pub type NodesUp = Shared<BoxFuture<'static, Result<Option<Nodes>, Arc<ImageError>>>>;

@@ -80,14 +80,14 @@ async fn what_hangs_is_named_and_ended_with_its_children() {
 #[tokio::test]
 async fn a_pipe_has_the_longer_of_two_deadlines_and_names_both_ends() {
     let (short, long) = (Duration::from_millis(20), Duration::from_millis(300));
-    sh("sleep 0.1; echo 1").deadline(short).pipe(&sh("read x").deadline(Duration::from_mins(1))).await.unwrap();
+    sh("sleep 0.1; echo 1").deadline(short).pipe(&sh("read x").deadline(Duration::from_secs(60))).await.unwrap();
     let error = sh("sleep 60").deadline(long).pipe(&sh("cat").deadline(short)).await.unwrap_err().to_string();
     assert_eq!(error, "`sh -c 'sleep 60' | sh -c cat` hung: it had not ended after 300ms");
 }
 
 #[tokio::test]
 async fn one_that_ends_in_time_is_not_disturbed() {
-    assert_eq!(sh("echo 1").deadline(Duration::from_mins(1)).output().await.unwrap(), "1");
+    assert_eq!(sh("echo 1").deadline(Duration::from_secs(60)).output().await.unwrap(), "1");
 }
 
 #[tokio::test]

@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::host::cause::{Cause, Dependency, Open, THRESHOLD};
 
 /// After this time, one call may test whether the dependency has recovered.
-pub const COOL_DOWN: Duration = Duration::from_mins(1);
+pub const COOL_DOWN: Duration = Duration::from_secs(60);
 
 /// The circuit breaker of one dependency. Time is a parameter, counted from any fixed moment.
 ///

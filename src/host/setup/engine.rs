@@ -17,7 +17,7 @@ pub(super) use choice::{choose, recall};
 pub use memory::known_engines;
 
 /// Default deadline of an engine command: starting and removing even many containers, on a busy host.
-const DEADLINE: Duration = Duration::from_mins(2);
+const DEADLINE: Duration = Duration::from_secs(2 * 60);
 
 /// Deadline of an engine's listings. One that takes longer hangs, and is retried.
 pub(crate) const LOOK: Duration = Duration::from_secs(30);

@@ -11,7 +11,7 @@ use crate::host::folders::{Folders, StagingDir};
 use crate::report::Step;
 
 /// Deadline of an installation: packages or modules are downloaded, and compiled.
-const INSTALL: Duration = Duration::from_mins(45);
+const INSTALL: Duration = Duration::from_secs(45 * 60);
 
 /// The remedy of a missing prerequisite.
 #[derive(Debug, Clone, PartialEq, Eq)]

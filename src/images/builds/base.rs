@@ -16,7 +16,7 @@ use crate::suite::config::{ImageSource, duration};
 /// The maximum age of the base image.
 const MAX_AGE: &str = "KIND_HARNESS_BASE_MAX_AGE";
 
-const DAY: Duration = Duration::from_hours(24);
+const DAY: Duration = Duration::from_secs(24 * 3600);
 
 /// Time until a failed renewal is retried, since the host may be offline.
 const NEXT_TRY: Duration = DAY;

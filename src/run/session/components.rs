@@ -34,14 +34,9 @@ impl Session {
         let mut record = records.read()?.ok_or_else(|| ClusterError::Missing { name: name.to_string() })?;
         let cluster = Cluster::attach(record.clone(), records.kubeconfig()).await?;
         let inventory = InventoryFile::open(&records)?;
-        let mut objects = self.deployed(&cluster, inventory.as_ref());
-        let kept = match components {
-            [] => BTreeMap::new(),
-            some => {
-                let is_kept = |component: &String, _: &mut Vec<Target>| !some.contains(component);
-                objects.extract_if(.., is_kept).collect()
-            }
-        };
+        let is_doomed = |component: &String| components.is_empty() || components.contains(component);
+        let (mut objects, kept): (BTreeMap<_, _>, BTreeMap<_, _>) =
+            self.deployed(&cluster, inventory.as_ref()).into_iter().partition(|(component, _)| is_doomed(component));
         self.tell_dependants(Phase::Teardown, components, "is taken away");
         for (shared, component) in spare(&mut objects, &kept) {
             self.events.note(Phase::Teardown, format!("{shared} stays: {component} has objects in it"));

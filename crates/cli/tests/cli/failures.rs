@@ -196,8 +196,8 @@ fn a_bundle_at_any_time() {
     assert_eq!(folder.parent().unwrap(), host.path("home/.local/state/kind-harness/bundles"));
 }
 
-#[test]
-fn a_failed_up_tells_its_root_and_looks_before_it_takes_anything_away() {
+/// A suite in an existing cluster, whose one pod crashes once it is applied.
+fn guest() -> (Host, Asked) {
     let host = Host::bare();
     let (address, asked) = serve(false);
     host.write("suite/app.yaml", POD);
@@ -205,6 +205,29 @@ fn a_failed_up_tells_its_root_and_looks_before_it_takes_anything_away() {
     let suite = "suite: tiny\nnamespace: tiny\ncluster: {provider: existing, context: c}\nimages: registry\n\
                  components:\n  - {name: app, manifests: [app.yaml]}\n";
     host.write("suite/e2e.yaml", suite);
+    (host, asked)
+}
+
+#[test]
+fn a_failed_component_tells_its_root_and_stays() {
+    let (host, asked) = guest();
+    let run = |args: &[&str]| {
+        let command = host.command(args).env("KUBECONFIG", host.path("kubeconfig"));
+        crate::support::Ended::from(&command.run().unwrap())
+    };
+    run(&["up", "--keep"]).failed_with(7, &["what was made is kept: look with `kind-harness status`"]);
+    let only = run(&["up", "--only", "app", "-o", "json"]);
+    let words =
+        "\nerror: 1 of 1 not ready; root cause: pod/web: container app keeps crashing: exit code 3, 4 restarts\n";
+    only.failed_with(7, &[words, "\nbundle: "]);
+    let told = only.json("why");
+    assert!(PathBuf::from(told["bundle"].as_str().unwrap()).join("summary.txt").exists());
+    assert!(!asked.lock().unwrap().iter().any(|line| line.starts_with("DELETE ")), "nothing is taken away");
+}
+
+#[test]
+fn a_failed_up_tells_its_root_and_looks_before_it_takes_anything_away() {
+    let (host, asked) = guest();
     let up = host.command(&["up", "-o", "json"]).env("KUBECONFIG", host.path("kubeconfig")).run().unwrap();
     let ended = crate::support::Ended::from(&up);
     ended.failed_with(

@@ -241,7 +241,7 @@ fn programs_that_did_not_come_to_say_anything() {
     let of = |error: &ExecError| told(Cause::of_program(error, Registry));
     assert_eq!(of(&start(ErrorKind::NotFound)), "!Engine: cannot be run");
     assert_eq!(of(&start(ErrorKind::WouldBlock)), "~Engine: too many processes");
-    let hung = ExecError::Hung { command: "podman pull a".into(), after: Duration::from_mins(2) };
+    let hung = ExecError::Hung { command: "podman pull a".into(), after: Duration::from_secs(2 * 60) };
     assert_eq!(of(&hung), "~Engine: hung");
     assert_eq!(Cause::of_program(&hung, Registry).attempts(5), 2);
     assert_eq!(of(&ExecError::NotRun(open())), "!Registry: timeout");

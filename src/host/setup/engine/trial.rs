@@ -20,7 +20,7 @@ events_logger = "file"
 "#;
 
 /// Deadline of a trial container: a newly installed engine first prepares its storage.
-const TRIAL: Duration = Duration::from_mins(5);
+const TRIAL: Duration = Duration::from_secs(5 * 60);
 
 /// Why an engine is not used.
 #[derive(Debug, Error)]
