@@ -83,7 +83,9 @@ impl Source {
     }
 
     fn floor(&self, index: usize) -> usize {
-        self.text().floor_char_boundary(index)
+        let text = self.text();
+        let index = index.min(text.len());
+        (0..=index).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0)
     }
 }
 
