@@ -25,7 +25,7 @@ use crate::host::setup::Consent;
 use crate::readiness::redact::Redactor;
 use crate::report::console::PlainConsole;
 use crate::report::{Events, Phase, Reporter, to_json, to_table};
-use crate::run::failed_run::Rest;
+use crate::run::failed_run::Cleanup;
 use crate::run::protocol::{OnFailure, Part, Run, Uninterrupted};
 use crate::run::session::{LeaseOptions, LooksLikeProduction, Session};
 use crate::suite::config::{self, Keep, Overrides, Share, Switches};
@@ -148,11 +148,11 @@ async fn live(
             }
         }
         Err(failed) => {
-            match &failed.rest {
-                Rest::Kept => tell_how_to_use(session),
-                Rest::NotKept(error) => will_not_stay(session, error),
-                Rest::Remains(errors) => session.events.warn(Phase::Teardown, errors.to_string()),
-                Rest::Undone | Rest::Left | Rest::Stays => {}
+            match &failed.cleanup {
+                Cleanup::Kept => tell_how_to_use(session),
+                Cleanup::NotKept(error) => will_not_stay(session, error),
+                Cleanup::Remains(errors) => session.events.warn(Phase::Teardown, errors.to_string()),
+                Cleanup::Undone | Cleanup::Left | Cleanup::Stays => {}
             }
             let mut why = failed.to_string();
             Redactor::global().mask(&mut why);

@@ -13,16 +13,16 @@ use crate::teardown::UndoErrors;
 #[derive(Debug)]
 pub struct FailedRun {
     /// Why it failed.
-    pub why: Why,
+    pub cause: FailureCause,
     /// The report collected before anything was removed.
     pub seen: FailureReport,
     /// The outcome of removing or keeping its resources.
-    pub rest: Rest,
+    pub cleanup: Cleanup,
 }
 
 /// Why a run ended early.
 #[derive(Debug)]
-pub enum Why {
+pub enum FailureCause {
     /// A stage failed.
     Error(UpError),
     /// It was interrupted.
@@ -31,7 +31,7 @@ pub enum Why {
 
 /// The outcome of removing or keeping the resources of a failed run.
 #[derive(Debug)]
-pub enum Rest {
+pub enum Cleanup {
     /// All were removed.
     Undone,
     /// Not all could be removed.
@@ -48,10 +48,10 @@ pub enum Rest {
 
 impl fmt::Display for FailedRun {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match (&self.why, &self.seen.diagnosis) {
-            (Why::Interrupted, _) => f.write_str("interrupted")?,
-            (Why::Error(error), None) => f.write_str(errors::chain(error).trim_end())?,
-            (Why::Error(error), Some(diagnosis)) => {
+        match (&self.cause, &self.seen.diagnosis) {
+            (FailureCause::Interrupted, _) => f.write_str("interrupted")?,
+            (FailureCause::Error(error), None) => f.write_str(errors::chain(error).trim_end())?,
+            (FailureCause::Error(error), Some(diagnosis)) => {
                 write!(f, "{diagnosis}")?;
                 if let UpError::NotReady(error) = error
                     && let NotReady::Deadline { waited, .. } = error.as_ref()

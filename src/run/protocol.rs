@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::Running;
-use super::failed_run::{FailedRun, Rest, Why};
+use super::failed_run::{Cleanup, FailedRun, FailureCause};
 use super::failure_report::FailureReport;
 use super::session::{Session, UpError};
 use crate::host::folders;
@@ -75,12 +75,12 @@ impl Run {
         interrupts: &mut impl Interrupts,
     ) -> Result<Running, Box<FailedRun>> {
         let result = tokio::select! {
-            result = self.bring_up(part) => result.map_err(Why::Error),
-            _ = interrupts.next() => Err(Why::Interrupted),
+            result = self.bring_up(part) => result.map_err(FailureCause::Error),
+            _ = interrupts.next() => Err(FailureCause::Interrupted),
         };
         let ended = match result {
             Ok(running) => Ok(running),
-            Err(why) => Err(Box::new(self.give_up(why, part, on_failure, interrupts).await)),
+            Err(cause) => Err(Box::new(self.give_up(cause, part, on_failure, interrupts).await)),
         };
         if ended.is_ok() && self.session.terms.keep == Keep::Always {
             self.session.undo.keep();
@@ -93,27 +93,27 @@ impl Run {
     /// Collects the report of a failed run, and undoes or keeps it.
     async fn give_up(
         &self,
-        why: Why,
+        cause: FailureCause,
         part: Part<'_>,
         on_failure: OnFailure,
         interrupts: &mut impl Interrupts,
     ) -> FailedRun {
         let timeline = self.json(&self.timeline().await);
-        let seen = match &why {
-            Why::Error(error) => tokio::select! {
+        let seen = match &cause {
+            FailureCause::Error(error) => tokio::select! {
                 seen = FailureReport::of_up(&self.session, error, timeline) => seen,
                 _ = interrupts.next() => FailureReport::default(),
             },
-            Why::Interrupted => FailureReport::default(),
+            FailureCause::Interrupted => FailureReport::default(),
         };
-        let rest = match (part, &why, on_failure) {
-            (Part::Only(_), ..) => Rest::Stays,
-            (Part::All, Why::Error(_), OnFailure::Keep) => {
-                self.session.keep().await.map_or_else(Rest::NotKept, |()| Rest::Kept)
+        let cleanup = match (part, &cause, on_failure) {
+            (Part::Only(_), ..) => Cleanup::Stays,
+            (Part::All, FailureCause::Error(_), OnFailure::Keep) => {
+                self.session.keep().await.map_or_else(Cleanup::NotKept, |()| Cleanup::Kept)
             }
-            (Part::All, ..) => self.undo(&why, interrupts).await,
+            (Part::All, ..) => self.undo(&cause, interrupts).await,
         };
-        FailedRun { why, seen, rest }
+        FailedRun { cause, seen, cleanup }
     }
 
     /// Writes the components' states beside the cluster, for `status`, and the report of a run that changed the
@@ -134,16 +134,16 @@ impl Run {
         }
     }
 
-    async fn undo(&self, why: &Why, interrupts: &mut impl Interrupts) -> Rest {
+    async fn undo(&self, cause: &FailureCause, interrupts: &mut impl Interrupts) -> Cleanup {
         let events = &self.session.events;
-        if matches!(why, Why::Interrupted) {
+        if matches!(cause, FailureCause::Interrupted) {
             events.note(Phase::Teardown, "interrupted; removing what was begun");
         }
         let undone = tokio::select! {
             undone = self.session.undo() => undone,
-            () = self.third(interrupts) => return Rest::Left,
+            () = self.third(interrupts) => return Cleanup::Left,
         };
-        undone.map_or_else(Rest::Remains, |()| Rest::Undone)
+        undone.map_or_else(Cleanup::Remains, |()| Cleanup::Undone)
     }
 
     /// Resolves at the third interrupt; the second hurries the undo.

@@ -14,7 +14,7 @@ use kind_harness::host::setup;
 use kind_harness::readiness::Recorder;
 use kind_harness::report::console::write;
 use kind_harness::report::{Events, Reporter, Timeline, to_json, to_table};
-use kind_harness::run::failed_run::Why;
+use kind_harness::run::failed_run::FailureCause;
 use kind_harness::run::protocol::{Interrupts as _, OnFailure, Part, Run};
 use kind_harness::run::session::{LeaseOptions, LooksLikeProduction, Session, UpError};
 use kind_harness::suite::config::Keep;
@@ -80,15 +80,14 @@ impl Cli {
             (failed, failure)
         });
         let timeline = run.finish().await;
-        if let Some(path) = &up.report {
-            let text = format!("{}\n", to_json(&timeline, strategy));
-            let written = kind_harness::host::folders::write_output(path, &text);
-            written.map_err(|error| Failure::new(Exit::Internal, &error))?;
-        }
+        let written = up.report.as_deref().map_or(Ok(()), |path| {
+            kind_harness::host::folders::write_output(path, &format!("{}\n", to_json(&timeline, strategy)))
+        });
+        let written = written.map_err(|error| Failure::new(Exit::Internal, &error));
         let environment = match ended {
             Ok(running) => Environment::from(running),
-            Err((failed, failure)) => {
-                if self.output == Output::Json && matches!(failed.why, Why::Error(_)) {
+            Err((failed, mut failure)) => {
+                if self.output == Output::Json && matches!(failed.cause, FailureCause::Error(_)) {
                     print_json(&outputs::Why {
                         diagnosis: failed.seen.diagnosis.as_ref(),
                         error: failure.text.lines().next(),
@@ -97,9 +96,14 @@ impl Cli {
                         ..outputs::Why::default()
                     });
                 }
+                // A report that cannot be written does not hide why the run failed.
+                if let Err(unwritten) = written {
+                    failure.text.push_str(&format!("\n{unwritten}"));
+                }
                 return Err(failure);
             }
         };
+        written?;
         if up.only.is_empty() || self.output == Output::Json {
             self.tell(&environment, &timeline, strategy);
         } else {

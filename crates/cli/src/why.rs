@@ -3,33 +3,33 @@
 use super::inspect::{print, print_json, silent};
 use super::{Cli, Exit, Failure, Output, outputs};
 use kind_harness::run::diagnostics;
-use kind_harness::run::failed_run::{FailedRun, Rest, Why};
+use kind_harness::run::failed_run::{Cleanup, FailedRun, FailureCause};
 use kind_harness::run::protocol::Run;
 use kind_harness::run::session::UpError;
 use kind_harness::suite::config::ProviderKind;
 
 /// A run that failed, for the person at the terminal: why, where to look further, and what is left.
 pub(super) fn tell(run: &Run, failed: &FailedRun) -> Failure {
-    let exit = match &failed.why {
-        Why::Error(error) => Exit::from(error),
-        Why::Interrupted => Exit::Interrupted,
+    let exit = match &failed.cause {
+        FailureCause::Error(error) => Exit::from(error),
+        FailureCause::Interrupted => Exit::Interrupted,
     };
     // Errors in files are rendered with their places.
-    let rendered = matches!(failed.why, Why::Error(UpError::Manifests(_)));
+    let rendered = matches!(failed.cause, FailureCause::Error(UpError::Manifests(_)));
     let may_be_kept = matches!(exit, Exit::NotReady | Exit::Deadline);
-    let rest = match &failed.rest {
-        Rest::Undone if exit == Exit::Interrupted => "; what was begun has been undone".into(),
-        Rest::Undone if may_be_kept => {
+    let rest = match &failed.cleanup {
+        Cleanup::Undone if exit == Exit::Interrupted => "; what was begun has been undone".into(),
+        Cleanup::Undone if may_be_kept => {
             "\nwhat was made is gone again; `kind-harness up --keep` leaves it for a look".into()
         }
-        Rest::Kept => {
+        Cleanup::Kept => {
             "\nwhat was made is kept: look with `kind-harness status`, remove it with `kind-harness down`".into()
         }
-        Rest::Stays if exit == Exit::Interrupted => "; what was deployed stays".into(),
-        Rest::Undone | Rest::Stays => String::new(),
-        Rest::Remains(errors) => format!("\n{errors}"),
-        Rest::NotKept(error) => format!("\n{error}"),
-        Rest::Left => format!("\n{}", left(run)),
+        Cleanup::Stays if exit == Exit::Interrupted => "; what was deployed stays".into(),
+        Cleanup::Undone | Cleanup::Stays => String::new(),
+        Cleanup::Remains(errors) => format!("\n{errors}"),
+        Cleanup::NotKept(error) => format!("\n{error}"),
+        Cleanup::Left => format!("\n{}", left(run)),
     };
     Failure { exit, text: format!("{failed}{rest}"), rendered }
 }

@@ -10,7 +10,7 @@ use rustix::process::{Pid, PidfdFlags, Signal, kill_process, pidfd_open, pidfd_s
 
 use super::{Seen, find};
 
-/// How often a process is polled that has no pidfd: as often as a person would notice.
+/// Interval of polling a process that has no pidfd: short beside the seconds that removing a cluster takes.
 const POLL: Duration = Duration::from_millis(50);
 
 /// A process whose end can be awaited, and that is never mistaken for a later one with the same id.
@@ -33,7 +33,7 @@ impl Watched {
         match pidfd_open(number, PidfdFlags::empty()) {
             Ok(fd) => Ok(Some(Watched(Kind::Fd(fd)))),
             Err(Errno::SRCH) => Ok(None),
-            // A kernel before 5.3, or a sandbox that does not know the call.
+            // A kernel before 5.3, or a sandbox that forbids the call.
             Err(Errno::NOSYS | Errno::PERM) => Watched::polled(number),
             Err(error) => Err(error.into()),
         }

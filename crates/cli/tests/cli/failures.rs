@@ -222,6 +222,8 @@ fn a_failed_component_tells_its_root_and_stays() {
     only.failed_with(7, &[words, "\nbundle: "]);
     let told = only.json("why");
     assert!(PathBuf::from(told["bundle"].as_str().unwrap()).join("summary.txt").exists());
+    let unwritten = run(&["up", "--only", "app", "--report", "app.yaml/report.json"]);
+    unwritten.failed_with(7, &[words, "app.yaml/report.json"]);
     assert!(!asked.lock().unwrap().iter().any(|line| line.starts_with("DELETE ")), "nothing is taken away");
 }
 

@@ -11,7 +11,7 @@ mod builds;
 mod consent;
 mod engines;
 mod existing;
-mod existing_again;
+mod existing_later_runs;
 mod failures;
 mod guest;
 mod leases;
