@@ -14,6 +14,7 @@ mod identity;
 mod objects;
 mod options;
 mod reaper;
+mod test_namespaces;
 mod undo;
 
 pub use components::{RemovalTarget, remove};

@@ -57,7 +57,7 @@ fn layer(module: &str) -> Option<u8> {
 
 /// The lines of a file that are neither comments nor tests.
 fn code(text: &str) -> impl Iterator<Item = &str> {
-    let text = text.split("\n#[cfg(test)]").next().unwrap_or_default();
+    let text = text.split("\n#[cfg(test)]\nmod tests {").next().unwrap_or_default();
     text.lines().filter(|line| !line.trim_start().starts_with("//"))
 }
 

@@ -6,10 +6,13 @@ use std::time::Duration;
 
 use backon::{ExponentialBuilder, Retryable};
 
-use super::{ClusterError, Lease, Node, Owned, labels};
+use super::{ClusterError, Lease, Node, labels};
 use crate::host::setup::{Engine, LOOK};
 use crate::readiness::errors;
 use crate::suite::name::ClusterName;
+
+/// Deadline for an engine to respond. One that is busy with our own removal still responds within it.
+const ALIVE: Duration = Duration::from_secs(5);
 
 /// A cluster of this user, described by the labels of its node containers.
 #[derive(Debug, Clone)]
@@ -29,14 +32,6 @@ pub struct Labelled {
 }
 
 impl Labelled {
-    /// Returns proof that its containers are ours, for a cluster whose record is lost.
-    ///
-    /// # Errors
-    /// When the engine is unreachable.
-    pub async fn owned(&self, engine: &Engine) -> Result<Owned, ClusterError> {
-        Owned::labelled(engine, self).await
-    }
-
     /// Returns whether the state folder that had its record, or the record in it, no longer exists. A folder that
     /// cannot be read counts as having one.
     #[must_use]
@@ -51,7 +46,7 @@ impl Labelled {
 /// # Errors
 /// When the engine does not list them.
 pub async fn labelled(engine: &Engine) -> Result<Vec<Labelled>, ClusterError> {
-    super::owned::reach(engine).await?;
+    reach(engine).await?;
     // A listed container may be removed before it is inspected.
     let vanished = |error: &ClusterError| errors::chain(error).to_lowercase().contains("no such");
     let soon = ExponentialBuilder::new().with_min_delay(Duration::from_millis(100));
@@ -94,4 +89,11 @@ async fn labelled_containers(engine: &Engine) -> Result<String, ClusterError> {
     let format = "{{.Id}} {{.Name}} {{.State.Running}} {{.Image}} {{json .Config.Labels}}";
     let inspect = ids.lines().fold(engine.command(["inspect", "--format", format]), |inspect, id| inspect.arg(id));
     inspect.deadline(LOOK).output().await.map_err(ClusterError::command("looking at our containers"))
+}
+
+/// Checks once, for at most 5 s, whether `engine` is reachable.
+pub(super) async fn reach(engine: &Engine) -> Result<(), ClusterError> {
+    let ask = engine.command(["ps", "-q"]).deadline(ALIVE);
+    let failed = ClusterError::command(format!("reaching {}", engine.kind.name()));
+    ask.output().await.map(drop).map_err(failed)
 }

@@ -2,11 +2,10 @@
 
 use std::collections::BTreeSet;
 use std::path::Path;
-use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::labelled::Labelled;
+use super::labelled::{Labelled, reach};
 use super::labels::{KIND, MADE, STATE};
 use super::{ClusterError, Node, Record};
 use crate::host::exec;
@@ -14,9 +13,6 @@ use crate::host::folders::{Folders, Lock};
 use crate::host::resilience::Resilience;
 use crate::host::setup::{Engine, EngineKind, LOOK};
 use crate::suite::name::ClusterName;
-
-/// Deadline for an engine to respond. One that is busy with our own removal still responds within it.
-const ALIVE: Duration = Duration::from_secs(5);
 
 /// The containers and volumes of a cluster that are proved to be ours: by the ids recorded when they were created or,
 /// if that record is lost, by their labels. Containers and volumes are removed only through this type.
@@ -175,11 +171,14 @@ impl Owned {
     }
 }
 
-/// Checks once, for at most 5 s, whether `engine` is reachable.
-pub(super) async fn reach(engine: &Engine) -> Result<(), ClusterError> {
-    let ask = engine.command(["ps", "-q"]).deadline(ALIVE);
-    let failed = ClusterError::command(format!("reaching {}", engine.kind.name()));
-    ask.output().await.map(drop).map_err(failed)
+impl Labelled {
+    /// Returns proof that its containers are ours, for a cluster whose record is lost.
+    ///
+    /// # Errors
+    /// When the engine is unreachable.
+    pub async fn owned(&self, engine: &Engine) -> Result<Owned, ClusterError> {
+        Owned::labelled(engine, self).await
+    }
 }
 
 /// Returns the node containers that have the name of cluster `name`, whether ours or not, and whether all of them run.

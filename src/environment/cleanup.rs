@@ -1,11 +1,10 @@
 //! Background task: deletes tests' namespaces, and collects reports of failed tests.
 
 use k8s_openapi::api::core::v1::{Namespace, Pod};
-use kube::ResourceExt;
 use kube::api::{Api, DeleteParams, ListParams, Preconditions};
 use tokio::sync::mpsc;
 
-use super::failed::{FailedTest, TestObserver};
+use super::failed::{FailedTest, TestObserver, pod_state};
 use crate::report::{Events, Phase};
 use crate::suite::config::Keep;
 
@@ -68,42 +67,6 @@ async fn report_pods(client: &kube::Client, events: &Events, namespace: &str) {
         Err(error) => return events.warn(Phase::Specs, format!("the pods in {namespace} cannot be listed: {error}")),
     };
     for pod in pods {
-        events.note(Phase::Specs, format!("{namespace}: {}", state(&pod)));
-    }
-}
-
-/// Formats a pod in a line: its phase, and each container that is not running normally.
-pub(super) fn state(pod: &Pod) -> String {
-    let status = pod.status.as_ref();
-    let phase = status.and_then(|status| status.phase.as_deref()).unwrap_or("unknown");
-    let containers = status.and_then(|status| status.container_statuses.as_ref()).into_iter().flatten();
-    let containers = containers.map(|container| {
-        let state = container.state.as_ref();
-        let waiting = state.and_then(|state| state.waiting.as_ref()).and_then(|it| it.reason.clone());
-        let ended = state.and_then(|state| state.terminated.as_ref()).map(|it| format!("exit code {}", it.exit_code));
-        let ready = if container.ready { "ready" } else { "not ready" };
-        let what = waiting.or(ended).unwrap_or_else(|| ready.into());
-        format!("; {}: {what}, {} restarts", container.name, container.restart_count)
-    });
-    format!("pod {} is {phase}{}", pod.name_any(), containers.collect::<String>())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_pod_is_told_in_a_line() {
-        let pod = serde_json::from_value(serde_json::json!({
-            "metadata": {"name": "web"},
-            "status": {"phase": "Running", "containerStatuses": [
-                {"name": "a", "ready": true, "restartCount": 0, "image": "", "imageID": "", "state": {"running": {}}},
-                {"name": "b", "ready": false, "restartCount": 3, "image": "", "imageID": "",
-                 "state": {"waiting": {"reason": "CrashLoopBackOff"}}},
-            ]},
-        }));
-        let told = "pod web is Running; a: ready, 0 restarts; b: CrashLoopBackOff, 3 restarts";
-        assert_eq!(state(&pod.unwrap()), told);
-        assert_eq!(state(&Pod::default()), "pod  is unknown");
+        events.note(Phase::Specs, format!("{namespace}: {}", pod_state(&pod)));
     }
 }

@@ -8,9 +8,9 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Pod;
+use kube::ResourceExt;
 use serde_json::Value;
 
-use super::cleanup::state;
 use crate::cluster::Cluster;
 use crate::readiness::redact::Redactor;
 use crate::readiness::{Judgement, Lenient, Settings, judge_saved};
@@ -137,7 +137,23 @@ fn line(judgement: &Judgement, pods: &[Pod]) -> String {
     let verdict = verdict.name();
     let why = judgement.message().map_or_else(|| verdict.to_owned(), |message| format!("{verdict}: {message}"));
     let pod = pods.iter().find(|pod| object.kind == "Pod" && pod.metadata.name.as_deref() == Some(&object.name));
-    pod.map_or_else(|| format!("  {object}: {why}"), |pod| format!("  {}; {why}", state(pod)))
+    pod.map_or_else(|| format!("  {object}: {why}"), |pod| format!("  {}; {why}", pod_state(pod)))
+}
+
+/// Formats a pod in a line: its phase, and each container that is not running normally.
+pub(super) fn pod_state(pod: &Pod) -> String {
+    let status = pod.status.as_ref();
+    let phase = status.and_then(|status| status.phase.as_deref()).unwrap_or("unknown");
+    let containers = status.and_then(|status| status.container_statuses.as_ref()).into_iter().flatten();
+    let containers = containers.map(|container| {
+        let state = container.state.as_ref();
+        let waiting = state.and_then(|state| state.waiting.as_ref()).and_then(|it| it.reason.clone());
+        let ended = state.and_then(|state| state.terminated.as_ref()).map(|it| format!("exit code {}", it.exit_code));
+        let ready = if container.ready { "ready" } else { "not ready" };
+        let what = waiting.or(ended).unwrap_or_else(|| ready.into());
+        format!("; {}: {what}, {} restarts", container.name, container.restart_count)
+    });
+    format!("pod {} is {phase}{}", pod.name_any(), containers.collect::<String>())
 }
 
 #[cfg(test)]
@@ -175,5 +191,20 @@ mod tests {
         let object = |n: u32| json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": format!("c{n}")}});
         let told = lines((0..50).map(object).collect(), &Settings::default());
         assert_eq!((told.len(), told[40].as_str()), (41, "  and 10 more"));
+    }
+
+    #[test]
+    fn a_pod_is_told_in_a_line() {
+        let pod = serde_json::from_value(json!({
+            "metadata": {"name": "web"},
+            "status": {"phase": "Running", "containerStatuses": [
+                {"name": "a", "ready": true, "restartCount": 0, "image": "", "imageID": "", "state": {"running": {}}},
+                {"name": "b", "ready": false, "restartCount": 3, "image": "", "imageID": "",
+                 "state": {"waiting": {"reason": "CrashLoopBackOff"}}},
+            ]},
+        }));
+        let told = "pod web is Running; a: ready, 0 restarts; b: CrashLoopBackOff, 3 restarts";
+        assert_eq!(pod_state(&pod.unwrap()), told);
+        assert_eq!(pod_state(&Pod::default()), "pod  is unknown");
     }
 }

@@ -115,9 +115,10 @@ mod tests {
 
     #[tokio::test]
     async fn a_registry_that_refuses_connections_means_packages() {
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let probe = format!("http://{}/v2/", listener.local_addr().unwrap());
-        drop(listener);
+        // Bound, so that no other test gets the port, and not listening.
+        let socket = tokio::net::TcpSocket::new_v4().unwrap();
+        socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+        let probe = format!("http://{}/v2/", socket.local_addr().unwrap());
         let choice = decide_by(&probe).await;
         assert_eq!(choice.source, ImageSource::Packages);
         assert!(choice.why.contains("refused"), "{}", choice.why);

@@ -12,15 +12,15 @@ use super::{Event, EventKind, InvalidTransition, Outcome, Phase, State, StateHis
 use crate::readiness::Missed;
 use crate::readiness::redact::Redactor;
 
-/// The file in the cluster's folder.
-const FILE: &str = "states.json";
-
 /// The states of each component.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct ComponentStates(BTreeMap<String, StateHistory>);
 
 impl ComponentStates {
+    /// The file in the cluster's folder.
+    pub const FILE: &str = "states.json";
+
     /// Records `event`. Steps of deploy and ready are named after components; so are steps of teardown, and one with
     /// another name removes all components.
     ///
@@ -70,25 +70,22 @@ impl ComponentStates {
         earlier
     }
 
-    /// Writes them to a cluster's folder, merged over the file there. Does not recreate the folder of a removed
-    /// cluster.
-    ///
-    /// # Errors
-    /// When they cannot be written.
-    pub fn keep(self, folder: &Path) -> std::io::Result<()> {
+    /// Returns the text of [`ComponentStates::FILE`]: these states, merged over those in the file of a cluster's folder.
+    /// `None` when there is nothing to write, or the cluster's folder has been removed.
+    #[must_use]
+    pub fn to_write(self, folder: &Path) -> Option<String> {
         if self.0.is_empty() || !folder.exists() {
-            return Ok(());
+            return None;
         }
-        let mut states = serde_json::to_value(self.over(ComponentStates::read(folder)))?;
+        let mut states = serde_json::to_value(self.over(ComponentStates::read(folder))).ok()?;
         Redactor::global().strings(&mut states);
-        let text = states.to_string();
-        crate::host::folders::publish(&folder.join(FILE), &text)
+        Some(states.to_string())
     }
 
     /// Returns the states that the last runs wrote to a cluster's folder. Unreadable ones count as none.
     #[must_use]
     pub fn read(folder: &Path) -> ComponentStates {
-        let text = fs_err::read_to_string(folder.join(FILE)).unwrap_or_default();
+        let text = fs_err::read_to_string(folder.join(Self::FILE)).unwrap_or_default();
         serde_json::from_str(&text).unwrap_or_default()
     }
 }

@@ -124,7 +124,7 @@ impl Run {
         if is_new {
             let _ = folders::publish(&folder.join(REPORT), &format!("{}\n", self.json(&timeline)));
         }
-        let _ = timeline.lives.keep(&folder);
+        self.session.keep_states(timeline.lives);
     }
 
     async fn bring_up(&self, part: Part<'_>) -> Result<Running, UpError> {

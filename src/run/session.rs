@@ -17,12 +17,12 @@ pub use lease::LeaseOptions;
 
 use super::Running;
 use crate::cluster::{Cluster, ClusterError, CreateRequest, Kind, Lease, Provider, Record, Records};
-use crate::host::folders::Folders;
+use crate::host::folders::{self, Folders};
 use crate::host::resilience::Resilience;
 use crate::host::setup::{self, Consent, Finding, Host};
 use crate::images::{self, ImageBuilds, ImageError, Loads};
 use crate::readiness::{Recorder, Settings};
-use crate::report::{Events, Phase};
+use crate::report::{ComponentStates, Events, Phase};
 use crate::suite::config::{ImageSource, Keep, ProviderKind};
 use crate::suite::name::ClusterName;
 use crate::suite::plan::Plan;
@@ -254,5 +254,13 @@ impl Session {
         let cluster = Cluster::attach(record, records.kubeconfig()).await?;
         step.done();
         Ok(cluster)
+    }
+
+    /// Writes the components' states to the cluster's folder, for `status`, which works without them too.
+    pub fn keep_states(&self, states: ComponentStates) {
+        let folder = self.folders.cluster(self.plan.cluster_name());
+        if let Some(text) = states.to_write(&folder) {
+            let _ = folders::publish(&folder.join(ComponentStates::FILE), &text);
+        }
     }
 }

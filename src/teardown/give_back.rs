@@ -7,8 +7,8 @@ use serde_json::{Map, Value, json};
 
 use super::KillError;
 use super::components::{Removal, RemovalTarget, Round, answer};
-use super::identity::is_another;
-use super::objects::{Objects, is_absent};
+use super::identity::{is_absent, is_another};
+use super::objects::Objects;
 use crate::cluster::{Adopted, Ownership};
 use crate::readiness::ObjectRef;
 use crate::report::Phase;

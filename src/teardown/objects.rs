@@ -21,7 +21,7 @@ use kube::{Resource, ResourceExt};
 use serde_json::json;
 use tokio::time::{Instant, timeout_at};
 
-use super::identity::{Identity, is_another, only};
+use super::identity::{Identity, identify, is_absent, is_another, only};
 use crate::cluster::Target;
 use crate::cluster::kinds::Kinds;
 use crate::host::resilience::Resilience;
@@ -82,7 +82,7 @@ impl Objects {
     pub(super) async fn delete(&self, target: &Target) -> Result<Asked, kube::Error> {
         let object = &target.object;
         let Some(api) = self.api(object).await? else { return Ok(Asked::Absent) };
-        let uid = match self.identify(&api, target).await? {
+        let uid = match identify(&api, target, &self.resilience).await? {
             Identity::Known(uid) => uid,
             Identity::Absent => return Ok(Asked::Absent),
             Identity::Another => return Ok(Asked::Another),
@@ -255,13 +255,4 @@ fn has_ended(pod: &Pod) -> bool {
 
 fn is_of(metadata: &ObjectMeta, kin: &BTreeSet<String>) -> bool {
     metadata.owner_references.iter().flatten().any(|owner| kin.contains(&owner.uid))
-}
-
-/// Returns whether the error means that the object or its kind does not exist.
-pub(super) fn is_absent(error: &kube::Error) -> bool {
-    match error {
-        kube::Error::Api(status) => status.code == 404,
-        kube::Error::Discovery(_) => true,
-        _ => false,
-    }
 }

@@ -20,8 +20,7 @@ impl Cli {
             _ = interrupts.next() => Err(Failure::told(Exit::Interrupted, "interrupted; what was asked to go still goes")),
         };
         let timeline = reporter.finish().await;
-        // For `status`; one without it is a status all the same.
-        let _ = timeline.lives.clone().keep(&session.folders.cluster(session.plan.cluster_name()));
+        session.keep_states(timeline.lives.clone());
         result?;
         let (name, wall) = (session.plan.cluster_name(), timeline.wall().as_secs_f64());
         let gone = if components.is_empty() { "every component".to_owned() } else { components.join(", ") };

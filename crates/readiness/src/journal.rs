@@ -1,7 +1,4 @@
-//! The journal of a wait, in order: recorded as lines of JSON, and read by a replay.
-//!
-//! A recording has the inputs (`began`, `plan`, `expect`, `wait`, `update`, `answer`, `api`, `judged`) and the results
-//! (`verdict`, `ended`); a replay reads only the inputs.
+//! The journal of a wait, in order: written to a recording, or kept for a replay.
 
 mod change;
 
@@ -10,107 +7,14 @@ use std::io::{BufWriter, Write};
 use std::path::Path;
 use std::time::Duration;
 
-use kube::core::GroupVersionKind;
-use serde::{Deserialize, Serialize};
-use serde_json::Value;
 use tokio::time::Instant;
 
-use super::tracker::{Command, Component, Needs};
+use super::command::Command;
+use super::masked;
+use super::recording::{Brought, FORM, Line, WatchName, What};
 use super::watch::Update;
-use super::{AllReady, NotReady, Probe, Settings, masked};
-use crate::object::Applied;
+use super::{AllReady, Judgement, NotReady, ObjectRef, Settings};
 pub use change::{Change, Ended};
-
-/// The version of the format below. Recordings of another one are rejected.
-pub(super) const FORM: u32 = 1;
-
-/// An event and its time: seconds since the watch started.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub(super) struct Line {
-    pub(super) at: f64,
-    #[serde(flatten)]
-    pub(super) what: What,
-}
-
-#[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub(super) enum What {
-    Began {
-        form: u32,
-        namespace: String,
-        settings: Box<Settings>,
-    },
-    Expect {
-        component: String,
-        applied: Vec<Applied>,
-        probes: Vec<Probe>,
-        from: f64,
-    },
-    /// The expected components, and the needs of each. Missing in older recordings.
-    Plan {
-        needs: Needs,
-    },
-    Wait {
-        components: Option<Vec<String>>,
-        #[serde(default)]
-        deadline: Option<f64>,
-    },
-    Update {
-        watch: WatchName,
-        is: Brought,
-    },
-    Answer {
-        component: String,
-        probe: usize,
-        trouble: Option<String>,
-    },
-    Api {
-        unreachable: Option<(f64, String)>,
-    },
-    /// Everything before this was judged together.
-    Judged,
-    Verdict(Value),
-    Ended(Value),
-}
-
-/// An event of a watch. Objects are trimmed before: of Secrets only the name is left. Other objects are masked when
-/// they are written.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub(super) enum Brought {
-    Listing,
-    Put(Value),
-    Removed(Value),
-    Listed,
-    Failed { forbidden: bool, error: String },
-}
-
-/// The kind and scope of a watch.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub(crate) struct WatchName {
-    pub(crate) api_version: String,
-    pub(crate) kind: String,
-    pub(crate) plural: String,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) namespace: Option<String>,
-}
-
-impl WatchName {
-    pub(crate) fn new(kind: &GroupVersionKind, plural: &str, namespace: Option<&str>) -> WatchName {
-        WatchName {
-            api_version: kind.api_version(),
-            kind: kind.kind.clone(),
-            plural: plural.to_owned(),
-            namespace: namespace.map(str::to_owned),
-        }
-    }
-
-    pub(crate) fn gvk(&self) -> GroupVersionKind {
-        let (group, version) = self.api_version.split_once('/').unwrap_or(("", &self.api_version));
-        GroupVersionKind::gvk(group, version, &self.kind)
-    }
-}
 
 /// Writes a recording.
 #[derive(Debug)]
@@ -203,13 +107,16 @@ impl Journal {
         self.write(now, || What::Api { unreachable: told });
     }
 
-    pub(crate) fn verdicts(&mut self, component: &mut Component, now: Instant) {
-        if self.recorder.is_none() && self.kept.is_none() {
-            return;
-        }
+    /// Returns whether changes of verdicts are recorded or kept.
+    pub(crate) fn wants_verdicts(&self) -> bool {
+        self.recorder.is_some() || self.kept.is_some()
+    }
+
+    /// Records changes of a component's verdicts.
+    pub(crate) fn verdicts(&mut self, component: &str, changed: Vec<(Option<ObjectRef>, Judgement)>, now: Instant) {
         let at = now.saturating_duration_since(self.began);
-        for (object, judgement) in component.changes(now) {
-            let change = Change { at, component: component.name.clone(), object, judgement };
+        for (object, judgement) in changed {
+            let change = Change { at, component: component.to_owned(), object, judgement };
             self.write(now, || What::Verdict(serde_json::to_value(&change).unwrap_or_default()));
             if let Some((changes, _)) = &mut self.kept {
                 changes.push(change);
@@ -218,7 +125,7 @@ impl Journal {
     }
 
     pub(crate) fn ended(&mut self, components: Option<&[String]>, answer: Result<&AllReady, &NotReady>, now: Instant) {
-        if self.recorder.is_none() && self.kept.is_none() {
+        if !self.wants_verdicts() {
             return;
         }
         let how = match answer {

@@ -20,6 +20,7 @@ pub mod pods;
 pub mod redact;
 
 mod asked;
+mod command;
 mod display;
 mod evaluate;
 mod examine;
@@ -35,6 +36,7 @@ mod object;
 mod probe;
 mod progress;
 mod readiness;
+mod recording;
 mod replay;
 mod rules;
 mod saved;

@@ -4,8 +4,8 @@
 
 use serde_json::Value;
 
-use super::journal::{Line, What};
 use super::kinds;
+use super::recording::{Line, What};
 use super::{ComponentStatus, Judgement, NotReady, Unready, Verdict, Want};
 use crate::redact::{MASKED_BY_FIELD, Redactor};
 

@@ -8,8 +8,9 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::AbortHandle;
 use tokio::time::Instant;
 
+use super::command::Command;
 use super::errors::innermost;
-use super::tracker::{Command, Tracker};
+use super::tracker::Tracker;
 use super::{NotReady, Probe, Recorder, Settings, logs, masked};
 use crate::object::Applied;
 use crate::progress::Observer;

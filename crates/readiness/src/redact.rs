@@ -7,6 +7,7 @@
 mod fields;
 mod forms;
 mod learn;
+mod names;
 mod search;
 mod shapes;
 
@@ -19,7 +20,7 @@ use unicode_width::UnicodeWidthStr;
 
 use search::Search;
 
-pub use fields::{is_secret_name, is_secret_option};
+pub use names::{is_secret_name, is_secret_option};
 
 /// The replacement of a secret. Shorter than any value that is searched for, so that replacing terminates.
 pub const MASK: &str = "***";

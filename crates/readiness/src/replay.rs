@@ -6,8 +6,10 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
-use super::journal::{Brought, Change, Ended, FORM, Line, What};
-use super::tracker::{Command, Tracker};
+use super::command::Command;
+use super::journal::{Change, Ended};
+use super::recording::{Brought, FORM, Line, What};
+use super::tracker::Tracker;
 use super::view::View;
 use super::watch::Update;
 

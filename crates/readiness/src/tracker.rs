@@ -14,48 +14,25 @@ mod wait;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until};
 
+use super::command::{Command, Needs};
 use super::health::{Health, observed};
 use super::journal::{Journal, Recorder};
 use super::watch::Update;
 use super::watches::Watches;
 use super::world::World;
-use super::{AllReady, NotReady, Probe, Settings};
+use super::{Probe, Settings};
 use crate::object::Applied;
 use crate::progress::{Observer, Progress};
-use asker::Asker;
-pub(crate) use component::Component;
+use asker::{Answer, Asker};
+use component::Component;
 use expected::Judging;
-pub(crate) use needs::Needs;
 use wait::Wait;
 
 /// Maximum number of updates read before the next judgement.
 const BATCH: usize = 512;
-
-/// A command from the handle to the task.
-pub(crate) enum Command {
-    Expect {
-        component: String,
-        applied: Vec<Applied>,
-        probes: Vec<Probe>,
-        at: Instant,
-    },
-    /// The expected components, and the needs of each.
-    Plan {
-        needs: Needs,
-    },
-    /// Without a deadline, only readiness or a failure ends it.
-    Wait {
-        names: Option<Vec<String>>,
-        deadline: Option<Instant>,
-        reply: oneshot::Sender<Result<AllReady, NotReady>>,
-    },
-}
-
-/// The result of a probe: its round, its index, the result.
-type Answer = (u64, usize, Result<(), String>);
 
 /// The whole state, and the waits. Time is a parameter, so that a replay can use its own.
 pub(crate) struct Tracker {
@@ -218,7 +195,10 @@ impl Tracker {
         needs::set_graces(&self.needs, &mut self.components, self.expected, now);
         for component in &mut self.components {
             component.report(&*self.observer, now);
-            self.journal.verdicts(component, now);
+            if self.journal.wants_verdicts() {
+                let changed = component.changes(now);
+                self.journal.verdicts(&component.name, changed, now);
+            }
         }
         self.journal.api(self.health.since(), now);
         let health = self.health.unreachable(now);

@@ -9,9 +9,9 @@ use kube::core::{ApiResource, GroupVersionKind};
 use tokio::time::Instant;
 
 use super::finding::Finding;
-use super::journal::WatchName;
 use super::kinds::{defined_by, is_builtin, plural_of};
 use super::masked;
+use super::recording::WatchName;
 use super::view::{Key, View};
 use super::watch::{Update, updates};
 use super::world::World;

@@ -6,6 +6,9 @@ use anyhow::{Result, ensure};
 use serde::Deserialize;
 use service_common::postgres::PostgresConfig;
 
+/// Largest batch that is read, in bytes: a thousand events of four kilobytes.
+pub const BATCH_LIMIT: usize = 4 << 20;
+
 /// The whole configuration.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -41,8 +44,7 @@ impl Config {
         ensure!((1..=1000).contains(&self.redis.pool_size), "redis.pool_size is not between 1 and 1000");
         let DeadLetterConfig { max_entries, max_bytes } = self.dead_letter;
         ensure!((1..=1000).contains(&max_entries), "dead_letter.max_entries is not between 1 and 1000");
-        let least = crate::http::BATCH_LIMIT;
-        ensure!(max_bytes >= least, "dead_letter.max_bytes is less than {least}, the largest batch");
+        ensure!(max_bytes >= BATCH_LIMIT, "dead_letter.max_bytes is less than {BATCH_LIMIT}, the largest batch");
         Ok(())
     }
 }

@@ -16,12 +16,10 @@ use axum::{
 };
 use service_common::{Limits, Problem, Readiness, limits::BODY_TIMEOUT};
 
-use crate::{group::Groups, intake::Intake, store::READ_TIMEOUT};
+use crate::{config::BATCH_LIMIT, group::Groups, intake::Intake, store::READ_TIMEOUT};
 
 /// Largest single event that is read, in bytes.
 pub const EVENT_LIMIT: usize = 1 << 20;
-/// Largest batch that is read, in bytes: a thousand events of four kilobytes.
-pub const BATCH_LIMIT: usize = 4 << 20;
 /// Bytes of bodies in work at a time: two of the largest batches, or 512 single events. In work, a byte of a body is
 /// there some six times, as text, as events, and as what is said to PostgreSQL; and a pod has 192 MiB.
 const BYTES_IN_WORK: usize = 8 << 20;

@@ -2,42 +2,12 @@
 
 use serde_json::{Map, Value};
 
+use super::names::{is_secret_name, is_secret_option};
 use super::search::Search;
 use super::{MASK, Redactor};
 
 /// The annotation in which kubectl stores an object as it was applied, including variables and data of Secrets.
 const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
-
-/// Parts of the names of environment variables whose literal values are masked.
-const VARIABLES: [&str; 10] =
-    ["PASSWORD", "PASSWD", "TOKEN", "KEY", "SECRET", "CREDENTIAL", "PASSPHRASE", "DSN", "AUTHORIZATION", "COOKIE"];
-
-/// Suffixes of the names of options and fields with secret values: `--password-file` and `secretName` do not match.
-const OPTIONS: [&str; 11] = [
-    "password",
-    "passwd",
-    "passphrase",
-    "token",
-    "secret",
-    "credential",
-    "credentials",
-    "apikey",
-    "accesskey",
-    "privatekey",
-    "secretkey",
-];
-
-/// Returns whether an environment variable of that name may hold a secret.
-pub fn is_secret_name(name: &str) -> bool {
-    let name = name.to_uppercase();
-    VARIABLES.iter().any(|part| name.contains(part))
-}
-
-/// Returns whether an option or a field of that name holds a secret: `--db-password`, `clientSecret`, `API_KEY`.
-pub fn is_secret_option(name: &str) -> bool {
-    let letters: String = name.chars().filter(char::is_ascii_alphanumeric).map(|c| c.to_ascii_lowercase()).collect();
-    OPTIONS.iter().any(|end| letters.ends_with(end))
-}
 
 impl Redactor {
     /// Masks secrets in a Kubernetes object, and removes fields that only make it long.

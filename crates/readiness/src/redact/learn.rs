@@ -4,7 +4,7 @@ use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use base64::{Engine, alphabet};
 use serde_json::Value;
 
-use super::fields::is_secret_option;
+use super::names::is_secret_option;
 use super::{Redactor, SHORTEST};
 
 /// Lenient base64: with and without padding.

@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 
 use aho_corasick::AhoCorasick;
 
-use super::fields::is_secret_option;
+use super::names::is_secret_option;
 
 /// Start or part of each shape. The text is parsed further only where one of them occurs.
 const SIGNS: [&str; 4] = ["bearer", "eyj", "://", "="];

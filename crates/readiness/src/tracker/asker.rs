@@ -3,9 +3,11 @@
 use tokio::sync::mpsc;
 use tokio::task::{AbortHandle, JoinSet};
 
-use super::Answer;
 use crate::Probe;
 use crate::probe::Caller;
+
+/// The result of a probe: its round, its index, the result.
+pub(super) type Answer = (u64, usize, Result<(), String>);
 
 /// Runs components' probes, each in a task of its own.
 pub(super) struct Asker {

@@ -1,13 +1,11 @@
 //! Sets since when the graces of a component run, by its needs.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use tokio::time::Instant;
 
 use super::component::Component;
-
-/// The components of a run, and the direct and indirect needs of each.
-pub(crate) type Needs = BTreeMap<String, BTreeSet<String>>;
+use crate::command::Needs;
 
 /// Sets since when the graces of each component run, and what is starting.
 ///

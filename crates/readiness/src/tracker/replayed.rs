@@ -4,7 +4,8 @@ use tokio::time::Instant;
 
 use super::Tracker;
 use super::component::Component;
-use crate::journal::{Change, Ended, WatchName};
+use crate::journal::{Change, Ended};
+use crate::recording::WatchName;
 
 impl Tracker {
     /// Sets the result of a probe, in a replay.
