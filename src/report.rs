@@ -9,14 +9,20 @@ mod debounce;
 mod event;
 mod json;
 mod observer;
+mod run_file;
 mod state;
+mod step;
 mod table;
 mod timeline;
 
 pub use component_states::ComponentStates;
-pub use event::{Event, EventKind, Events, Outcome, Phase, Step, StepHandle};
+pub use event::{Event, EventKind, Events, Outcome, Phase};
 pub use json::{Report, to_json};
+pub use run_file::{
+    FORMAT, HostClass, PlannedComponent, RecordedRun, RunEnd, RunFileError, RunHeader, RunLine, RunOutcome, RunRecorder,
+};
 pub use state::{InvalidTransition, State, StateHistory};
+pub use step::{Step, StepHandle};
 pub use table::to_table;
 pub use timeline::{Retry, Span, Timeline};
 
@@ -29,8 +35,17 @@ use tokio::sync::{mpsc, oneshot};
 #[derive(Debug)]
 pub struct Reporter {
     reading: tokio::task::JoinHandle<Timeline>,
-    asking: mpsc::UnboundedSender<oneshot::Sender<Timeline>>,
-    end: oneshot::Sender<()>,
+    asking: mpsc::UnboundedSender<Request>,
+    end: oneshot::Sender<Option<RunOutcome>>,
+}
+
+/// A request to the task that reads the events. It is served after the events sent before it.
+#[derive(Debug)]
+enum Request {
+    /// The timeline so far.
+    SoFar(oneshot::Sender<Timeline>),
+    /// Write the events to the file of a run, those of before too.
+    Record(RunRecorder),
 }
 
 impl Reporter {
@@ -40,17 +55,24 @@ impl Reporter {
         let (events, mut stream) = Events::channel();
         let began = events.began();
         let (end, mut ending) = oneshot::channel();
-        let (asking, mut asked) = mpsc::unbounded_channel::<oneshot::Sender<Timeline>>();
+        let (asking, mut asked) = mpsc::unbounded_channel();
         let reading = tokio::spawn(async move {
-            let mut timeline = Timeline::default();
+            let (mut timeline, mut recorder, mut early) = (Timeline::default(), None::<RunRecorder>, Vec::new());
+            let mut outcome = None;
             loop {
                 let event = tokio::select! {
                     biased;
                     event = stream.recv() => event,
                     // After the events, so that everything sent before the request is in the response.
-                    Some(answer) = asked.recv() => {
-                        // The receiver may have been dropped meanwhile.
-                        let _ = answer.send(timeline.so_far(began.elapsed()));
+                    Some(request) = asked.recv() => {
+                        match request {
+                            // The receiver may have been dropped meanwhile.
+                            Request::SoFar(answer) => drop(answer.send(timeline.so_far(began.elapsed()))),
+                            Request::Record(mut new) => {
+                                early.drain(..).for_each(|event| new.event(&event));
+                                recorder = Some(new);
+                            }
+                        }
                         continue;
                     }
                     () = until(console.due().map(|due| began + due)) => {
@@ -58,7 +80,8 @@ impl Reporter {
                         continue;
                     }
                     // Senders may live as long as the process: only events already sent are read.
-                    _ = &mut ending, if !stream.is_closed() => {
+                    end = &mut ending, if !stream.is_closed() => {
+                        outcome = end.unwrap_or_default();
                         stream.close();
                         continue;
                     }
@@ -66,23 +89,41 @@ impl Reporter {
                 let Some(event) = event else { break };
                 console.show(&event);
                 timeline.record(&event);
+                match &mut recorder {
+                    Some(recorder) => recorder.event(&event),
+                    None => early.push(event),
+                }
             }
             console.close();
+            if let Some(recorder) = recorder {
+                recorder.end(outcome);
+            }
             timeline
         });
         (events, Reporter { reading, asking, end })
     }
 
+    /// Writes all events, those of before too, to the file of a run.
+    pub fn record(&self, recorder: RunRecorder) {
+        // An error means that the stream has ended.
+        let _ = self.asking.send(Request::Record(recorder));
+    }
+
     /// Ends the stream and returns its timeline, with everything sent before.
     pub async fn finish(self) -> Timeline {
-        let _ = self.end.send(());
+        self.finish_as(None).await
+    }
+
+    /// Ends the stream of a run like [`Reporter::finish`]; `outcome` is written to the run's file.
+    pub async fn finish_as(self, outcome: Option<RunOutcome>) -> Timeline {
+        let _ = self.end.send(outcome);
         self.reading.await.unwrap_or_default()
     }
 
     /// Returns the timeline of everything sent so far. Steps in progress are included as if they failed now.
     pub async fn so_far(&self) -> Timeline {
         let (answer, timeline) = oneshot::channel();
-        let _ = self.asking.send(answer);
+        let _ = self.asking.send(Request::SoFar(answer));
         timeline.await.unwrap_or_default()
     }
 }

@@ -55,6 +55,12 @@ impl Folders {
         self.state.join("bundles")
     }
 
+    /// Returns the folder of the files of past runs. No cluster can have its name.
+    #[must_use]
+    pub fn runs(&self) -> PathBuf {
+        self.state.join(".runs")
+    }
+
     /// Returns the folder of the clusters' locks.
     #[must_use]
     pub fn locks(&self) -> PathBuf {
@@ -88,6 +94,11 @@ impl Folders {
         OwnFolder::at(self.bundles())
     }
 
+    /// Returns the folder of past runs, to remove old ones from.
+    pub(crate) fn own_runs(&self) -> OwnFolder {
+        OwnFolder::at(self.runs())
+    }
+
     /// Returns a folder of the cache, to remove entries that are rebuilt or no longer used.
     pub(crate) fn own_cache(&self, folder: &'static str) -> OwnFolder {
         OwnFolder::at(self.cache.join(folder))
@@ -115,7 +126,9 @@ mod tests {
     #[test]
     fn no_cluster_is_called_like_a_folder_of_the_harness() {
         let folders = Folders { cache: "/c".into(), state: "/s".into() };
-        for own in [folders.bundles(), folders.locks(), folders.nodes_lock(), folders.networks("podman")] {
+        for own in
+            [folders.bundles(), folders.locks(), folders.nodes_lock(), folders.networks("podman"), folders.runs()]
+        {
             let name = own.file_name().unwrap().to_str().unwrap();
             assert!(ClusterName::new(name).is_err(), "{name}");
         }

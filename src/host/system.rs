@@ -125,8 +125,17 @@ pub(crate) fn pid_namespace() -> io::Result<String> {
 
 /// Returns the available memory in bytes.
 pub(crate) fn available_memory() -> Option<u64> {
+    memory("MemAvailable:")
+}
+
+/// Returns the memory of this host in bytes.
+pub(crate) fn total_memory() -> Option<u64> {
+    memory("MemTotal:")
+}
+
+fn memory(which: &str) -> Option<u64> {
     let text = fs_err::read_to_string("/proc/meminfo").ok()?;
-    let rest = text.lines().find_map(|line| line.strip_prefix("MemAvailable:"))?;
+    let rest = text.lines().find_map(|line| line.strip_prefix(which))?;
     let kib: u64 = rest.split_whitespace().next()?.parse().ok()?;
     Some(kib << 10)
 }

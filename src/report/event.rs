@@ -4,14 +4,15 @@ use std::fmt;
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc;
 
+use super::{Step, StepHandle};
 use crate::readiness::Missed;
 use crate::readiness::redact::Redactor;
 
 /// A stage of a run. Phases may overlap: images build while the cluster boots.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Phase {
@@ -64,7 +65,7 @@ impl fmt::Display for Phase {
 }
 
 /// The result of a step.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Outcome {
@@ -77,7 +78,9 @@ pub enum Outcome {
 }
 
 /// The kind of an event.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "camelCase")]
 pub enum EventKind {
     /// A component, named like the step, is in the plan.
     Pending,
@@ -94,6 +97,8 @@ pub enum EventKind {
         /// The cause of the last failure, and the call: `connection refused (applying configmap/app)`.
         cause: String,
         /// The pause before the attempt.
+        #[serde(with = "nanoseconds")]
+        #[cfg_attr(feature = "schema", schemars(with = "f64"))]
         after: Duration,
     },
     /// A component failed or timed out. If a step of it is in progress, that ends now.
@@ -112,11 +117,15 @@ pub enum EventKind {
 }
 
 /// One event of a run.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Event {
     /// Monotonic time since the run started.
+    #[serde(with = "nanoseconds")]
+    #[cfg_attr(feature = "schema", schemars(with = "f64"))]
     pub at: Duration,
     /// Wall-clock time.
+    #[cfg_attr(feature = "schema", schemars(with = "String"))]
     pub wall: Timestamp,
     /// The phase that it belongs to.
     pub phase: Phase,
@@ -155,15 +164,13 @@ impl Events {
     /// Starts a step; it ends when the returned value is finished, or as failed when that is dropped.
     #[must_use]
     pub fn step(&self, phase: Phase, name: impl Into<String>) -> Step {
-        let step = Step { events: self.clone(), phase, name: name.into(), open: true };
-        step.send(EventKind::Started);
-        step
+        Step::start(self.clone(), phase, name.into())
     }
 
     /// Returns a handle that reports for a step, whether it is in progress or not.
     #[must_use]
     pub fn handle(&self, phase: Phase, name: impl Into<String>) -> StepHandle {
-        StepHandle { events: self.clone(), phase, name: name.into() }
+        StepHandle::new(self.clone(), phase, name.into())
     }
 
     /// Reports that `component` is in the plan.
@@ -186,7 +193,7 @@ impl Events {
         self.send(phase, "", EventKind::Warning(text.into()));
     }
 
-    fn send(&self, phase: Phase, step: &str, kind: EventKind) {
+    pub(super) fn send(&self, phase: Phase, step: &str, kind: EventKind) {
         if let Some(sender) = &self.sender {
             let kind = masked(kind);
             let event = Event { at: self.began.elapsed(), wall: Timestamp::now(), phase, step: step.into(), kind };
@@ -209,78 +216,18 @@ fn masked(mut kind: EventKind) -> EventKind {
     kind
 }
 
-/// A started step. Dropping it unfinished reports it as failed.
-#[derive(Debug)]
-pub struct Step {
-    events: Events,
-    phase: Phase,
-    name: String,
-    open: bool,
-}
+/// Durations as seconds, exact to the nanosecond for the first 48 days.
+mod nanoseconds {
+    use std::time::Duration;
 
-impl Step {
-    /// Reports what the step is doing now.
-    pub fn progress(&self, message: impl Into<String>) {
-        self.send(EventKind::Progress(message.into()));
+    use serde::de::Error;
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    pub(super) fn serialize<S: Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_f64(duration.as_secs_f64())
     }
 
-    /// Returns a handle for reporting progress from elsewhere, such as the thread that reads a program's output.
-    #[must_use]
-    pub fn handle(&self) -> StepHandle {
-        self.events.handle(self.phase, &self.name)
-    }
-
-    /// Ends the step as done.
-    pub fn done(self) {
-        self.finish(Outcome::Done);
-    }
-
-    /// Ends the step as unchanged.
-    pub fn unchanged(self) {
-        self.finish(Outcome::Unchanged);
-    }
-
-    /// Ends the step as failed or timed out, with the reason.
-    pub fn fail(self, how: Missed, why: impl Into<String>) {
-        self.send(EventKind::Trouble { how, why: why.into() });
-        self.finish(Outcome::Failed);
-    }
-
-    /// Ends the step.
-    pub fn finish(mut self, outcome: Outcome) {
-        self.open = false;
-        self.send(EventKind::Finished(outcome));
-    }
-
-    fn send(&self, kind: EventKind) {
-        self.events.send(self.phase, &self.name, kind);
-    }
-}
-
-impl Drop for Step {
-    fn drop(&mut self) {
-        if self.open {
-            self.send(EventKind::Finished(Outcome::Failed));
-        }
-    }
-}
-
-/// Reports the progress of a step, without ending it.
-#[derive(Debug, Clone)]
-pub struct StepHandle {
-    events: Events,
-    phase: Phase,
-    name: String,
-}
-
-impl StepHandle {
-    /// Reports what the step is doing now.
-    pub fn progress(&self, message: impl Into<String>) {
-        self.events.send(self.phase, &self.name, EventKind::Progress(message.into()));
-    }
-
-    /// Reports that a call of the step is retried after a pause.
-    pub(crate) fn retry(&self, attempt: u32, of: u32, cause: String, after: Duration) {
-        self.events.send(self.phase, &self.name, EventKind::Retry { attempt, of, cause, after });
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
+        Duration::try_from_secs_f64(f64::deserialize(deserializer)?).map_err(D::Error::custom)
     }
 }

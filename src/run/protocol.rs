@@ -1,13 +1,16 @@
 //! The protocol of a run, shared by all entry points: bring up → on failure diagnose → undo or keep → report.
 
+use std::sync::OnceLock;
+
 use serde_json::Value;
 
 use super::Running;
 use super::failed_run::{Cleanup, FailedRun, FailureCause};
 use super::failure_report::FailureReport;
+use super::past_runs;
 use super::session::{Session, UpError};
 use crate::host::folders;
-use crate::report::{Phase, Reporter, Timeline, to_json};
+use crate::report::{Phase, Reporter, RunOutcome, Timeline, to_json};
 use crate::suite::config::Keep;
 
 /// The file in the cluster's folder with the report of the last run that changed it.
@@ -54,13 +57,18 @@ pub struct Run {
     /// The session.
     pub session: Session,
     reporter: Reporter,
+    outcome: OnceLock<RunOutcome>,
 }
 
 impl Run {
-    /// Returns a run whose events are read by `reporter`.
+    /// Returns a run whose events are read by `reporter`, and kept in a file.
     #[must_use]
     pub fn new(session: Session, reporter: Reporter) -> Run {
-        Run { session, reporter }
+        match past_runs::start(&session) {
+            Ok(recorder) => reporter.record(recorder),
+            Err(error) => session.events.warn(Phase::Setup, format!("this run is not kept: {error}")),
+        }
+        Run { session, reporter, outcome: OnceLock::new() }
     }
 
     /// Brings `part` up. A failed run is diagnosed, then undone or kept; an interrupted one is undone, never kept. A
@@ -82,6 +90,12 @@ impl Run {
             Ok(running) => Ok(running),
             Err(cause) => Err(Box::new(self.give_up(cause, part, on_failure, interrupts).await)),
         };
+        let _ = self.outcome.set(match &ended {
+            Ok(running) if running.unchanged => RunOutcome::Unchanged,
+            Ok(_) => RunOutcome::Ready,
+            Err(failed) if matches!(failed.cause, FailureCause::Interrupted) => RunOutcome::Interrupted,
+            Err(_) => RunOutcome::Failed,
+        });
         if ended.is_ok() && self.session.terms.keep == Keep::Always {
             self.session.undo.keep();
         }
@@ -174,6 +188,6 @@ impl Run {
 
     /// Ends the run. Returns the timeline with all events sent before.
     pub async fn finish(self) -> Timeline {
-        self.reporter.finish().await
+        self.reporter.finish_as(self.outcome.get().copied()).await
     }
 }

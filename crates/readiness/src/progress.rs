@@ -1,5 +1,7 @@
 //! Progress of awaited components.
 
+use serde::{Deserialize, Serialize};
+
 /// Progress of an awaited component.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
@@ -20,7 +22,9 @@ pub enum Progress {
 }
 
 /// How a component missed readiness.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "camelCase")]
 pub enum Missed {
     /// It failed, and will not become ready by itself.
     Failed,

@@ -1,0 +1,286 @@
+//! The file of a run: its header, its events and how it ended, a line of JSON each.
+//!
+//! Every report of the run is made from it again, byte for byte. Secrets are masked before a line is written.
+
+use std::fs::File;
+use std::io::{BufRead, BufReader, BufWriter, Write};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+use super::{Event, EventKind, Timeline};
+use crate::readiness::redact::Redactor;
+
+/// Version of the format below. It changes when a field is removed or changes its meaning.
+pub const FORMAT: u32 = 1;
+/// Size in bytes after which progress is no longer written: it is in no report.
+const LARGE: u64 = 4 << 20;
+/// Size in bytes after which nothing but the end is written.
+const FULL: u64 = 16 << 20;
+
+/// A line of the file.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "camelCase")]
+pub enum RunLine {
+    /// The first line.
+    Run(RunHeader),
+    /// An event, in the order in which events were sent.
+    Event(Event),
+    /// The last line. It is missing when the run was killed, or is in progress.
+    End(RunEnd),
+}
+
+/// What a run is about: runs are compared with those of the same suite and the same class of host.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct RunHeader {
+    /// Version of the format.
+    pub format: u32,
+    /// Its name: when it began, the suite, the process id.
+    pub id: String,
+    /// When it began.
+    #[cfg_attr(feature = "schema", schemars(with = "String"))]
+    pub began: Timestamp,
+    /// Version of the harness.
+    pub version: String,
+    /// Name of the suite.
+    pub suite: String,
+    /// Name of the cluster.
+    pub cluster: String,
+    /// `parallel`, `waves` or `sequential`.
+    pub strategy: String,
+    /// Hash of the suite, its manifests and kind's configuration; null when they could not be read.
+    pub source: Option<String>,
+    /// The host.
+    pub host: HostClass,
+    /// The components, in the order of the suite.
+    pub components: Vec<PlannedComponent>,
+}
+
+/// Hosts of a class are expected to be equally fast.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct HostClass {
+    /// Cores that this process may use.
+    pub cores: usize,
+    /// Memory in GiB, rounded; 0 when unknown.
+    pub memory_gib: u64,
+    /// The architecture of the processor.
+    pub arch: String,
+}
+
+impl std::fmt::Display for HostClass {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} cores, {} GiB, {}", self.cores, self.memory_gib, self.arch)
+    }
+}
+
+/// A component of the plan.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct PlannedComponent {
+    /// Its name.
+    pub name: String,
+    /// The components that it needs, as the suite says.
+    pub needs: Vec<String>,
+    /// The names of its images.
+    pub images: Vec<String>,
+}
+
+/// How a run ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "camelCase")]
+pub enum RunOutcome {
+    /// Everything is ready.
+    Ready,
+    /// Everything was ready already, and nothing was done.
+    Unchanged,
+    /// It failed.
+    Failed,
+    /// A signal ended it.
+    Interrupted,
+}
+
+impl RunOutcome {
+    /// Returns its name, as in JSON.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            RunOutcome::Ready => "ready",
+            RunOutcome::Unchanged => "unchanged",
+            RunOutcome::Failed => "failed",
+            RunOutcome::Interrupted => "interrupted",
+        }
+    }
+}
+
+/// The end of a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct RunEnd {
+    /// How it ended; null when the process ended before the run did.
+    pub outcome: Option<RunOutcome>,
+    /// Events that were not written, because the file had become too large.
+    pub left_out: u64,
+}
+
+/// Writes the file of a run.
+#[derive(Debug)]
+pub struct RunRecorder {
+    file: BufWriter<File>,
+    written: u64,
+    left_out: u64,
+    /// Set by the first failed write: a full disk does not end a run.
+    broken: bool,
+}
+
+impl RunRecorder {
+    /// Creates the file with the header in it. It is readable only by the user.
+    ///
+    /// # Errors
+    /// When it exists, or cannot be created or written.
+    pub fn create(path: &Path, header: RunHeader) -> std::io::Result<RunRecorder> {
+        let mut options = fs_err::OpenOptions::new();
+        options.write(true).create_new(true);
+        #[cfg(unix)]
+        fs_err::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        let file = BufWriter::new(options.open(path)?.into_file());
+        let mut recorder = RunRecorder { file, written: 0, left_out: 0, broken: false };
+        recorder.line(&RunLine::Run(header))?;
+        Ok(recorder)
+    }
+
+    /// Writes an event, so that a killed run leaves it too.
+    pub(super) fn event(&mut self, event: &Event) {
+        let is_progress = matches!(event.kind, EventKind::Progress(_));
+        if self.broken || self.written > FULL || (is_progress && self.written > LARGE) {
+            self.left_out += 1;
+            return;
+        }
+        self.broken = self.line(&RunLine::Event(event.clone())).is_err();
+    }
+
+    /// Writes how the run ended.
+    pub(super) fn end(mut self, outcome: Option<RunOutcome>) {
+        if !self.broken {
+            // Without this line, the run counts as killed.
+            let _ = self.line(&RunLine::End(RunEnd { outcome, left_out: self.left_out }));
+        }
+    }
+
+    fn line(&mut self, line: &RunLine) -> std::io::Result<()> {
+        let mut line = serde_json::to_value(line)?;
+        Redactor::global().strings(&mut line);
+        let text = format!("{line}\n");
+        self.file.write_all(text.as_bytes())?;
+        self.file.flush()?;
+        self.written += text.len() as u64;
+        Ok(())
+    }
+}
+
+/// A run that was read from its file.
+#[derive(Debug, Clone)]
+pub struct RecordedRun {
+    /// What it is about.
+    pub header: RunHeader,
+    /// Its events, in the order in which they were sent.
+    pub events: Vec<Event>,
+    /// How it ended; `None` when it was killed, or is in progress.
+    pub end: Option<RunEnd>,
+    /// The first line that could not be read, and why. Nothing after it is believed.
+    pub damage: Option<String>,
+}
+
+/// A file that is not one of a run.
+#[derive(Debug, Error)]
+pub enum RunFileError {
+    /// It cannot be read.
+    #[error("{0}")]
+    Unreadable(#[source] std::io::Error),
+    /// It does not begin like one.
+    #[error("{} is not the file of a run: it does not begin with a run's header", .0.display())]
+    NotARun(PathBuf),
+    /// It was written by a newer version.
+    #[error("{} has format {found}; this version of kind-harness reads formats up to {FORMAT}", .path.display())]
+    Newer {
+        /// The file.
+        path: PathBuf,
+        /// Its format.
+        found: u64,
+    },
+}
+
+impl RecordedRun {
+    /// Reads the file of a run. A file that is cut off or damaged is read up to there.
+    ///
+    /// # Errors
+    /// When it cannot be read, is not the file of a run, or has a newer format.
+    pub fn read(path: &Path) -> Result<RecordedRun, RunFileError> {
+        let file = fs_err::File::open(path).map_err(RunFileError::Unreadable)?;
+        let mut lines = BufReader::new(file).split(b'\n');
+        let first = lines.next().transpose().map_err(RunFileError::Unreadable)?.unwrap_or_default();
+        let mut run = RecordedRun { header: header(path, &first)?, events: Vec::new(), end: None, damage: None };
+        for (line, number) in lines.zip(2_usize..) {
+            let line = line.map_err(RunFileError::Unreadable)?;
+            let damage = match serde_json::from_slice(&line) {
+                Ok(RunLine::Event(event)) if run.end.is_none() => {
+                    run.events.push(event);
+                    continue;
+                }
+                Ok(RunLine::End(end)) if run.end.is_none() => {
+                    run.end = Some(end);
+                    continue;
+                }
+                Ok(RunLine::Run(_)) => "a second run begins here".to_owned(),
+                Ok(_) => "the run has ended before".to_owned(),
+                Err(error) if error.is_eof() => "it is cut off".to_owned(),
+                Err(error) => error.to_string(),
+            };
+            run.damage = Some(format!("line {number}: {damage}"));
+            break;
+        }
+        Ok(run)
+    }
+
+    /// Returns the timeline; steps in progress at the end of a killed run end there, as failed.
+    #[must_use]
+    pub fn timeline(&self) -> Timeline {
+        let mut timeline = Timeline::default();
+        self.events.iter().for_each(|event| timeline.record(event));
+        let last = self.events.iter().map(|event| event.at).max().unwrap_or(Duration::ZERO);
+        timeline.so_far(last)
+    }
+
+    /// Returns how the run ended; `None` when it was killed, or is in progress.
+    #[must_use]
+    pub fn outcome(&self) -> Option<RunOutcome> {
+        self.end.and_then(|end| end.outcome)
+    }
+}
+
+/// Reads the first line, whose format decides on what else is in it.
+fn header(path: &Path, line: &[u8]) -> Result<RunHeader, RunFileError> {
+    let not_a_run = || RunFileError::NotARun(path.to_owned());
+    let value: serde_json::Value = serde_json::from_slice(line).map_err(|_| not_a_run())?;
+    let found = value.pointer("/run/format").and_then(serde_json::Value::as_u64).ok_or_else(not_a_run)?;
+    if found > u64::from(FORMAT) {
+        return Err(RunFileError::Newer { path: path.to_owned(), found });
+    }
+    match serde_json::from_value(value) {
+        Ok(RunLine::Run(header)) => Ok(header),
+        _ => Err(not_a_run()),
+    }
+}
+
+#[cfg(test)]
+mod tests;

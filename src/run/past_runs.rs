@@ -1,0 +1,130 @@
+//! Past runs: each has a file with its events, from which its reports are made again.
+
+use std::path::{Path, PathBuf};
+
+use jiff::Timestamp;
+use thiserror::Error;
+
+use super::session::Session;
+use crate::host::folders::Folders;
+use crate::host::system::total_memory;
+use crate::report::{FORMAT, HostClass, PlannedComponent, RecordedRun, RunFileError, RunHeader, RunRecorder};
+
+/// How many runs are kept; a file has some 30 KiB.
+const KEPT: usize = 500;
+const EXTENSION: &str = "jsonl";
+
+/// A run that is not there.
+#[derive(Debug, Error)]
+pub enum NoRun {
+    /// No run is kept.
+    #[error("no run is kept yet; `kind-harness up` makes one")]
+    None,
+    /// No run has this name, and no file either.
+    #[error("no run is called {0:?}, and there is no such file; `kind-harness runs` lists them")]
+    Unknown(String),
+    /// Several runs have names with this beginning.
+    #[error("{0:?} is the beginning of {1} runs' names; `kind-harness runs` lists them")]
+    Ambiguous(String, usize),
+}
+
+/// Starts the file of a run of `session`, and removes the oldest files.
+pub(super) fn start(session: &Session) -> std::io::Result<RunRecorder> {
+    let own = session.folders.own_runs();
+    own.make()?;
+    let header = header(session);
+    let recorder = RunRecorder::create(&file(&session.folders, &header.id), header)?;
+    let all = ids(&session.folders)?;
+    for old in all.iter().take(all.len().saturating_sub(KEPT)) {
+        // One that another run has just removed is not there any more.
+        let _ = own.remove(format!("{old}.{EXTENSION}"));
+    }
+    Ok(recorder)
+}
+
+fn header(session: &Session) -> RunHeader {
+    let (plan, began) = (&session.plan, Timestamp::now());
+    let suite = plan.suite();
+    let component = |component: &crate::suite::config::Component| PlannedComponent {
+        name: component.name.clone(),
+        needs: component.needs.clone(),
+        images: component.images.iter().map(|image| image.name.clone()).collect(),
+    };
+    RunHeader {
+        format: FORMAT,
+        // Names in the order of time; two runs of one process do not begin in the same microsecond.
+        id: format!("{}-{}-{}", began.strftime("%Y%m%dT%H%M%S%.6f"), suite.suite, std::process::id()),
+        began,
+        version: env!("CARGO_PKG_VERSION").into(),
+        suite: suite.suite.clone(),
+        cluster: plan.cluster_name().to_string(),
+        strategy: suite.strategy.name().into(),
+        source: plan.digest().ok(),
+        host: host_class(),
+        components: suite.components.iter().map(component).collect(),
+    }
+}
+
+/// Returns the class of this host.
+#[must_use]
+pub fn host_class() -> HostClass {
+    let gib = |bytes: u64| (bytes + (1 << 29)) >> 30;
+    HostClass {
+        cores: std::thread::available_parallelism().map_or(1, usize::from),
+        memory_gib: total_memory().map_or(0, gib),
+        arch: std::env::consts::ARCH.into(),
+    }
+}
+
+fn file(folders: &Folders, id: &str) -> PathBuf {
+    folders.runs().join(format!("{id}.{EXTENSION}"))
+}
+
+/// Returns the names of all runs that are kept, oldest first.
+///
+/// # Errors
+/// When the folder cannot be read. A folder that does not exist has no runs.
+pub fn ids(folders: &Folders) -> std::io::Result<Vec<String>> {
+    let entries = match fs_err::read_dir(folders.runs()) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+        entries => entries?,
+    };
+    let mut ids = Vec::new();
+    for entry in entries {
+        let path = entry?.path();
+        if path.extension().is_some_and(|extension| extension == EXTENSION) {
+            ids.extend(path.file_stem().map(|stem| stem.to_string_lossy().into_owned()));
+        }
+    }
+    ids.sort_unstable();
+    Ok(ids)
+}
+
+/// Returns the file of the run called `name`: a run's name, its beginning, the path of a run's file, or `None` for the
+/// last run.
+///
+/// # Errors
+/// [`NoRun`], or when the folder cannot be read.
+pub fn find(folders: &Folders, name: Option<&str>) -> Result<PathBuf, Box<dyn std::error::Error + Send + Sync>> {
+    let ids = ids(folders)?;
+    let Some(name) = name else {
+        return Ok(file(folders, ids.last().ok_or(NoRun::None)?));
+    };
+    if Path::new(name).is_file() {
+        return Ok(name.into());
+    }
+    let mut same = ids.iter().filter(|id| id.starts_with(name));
+    match (same.next(), same.count()) {
+        (Some(id), 0) => Ok(file(folders, id)),
+        (Some(_), more) => Err(NoRun::Ambiguous(name.into(), more + 1).into()),
+        (None, _) => Err(NoRun::Unknown(name.into()).into()),
+    }
+}
+
+/// Reads every run that is kept, oldest first; with the error for those that cannot be read.
+///
+/// # Errors
+/// When the folder cannot be read.
+pub fn all(folders: &Folders) -> std::io::Result<Vec<Result<RecordedRun, RunFileError>>> {
+    Ok(ids(folders)?.iter().map(|id| RecordedRun::read(&file(folders, id))).collect())
+}
