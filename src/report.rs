@@ -3,6 +3,7 @@
 //! The pipeline sends [`Event`]s; a [`Reporter`] reads them, shows them on the [`console`], and at the end returns the
 //! [`Timeline`] from which the table, the JSON report and all other reports of the run are made.
 
+mod advice;
 mod component_states;
 pub mod console;
 mod debounce;
@@ -10,17 +11,21 @@ mod event;
 mod json;
 mod observer;
 mod run_file;
+mod startup;
 mod state;
 mod step;
 mod table;
 mod timeline;
+mod what_if;
 
+pub use advice::{Advice, Rule};
 pub use component_states::ComponentStates;
 pub use event::{Event, EventKind, Events, Outcome, Phase};
 pub use json::{Report, to_json};
 pub use run_file::{
     FORMAT, HostClass, PlannedComponent, RecordedRun, RunEnd, RunFileError, RunHeader, RunLine, RunOutcome, RunRecorder,
 };
+pub use startup::{Alert, Bottleneck, Grade, StartupMetrics};
 pub use state::{InvalidTransition, State, StateHistory};
 pub use step::{Step, StepHandle};
 pub use table::to_table;

@@ -35,6 +35,8 @@ fn loaded(strategy: Strategy, components: Vec<Component>) -> Loaded {
             deadline: Duration::from_secs(90),
             ready: kind_harness::suite::config::ReadySpec::default(),
             retry: kind_harness::suite::config::RetrySpec::default(),
+            grade: kind_harness::suite::config::GradeSpec::default(),
+            alert: kind_harness::suite::config::AlertSpec::default(),
             components,
         },
         root: PathBuf::from("/srv/shop"),

@@ -159,13 +159,13 @@ async fn live(
             let _ = up.send(Err(why));
         }
     }
-    let strategy = session.plan.suite().strategy.name();
+    let header = run.header.clone();
     let timeline = run.finish().await;
     if tells {
-        crate::report::console::write(&format!("\n{}", to_table(&timeline)));
+        crate::report::console::write(&format!("\n{}", to_table(&timeline, &header)));
     }
     if let Some(path) = std::env::var_os("KIND_HARNESS_REPORT") {
-        let report = to_json(&timeline, strategy).to_string();
+        let report = to_json(&timeline, &header).to_string();
         let path = if later { beside(Path::new(&path), &suite) } else { path.into() };
         if let Err(error) = crate::host::folders::write_output(&path, &report) {
             crate::report::console::write(&format!("the report could not be written: {error}\n"));

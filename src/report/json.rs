@@ -6,11 +6,11 @@ use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::Value;
 
-use super::{Phase, Retry, Span, State, StateHistory, Timeline};
+use super::{HostClass, Phase, Retry, RunHeader, Span, StartupMetrics, State, StateHistory, Timeline};
 use crate::readiness::redact::Redactor;
 
 /// Version of the report's format. It changes when a field is removed or changes its meaning.
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
 
 /// A report in JSON. All times are in seconds since the run started, unless they are timestamps.
 #[derive(Debug, Serialize)]
@@ -19,6 +19,14 @@ const FORMAT: u32 = 1;
 pub struct Report<'a> {
     /// Version of this format.
     format: u32,
+    /// The run's name, for `kind-harness report`.
+    run: &'a str,
+    /// The suite's name.
+    suite: &'a str,
+    /// Hash of the suite, its manifests and kind's configuration; null when they could not be read.
+    source: Option<&'a str>,
+    /// The host.
+    host: &'a HostClass,
     /// When the run started.
     #[cfg_attr(feature = "schema", schemars(with = "Option<String>"))]
     began: Option<Timestamp>,
@@ -36,8 +44,8 @@ pub struct Report<'a> {
     components: Vec<ComponentTime<'a>>,
     /// From the first component applied to the last one ready; null when nothing was deployed.
     deploy_and_ready: Option<f64>,
-    /// The components' own times together, divided by `deployAndReady`; null when nothing was deployed.
-    parallel_efficiency: Option<f64>,
+    /// Figures of deploy and ready; null when nothing was deployed.
+    startup: Option<StartupMetrics>,
     /// The steps that determined the duration of the run.
     critical_path: Vec<StepName<'a>>,
 }
@@ -103,18 +111,23 @@ struct Past {
 
 /// Returns the whole timeline as a [`Report`], with secrets masked.
 #[must_use]
-pub fn to_json(timeline: &Timeline, strategy: &str) -> Value {
+pub fn to_json(timeline: &Timeline, header: &RunHeader) -> Value {
     // Plain data with string keys: this cannot fail.
-    let mut report = serde_json::to_value(report(timeline, strategy)).unwrap_or_default();
+    let mut report = serde_json::to_value(report(timeline, header)).unwrap_or_default();
     // Secrets that became known after the events were sent.
     Redactor::global().strings(&mut report);
     report
 }
 
-fn report<'a>(timeline: &'a Timeline, strategy: &'a str) -> Report<'a> {
+fn report<'a>(timeline: &'a Timeline, header: &'a RunHeader) -> Report<'a> {
     let phases = Phase::ALL.iter().filter_map(|phase| {
         let (start, end) = timeline.phase(*phase)?;
-        Some(PhaseTime { phase: *phase, start: seconds(start), end: seconds(end), duration: seconds(end - start) })
+        Some(PhaseTime {
+            phase: *phase,
+            start: seconds(start),
+            end: seconds(end),
+            duration: seconds(end.saturating_sub(start)),
+        })
     });
     let component = |name, start_up| {
         let states = timeline.lives.get(name).map(states);
@@ -125,15 +138,19 @@ fn report<'a>(timeline: &'a Timeline, strategy: &'a str) -> Report<'a> {
     let components = started.iter().map(|(name, time)| component(*name, Some(seconds(*time))));
     Report {
         format: FORMAT,
+        run: &header.id,
+        suite: &header.suite,
+        source: header.source.as_deref(),
+        host: &header.host,
         began: timeline.began,
-        strategy,
+        strategy: &header.strategy,
         wall: seconds(timeline.wall()),
         phases: phases.collect(),
         steps: &timeline.spans,
         retries: &timeline.retries,
         components: components.chain(others.map(|name| component(name, None))).collect(),
-        deploy_and_ready: timeline.start_up().map(|(start, end)| seconds(end - start)),
-        parallel_efficiency: timeline.parallel_efficiency().map(thousandths),
+        deploy_and_ready: timeline.start_up().map(|(start, end)| seconds(end.saturating_sub(start))),
+        startup: StartupMetrics::of(timeline, header),
         critical_path: timeline
             .critical_path()
             .iter()
@@ -152,11 +169,11 @@ fn states(life: &StateHistory) -> States<'_> {
     }
 }
 
-fn seconds(duration: Duration) -> f64 {
+pub(super) fn seconds(duration: Duration) -> f64 {
     thousandths(duration.as_secs_f64())
 }
 
-fn thousandths(number: f64) -> f64 {
+pub(super) fn thousandths(number: f64) -> f64 {
     (number * 1000.0).round() / 1000.0
 }
 
@@ -167,6 +184,7 @@ mod tests {
     use super::*;
     use crate::readiness::Missed;
     use crate::report::Events;
+    use crate::report::run_file::tests::header;
 
     #[test]
     fn every_component_has_its_state_whether_it_was_started_or_not() {
@@ -179,7 +197,7 @@ mod tests {
         while let Ok(event) = stream.try_recv() {
             timeline.record(&event);
         }
-        let report = to_json(&timeline, "parallel");
+        let report = to_json(&timeline, &header());
         let told = |index: usize| {
             let component = &report["components"][index];
             ["component", "state", "attempts", "lastError"].map(|key| component[key].clone())
@@ -203,10 +221,13 @@ mod tests {
             cause: "timeout".into(),
             after: Duration::from_millis(1250),
         });
-        let report = to_json(&timeline, "parallel");
+        let report = to_json(&timeline, &header());
         assert_eq!(report["wall"], 24.0);
         assert_eq!(report["deployAndReady"], 10.0);
-        assert_eq!(report["parallelEfficiency"], 1.6);
+        assert_eq!(
+            (report["startup"]["overlap"].as_f64(), report["startup"]["total"].as_f64()),
+            (Some(1.6), Some(10.0))
+        );
         assert_eq!(report["phases"][1], json!({"phase": "images", "start": 1.0, "end": 9.0, "duration": 8.0}));
         assert_eq!(report["components"][0], json!({"component": "db", "startUp": 6.0}));
         let retry = json!({

@@ -13,6 +13,7 @@ use thiserror::Error;
 
 use super::{Event, EventKind, Timeline};
 use crate::readiness::redact::Redactor;
+use crate::suite::config::{AlertSpec, GradeSpec};
 
 /// Version of the format below. It changes when a field is removed or changes its meaning.
 pub const FORMAT: u32 = 1;
@@ -58,6 +59,10 @@ pub struct RunHeader {
     pub source: Option<String>,
     /// The host.
     pub host: HostClass,
+    /// The limits of the grades.
+    pub grade: GradeSpec,
+    /// The times from which a start-up is worth a warning.
+    pub alert: AlertSpec,
     /// The components, in the order of the suite.
     pub components: Vec<PlannedComponent>,
 }
@@ -283,4 +288,4 @@ fn header(path: &Path, line: &[u8]) -> Result<RunHeader, RunFileError> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use comfy_table::{CellAlignment, Table, presets};
 
-use super::{Outcome, Phase, Span, Timeline};
+use super::{Outcome, Phase, RunHeader, Span, StartupMetrics, Timeline};
 
 /// Returns one row per phase, one per step below it; `*` marks the critical path.
 #[must_use]
-pub fn to_table(timeline: &Timeline) -> String {
+pub fn to_table(timeline: &Timeline, header: &RunHeader) -> String {
     let wall = timeline.wall();
     let critical = timeline.critical_path();
     let mut table = Table::new();
@@ -19,7 +19,14 @@ pub fn to_table(timeline: &Timeline) -> String {
         spans.sort_by_key(|span| (span.start, span.end));
         let (rows, quick): (Vec<&Span>, Vec<&Span>) = spans.into_iter().partition(|span| is_worth_a_row(span, wall));
         let marked = if rows.is_empty() && quick.iter().any(|span| critical.contains(span)) { "*" } else { "" };
-        table.add_row([&phase.to_string(), "", &time(start), &time(end - start), &share(end - start, wall), marked]);
+        table.add_row([
+            &phase.to_string(),
+            "",
+            &time(start),
+            &time(end.saturating_sub(start)),
+            &share(end.saturating_sub(start), wall),
+            marked,
+        ]);
         for span in rows {
             let mark = match (&span.outcome, critical.contains(&span)) {
                 (Outcome::Failed, _) => "failed",
@@ -50,12 +57,28 @@ pub fn to_table(timeline: &Timeline) -> String {
         let pauses = timeline.retries.iter().map(|retry| retry.after).sum();
         text.push_str(&format!("retries: {}, with pauses of {} in all\n", timeline.retries.len(), time(pauses)));
     }
-    if let (Some((start, end)), Some(efficiency)) = (timeline.start_up(), timeline.parallel_efficiency()) {
-        let count = timeline.components().len();
-        text.push_str(&format!(
-            "deploy + ready {} for {count} components; parallel efficiency {efficiency:.2} (sum of start-up times ÷ that)\n",
-            time(end - start)
-        ));
+    if let Some(metrics) = StartupMetrics::of(timeline, header) {
+        text.push_str(&start_up(&metrics));
+    }
+    text
+}
+
+/// The figures of the start-up, and what would make it shorter.
+fn start_up(metrics: &StartupMetrics) -> String {
+    let StartupMetrics { total, components, overlap, lower_bound, share_of_lower_bound, .. } = metrics;
+    let grade = metrics.grade.map(|grade| format!(", grade {grade}")).unwrap_or_default();
+    let alert = metrics.alert.map(|alert| format!(" ({})", alert.name())).unwrap_or_default();
+    let mut text = format!(
+        "deploy + ready {total:.1} s for {components} components{grade}{alert}; overlap {overlap:.2} (their start-up times \
+         together ÷ that)\nlongest chain of needs {lower_bound:.1} s, {:.0} % of that\n",
+        100.0 * share_of_lower_bound
+    );
+    if let Some(found) = metrics.bottlenecks.first() {
+        let (phase, step, own) = (found.phase, &found.step, found.own);
+        text.push_str(&format!("bottleneck: {phase} {step}, {own:.1} s; without it {:.1} s less\n", found.saves));
+    }
+    for advice in &metrics.recommendations {
+        text.push_str(&format!("to save up to {:.1} s: {}\n  ({})\n", advice.saves, advice.advice, advice.evidence));
     }
     text
 }
@@ -82,7 +105,7 @@ mod tests {
 
     #[test]
     fn the_whole_run_on_one_screen() {
-        let table = to_table(&crate::report::timeline::tests::example());
+        let table = to_table(&crate::report::timeline::tests::example(), &crate::report::run_file::tests::header());
         snapbox::assert_data_eq!(
             table,
             snapbox::str![[r#"
@@ -102,7 +125,11 @@ mod tests {
           api   16.0 s   8.0 s   33 %  *
 
 wall time 24.0 s; * = on the critical path
-deploy + ready 10.0 s for 2 components; parallel efficiency 1.60 (sum of start-up times ÷ that)
+deploy + ready 10.0 s for 2 components, grade A; overlap 1.60 (their start-up times together ÷ that)
+longest chain of needs 10.0 s, 100 % of that
+bottleneck: cluster kind, 10.0 s; without it 10.0 s less
+to save up to 3.0 s: build or pull node before the run, or keep it in the engine
+  (it took 3.0 s, and the run waited for it)
 
 "#]]
         );

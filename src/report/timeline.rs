@@ -121,7 +121,7 @@ impl Timeline {
     /// Returns the time from the first step's start to the last one's end.
     #[must_use]
     pub fn wall(&self) -> Duration {
-        extent(self.spans.iter()).map_or(Duration::ZERO, |(start, end)| end - start)
+        extent(self.spans.iter()).map_or(Duration::ZERO, |(start, end)| end.saturating_sub(start))
     }
 
     /// Returns start and end of `phase`; `None` when it had no step.
@@ -143,17 +143,18 @@ impl Timeline {
         ready
             .map(|ready| {
                 let deploy = self.spans.iter().find(|span| span.phase == Phase::Deploy && span.step == ready.step);
-                (ready.step.as_str(), ready.end - deploy.map_or(ready.start, |deploy| deploy.start))
+                (ready.step.as_str(), ready.end.saturating_sub(deploy.map_or(ready.start, |deploy| deploy.start)))
             })
             .collect()
     }
 
     /// Returns the sum of the components' start-up times ÷ wall time of deploy and ready; 1 when nothing overlapped.
+    /// Waiting counts: components that wait for the same processor overlap, too.
     #[must_use]
-    pub fn parallel_efficiency(&self) -> Option<f64> {
+    pub fn overlap(&self) -> Option<f64> {
         let (start, end) = self.start_up()?;
         let sum: Duration = self.components().iter().map(|(_, time)| *time).sum();
-        let wall = (end - start).as_secs_f64();
+        let wall = end.saturating_sub(start).as_secs_f64();
         (wall > 0.0 && !sum.is_zero()).then(|| sum.as_secs_f64() / wall)
     }
 
@@ -220,7 +221,7 @@ pub(super) mod tests {
         assert_eq!(timeline.phase(Phase::Images), Some((Duration::from_secs(1), Duration::from_secs(9))));
         assert_eq!(timeline.phase(Phase::Specs), None);
         // db 14 to 20, api 14 to 24: 16 s of start-up in 10 s.
-        assert_eq!(timeline.parallel_efficiency(), Some(1.6));
+        assert_eq!(timeline.overlap(), Some(1.6));
     }
 
     #[test]

@@ -28,11 +28,10 @@ pub enum NoRun {
     Ambiguous(String, usize),
 }
 
-/// Starts the file of a run of `session`, and removes the oldest files.
-pub(super) fn start(session: &Session) -> std::io::Result<RunRecorder> {
+/// Starts the file of a run, and removes the oldest files.
+pub(super) fn start(session: &Session, header: RunHeader) -> std::io::Result<RunRecorder> {
     let own = session.folders.own_runs();
     own.make()?;
-    let header = header(session);
     let recorder = RunRecorder::create(&file(&session.folders, &header.id), header)?;
     let all = ids(&session.folders)?;
     for old in all.iter().take(all.len().saturating_sub(KEPT)) {
@@ -42,7 +41,8 @@ pub(super) fn start(session: &Session) -> std::io::Result<RunRecorder> {
     Ok(recorder)
 }
 
-fn header(session: &Session) -> RunHeader {
+/// Returns what a run of `session` that begins now is about.
+pub(super) fn header(session: &Session) -> RunHeader {
     let (plan, began) = (&session.plan, Timestamp::now());
     let suite = plan.suite();
     let component = |component: &crate::suite::config::Component| PlannedComponent {
@@ -61,6 +61,8 @@ fn header(session: &Session) -> RunHeader {
         strategy: suite.strategy.name().into(),
         source: plan.digest().ok(),
         host: host_class(),
+        grade: suite.grade,
+        alert: suite.alert,
         components: suite.components.iter().map(component).collect(),
     }
 }

@@ -10,7 +10,7 @@ use super::failure_report::FailureReport;
 use super::past_runs;
 use super::session::{Session, UpError};
 use crate::host::folders;
-use crate::report::{Phase, Reporter, RunOutcome, Timeline, to_json};
+use crate::report::{Phase, Reporter, RunHeader, RunOutcome, Timeline, to_json};
 use crate::suite::config::Keep;
 
 /// The file in the cluster's folder with the report of the last run that changed it.
@@ -56,6 +56,8 @@ impl Interrupts for Uninterrupted {
 pub struct Run {
     /// The session.
     pub session: Session,
+    /// What the run is about, as its reports say.
+    pub header: RunHeader,
     reporter: Reporter,
     outcome: OnceLock<RunOutcome>,
 }
@@ -64,11 +66,12 @@ impl Run {
     /// Returns a run whose events are read by `reporter`, and kept in a file.
     #[must_use]
     pub fn new(session: Session, reporter: Reporter) -> Run {
-        match past_runs::start(&session) {
+        let header = past_runs::header(&session);
+        match past_runs::start(&session, header.clone()) {
             Ok(recorder) => reporter.record(recorder),
             Err(error) => session.events.warn(Phase::Setup, format!("this run is not kept: {error}")),
         }
-        Run { session, reporter, outcome: OnceLock::new() }
+        Run { session, header, reporter, outcome: OnceLock::new() }
     }
 
     /// Brings `part` up. A failed run is diagnosed, then undone or kept; an interrupted one is undone, never kept. A
@@ -183,7 +186,7 @@ impl Run {
     /// Returns the report of `timeline` as JSON.
     #[must_use]
     pub fn json(&self, timeline: &Timeline) -> Value {
-        to_json(timeline, self.session.plan.suite().strategy.name())
+        to_json(timeline, &self.header)
     }
 
     /// Ends the run. Returns the timeline with all events sent before.

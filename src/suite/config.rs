@@ -11,6 +11,7 @@ mod readiness;
 mod retry;
 mod schema;
 mod switches;
+mod timing;
 
 use std::path::{Path, PathBuf};
 
@@ -23,6 +24,7 @@ pub use readiness::{FieldSpec, GraceSpec, KindSpec, ReadySpec};
 pub use retry::RetrySpec;
 pub use schema::*;
 pub use switches::{SWITCHES, Share, Switch, Switches, WrongVariable};
+pub use timing::{AlertSpec, GradeSpec};
 
 use crate::suite::graph::Graph;
 use crate::suite::yaml::{self, Node, Source};

@@ -13,7 +13,7 @@ use kind_harness::environment::Environment;
 use kind_harness::host::setup;
 use kind_harness::readiness::Recorder;
 use kind_harness::report::console::write;
-use kind_harness::report::{Events, Reporter, Timeline, to_json, to_table};
+use kind_harness::report::{Events, Reporter, RunHeader, Timeline, to_json, to_table};
 use kind_harness::run::failed_run::FailureCause;
 use kind_harness::run::protocol::{Interrupts as _, OnFailure, Part, Run};
 use kind_harness::run::session::{LeaseOptions, LooksLikeProduction, Session, UpError};
@@ -72,7 +72,7 @@ impl Cli {
         let session = Session { record: Mutex::new(recorder), ..self.session(events, up.yes)? };
         up.only.iter().try_for_each(|component| self.known(&session.plan, Some(component)))?;
         let run = Run::new(session, reporter);
-        let strategy = run.session.plan.suite().strategy.name();
+        let header = run.header.clone();
         let part = if up.only.is_empty() { Part::All } else { Part::Only(&up.only) };
         let on_failure = if up.keep { OnFailure::Keep } else { OnFailure::Undo };
         let ended = run.up(part, on_failure, &mut Interrupts::listen()).await.map_err(|failed| {
@@ -81,7 +81,7 @@ impl Cli {
         });
         let timeline = run.finish().await;
         let written = up.report.as_deref().map_or(Ok(()), |path| {
-            kind_harness::host::folders::write_output(path, &format!("{}\n", to_json(&timeline, strategy)))
+            kind_harness::host::folders::write_output(path, &format!("{}\n", to_json(&timeline, &header)))
         });
         let written = written.map_err(|error| Failure::new(Exit::Internal, &error));
         let environment = match ended {
@@ -105,9 +105,9 @@ impl Cli {
         };
         written?;
         if up.only.is_empty() || self.output == Output::Json {
-            self.tell(&environment, &timeline, strategy);
+            self.tell(&environment, &timeline, &header);
         } else {
-            let table = if self.quiet { String::new() } else { format!("\n{}\n", to_table(&timeline)) };
+            let table = if self.quiet { String::new() } else { format!("\n{}\n", to_table(&timeline, &header)) };
             write(&format!("{table}{} ready again in cluster {}\n", up.only.join(", "), environment.name()));
         }
         Ok(Exit::Done)
@@ -146,7 +146,7 @@ impl Cli {
         })
     }
 
-    pub(super) fn tell(&self, environment: &Environment, timeline: &Timeline, strategy: &str) {
+    pub(super) fn tell(&self, environment: &Environment, timeline: &Timeline, header: &RunHeader) {
         let record = environment.record();
         if self.output == Output::Json {
             return print_json(&outputs::Up {
@@ -155,7 +155,7 @@ impl Cli {
                 kubeconfig: environment.kubeconfig(),
                 endpoints: &record.ports,
                 unchanged: environment.was_unchanged(),
-                report: to_json(timeline, strategy),
+                report: to_json(timeline, header),
             });
         }
         if environment.was_unchanged() {
@@ -164,7 +164,7 @@ impl Cli {
             return;
         }
         if !self.quiet {
-            write(&format!("\n{}", to_table(timeline)));
+            write(&format!("\n{}", to_table(timeline, header)));
         }
         write(&format!("\nenvironment {} is up: every component is ready and answers\n", record.name));
         let ports =

@@ -1,7 +1,7 @@
 use super::*;
 use crate::report::{Outcome, Phase, Reporter, console::QuietConsole, to_json, to_table};
 
-fn header() -> RunHeader {
+pub(in crate::report) fn header() -> RunHeader {
     RunHeader {
         format: FORMAT,
         id: "20260101T000000-shop-1".into(),
@@ -12,6 +12,8 @@ fn header() -> RunHeader {
         strategy: "parallel".into(),
         source: Some("0f".into()),
         host: HostClass { cores: 2, memory_gib: 24, arch: "x86_64".into() },
+        grade: GradeSpec::default(),
+        alert: AlertSpec::default(),
         components: vec![PlannedComponent { name: "db".into(), needs: Vec::new(), images: vec!["redis:7".into()] }],
     }
 }
@@ -37,8 +39,8 @@ async fn reports_made_from_the_file_are_those_of_the_run_byte_for_byte() {
     let timeline = run(&path).await;
     let read = RecordedRun::read(&path).unwrap();
     assert_eq!((read.header.clone(), read.outcome(), read.damage.clone()), (header(), Some(RunOutcome::Ready), None));
-    assert_eq!(to_json(&read.timeline(), "parallel").to_string(), to_json(&timeline, "parallel").to_string());
-    assert_eq!(to_table(&read.timeline()), to_table(&timeline));
+    assert_eq!(to_json(&read.timeline(), &read.header).to_string(), to_json(&timeline, &header()).to_string());
+    assert_eq!(to_table(&read.timeline(), &read.header), to_table(&timeline, &header()));
     assert_eq!(read.events.len(), 9, "those of before the file was there are in it: {:?}", read.events);
 }
 

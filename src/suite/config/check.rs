@@ -8,6 +8,7 @@ mod overlays;
 mod ports;
 mod ready;
 mod retry;
+mod timing;
 
 use std::collections::HashMap;
 use std::fmt::Display;
@@ -36,6 +37,7 @@ pub(super) fn all(
     check.checks();
     check.ready();
     check.retry();
+    check.timing();
     check.files();
     check.overlays();
     check.problems

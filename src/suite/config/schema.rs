@@ -8,7 +8,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 #[cfg(feature = "schema")]
 use super::json_schema;
-use super::{Check, ReadySpec, RetrySpec, duration};
+use super::{AlertSpec, Check, GradeSpec, ReadySpec, RetrySpec, duration};
 
 /// A test suite's environment: one cluster and the components that run in it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -44,6 +44,12 @@ pub struct Suite {
     /// How often, and how soon, a call that failed temporarily is retried.
     #[serde(default)]
     pub retry: RetrySpec,
+    /// The limits of the grades of a start-up.
+    #[serde(default)]
+    pub grade: GradeSpec,
+    /// The times from which a start-up is worth a warning.
+    #[serde(default)]
+    pub alert: AlertSpec,
     /// The components, in the order in which `sequential` deploys them if `needs` leave a choice.
     #[cfg_attr(feature = "schema", schemars(length(min = 1)))]
     pub components: Vec<Component>,

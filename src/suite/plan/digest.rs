@@ -5,7 +5,7 @@ use std::io;
 use sha2::{Digest, Sha256};
 
 use super::Plan;
-use crate::suite::config::{ReadySpec, RetrySpec, Strategy, Suite};
+use crate::suite::config::{AlertSpec, GradeSpec, ReadySpec, RetrySpec, Strategy, Suite};
 use crate::suite::hash::hex;
 use crate::suite::manifests;
 
@@ -13,7 +13,7 @@ impl Plan {
     /// Returns the SHA-256, in hexadecimal, of the suite, its manifests and kind's configuration: the same as long as
     /// `up` would create the same environment. Images count by name only; a plan does not know their contents.
     ///
-    /// Settings of the run do not count: neither the strategy nor the deadline, nor those of readiness and retries.
+    /// Settings of the run do not count: neither the strategy nor the deadline, nor those of readiness, retries, grades and alerts.
     ///
     /// # Errors
     /// A manifest or kind's configuration cannot be read.
@@ -23,6 +23,8 @@ impl Plan {
             deadline: std::time::Duration::ZERO,
             ready: ReadySpec::default(),
             retry: RetrySpec::default(),
+            grade: GradeSpec::default(),
+            alert: AlertSpec::default(),
             ..self.suite().clone()
         };
         let mut hash = Sha256::new();

@@ -1,0 +1,119 @@
+//! What would make a start-up shorter, by stated rules. A rule that would save too little says nothing.
+
+use std::time::Duration;
+
+use serde::Serialize;
+
+use super::json::seconds;
+use super::what_if::WhatIf;
+use super::{Phase, RunHeader, Span, Timeline};
+
+/// What saves less than this part of the run is not worth a line.
+const WORTH: f64 = 0.05;
+
+/// A recommendation.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Advice {
+    /// The rule that gives it.
+    pub rule: Rule,
+    /// What to do.
+    pub advice: String,
+    /// The figures that it follows from.
+    pub evidence: String,
+    /// Seconds by which the run would have been shorter: at most, as the steps depended on each other.
+    pub saves: f64,
+}
+
+/// The rules. Each compares the run as it was with the run as it would have been.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "camelCase")]
+pub enum Rule {
+    /// Components start one after the other that do not need each other.
+    OrderSerialises,
+    /// The run waits for an image to be loaded.
+    ImageLoad,
+    /// The run waits for an image to be built or pulled.
+    ImageBuild,
+    /// The run waits for pauses before retries.
+    RetryPauses,
+    /// One component takes more than half of the start-up by itself.
+    OneComponent,
+}
+
+/// Returns the recommendations for a run, the greatest gain first.
+pub(super) fn advise(timeline: &Timeline, header: &RunHeader, what_if: &WhatIf<'_>) -> Vec<Advice> {
+    let (whole, Some((start, end))) = (what_if.end(|_| 1.0), timeline.start_up()) else { return Vec::new() };
+    let total = end.saturating_sub(start);
+    let saved = |take: &dyn Fn(&Span) -> f64| whole.saturating_sub(what_if.end(take));
+    let mut found = vec![order(header, what_if, total)];
+    for (phase, rule) in [(Phase::Load, Rule::ImageLoad), (Phase::Images, Rule::ImageBuild)] {
+        found.extend(what_if.steps().filter(|step| step.phase == phase).map(|step| {
+            let saves = saved(&|span| f64::from(span != step));
+            let (name, took) = (&step.step, text(step.duration()));
+            let (advice, evidence) = match rule {
+                Rule::ImageLoad => (
+                    format!("make the image of {name} smaller, or let its components start from an image that is loaded anyway"),
+                    format!("loading it took {took}, and the components waited for it"),
+                ),
+                _ => (
+                    format!("build or pull {name} before the run, or keep it in the engine"),
+                    format!("it took {took}, and the run waited for it"),
+                ),
+            };
+            Advice { rule, advice, evidence, saves: seconds(saves) }
+        }));
+    }
+    found.extend(what_if.steps().filter_map(|step| retries(timeline, step, &saved)));
+    found.extend(what_if.steps().filter(|step| step.phase == Phase::Ready).filter_map(|step| {
+        let own = what_if.own(step);
+        (header.components.len() > 1 && own * 2 > total).then(|| Advice {
+            rule: Rule::OneComponent,
+            advice: format!(
+                "look at what {} does before it is ready: `kind-harness up --only {0}` is quick to repeat",
+                step.step
+            ),
+            evidence: format!("{} of {} are its own, after everything that it needs", text(own), text(total)),
+            saves: seconds(saved(&|span| f64::from(span != step))),
+        })
+    }));
+    let least = WORTH * whole.as_secs_f64();
+    found.retain(|advice| advice.saves > 0.0 && advice.saves >= least);
+    found.sort_by(|a, b| b.saves.total_cmp(&a.saves));
+    found
+}
+
+/// The order in which components are started.
+fn order(header: &RunHeader, what_if: &WhatIf<'_>, total: Duration) -> Advice {
+    let bound = what_if.lower_bound();
+    let saves = if header.strategy == "parallel" { Duration::ZERO } else { total.saturating_sub(bound) };
+    Advice {
+        rule: Rule::OrderSerialises,
+        advice: "start components at once: `strategy: parallel`".into(),
+        evidence: format!("{} took {}; the longest chain of needs takes {}", header.strategy, text(total), text(bound)),
+        saves: seconds(saves),
+    }
+}
+
+/// The pauses before a step's retries.
+fn retries(timeline: &Timeline, step: &Span, saved: &dyn Fn(&dyn Fn(&Span) -> f64) -> Duration) -> Option<Advice> {
+    let of_step = timeline.retries.iter().filter(|retry| retry.phase == step.phase && retry.step == step.step);
+    let (count, paused) = of_step.clone().fold((0, Duration::ZERO), |(n, sum), retry| (n + 1, sum + retry.after));
+    let cause = &of_step.last()?.cause;
+    let rest =
+        step.duration().saturating_sub(paused).as_secs_f64() / step.duration().as_secs_f64().max(f64::MIN_POSITIVE);
+    Some(Advice {
+        rule: Rule::RetryPauses,
+        advice: format!("find out why calls of {} had to be retried", step.step),
+        evidence: format!("{count} retries with pauses of {}; the last one: {cause}", text(paused)),
+        saves: seconds(saved(&|span| if span == step { rest } else { 1.0 })),
+    })
+}
+
+fn text(duration: Duration) -> String {
+    format!("{:.1} s", duration.as_secs_f64())
+}
+
+#[cfg(test)]
+mod tests;

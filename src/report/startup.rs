@@ -1,0 +1,205 @@
+//! Figures of a start-up: how long it took, what that is worth, and what it was spent on.
+
+use std::fmt;
+use std::time::Duration;
+
+use serde::Serialize;
+
+use super::advice::{Advice, advise};
+use super::json::{seconds, thousandths};
+use super::what_if::WhatIf;
+use super::{Outcome, Phase, RunHeader, Span, Timeline};
+use crate::suite::config::{AlertSpec, GradeSpec};
+
+/// How many steps are listed that the run would have been shorter without.
+const BOTTLENECKS: usize = 5;
+
+/// How long a start-up took, as a school mark. Its limits are in `e2e.yaml`, `grade`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub enum Grade {
+    /// Less than 15 s, unless the suite says otherwise.
+    A,
+    /// Less than 25 s.
+    B,
+    /// Less than 40 s.
+    C,
+    /// Less than 60 s.
+    D,
+    /// 60 s or more.
+    F,
+}
+
+impl Grade {
+    /// Returns the grade of a start-up that took `time`.
+    #[must_use]
+    pub fn of(time: Duration, limits: &GradeSpec) -> Grade {
+        let grades = [(limits.a, Grade::A), (limits.b, Grade::B), (limits.c, Grade::C), (limits.d, Grade::D)];
+        grades.into_iter().find(|(limit, _)| time < *limit).map_or(Grade::F, |(_, grade)| grade)
+    }
+}
+
+impl fmt::Display for Grade {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(self, f)
+    }
+}
+
+/// A start-up that took longer than the suite allows: `e2e.yaml`, `alert`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "lowercase")]
+pub enum Alert {
+    /// Longer than `warn`.
+    Warn,
+    /// Longer than `critical`.
+    Critical,
+}
+
+impl Alert {
+    /// Returns the alert that a start-up of `time` is worth.
+    #[must_use]
+    pub fn of(time: Duration, limits: &AlertSpec) -> Option<Alert> {
+        let alerts = [(limits.critical, Alert::Critical), (limits.warn, Alert::Warn)];
+        alerts.into_iter().find(|(limit, _)| time > *limit).map(|(_, alert)| alert)
+    }
+
+    /// Returns its name, as in JSON.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Alert::Warn => "warn",
+            Alert::Critical => "critical",
+        }
+    }
+}
+
+/// Figures of a start-up: from the first component applied to the last one ready. Times are in seconds.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct StartupMetrics {
+    /// How long it took.
+    pub total: f64,
+    /// What that is worth; null when a component was not ready.
+    pub grade: Option<Grade>,
+    /// Whether it took longer than the suite allows.
+    pub alert: Option<Alert>,
+    /// How many components were started.
+    pub components: usize,
+    /// How many of them were not ready.
+    pub failures: usize,
+    /// The components' start-up times together, divided by the total. Waiting counts: components that wait for the same
+    /// processor overlap, too.
+    pub overlap: f64,
+    /// The longest chain of components' own times along their needs: no order of starting them is faster.
+    pub lower_bound: f64,
+    /// The lower bound divided by the total: 1 when only that chain took time.
+    pub share_of_lower_bound: f64,
+    /// How many calls were retried.
+    pub retries: usize,
+    /// The pauses before retries together.
+    pub paused: f64,
+    /// The steps without which the whole run would have been shorter, the greatest gain first.
+    pub bottlenecks: Vec<Bottleneck>,
+    /// What would make it shorter, by stated rules; the greatest gain first.
+    pub recommendations: Vec<Advice>,
+}
+
+/// A step, and the time by which the run, from its first step on, would have been shorter.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct Bottleneck {
+    /// Its phase.
+    pub phase: Phase,
+    /// Its name.
+    pub step: String,
+    /// Its own time: of a component, from when what it needs was ready.
+    pub own: f64,
+    /// Seconds saved if it had taken no time.
+    pub saves: f64,
+    /// Seconds saved if it had been 20 % faster.
+    pub saves_when_faster: f64,
+}
+
+impl StartupMetrics {
+    /// Returns the figures of a run; `None` when it deployed nothing.
+    #[must_use]
+    pub fn of(timeline: &Timeline, header: &RunHeader) -> Option<StartupMetrics> {
+        let (start, end) = timeline.start_up()?;
+        let total = end.saturating_sub(start);
+        let what_if = WhatIf::new(timeline, &header.components, &header.strategy);
+        let components = timeline.components();
+        let failed =
+            |span: &&Span| matches!(span.phase, Phase::Deploy | Phase::Ready) && span.outcome == Outcome::Failed;
+        let failures = timeline.spans.iter().filter(failed).count();
+        let is_whole = failures == 0 && components.len() >= header.components.len();
+        let lower_bound = what_if.lower_bound();
+        Some(StartupMetrics {
+            total: seconds(total),
+            grade: is_whole.then(|| Grade::of(total, &header.grade)),
+            alert: Alert::of(total, &header.alert),
+            components: components.len(),
+            failures,
+            overlap: thousandths(timeline.overlap().unwrap_or_default()),
+            lower_bound: seconds(lower_bound),
+            share_of_lower_bound: thousandths(ratio(lower_bound, total)),
+            retries: timeline.retries.len(),
+            paused: seconds(timeline.retries.iter().map(|retry| retry.after).sum()),
+            bottlenecks: bottlenecks(&what_if),
+            recommendations: advise(timeline, header, &what_if),
+        })
+    }
+}
+
+fn bottlenecks(what_if: &WhatIf<'_>) -> Vec<Bottleneck> {
+    let whole = what_if.end(|_| 1.0);
+    let mut found: Vec<Bottleneck> = what_if
+        .steps()
+        .map(|step| {
+            let saves =
+                |take: f64| seconds(whole.saturating_sub(what_if.end(|span| if span == step { take } else { 1.0 })));
+            Bottleneck {
+                phase: step.phase,
+                step: step.step.clone(),
+                own: seconds(what_if.own(step)),
+                saves: saves(0.0),
+                saves_when_faster: saves(0.8),
+            }
+        })
+        .filter(|found| found.saves > 0.0)
+        .collect();
+    found.sort_by(|a, b| b.saves.total_cmp(&a.saves));
+    found.truncate(BOTTLENECKS);
+    found
+}
+
+fn ratio(part: Duration, whole: Duration) -> f64 {
+    if whole.is_zero() { 0.0 } else { part.as_secs_f64() / whole.as_secs_f64() }
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    #[rstest]
+    #[case(14_999, Grade::A, None)]
+    #[case(15_000, Grade::B, None)]
+    #[case(30_000, Grade::C, None)]
+    #[case(30_001, Grade::C, Some(Alert::Warn))]
+    #[case(59_999, Grade::D, Some(Alert::Warn))]
+    #[case(60_000, Grade::F, Some(Alert::Warn))]
+    #[case(60_001, Grade::F, Some(Alert::Critical))]
+    fn grades_and_alerts_change_at_their_limits(
+        #[case] millis: u64,
+        #[case] grade: Grade,
+        #[case] alert: Option<Alert>,
+    ) {
+        let time = Duration::from_millis(millis);
+        assert_eq!(Grade::of(time, &GradeSpec::default()), grade);
+        assert_eq!(Alert::of(time, &AlertSpec::default()), alert);
+    }
+}

@@ -1,0 +1,87 @@
+use super::*;
+use crate::report::timeline::tests::timeline;
+
+fn component(name: &str, needs: &[&str]) -> PlannedComponent {
+    let owned = |names: &[&str]| names.iter().map(|it| (*it).to_owned()).collect();
+    PlannedComponent { name: name.into(), needs: owned(needs), images: owned(&[&format!("{name}:1")]) }
+}
+
+/// A chain of db ← api, a component that nobody needs, and a slow image of it.
+fn example(strategy: &str, then: impl FnOnce(WhatIf<'_>)) {
+    let parallel = [
+        (Phase::Setup, "host", 0, 1),
+        (Phase::Images, "db:1", 1, 2),
+        (Phase::Images, "web:1", 1, 5),
+        (Phase::Cluster, "kind", 1, 11),
+        (Phase::Load, "db", 2, 4),
+        (Phase::Load, "web", 5, 12),
+        (Phase::Deploy, "db", 11, 12),
+        (Phase::Deploy, "api", 11, 12),
+        (Phase::Deploy, "web", 12, 13),
+        (Phase::Ready, "db", 12, 15),
+        (Phase::Ready, "api", 12, 18),
+        (Phase::Ready, "web", 13, 14),
+    ];
+    let timeline = timeline(&parallel);
+    let components = [component("db", &[]), component("api", &["db"]), component("web", &[])];
+    then(WhatIf::new(&timeline, &components, strategy));
+}
+
+fn seconds(duration: Duration) -> f64 {
+    duration.as_secs_f64()
+}
+
+#[test]
+fn nothing_shorter_is_the_run_as_it_was() {
+    example("parallel", |it| assert_eq!(seconds(it.end(|_| 1.0)), 18.0));
+}
+
+#[test]
+fn a_step_that_something_waits_for_shortens_the_run_and_others_do_not() {
+    let without = |phase, step: &str| {
+        let mut end = 0.0;
+        example("parallel", |it| {
+            end = seconds(it.end(|span| f64::from(span.phase != phase || span.step != step)));
+        });
+        end
+    };
+    assert_eq!(without(Phase::Ready, "web"), 18.0);
+    assert_eq!(without(Phase::Load, "db"), 18.0, "it was loaded while the cluster was made");
+    assert_eq!(without(Phase::Ready, "db"), 15.0, "api took 3 s of its own after db");
+    assert_eq!(without(Phase::Ready, "api"), 15.0);
+    // Then db and api are applied at 1 s, and ready at 8; web still waits for its image until 12.
+    assert_eq!(without(Phase::Cluster, "kind"), 14.0);
+    assert_eq!(without(Phase::Setup, "host"), 17.0);
+}
+
+#[test]
+fn the_lower_bound_is_the_longest_chain_of_own_times() {
+    // db: applied in 1 s and ready after 3; api: 3 s of its own after that.
+    example("parallel", |it| assert_eq!(seconds(it.lower_bound()), 7.0));
+}
+
+#[test]
+fn one_after_the_other_each_start_waits_for_the_one_before() {
+    let serial = timeline(&[
+        (Phase::Cluster, "kind", 0, 10),
+        (Phase::Deploy, "db", 10, 11),
+        (Phase::Ready, "db", 11, 15),
+        (Phase::Deploy, "web", 15, 16),
+        (Phase::Ready, "web", 16, 18),
+    ]);
+    let components = [component("db", &[]), component("web", &[])];
+    let it = WhatIf::new(&serial, &components, "sequential");
+    assert_eq!(seconds(it.end(|_| 1.0)), 18.0);
+    assert_eq!(seconds(it.end(|span| f64::from(span.step != "db"))), 13.0);
+    assert_eq!(seconds(it.lower_bound()), 5.0);
+    // The same steps, started at once: nobody waits for db.
+    let it = WhatIf::new(&serial, &components, "parallel");
+    assert_eq!(seconds(it.end(|span| f64::from(span.step != "db"))), 18.0);
+}
+
+#[test]
+fn a_run_without_steps_takes_no_time() {
+    let empty = Timeline::default();
+    let it = WhatIf::new(&empty, &[], "parallel");
+    assert_eq!((it.end(|_| 1.0), it.lower_bound()), (Duration::ZERO, Duration::ZERO));
+}
