@@ -44,13 +44,11 @@ pub enum Rule {
 
 /// Returns the recommendations for a run, the greatest gain first.
 pub(super) fn advise(timeline: &Timeline, header: &RunHeader, what_if: &WhatIf<'_>) -> Vec<Advice> {
-    let (whole, Some((start, end))) = (what_if.end(|_| 1.0), timeline.start_up()) else { return Vec::new() };
-    let total = end.saturating_sub(start);
-    let saved = |take: &dyn Fn(&Span) -> f64| whole.saturating_sub(what_if.end(take));
+    let (whole, Some(total)) = (what_if.end(|_| 1.0), timeline.start_up()) else { return Vec::new() };
     let mut found = vec![order(header, what_if, total)];
     for (phase, rule) in [(Phase::Load, Rule::ImageLoad), (Phase::Images, Rule::ImageBuild)] {
         found.extend(what_if.steps().filter(|step| step.phase == phase).map(|step| {
-            let saves = saved(&|span| f64::from(span != step));
+            let saves = what_if.saved(|span| f64::from(span != step));
             let (name, took) = (&step.step, text(step.duration()));
             let (advice, evidence) = match rule {
                 Rule::ImageLoad => (
@@ -65,7 +63,7 @@ pub(super) fn advise(timeline: &Timeline, header: &RunHeader, what_if: &WhatIf<'
             Advice { rule, advice, evidence, saves: seconds(saves) }
         }));
     }
-    found.extend(what_if.steps().filter_map(|step| retries(timeline, step, &saved)));
+    found.extend(what_if.steps().filter_map(|step| retries(timeline, step, what_if)));
     found.extend(what_if.steps().filter(|step| step.phase == Phase::Ready).filter_map(|step| {
         let own = what_if.own(step);
         (header.components.len() > 1 && own * 2 > total).then(|| Advice {
@@ -75,7 +73,7 @@ pub(super) fn advise(timeline: &Timeline, header: &RunHeader, what_if: &WhatIf<'
                 step.step
             ),
             evidence: format!("{} of {} are its own, after everything that it needs", text(own), text(total)),
-            saves: seconds(saved(&|span| f64::from(span != step))),
+            saves: seconds(what_if.saved(|span| f64::from(span != step))),
         })
     }));
     let least = WORTH * whole.as_secs_f64();
@@ -97,17 +95,17 @@ fn order(header: &RunHeader, what_if: &WhatIf<'_>, total: Duration) -> Advice {
 }
 
 /// The pauses before a step's retries.
-fn retries(timeline: &Timeline, step: &Span, saved: &dyn Fn(&dyn Fn(&Span) -> f64) -> Duration) -> Option<Advice> {
-    let of_step = timeline.retries.iter().filter(|retry| retry.phase == step.phase && retry.step == step.step);
+fn retries(timeline: &Timeline, step: &Span, what_if: &WhatIf<'_>) -> Option<Advice> {
+    let mut of_step = timeline.retries.iter().filter(|retry| retry.phase == step.phase && retry.step == step.step);
     let (count, paused) = of_step.clone().fold((0, Duration::ZERO), |(n, sum), retry| (n + 1, sum + retry.after));
-    let cause = &of_step.last()?.cause;
+    let cause = &of_step.next_back()?.cause;
     let rest =
         step.duration().saturating_sub(paused).as_secs_f64() / step.duration().as_secs_f64().max(f64::MIN_POSITIVE);
     Some(Advice {
         rule: Rule::RetryPauses,
         advice: format!("find out why calls of {} had to be retried", step.step),
         evidence: format!("{count} retries with pauses of {}; the last one: {cause}", text(paused)),
-        saves: seconds(saved(&|span| if span == step { rest } else { 1.0 })),
+        saves: seconds(what_if.saved(|span| if span == step { rest } else { 1.0 })),
     })
 }
 

@@ -42,7 +42,7 @@ pub struct Report<'a> {
     retries: &'a [Retry],
     /// Every component.
     components: Vec<ComponentTime<'a>>,
-    /// From the first component applied to the last one ready; null when nothing was deployed.
+    /// For how long components were deployed and awaited; null when nothing was deployed.
     deploy_and_ready: Option<f64>,
     /// Figures of deploy and ready; null when nothing was deployed.
     startup: Option<StartupMetrics>,
@@ -149,7 +149,7 @@ fn report<'a>(timeline: &'a Timeline, header: &'a RunHeader) -> Report<'a> {
         steps: &timeline.spans,
         retries: &timeline.retries,
         components: components.chain(others.map(|name| component(name, None))).collect(),
-        deploy_and_ready: timeline.start_up().map(|(start, end)| seconds(end.saturating_sub(start))),
+        deploy_and_ready: timeline.start_up().map(seconds),
         startup: StartupMetrics::of(timeline, header),
         critical_path: timeline
             .critical_path()

@@ -28,7 +28,7 @@ const FULL: u64 = 16 << 20;
 #[serde(rename_all = "camelCase")]
 pub enum RunLine {
     /// The first line.
-    Run(RunHeader),
+    Run(Box<RunHeader>),
     /// An event, in the order in which events were sent.
     Event(Event),
     /// The last line. It is missing when the run was killed, or is in progress.
@@ -95,8 +95,8 @@ pub struct PlannedComponent {
     pub name: String,
     /// The components that it needs, as the suite says.
     pub needs: Vec<String>,
-    /// The names of its images.
-    pub images: Vec<String>,
+    /// The steps of the phase `images` that it waits for, if the run has them: names of images, recipes and packages.
+    pub image_steps: Vec<String>,
 }
 
 /// How a run ended.
@@ -160,7 +160,7 @@ impl RunRecorder {
         fs_err::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
         let file = BufWriter::new(options.open(path)?.into_file());
         let mut recorder = RunRecorder { file, written: 0, left_out: 0, broken: false };
-        recorder.line(&RunLine::Run(header))?;
+        recorder.line(&RunLine::Run(Box::new(header)))?;
         Ok(recorder)
     }
 
@@ -282,7 +282,7 @@ fn header(path: &Path, line: &[u8]) -> Result<RunHeader, RunFileError> {
         return Err(RunFileError::Newer { path: path.to_owned(), found });
     }
     match serde_json::from_value(value) {
-        Ok(RunLine::Run(header)) => Ok(header),
+        Ok(RunLine::Run(header)) => Ok(*header),
         _ => Err(not_a_run()),
     }
 }

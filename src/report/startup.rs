@@ -74,7 +74,7 @@ impl Alert {
     }
 }
 
-/// Figures of a start-up: from the first component applied to the last one ready. Times are in seconds.
+/// Figures of a start-up: of the time in which components were deployed and awaited. Times are in seconds.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
@@ -127,8 +127,7 @@ impl StartupMetrics {
     /// Returns the figures of a run; `None` when it deployed nothing.
     #[must_use]
     pub fn of(timeline: &Timeline, header: &RunHeader) -> Option<StartupMetrics> {
-        let (start, end) = timeline.start_up()?;
-        let total = end.saturating_sub(start);
+        let total = timeline.start_up()?;
         let what_if = WhatIf::new(timeline, &header.components, &header.strategy);
         let components = timeline.components();
         let failed =
@@ -154,12 +153,10 @@ impl StartupMetrics {
 }
 
 fn bottlenecks(what_if: &WhatIf<'_>) -> Vec<Bottleneck> {
-    let whole = what_if.end(|_| 1.0);
     let mut found: Vec<Bottleneck> = what_if
         .steps()
         .map(|step| {
-            let saves =
-                |take: f64| seconds(whole.saturating_sub(what_if.end(|span| if span == step { take } else { 1.0 })));
+            let saves = |take: f64| seconds(what_if.saved(|span| if span == step { take } else { 1.0 }));
             Bottleneck {
                 phase: step.phase,
                 step: step.step.clone(),

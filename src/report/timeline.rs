@@ -130,10 +130,20 @@ impl Timeline {
         extent(self.spans.iter().filter(|span| span.phase == phase))
     }
 
-    /// Returns start and end of deploy and ready together, in which strategies differ.
+    /// Returns for how long components were deployed and awaited, in which strategies differ: times in which all of them
+    /// waited for images do not count. `None` when nothing was deployed.
     #[must_use]
-    pub fn start_up(&self) -> Option<(Duration, Duration)> {
-        extent(self.spans.iter().filter(|span| matches!(span.phase, Phase::Deploy | Phase::Ready)))
+    pub fn start_up(&self) -> Option<Duration> {
+        let is_start_up = |span: &&Span| matches!(span.phase, Phase::Deploy | Phase::Ready);
+        let mut spans: Vec<&Span> = self.spans.iter().filter(is_start_up).collect();
+        spans.sort_by_key(|span| span.start);
+        let mut covered = spans.first()?.start;
+        let mut total = Duration::ZERO;
+        for span in spans {
+            total += span.end.saturating_sub(covered.max(span.start));
+            covered = covered.max(span.end);
+        }
+        Some(total)
     }
 
     /// Returns the start-up time of every component: from the start of its deploy until it was ready.
@@ -152,9 +162,8 @@ impl Timeline {
     /// Waiting counts: components that wait for the same processor overlap, too.
     #[must_use]
     pub fn overlap(&self) -> Option<f64> {
-        let (start, end) = self.start_up()?;
+        let wall = self.start_up()?.as_secs_f64();
         let sum: Duration = self.components().iter().map(|(_, time)| *time).sum();
-        let wall = end.saturating_sub(start).as_secs_f64();
         (wall > 0.0 && !sum.is_zero()).then(|| sum.as_secs_f64() / wall)
     }
 
@@ -222,6 +231,19 @@ pub(super) mod tests {
         assert_eq!(timeline.phase(Phase::Specs), None);
         // db 14 to 20, api 14 to 24: 16 s of start-up in 10 s.
         assert_eq!(timeline.overlap(), Some(1.6));
+    }
+
+    #[test]
+    fn time_in_which_every_component_waits_for_its_image_is_no_start_up() {
+        let timeline = timeline(&[
+            (Phase::Deploy, "db", 10, 11),
+            (Phase::Ready, "db", 11, 14),
+            (Phase::Deploy, "api", 60, 61),
+            (Phase::Ready, "api", 61, 64),
+            (Phase::Ready, "web", 62, 63),
+        ]);
+        assert_eq!(timeline.start_up(), Some(Duration::from_secs(8)));
+        assert_eq!(Timeline::default().start_up(), None);
     }
 
     #[test]

@@ -11,6 +11,11 @@ use super::{Phase, PlannedComponent, Span, Timeline};
 /// Consecutive steps are not exactly adjacent: their events are a moment apart.
 const SLACK: Duration = Duration::from_millis(100);
 
+/// The steps of the phase `images` that the images of components are made from.
+const FIRST: [&str; 2] = ["base", "cargo"];
+/// The image that a cluster is made from.
+const NODE: [&str; 1] = ["node"];
+
 /// The steps of a run that brought a suite up, in order, each after those that it depends on.
 #[derive(Debug)]
 pub(super) struct WhatIf<'a> {
@@ -41,11 +46,13 @@ impl<'a> WhatIf<'a> {
                 (0..spans.len()).filter(|other| *other != at && is_before(spans[*other]) && on(spans[*other])).collect()
             };
             let component = known.get(span.step.as_str());
-            let uses = |image: &str| component.is_some_and(|it| it.images.iter().any(|name| name == image));
+            let uses = |image: &String| component.is_some_and(|it| it.image_steps.contains(image));
             let after = match span.phase {
-                Phase::Images | Phase::Cluster => {
-                    before(&|other| other.phase == Phase::Setup || (other.phase == Phase::Images && binds(other, span)))
-                }
+                Phase::Images | Phase::Cluster => before(&|other| {
+                    let first = if span.phase == Phase::Cluster { &NODE[..] } else { &FIRST };
+                    other.phase == Phase::Setup
+                        || (other.phase == Phase::Images && first.contains(&other.step.as_str()))
+                }),
                 Phase::Load => before(&|other| {
                     (other.phase == Phase::Images && uses(&other.step))
                         || (other.phase == Phase::Load && binds(other, span))
@@ -102,6 +109,11 @@ impl<'a> WhatIf<'a> {
             ends.push(needs.map_or(start, |needs| start.max(*needs)) + own);
         }
         ends.into_iter().max().unwrap_or_default()
+    }
+
+    /// Returns by how much the run would have been shorter, had each step's own time been `take` of what it was.
+    pub(super) fn saved(&self, take: impl Fn(&Span) -> f64) -> Duration {
+        self.end(|_| 1.0).saturating_sub(self.end(take))
     }
 
     /// Returns the longest chain of components' own times along their needs: no order of starting them is faster.

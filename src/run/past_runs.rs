@@ -9,6 +9,7 @@ use super::session::Session;
 use crate::host::folders::Folders;
 use crate::host::system::total_memory;
 use crate::report::{FORMAT, HostClass, PlannedComponent, RecordedRun, RunFileError, RunHeader, RunRecorder};
+use crate::suite::config::ImageSpec;
 
 /// How many runs are kept; a file has some 30 KiB.
 const KEPT: usize = 500;
@@ -48,7 +49,7 @@ pub(super) fn header(session: &Session) -> RunHeader {
     let component = |component: &crate::suite::config::Component| PlannedComponent {
         name: component.name.clone(),
         needs: component.needs.clone(),
-        images: component.images.iter().map(|image| image.name.clone()).collect(),
+        image_steps: component.images.iter().flat_map(image_steps).collect(),
     };
     RunHeader {
         format: FORMAT,
@@ -65,6 +66,13 @@ pub(super) fn header(session: &Session) -> RunHeader {
         alert: suite.alert,
         components: suite.components.iter().map(component).collect(),
     }
+}
+
+/// Returns the names that the step of an image may have: a built one is named after its package or recipe.
+fn image_steps(image: &ImageSpec) -> Vec<String> {
+    let recipe = image.recipe.as_deref().and_then(|recipe| Path::new(recipe).file_name());
+    let built = image.cargo.clone().or_else(|| recipe.map(|name| name.to_string_lossy().into_owned()));
+    built.into_iter().chain([image.name.clone()]).collect()
 }
 
 /// Returns the class of this host.

@@ -21,6 +21,8 @@ Exit codes:
   8    deadline: a component was still not ready
   9    teardown: something could not be removed
   10   tests: some have failed
+  11   slower: a start-up took longer than asked for
+  12   not enough runs to compare
   130  interrupted; what was begun has been undone";
 
 /// How a command ended.
@@ -48,6 +50,10 @@ pub(crate) enum Exit {
     Teardown = 9,
     /// Tests have failed.
     Tests = 10,
+    /// A start-up took longer than asked for.
+    Slower = 11,
+    /// There are not enough runs to compare.
+    NotEnoughRuns = 12,
     /// A signal ended it.
     Interrupted = 130,
 }

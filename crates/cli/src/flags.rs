@@ -41,14 +41,25 @@ enum Images {
     Packages,
 }
 
+/// The order in which components are deployed and awaited.
 #[derive(Debug, Clone, Copy, ValueEnum)]
-enum Order {
+pub(super) enum Order {
     /// All at once, then one wait for all
     Parallel,
     /// Level by level of the `needs` graph; each level is awaited before the next
     Waves,
     /// One by one, each awaited: the baseline that `parallel` is compared with
     Sequential,
+}
+
+impl From<Order> for Strategy {
+    fn from(order: Order) -> Strategy {
+        match order {
+            Order::Parallel => Strategy::Parallel,
+            Order::Waves => Strategy::Waves,
+            Order::Sequential => Strategy::Sequential,
+        }
+    }
 }
 
 impl Flags {
@@ -63,11 +74,7 @@ impl Flags {
 
     /// What they override of a suite.
     pub(super) fn overrides(&self) -> Overrides {
-        let strategy = self.strategy.map(|order| match order {
-            Order::Parallel => Strategy::Parallel,
-            Order::Waves => Strategy::Waves,
-            Order::Sequential => Strategy::Sequential,
-        });
+        let strategy = self.strategy.map(Strategy::from);
         Overrides {
             name: self.name.clone(),
             images: self.images(),

@@ -1,11 +1,16 @@
 //! The `kind-harness` command: parse, run, exit code.
 
+mod bench;
 mod bundle;
+mod command;
+mod compare;
 mod component;
 mod consent;
 mod console;
 mod exit;
 mod flags;
+mod formats;
+mod history;
 mod inspect;
 mod interrupts;
 mod lifecycle;
@@ -15,6 +20,9 @@ mod production;
 mod ps_gc;
 mod render;
 mod replay;
+mod runs;
+mod selection;
+mod statistics;
 mod status;
 mod test;
 mod verdict;
@@ -24,15 +32,15 @@ use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand, ValueEnum};
+use clap::{Parser, ValueEnum};
 
 use kind_harness::host::folders::Folders;
-use kind_harness::host::setup::yes_or_no;
 use kind_harness::readiness::redact::Redactor;
 use kind_harness::report::console::Console;
 use kind_harness::suite::config::{self, Loaded, Switches};
 use kind_harness::suite::plan::Plan;
 
+use command::Command;
 use exit::{Exit, Failure};
 
 /// A real Kubernetes environment for your tests
@@ -63,110 +71,6 @@ enum Output {
     Text,
     /// For scripts.
     Json,
-}
-
-#[derive(Debug, Subcommand)]
-enum Command {
-    /// Install what this host lacks; does nothing when nothing is missing
-    Setup {
-        /// Do not ask before installing
-        #[arg(short, long, env = "KIND_HARNESS_YES", value_parser = yes_or_no)]
-        yes: bool,
-    },
-    /// Look at this host: what is there, what is missing, and what mends it
-    Doctor,
-    /// Print what `up` would do, without doing anything
-    Plan {
-        /// As a graph for Graphviz
-        #[arg(long, conflicts_with = "json")]
-        dot: bool,
-        /// As JSON; the same as `-o json`
-        #[arg(long)]
-        json: bool,
-    },
-    /// Print the objects that `up` would apply, with the overlay's patches in them; of Secrets only the keys
-    Render {
-        /// Only this component
-        component: Option<String>,
-    },
-    /// Bring the environment up; does nothing when it is up and nothing changed
-    Up(#[command(flatten)] lifecycle::Up),
-    /// Show each component's state, restarts and age, and why it is not ready
-    ///
-    /// The state is what is true now, as far as that shows: a component that the last run left ready and that has failed
-    /// since is shown as failed. States are pending, starting, ready, failed, timeout, killing and killed.
-    Status {
-        /// As JSON; the same as `-o json`
-        #[arg(long)]
-        json: bool,
-        /// Say why: root causes, events, logs, and the next command; of all components, or of one
-        #[arg(long, value_name = "COMPONENT", num_args = 0..=1, conflicts_with = "json")]
-        why: Option<Option<String>>,
-    },
-    /// Judge saved objects (`-f FILE`, or `-f -` for standard input): YAML or JSON, documents or lists
-    ///
-    /// Prints, for each object in order, apiVersion, kind, namespace, name, verdict and reason; with `-o json` also the
-    /// message and a hint. Events among the objects, and pods and ReplicaSets by their owner references, tell more
-    /// about the others. Exit code 0 when all are ready, 7 when one has failed, 8 when one is still waiting.
-    Verdict(#[command(flatten)] verdict::Request),
-    /// Judge a recording of `up --record` again: the same verdicts at the same moments, without waiting
-    ///
-    /// Exit code 0 when the last wait ended with all ready, 7 when something failed, 8 at a deadline.
-    Replay {
-        /// The recording
-        recording: PathBuf,
-    },
-    /// Take the environment down, and leave nothing behind
-    Down {
-        /// Take away only this component, and keep the cluster; may be given more than once
-        #[arg(long, value_name = "COMPONENT", conflicts_with = "keep_cluster")]
-        component: Vec<String>,
-        /// Take away every component, and keep the cluster
-        #[arg(long)]
-        keep_cluster: bool,
-        /// Remove finalizers that keep an object from being deleted
-        #[arg(long)]
-        force: bool,
-    },
-    /// Print the components' logs, each line with its component, pod and container
-    Logs {
-        /// Only this component
-        component: Option<String>,
-        /// Go on as new lines come
-        #[arg(long)]
-        follow: bool,
-        /// The previous containers' logs, after a restart
-        #[arg(long)]
-        previous: bool,
-        /// Only the last N lines of each container
-        #[arg(long, value_name = "N")]
-        tail: Option<i64>,
-    },
-    /// Write everything that there is to see of the cluster into a folder: objects, events, logs, no secrets
-    Bundle {
-        /// Put the folder below DIR instead of the user's state folder
-        #[arg(long, value_name = "DIR")]
-        to: Option<PathBuf>,
-    },
-    /// Run the tests by nextest, shared out among several clusters
-    Test {
-        /// How many clusters; each runs a part of the tests
-        #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=16))]
-        clusters: u8,
-        /// What else nextest is told, such as `-- --test e2e`
-        #[arg(last = true)]
-        args: Vec<String>,
-    },
-    /// List our clusters on this host: owner, age, state, and how long each stays
-    Ps,
-    /// Remove the clusters whose owners are gone, whatever ended them
-    Gc {
-        /// Only say what would be removed
-        #[arg(long)]
-        dry_run: bool,
-    },
-    /// Print the path of the cluster's kubeconfig, as in `export KUBECONFIG=$(kind-harness kubeconfig)`
-    Kubeconfig,
 }
 
 #[tokio::main]
@@ -209,6 +113,11 @@ impl Cli {
             Command::Test { clusters, args } => self.test(usize::from(*clusters), args).await,
             Command::Ps => self.ps().await,
             Command::Gc { dry_run } => self.gc(*dry_run).await,
+            Command::Runs => self.runs(),
+            Command::Bench(bench) => self.bench(bench).await,
+            Command::History(history) => self.history(history),
+            Command::Compare(compare) => self.compare(compare),
+            Command::Report(report) => self.report(report),
             Command::Kubeconfig => self.kubeconfig(),
         }
     }

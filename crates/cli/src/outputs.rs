@@ -3,6 +3,8 @@
 //! `verdict` prints a list of [`Judgement`](kind_harness::readiness::Judgement)s, `replay` a
 //! [`Replay`](kind_harness::readiness::Replay), and `--report` writes a [`Report`](kind_harness::report::Report).
 
+mod timing;
+
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::Path;
@@ -16,6 +18,8 @@ use kind_harness::run::diagnostics::Diagnosis;
 use kind_harness::suite::config::{ImageSource, Suite};
 use serde::Serialize;
 use serde_json::Value;
+
+pub(super) use timing::*;
 
 /// `up`: an environment that is up.
 #[derive(Debug, Serialize)]

@@ -17,7 +17,7 @@ fn advice(spans: &[(Phase, &str, u64, u64)], strategy: &str, retries: Vec<Retry>
     let mut timeline = timeline(spans);
     timeline.retries = retries;
     let component =
-        |name: &str| PlannedComponent { name: name.into(), needs: Vec::new(), images: vec![format!("{name}:1")] };
+        |name: &str| PlannedComponent { name: name.into(), needs: Vec::new(), image_steps: vec![format!("{name}:1")] };
     let header =
         RunHeader { strategy: strategy.into(), components: vec![component("db"), component("web")], ..header() };
     let what_if = WhatIf::new(&timeline, &header.components, strategy);

@@ -14,7 +14,11 @@ pub(in crate::report) fn header() -> RunHeader {
         host: HostClass { cores: 2, memory_gib: 24, arch: "x86_64".into() },
         grade: GradeSpec::default(),
         alert: AlertSpec::default(),
-        components: vec![PlannedComponent { name: "db".into(), needs: Vec::new(), images: vec!["redis:7".into()] }],
+        components: vec![PlannedComponent {
+            name: "db".into(),
+            needs: Vec::new(),
+            image_steps: vec!["redis:7".into()],
+        }],
     }
 }
 
@@ -96,8 +100,11 @@ fn two_runs_in_one_file_are_noticed() {
         fs_err::write(&path, lines.map(line).concat()).unwrap();
         RecordedRun::read(&path).unwrap().damage.unwrap()
     };
-    assert_eq!(damage([RunLine::Run(header()), RunLine::Run(header()), end()]), "line 2: a second run begins here");
-    assert_eq!(damage([RunLine::Run(header()), end(), end()]), "line 3: the run has ended before");
+    assert_eq!(
+        damage([RunLine::Run(Box::new(header())), RunLine::Run(Box::new(header())), end()]),
+        "line 2: a second run begins here"
+    );
+    assert_eq!(damage([RunLine::Run(Box::new(header())), end(), end()]), "line 3: the run has ended before");
     assert!(RunRecorder::create(&path, header()).is_err(), "a run's file is never written over");
 }
 

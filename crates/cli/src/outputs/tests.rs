@@ -1,7 +1,7 @@
 //! The files under `schema/` are what the types say.
 
 use kind_harness::readiness::{Judgement, Replay};
-use kind_harness::report::Report;
+use kind_harness::report::{Report, RunLine};
 use rstest::rstest;
 use schemars::generate::SchemaSettings;
 use schemars::{JsonSchema, Schema};
@@ -24,6 +24,11 @@ fn schema<T: JsonSchema>() -> Schema {
 #[case("verdict", schema::<Vec<Judgement>>())]
 #[case("replay", schema::<Replay>())]
 #[case("report", schema::<Report<'_>>())]
+#[case("run", schema::<RunLine>())]
+#[case("runs", schema::<Runs<'_>>())]
+#[case("compare", schema::<Comparison>())]
+#[case("bench", schema::<Bench>())]
+#[case("history", schema::<History>())]
 fn schemas_are_the_published_ones(#[case] name: &str, #[case] mut schema: Schema) {
     schema.insert("title".into(), format!("kind-harness {name}").into());
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../schema").join(name).with_extension("json");

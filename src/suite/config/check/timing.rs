@@ -17,7 +17,7 @@ impl Checker<'_> {
                 let place = self.tree.at(place);
                 let key = if place.get(upper).is_some() { upper } else { lower };
                 let message = format!("`{lower}`, {}, is longer than `{upper}`, {}", to_text(less), to_text(more));
-                self.refuse(place.at(key).span, message, &format!("make `{lower}` shorter, or `{upper}` longer"));
+                self.refuse(place.at(key).span, message, format!("make `{lower}` shorter, or `{upper}` longer"));
             }
         }
     }

@@ -1,0 +1,218 @@
+//! A page of HTML that needs no other file and no script: it works offline, on a phone and by screen reader.
+
+use std::fmt::Write;
+
+use kind_harness::report::{Outcome, Phase, RunHeader, Span, StartupMetrics, Timeline};
+
+/// Width of the picture, and of the names in it, in its own units; the page scales it.
+const WIDTH: f64 = 960.0;
+const NAMES: f64 = 230.0;
+/// Height of a row.
+const ROW: f64 = 22.0;
+
+const STYLE: &str = "\
+:root{color-scheme:light dark;--fg:#1c2128;--bg:#fff;--soft:#57606a;--line:#d0d7de;--bar:#8cb4e8;--critical:#d1601f;--failed:#c4263f}
+@media(prefers-color-scheme:dark){:root{--fg:#e6edf3;--bg:#0d1117;--soft:#9198a1;--line:#30363d;--bar:#3f74b8;--critical:#e8833a;--failed:#f0566a}}
+body{font:15px/1.5 system-ui,sans-serif;color:var(--fg);background:var(--bg);max-width:1000px;margin:0 auto;padding:1rem}
+h1{font-size:1.4rem;margin:0}h2{font-size:1.1rem;margin:1.6rem 0 .4rem}p{margin:.2rem 0}
+.soft{color:var(--soft)}.figures{display:flex;flex-wrap:wrap;gap:.4rem 2rem;margin:1rem 0}.figures b{display:block;font-size:1.5rem}
+.wide{overflow-x:auto}svg{min-width:640px;width:100%;height:auto}svg text{font-size:12px;fill:var(--fg)}svg .soft{fill:var(--soft)}
+.bar{fill:var(--bar)}.critical{fill:var(--critical)}.failed{fill:var(--failed)}.grid{stroke:var(--line)}
+table{border-collapse:collapse;width:100%}th,td{text-align:left;padding:.2rem .8rem .2rem 0;border-bottom:1px solid var(--line)}
+td.n,th.n{text-align:right;font-variant-numeric:tabular-nums}";
+
+/// Returns the page.
+pub(super) fn render(timeline: &Timeline, header: &RunHeader, outcome: &str) -> String {
+    let title = escaped(&super::title(header));
+    let mut page = format!(
+        "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\
+         <meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">\n\
+         <title>{title}</title>\n<style>\n{STYLE}\n</style></head>\n<body><main>\n\
+         <h1>{title}</h1>\n<p class=\"soft\">{} · {} · kind-harness {}</p>\n",
+        escaped(outcome),
+        escaped(&header.id),
+        escaped(&header.version),
+    );
+    let metrics = StartupMetrics::of(timeline, header);
+    figures(&mut page, timeline, metrics.as_ref());
+    if timeline.spans.is_empty() {
+        page.push_str("<p>The run has no steps.</p>\n");
+    } else {
+        page.push_str("<h2>Where the time went</h2>\n<div class=\"wide\">\n");
+        picture(&mut page, timeline);
+        page.push_str(
+            "</div>\n<p class=\"soft\">Orange is the critical path: the steps that the run waited for.</p>\n",
+        );
+    }
+    if let Some(metrics) = &metrics {
+        advice(&mut page, metrics);
+    }
+    components(&mut page, timeline);
+    retries(&mut page, timeline);
+    steps(&mut page, timeline);
+    page.push_str("</main></body></html>\n");
+    page
+}
+
+fn figures(page: &mut String, timeline: &Timeline, metrics: Option<&StartupMetrics>) {
+    let mut figures = vec![(format!("{:.1} s", timeline.wall().as_secs_f64()), "the whole run")];
+    if let Some(metrics) = metrics {
+        figures.push((format!("{:.1} s", metrics.total), "deploy + ready"));
+        figures.extend(metrics.grade.map(|grade| (grade.to_string(), "grade")));
+        figures.push((format!("{:.1} s", metrics.lower_bound), "longest chain of needs"));
+        figures.push((metrics.components.to_string(), "components"));
+    }
+    page.push_str("<div class=\"figures\">");
+    for (value, what) in figures {
+        let _ = write!(page, "<p><b>{value}</b> <span class=\"soft\">{what}</span></p>");
+    }
+    page.push_str("</div>\n");
+}
+
+/// The steps as bars.
+fn picture(page: &mut String, timeline: &Timeline) {
+    let steps: Vec<_> =
+        super::steps(timeline).into_iter().filter(|(span, _)| span.outcome != Outcome::Unchanged).collect();
+    let (wall, first) =
+        (timeline.wall().as_secs_f64().max(0.001), steps.iter().map(|(span, _)| span.start).min().unwrap_or_default());
+    let x = |at: std::time::Duration| NAMES + at.saturating_sub(first).as_secs_f64() / wall * (WIDTH - NAMES - 60.0);
+    let height = ROW * (steps.len() as f64 + 1.5);
+    let _ = writeln!(
+        page,
+        "<svg viewBox=\"0 0 {WIDTH} {height}\" role=\"img\" aria-label=\"The steps of the run as bars; the table below has the same figures\">"
+    );
+    let every = interval(wall);
+    let mut at = 0.0;
+    while at <= wall {
+        let x = NAMES + at / wall * (WIDTH - NAMES - 60.0);
+        let _ = writeln!(
+            page,
+            "<line class=\"grid\" x1=\"{x:.1}\" x2=\"{x:.1}\" y1=\"16\" y2=\"{height}\"/><text class=\"soft\" x=\"{x:.1}\" y=\"12\">{at} s</text>"
+        );
+        at += every;
+    }
+    for ((span, is_critical), row) in steps.iter().zip(1_u32..) {
+        let y = ROW * f64::from(row);
+        let (start, end) = (x(span.start), x(span.end));
+        let class = match (&span.outcome, is_critical) {
+            (Outcome::Failed, _) => "failed",
+            (_, true) => "critical",
+            (_, false) => "bar",
+        };
+        let seconds = span.duration().as_secs_f64();
+        let name: String = format!("{} {}", span.phase, span.step).chars().take(34).collect();
+        let _ = writeln!(
+            page,
+            "<text x=\"0\" y=\"{:.1}\">{}</text><rect class=\"{class}\" x=\"{start:.1}\" y=\"{:.1}\" width=\"{:.1}\" height=\"{:.1}\" rx=\"2\"><title>{}</title></rect><text class=\"soft\" x=\"{:.1}\" y=\"{:.1}\">{seconds:.1} s</text>",
+            y + 14.0,
+            escaped(&name),
+            y + 3.0,
+            (end - start).max(1.0),
+            ROW - 6.0,
+            escaped(&described(span)),
+            end.max(start + 1.0) + 4.0,
+            y + 14.0,
+        );
+    }
+    page.push_str("</svg>\n");
+}
+
+/// Returns the distance of the lines in the picture, in seconds: at most ten of them.
+fn interval(wall: f64) -> f64 {
+    [0.1, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0, 300.0, 600.0]
+        .into_iter()
+        .find(|every| wall / every <= 10.0)
+        .unwrap_or(3600.0)
+}
+
+fn described(span: &Span) -> String {
+    let (start, end) = (span.start.as_secs_f64(), span.end.as_secs_f64());
+    format!("{} {}: {start:.2} s to {end:.2} s", span.phase, span.step)
+}
+
+fn advice(page: &mut String, metrics: &StartupMetrics) {
+    if !metrics.bottlenecks.is_empty() {
+        page.push_str("<h2>Without it, the run would have been shorter</h2>\n<table><tr><th>step<th class=\"n\">its own time<th class=\"n\">saved without it<th class=\"n\">saved if 20 % faster</tr>\n");
+        for found in &metrics.bottlenecks {
+            let step = escaped(&found.step);
+            let (phase, own, saves, faster) = (found.phase, found.own, found.saves, found.saves_when_faster);
+            let _ = writeln!(
+                page,
+                "<tr><td>{phase} {step}<td class=\"n\">{own:.1} s<td class=\"n\">{saves:.1} s<td class=\"n\">{faster:.1} s</tr>"
+            );
+        }
+        page.push_str("</table>\n");
+    }
+    if !metrics.recommendations.is_empty() {
+        page.push_str("<h2>What would make it shorter</h2>\n<ul>\n");
+        for advice in &metrics.recommendations {
+            let (what, why) = (escaped(&advice.advice), escaped(&advice.evidence));
+            let _ = writeln!(page, "<li>up to {:.1} s: {what} <span class=\"soft\">({why})</span></li>", advice.saves);
+        }
+        page.push_str("</ul>\n");
+    }
+}
+
+fn components(page: &mut String, timeline: &Timeline) {
+    let times = timeline.components();
+    if times.is_empty() && timeline.lives.iter().next().is_none() {
+        return;
+    }
+    page.push_str(
+        "<h2>Components</h2>\n<table><tr><th>component<th class=\"n\">applied to ready<th>state<th>last error</tr>\n",
+    );
+    for (name, life) in timeline.lives.iter() {
+        let time = times.iter().find(|(it, _)| it == &name).map(|(_, time)| format!("{:.1} s", time.as_secs_f64()));
+        let error = life.last_error().unwrap_or_default();
+        let (name, error) = (escaped(name), escaped(error));
+        let _ = writeln!(
+            page,
+            "<tr><td>{name}<td class=\"n\">{}<td>{}<td>{error}</tr>",
+            time.unwrap_or_default(),
+            life.state()
+        );
+    }
+    page.push_str("</table>\n");
+}
+
+fn retries(page: &mut String, timeline: &Timeline) {
+    if timeline.retries.is_empty() {
+        return;
+    }
+    page.push_str("<h2>Retries</h2>\n<table><tr><th class=\"n\">at<th>step<th>attempt<th class=\"n\">after a pause of<th>cause</tr>\n");
+    for retry in &timeline.retries {
+        let (at, after) = (retry.at.as_secs_f64(), retry.after.as_secs_f64());
+        let (step, cause) = (escaped(&retry.step), escaped(&retry.cause));
+        let _ = writeln!(
+            page,
+            "<tr><td class=\"n\">{at:.1} s<td>{} {step}<td>{} of {}<td class=\"n\">{after:.1} s<td>{cause}</tr>",
+            retry.phase, retry.attempt, retry.of
+        );
+    }
+    page.push_str("</table>\n");
+}
+
+/// Every phase and step, with the figures of the picture.
+fn steps(page: &mut String, timeline: &Timeline) {
+    page.push_str("<h2>Every step</h2>\n<table><tr><th>phase<th>step<th class=\"n\">start<th class=\"n\">time<th>on the critical path</tr>\n");
+    for phase in Phase::ALL {
+        for (span, is_critical) in super::steps(timeline).into_iter().filter(|(span, _)| span.phase == phase) {
+            let (start, time) = (span.start.as_secs_f64(), span.duration().as_secs_f64());
+            let mark = match (&span.outcome, is_critical) {
+                (Outcome::Failed, _) => "failed",
+                (_, true) => "yes",
+                (_, false) => "",
+            };
+            let _ = writeln!(
+                page,
+                "<tr><td>{phase}<td>{}<td class=\"n\">{start:.1} s<td class=\"n\">{time:.1} s<td>{mark}</tr>",
+                escaped(&span.step)
+            );
+        }
+    }
+    page.push_str("</table>\n");
+}
+
+fn escaped(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
+}

@@ -1,0 +1,111 @@
+//! `runs` and `report`: past runs.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use kind_harness::report::{RecordedRun, StartupMetrics};
+use kind_harness::run::past_runs;
+
+use super::formats::{self, Format, outcome};
+use super::inspect::{print, print_json};
+use super::{Cli, Exit, Failure, Output, outputs};
+
+/// What `report` is told.
+#[derive(Debug, Args)]
+pub(super) struct Report {
+    /// The run: its name, the beginning of it, or its file; the last one when left out
+    run: Option<String>,
+    /// The form of the report
+    #[arg(long, value_enum, default_value_t)]
+    format: Format,
+    /// Write it to FILE instead of standard output
+    #[arg(long, value_name = "FILE")]
+    to: Option<PathBuf>,
+}
+
+impl Cli {
+    /// Prints a line for each run that is kept, the last one last.
+    pub(super) fn runs(&self) -> Result<Exit, Failure> {
+        let runs = past_runs::all(&self.folders()?).map_err(|error| Failure::new(Exit::Host, &error))?;
+        let (mut found, mut unread) = (Vec::new(), Vec::new());
+        for run in runs {
+            match run {
+                Ok(run) => found.push(summary(&run)),
+                Err(error) => unread.push(error.to_string()),
+            }
+        }
+        if self.output == Output::Json {
+            print_json(&outputs::Runs { runs: &found, errors: &unread });
+            return Ok(Exit::Done);
+        }
+        if found.is_empty() && unread.is_empty() {
+            print("no run is kept yet; `kind-harness up` makes one");
+        }
+        if !found.is_empty() {
+            let mut table = comfy_table::Table::new();
+            table.load_style(comfy_table::presets::NOTHING);
+            table.set_header(["RUN", "STRATEGY", "ENDED", "WALL", "DEPLOY + READY", "GRADE"]);
+            let time = |seconds: Option<f64>| seconds.map(|seconds| format!("{seconds:.1} s")).unwrap_or_default();
+            for run in &found {
+                let grade = run.grade.map(|grade| grade.to_string()).unwrap_or_default();
+                table.add_row([
+                    &run.run,
+                    &run.strategy,
+                    run.outcome,
+                    &time(Some(run.wall)),
+                    &time(run.deploy_and_ready),
+                    &grade,
+                ]);
+            }
+            print(&table.lines().map(|line| line.trim_end().to_owned()).collect::<Vec<_>>().join("\n"));
+        }
+        unread.iter().for_each(|error| kind_harness::report::console::write(&format!("warning: {error}\n")));
+        Ok(Exit::Done)
+    }
+
+    /// Prints the report of a past run, made again from its events.
+    pub(super) fn report(&self, report: &Report) -> Result<Exit, Failure> {
+        let path = past_runs::find(&self.folders()?, report.run.as_deref())
+            .map_err(|error| Failure::told(Exit::Usage, error.to_string()))?;
+        let run = RecordedRun::read(&path).map_err(|error| Failure::new(Exit::Usage, &error))?;
+        warn_of_damage(&run);
+        let format = if self.output == Output::Json { Format::Json } else { report.format };
+        let text = formats::render(&run, format);
+        match &report.to {
+            Some(file) => kind_harness::host::folders::write_output(file, &text)
+                .map_err(|error| Failure::new(Exit::Internal, &error))?,
+            None => print(text.trim_end_matches('\n')),
+        }
+        Ok(Exit::Done)
+    }
+}
+
+/// Says what a report cannot tell.
+fn warn_of_damage(run: &RecordedRun) {
+    let warn = |text: String| kind_harness::report::console::write(&format!("warning: {text}\n"));
+    match (&run.damage, run.end) {
+        (Some(damage), _) => warn(format!("the run's file is damaged, and read up to there: {damage}")),
+        (None, None) => warn("the run was killed, or has not ended yet: steps without an end count as failed".into()),
+        (None, Some(end)) if end.left_out > 0 => warn(format!("{} events were too many to be kept", end.left_out)),
+        (None, Some(_)) => {}
+    }
+}
+
+fn summary(run: &RecordedRun) -> outputs::RunSummary {
+    let timeline = run.timeline();
+    let metrics = StartupMetrics::of(&timeline, &run.header);
+    let ended = run.end.is_some();
+    outputs::RunSummary {
+        run: run.header.id.clone(),
+        suite: run.header.suite.clone(),
+        strategy: run.header.strategy.clone(),
+        source: run.header.source.clone(),
+        host: run.header.host.clone(),
+        began: run.header.began,
+        outcome: outcome(run),
+        wall: timeline.wall().as_secs_f64(),
+        deploy_and_ready: metrics.as_ref().filter(|_| ended).map(|metrics| metrics.total),
+        grade: metrics.filter(|_| ended).and_then(|metrics| metrics.grade),
+        damage: run.damage.clone(),
+    }
+}

@@ -1,0 +1,128 @@
+//! Which of the runs that are kept a command is about.
+
+use std::path::Path;
+
+use kind_harness::host::folders::Folders;
+use kind_harness::report::{HostClass, Phase, RecordedRun, RunOutcome, StartupMetrics, Timeline};
+use kind_harness::run::past_runs;
+
+use super::{Exit, Failure};
+
+/// A run that brought a suite up, with its times in seconds.
+#[derive(Debug, Clone)]
+pub(super) struct Finished {
+    /// The run.
+    pub(super) run: RecordedRun,
+    /// Its timeline.
+    pub(super) timeline: Timeline,
+    /// Deploy and ready together.
+    pub(super) startup: f64,
+    /// Whether it created its cluster, too.
+    pub(super) is_fresh: bool,
+}
+
+impl Finished {
+    /// Returns the run's times, if it ended ready and did something.
+    pub(super) fn of(run: &RecordedRun) -> Option<Finished> {
+        let timeline = run.timeline();
+        let metrics = StartupMetrics::of(&timeline, &run.header)?;
+        let is_whole = run.outcome() == Some(RunOutcome::Ready) && metrics.grade.is_some();
+        let is_fresh =
+            timeline.phase(Phase::Cluster).is_some_and(|(start, end)| end.saturating_sub(start).as_secs() > 0);
+        is_whole.then(|| Finished { run: run.clone(), timeline, startup: metrics.total, is_fresh })
+    }
+}
+
+/// Runs, and how many of those asked for were none to compare with.
+#[derive(Debug, Default)]
+pub(super) struct Selected {
+    /// Those that ended ready, oldest first.
+    pub(super) finished: Vec<Finished>,
+    /// How many others there were: failed, interrupted, unchanged, of a part of the suite, or killed.
+    pub(super) others: usize,
+}
+
+impl Selected {
+    pub(super) fn from(runs: impl IntoIterator<Item = RecordedRun>) -> Selected {
+        let mut selected = Selected::default();
+        for run in runs {
+            match Finished::of(&run) {
+                Some(finished) => selected.finished.push(finished),
+                None => selected.others += 1,
+            }
+        }
+        selected
+    }
+}
+
+/// Returns the runs of `text`: a file of a run, a folder of such files, the beginning of a run's name, or conditions as
+/// in `strategy=parallel,source=0f3a`, whose values are the beginnings of those of the run.
+pub(super) fn select(folders: &Folders, text: &str) -> Result<Vec<RecordedRun>, Failure> {
+    let path = Path::new(text);
+    if path.is_dir() {
+        return read_folder(path);
+    }
+    if path.is_file() {
+        return RecordedRun::read(path).map(|run| vec![run]).map_err(|error| Failure::new(Exit::Usage, &error));
+    }
+    let conditions = text.split(',').map(|condition| condition.split_once('='));
+    let runs = kept(folders)?;
+    match conditions.collect::<Option<Vec<_>>>() {
+        Some(conditions) => {
+            if let Some((key, _)) = conditions.iter().find(|(key, _)| !KEYS.contains(key)) {
+                let text = format!("runs have no {key:?} to choose by; they have {}", KEYS.join(", "));
+                return Err(Failure::told(Exit::Usage, text));
+            }
+            Ok(runs.into_iter().filter(|run| conditions.iter().all(|(key, value)| has(run, key, value))).collect())
+        }
+        None => {
+            let found: Vec<_> = runs.into_iter().filter(|run| run.header.id.starts_with(text)).collect();
+            if found.is_empty() {
+                let text = format!("{text:?} is neither a file, nor a folder, nor the beginning of a run's name");
+                return Err(Failure::told(Exit::Usage, format!("{text}; `kind-harness runs` lists them")));
+            }
+            Ok(found)
+        }
+    }
+}
+
+const KEYS: [&str; 6] = ["suite", "strategy", "source", "cluster", "version", "run"];
+
+fn has(run: &RecordedRun, key: &str, value: &str) -> bool {
+    let header = &run.header;
+    let found = match key {
+        "suite" => &header.suite,
+        "strategy" => &header.strategy,
+        "source" => header.source.as_deref().unwrap_or_default(),
+        "cluster" => &header.cluster,
+        "version" => &header.version,
+        _ => &header.id,
+    };
+    found.starts_with(value)
+}
+
+/// Returns every run that is kept and can be read, oldest first.
+pub(super) fn kept(folders: &Folders) -> Result<Vec<RecordedRun>, Failure> {
+    let all = past_runs::all(folders).map_err(|error| Failure::new(Exit::Host, &error))?;
+    Ok(all.into_iter().filter_map(Result::ok).collect())
+}
+
+fn read_folder(path: &Path) -> Result<Vec<RecordedRun>, Failure> {
+    let entries = fs_err::read_dir(path).map_err(|error| Failure::new(Exit::Usage, &error))?;
+    let mut files: Vec<_> = entries.filter_map(Result::ok).map(|entry| entry.path()).collect();
+    files.retain(|file| file.extension().is_some_and(|extension| extension == "jsonl"));
+    files.sort();
+    let runs: Result<Vec<_>, _> = files.iter().map(|file| RecordedRun::read(file)).collect();
+    runs.map_err(|error| Failure::new(Exit::Usage, &error))
+}
+
+/// Returns the classes of hosts that the runs are from.
+pub(super) fn hosts(runs: &[Finished]) -> Vec<&HostClass> {
+    let mut hosts: Vec<&HostClass> = Vec::new();
+    for run in runs {
+        if !hosts.contains(&&run.run.header.host) {
+            hosts.push(&run.run.header.host);
+        }
+    }
+    hosts
+}
