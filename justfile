@@ -28,6 +28,15 @@ e2e-parallel *args:
 e2e-sequential *args:
     KIND_HARNESS_STRATEGY=sequential KIND_HARNESS_REPORT=target/e2e-sequential.json cargo test --test e2e {{args}}
 
+# Compare the runs of e2e-sequential and e2e-parallel that are kept: five of each are needed
+e2e-compare:
+    cargo run -- compare suite=reference,strategy=sequential suite=reference,strategy=parallel
+
+# Measure how long the reference suite takes to come up, and write the tables of docs/performance.md (about 20 minutes)
+bench runs="10":
+    cargo run -- bench --runs {{runs}} --strategies parallel,waves,sequential --compare-kubectl --to docs/performance.md
+    cargo run -- bench --runs {{runs}} --strategies parallel,sequential --fresh --to docs/performance.md
+
 # Run every test: unit, integration, E2E
 test *args:
     cargo test --workspace {{args}}
@@ -59,6 +68,7 @@ bench-attach:
 # Bench readiness: the lag after the last event, memory, and whether what is up answers at once (50 deployments)
 bench-ready:
     cargo bench --bench readiness_lag
+    cargo test --release -p kind-harness-readiness --lib -- --exact --nocapture assert::tests::trouble::an_assertion_returns_soon_after_the_event
     cargo bench --bench first_requests
 
 # Bench the reference stack: start-up, memory, images, seventy analyses; DataStorage with a million rows

@@ -25,7 +25,7 @@ pub use json::{Report, to_json};
 pub use run_file::{
     FORMAT, HostClass, PlannedComponent, RecordedRun, RunEnd, RunFileError, RunHeader, RunLine, RunOutcome, RunRecorder,
 };
-pub use startup::{Alert, Bottleneck, Grade, StartupMetrics};
+pub use startup::{Alert, Bottleneck, Grade, Limits, StartupMetrics};
 pub use state::{InvalidTransition, State, StateHistory};
 pub use step::{Step, StepHandle};
 pub use table::to_table;

@@ -11,9 +11,8 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use super::{Event, EventKind, Timeline};
+use super::{Event, EventKind, Limits, Timeline};
 use crate::readiness::redact::Redactor;
-use crate::suite::config::{AlertSpec, GradeSpec};
 
 /// Version of the format below. It changes when a field is removed or changes its meaning.
 pub const FORMAT: u32 = 1;
@@ -36,7 +35,7 @@ pub enum RunLine {
 }
 
 /// What a run is about: runs are compared with those of the same suite and the same class of host.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct RunHeader {
@@ -59,10 +58,8 @@ pub struct RunHeader {
     pub source: Option<String>,
     /// The host.
     pub host: HostClass,
-    /// The limits of the grades.
-    pub grade: GradeSpec,
-    /// The times from which a start-up is worth a warning.
-    pub alert: AlertSpec,
+    /// The limits of grades and alerts.
+    pub limits: Limits,
     /// The components, in the order of the suite.
     pub components: Vec<PlannedComponent>,
 }

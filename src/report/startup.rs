@@ -3,16 +3,33 @@
 use std::fmt;
 use std::time::Duration;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::advice::{Advice, advise};
 use super::json::{seconds, thousandths};
 use super::what_if::WhatIf;
 use super::{Outcome, Phase, RunHeader, Span, Timeline};
-use crate::suite::config::{AlertSpec, GradeSpec};
 
 /// How many steps are listed that the run would have been shorter without.
 const BOTTLENECKS: usize = 5;
+
+/// The limits of grades and alerts: `grade` and `alert` of `e2e.yaml`. Times are in seconds.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Limits {
+    /// Below this time, A.
+    pub a: f64,
+    /// Below this time, B.
+    pub b: f64,
+    /// Below this time, C.
+    pub c: f64,
+    /// Below this time, D.
+    pub d: f64,
+    /// A longer start-up is a warning.
+    pub warn: f64,
+    /// A longer start-up is critical.
+    pub critical: f64,
+}
 
 /// How long a start-up took, as a school mark. Its limits are in `e2e.yaml`, `grade`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -33,7 +50,8 @@ pub enum Grade {
 impl Grade {
     /// Returns the grade of a start-up that took `time`.
     #[must_use]
-    pub fn of(time: Duration, limits: &GradeSpec) -> Grade {
+    pub fn of(time: Duration, limits: &Limits) -> Grade {
+        let time = time.as_secs_f64();
         let grades = [(limits.a, Grade::A), (limits.b, Grade::B), (limits.c, Grade::C), (limits.d, Grade::D)];
         grades.into_iter().find(|(limit, _)| time < *limit).map_or(Grade::F, |(_, grade)| grade)
     }
@@ -59,7 +77,8 @@ pub enum Alert {
 impl Alert {
     /// Returns the alert that a start-up of `time` is worth.
     #[must_use]
-    pub fn of(time: Duration, limits: &AlertSpec) -> Option<Alert> {
+    pub fn of(time: Duration, limits: &Limits) -> Option<Alert> {
+        let time = time.as_secs_f64();
         let alerts = [(limits.critical, Alert::Critical), (limits.warn, Alert::Warn)];
         alerts.into_iter().find(|(limit, _)| time > *limit).map(|(_, alert)| alert)
     }
@@ -137,8 +156,8 @@ impl StartupMetrics {
         let lower_bound = what_if.lower_bound();
         Some(StartupMetrics {
             total: seconds(total),
-            grade: is_whole.then(|| Grade::of(total, &header.grade)),
-            alert: Alert::of(total, &header.alert),
+            grade: is_whole.then(|| Grade::of(total, &header.limits)),
+            alert: Alert::of(total, &header.limits),
             components: components.len(),
             failures,
             overlap: thousandths(timeline.overlap().unwrap_or_default()),
@@ -181,6 +200,7 @@ mod tests {
     use rstest::rstest;
 
     use super::*;
+    use crate::report::run_file::tests::limits;
 
     #[rstest]
     #[case(14_999, Grade::A, None)]
@@ -196,7 +216,7 @@ mod tests {
         #[case] alert: Option<Alert>,
     ) {
         let time = Duration::from_millis(millis);
-        assert_eq!(Grade::of(time, &GradeSpec::default()), grade);
-        assert_eq!(Alert::of(time, &AlertSpec::default()), alert);
+        assert_eq!(Grade::of(time, &limits()), grade);
+        assert_eq!(Alert::of(time, &limits()), alert);
     }
 }

@@ -8,8 +8,8 @@ use thiserror::Error;
 use super::session::Session;
 use crate::host::folders::Folders;
 use crate::host::system::total_memory;
-use crate::report::{FORMAT, HostClass, PlannedComponent, RecordedRun, RunFileError, RunHeader, RunRecorder};
-use crate::suite::config::ImageSpec;
+use crate::report::{FORMAT, HostClass, Limits, PlannedComponent, RecordedRun, RunFileError, RunHeader, RunRecorder};
+use crate::suite::config::{AlertSpec, GradeSpec, ImageSpec, Suite};
 
 /// How many runs are kept; a file has some 30 KiB.
 const KEPT: usize = 500;
@@ -62,10 +62,15 @@ pub(super) fn header(session: &Session) -> RunHeader {
         strategy: suite.strategy.name().into(),
         source: plan.digest().ok(),
         host: host_class(),
-        grade: suite.grade,
-        alert: suite.alert,
+        limits: limits(suite),
         components: suite.components.iter().map(component).collect(),
     }
+}
+
+fn limits(suite: &Suite) -> Limits {
+    let (GradeSpec { a, b, c, d }, AlertSpec { warn, critical }) = (suite.grade, suite.alert);
+    let [a, b, c, d, warn, critical] = [a, b, c, d, warn, critical].map(|limit| limit.as_secs_f64());
+    Limits { a, b, c, d, warn, critical }
 }
 
 /// Returns the names that the step of an image may have: a built one is named after its package or recipe.

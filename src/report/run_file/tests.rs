@@ -1,6 +1,10 @@
 use super::*;
 use crate::report::{Outcome, Phase, Reporter, console::QuietConsole, to_json, to_table};
 
+pub(in crate::report) fn limits() -> Limits {
+    Limits { a: 15.0, b: 25.0, c: 40.0, d: 60.0, warn: 30.0, critical: 60.0 }
+}
+
 pub(in crate::report) fn header() -> RunHeader {
     RunHeader {
         format: FORMAT,
@@ -12,8 +16,7 @@ pub(in crate::report) fn header() -> RunHeader {
         strategy: "parallel".into(),
         source: Some("0f".into()),
         host: HostClass { cores: 2, memory_gib: 24, arch: "x86_64".into() },
-        grade: GradeSpec::default(),
-        alert: AlertSpec::default(),
+        limits: limits(),
         components: vec![PlannedComponent {
             name: "db".into(),
             needs: Vec::new(),

@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use kind_harness::report::{
-    Event, EventKind, HostClass, Outcome, PlannedComponent, RecordedRun, RunEnd, RunHeader, RunOutcome,
+    Event, EventKind, HostClass, Limits, Outcome, PlannedComponent, RecordedRun, RunEnd, RunHeader, RunOutcome,
 };
 
 use super::*;
@@ -26,8 +26,7 @@ fn run(seconds: f64, cores: usize, outcome: Option<RunOutcome>) -> RecordedRun {
         strategy: "parallel".into(),
         source: None,
         host: HostClass { cores, memory_gib: 24, arch: "x86_64".into() },
-        grade: Default::default(),
-        alert: Default::default(),
+        limits: Limits { a: 15.0, b: 25.0, c: 40.0, d: 60.0, warn: 30.0, critical: 60.0 },
         components: vec![PlannedComponent { name: "db".into(), needs: Vec::new(), image_steps: Vec::new() }],
     };
     let events = vec![
