@@ -76,6 +76,13 @@ bench-stack:
     cargo bench --bench reference_stack
     cargo bench -p data-storage --bench throughput -- --seconds 30 --rows 1000000
 
+# Change rules, plan, ownership, leases and undo in small ways, and look which changes no test notices (hours; `cargo install cargo-mutants --locked`)
+mutants *args:
+    cargo mutants -p kind-harness-readiness -f 'crates/readiness/src/rules/**' -f crates/readiness/src/rules.rs {{args}} -- --lib
+    cargo mutants -p kind-harness -f 'src/suite/plan/**' -f src/suite/plan.rs -f src/suite/graph.rs -f src/cluster/owned.rs \
+        -f src/cluster/labels.rs -f src/cluster/lease.rs -f src/teardown/undo.rs -f src/teardown/identity.rs {{args}} \
+        -- --lib --test plan --test teardown
+
 # Check that the oldest supported compiler takes the libraries and the command (`rustup toolchain install 1.89`)
 msrv:
     cargo +1.89 check --locked -p kind-harness -p kind-harness-cli --features kind-harness/specs,kind-harness/cel

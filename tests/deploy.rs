@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot prepare its server has failed")]
 
+#[path = "deploy/concurrent.rs"]
+mod concurrent;
 #[path = "deploy/jobs.rs"]
 mod jobs;
 

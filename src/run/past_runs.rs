@@ -34,12 +34,23 @@ pub(super) fn start(session: &Session, header: RunHeader) -> std::io::Result<Run
     let own = session.folders.own_runs();
     own.make()?;
     let recorder = RunRecorder::create(&file(&session.folders, &header.id), header)?;
-    let all = ids(&session.folders)?;
+    let all: Vec<_> = ids(&session.folders)?.into_iter().filter(|id| is_id(id)).collect();
     for old in all.iter().take(all.len().saturating_sub(KEPT)) {
         // One that another run has just removed is not there any more.
         let _ = own.remove(format!("{old}.{EXTENSION}"));
     }
     Ok(recorder)
+}
+
+/// Returns whether a name is one that a run gets: nothing else is removed.
+fn is_id(name: &str) -> bool {
+    let Some((began, rest)) = name.split_once('-') else { return false };
+    let is_time = began.len() == 22 && began.chars().enumerate().all(|(at, c)| match at {
+        8 => c == 'T',
+        15 => c == '.',
+        _ => c.is_ascii_digit(),
+    });
+    is_time && rest.rsplit_once('-').is_some_and(|(_, pid)| pid.parse::<u32>().is_ok())
 }
 
 /// Returns what a run of `session` that begins now is about.
@@ -142,4 +153,40 @@ pub fn find(folders: &Folders, name: Option<&str>) -> Result<PathBuf, Box<dyn st
 /// When the folder cannot be read.
 pub fn all(folders: &Folders) -> std::io::Result<Vec<Result<RecordedRun, RunFileError>>> {
     Ok(ids(folders)?.iter().map(|id| RecordedRun::read(&file(folders, id))).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_files_that_are_named_like_runs_are_removed_when_there_are_too_many() {
+        for id in ["20261126T010606.083535-reference-11081", "20261126T010606.083535-a-b-1"] {
+            assert!(is_id(id), "{id}");
+        }
+        let others = ["", "notes", "2026-11-26", "20261126T010606.083535-a", "20261126T010606.083535-a-b", "20261126x010606.083535-a-1"];
+        assert_eq!(others.iter().find(|name| is_id(name)), None);
+    }
+
+    #[test]
+    fn a_run_is_found_by_its_name_the_beginning_of_it_or_its_file() {
+        let home = tempfile::tempdir().unwrap();
+        let folders = Folders { cache: home.path().into(), state: home.path().into() };
+        let name = |found: Result<PathBuf, _>| {
+            found.map(|path| path.file_stem().unwrap().to_string_lossy().into_owned()).map_err(|error: Box<dyn std::error::Error + Send + Sync>| error.to_string())
+        };
+        assert_eq!(ids(&folders).unwrap(), [] as [String; 0]);
+        assert!(name(find(&folders, None)).unwrap_err().contains("no run is kept yet"));
+        fs_err::create_dir(folders.runs()).unwrap();
+        for file in ["b1.jsonl", "a1.jsonl", "b2.jsonl", "c.txt"] {
+            fs_err::write(folders.runs().join(file), "").unwrap();
+        }
+        assert_eq!(ids(&folders).unwrap(), ["a1", "b1", "b2"]);
+        assert_eq!(name(find(&folders, None)).unwrap(), "b2", "the last one");
+        assert_eq!(name(find(&folders, Some("a"))).unwrap(), "a1");
+        assert!(name(find(&folders, Some("b"))).unwrap_err().contains("the beginning of 2 runs' names"));
+        assert!(name(find(&folders, Some("c"))).unwrap_err().contains("no run is called \"c\""));
+        let elsewhere = folders.runs().join("c.txt");
+        assert_eq!(find(&folders, elsewhere.to_str()).unwrap(), elsewhere);
+    }
 }

@@ -3,22 +3,34 @@
 use std::path::PathBuf;
 use std::sync::Mutex;
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 
 use super::consent::consent;
 use super::inspect::print_json;
 use super::interrupts::Interrupts;
+use super::compare::Comparison;
+use super::selection::{Selected, kept};
+use super::statistics::Change;
 use super::{Cli, Exit, Failure, Output, outputs, production, why};
 use kind_harness::environment::Environment;
 use kind_harness::host::setup::{self, yes_or_no};
 use kind_harness::readiness::Recorder;
 use kind_harness::report::console::write;
-use kind_harness::report::{Events, Reporter, RunHeader, Timeline, to_json, to_table};
+use kind_harness::report::{Alert, Events, StartupMetrics, Reporter, RunHeader, Timeline, to_json, to_table};
 use kind_harness::run::failed_run::FailureCause;
 use kind_harness::run::protocol::{Interrupts as _, OnFailure, Part, Run};
 use kind_harness::run::session::{LeaseOptions, LooksLikeProduction, Session, UpError};
 use kind_harness::suite::config::Keep;
 use kind_harness::teardown::Undo;
+
+/// The alert from which `up` fails.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum FailOn {
+    /// Longer than `warn`
+    Warn,
+    /// Longer than `critical`
+    Critical,
+}
 
 /// What `up` is told.
 #[derive(Debug, Args)]
@@ -35,10 +47,28 @@ pub(super) struct Up {
     /// Record what the watches bring into FILE, for `replay`; Secrets' contents are never in it
     #[arg(long, value_name = "FILE")]
     record: Option<PathBuf>,
+    /// End with exit code 11 when deploy and ready took longer than the suite's `alert` says
+    #[arg(long, value_enum, value_name = "ALERT")]
+    fail_on: Option<FailOn>,
+    /// End with exit code 11 when deploy and ready take longer than in the runs of before the suite changed, as `compare` finds
+    #[arg(long)]
+    gate: bool,
     /// Deploy only this component again, into the environment that is up; may be given more than once
     #[arg(long, value_name = "COMPONENT", conflicts_with_all = ["keep", "record"])]
     only: Vec<String>,
 }
+
+impl From<FailOn> for Alert {
+    fn from(least: FailOn) -> Alert {
+        match least {
+            FailOn::Warn => Alert::Warn,
+            FailOn::Critical => Alert::Critical,
+        }
+    }
+}
+
+/// How much longer deploy and ready may take with `--gate`.
+const THRESHOLD: f64 = 0.2;
 
 impl Cli {
     pub(super) async fn setup(&self, yes: bool) -> Result<Exit, Failure> {
@@ -110,7 +140,31 @@ impl Cli {
             let table = if self.quiet { String::new() } else { format!("\n{}\n", to_table(&timeline, &header)) };
             write(&format!("{table}{} ready again in cluster {}\n", up.only.join(", "), environment.name()));
         }
-        Ok(Exit::Done)
+        self.judge_time(up, &timeline, &header)
+    }
+
+    /// Says whether the start-up took longer than `up` was told to accept.
+    fn judge_time(&self, up: &Up, timeline: &Timeline, header: &RunHeader) -> Result<Exit, Failure> {
+        let metrics = StartupMetrics::of(timeline, header);
+        if let (Some(least), Some(metrics)) = (up.fail_on, metrics)
+            && let Some(alert) = metrics.alert.filter(|alert| *alert >= least.into())
+        {
+            let text = format!("deploy and ready took {:.1} s, which is {}", metrics.total, alert.name());
+            return Err(Failure::told(Exit::Slower, text));
+        }
+        if !up.gate {
+            return Ok(Exit::Done);
+        }
+        let mut runs = kept(&self.folders()?)?;
+        runs.retain(|run| {
+            let other = &run.header;
+            (&other.suite, &other.strategy, &other.host) == (&header.suite, &header.strategy, &header.host)
+        });
+        let (new, base): (Vec<_>, Vec<_>) = runs.into_iter().partition(|run| run.header.source == header.source);
+        let comparison = Comparison::of(&Selected::from(base), &Selected::from(new), THRESHOLD)?;
+        write(&format!("{}\n", comparison.text()));
+        // A suite that has just changed has too few runs, which is not its fault.
+        Ok(if comparison.change() == Change::Regressed { Exit::Slower } else { Exit::Done })
     }
 
     pub(super) async fn down(&self, force: bool) -> Result<Exit, Failure> {

@@ -54,12 +54,12 @@ impl Measured {
     }
 
     pub(super) fn told(&self) -> outputs::Bench {
-        let base = self.ways.first().map(|first| first.seconds.clone()).unwrap_or_default();
+        let first = self.ways.first();
         let way = |it: &Measurements| outputs::BenchWay {
             way: it.way.name(),
             seconds: it.seconds.clone(),
             median: median_estimate(&it.seconds),
-            ratio: ratio_estimate(&base, &it.seconds),
+            ratio: first.filter(|first| first.way != it.way).and_then(|first| ratio_estimate(&first.seconds, &it.seconds)),
             answered: it.answered,
             failed: it.failed.clone(),
         };

@@ -111,7 +111,7 @@ pub(crate) struct BenchWay {
     pub(crate) seconds: Vec<f64>,
     /// Their median; null when there is none.
     pub(crate) median: Option<Estimate>,
-    /// Its median ÷ that of the first way.
+    /// Its median ÷ that of the first way; null of the first.
     pub(crate) ratio: Option<Estimate>,
     /// After how many of them every port of the host answered at once.
     pub(crate) answered: usize,

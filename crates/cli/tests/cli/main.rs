@@ -16,5 +16,6 @@ mod failures;
 mod guest;
 mod leases;
 mod registry;
+mod runs;
 mod support;
 mod usage;

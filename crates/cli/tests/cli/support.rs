@@ -167,11 +167,14 @@ impl Host {
         waiting.lines().any(|line| line.contains("->") && line.contains(&format!(":{} ", file.ino())))
     }
 
-    /// Files that the harness left in the user's state folder.
+    /// Files that the harness left in the user's state folder. Past runs stay.
     pub(crate) fn left_behind(&self) -> Vec<PathBuf> {
         fn files(folder: &Path, found: &mut Vec<PathBuf>) {
             for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
                 let path = entry.path();
+                if path.ends_with(".runs") {
+                    continue;
+                }
                 if path.is_dir() { files(&path, found) } else { found.push(path) }
             }
         }

@@ -106,16 +106,21 @@ impl Row {
         }
     }
 
-    /// What every command may write: its locks, its temporary files, the list of calls. The mode of the state folder may be
+    /// What every command may write: its locks, its temporary files, the files of runs, the list of calls. The mode of the state folder may be
     /// tightened.
     fn is_harmless(&self, key: &str) -> bool {
         let exact = [self.state(""), self.path("tmp"), self.path("cache"), self.path("state")];
-        let locks =
-            [self.path("calls"), self.state("locks"), self.state("nodes.lock"), self.path("cache/kind-harness")];
+        let written = [
+            self.path("calls"),
+            self.state("locks"),
+            self.state("nodes.lock"),
+            self.state(".runs"),
+            self.path("cache/kind-harness"),
+        ];
         let below = |path: &std::path::PathBuf| key.starts_with(&file_key(path));
         // Files that a row puts there itself are judged.
         let is_planted = key.contains("planted");
-        !is_planted && (exact.iter().any(|path| key == file_key(path)) || locks.iter().any(below))
+        !is_planted && (exact.iter().any(|path| key == file_key(path)) || written.iter().any(below))
     }
 
     /// Whether a change is to be judged. Other programs on this host may remove what is theirs meanwhile: what neither a row

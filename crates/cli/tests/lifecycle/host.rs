@@ -192,7 +192,7 @@ fn first_number(text: &str) -> Result<u64> {
 /// Entries of `folder` that a run may not leave behind.
 fn entries(folder: &Path) -> Vec<PathBuf> {
     let Ok(entries) = std::fs::read_dir(folder) else { return Vec::new() };
-    let stays = |path: &Path| path.ends_with("locks") || path.ends_with("bundles");
+    let stays = |path: &Path| ["locks", "bundles", ".runs"].iter().any(|it| path.ends_with(it));
     entries.flatten().map(|entry| entry.path()).filter(|path| !stays(path)).collect()
 }
 

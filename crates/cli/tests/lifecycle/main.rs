@@ -7,6 +7,7 @@ mod ending;
 mod host;
 mod matrix;
 mod soak;
+mod strategies;
 #[expect(dead_code, reason = "shared with the target `hostile`")]
 #[path = "../world/mod.rs"]
 mod world;

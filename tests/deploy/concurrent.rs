@@ -1,0 +1,96 @@
+//! What the harness promises: components are deployed at once, and every result is gathered.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::FutureExt;
+use http::{Request, Response};
+use kind_harness::cluster::PortMap;
+use kind_harness::deploy::{Applier, ComponentManifests, DeployError, Deployer};
+use kind_harness::images::ComponentImages;
+use kind_harness::readiness::Readiness;
+use kind_harness::report::{EventKind, Events, Phase};
+use kind_harness::suite::config::Component;
+use kube::Client;
+use kube::client::Body;
+use serde_json::json;
+use tokio::time::{Instant, sleep};
+
+use super::{failure, manifest, taken};
+
+/// A server that takes its time for each object: `delay` by the object's name, or `None` to refuse it at once.
+fn client(delay: fn(&str) -> Option<u64>) -> Client {
+    let service = tower::service_fn(move |request: Request<Body>| async move {
+        let path = request.uri().path().to_owned();
+        let answer = match path.rsplit_once("/configmaps/") {
+            Some((_, name)) => match delay(name) {
+                Some(millis) => {
+                    sleep(Duration::from_millis(millis)).await;
+                    taken()
+                }
+                None => failure(422, "it is invalid"),
+            },
+            None if path == "/api/v1" => json!({"kind": "APIResourceList", "groupVersion": "v1", "resources":
+                [{"name": "configmaps", "singularName": "configmap", "namespaced": true, "kind": "ConfigMap", "verbs": []}]}),
+            None => failure(404, "not found"),
+        };
+        let status = u16::try_from(answer["code"].as_u64().unwrap_or(200)).unwrap();
+        Ok::<_, std::convert::Infallible>(
+            Response::builder().status(status).body(Body::from(answer.to_string().into_bytes())).unwrap(),
+        )
+    });
+    Client::new(service, "shop")
+}
+
+/// Deploys components `a` to `e`, of one object each, and returns the result, and in which order they were deployed.
+async fn deploy(delay: fn(&str) -> Option<u64>) -> (Result<(), DeployError>, Vec<String>, Duration) {
+    let (events, mut said) = Events::channel();
+    let client = client(delay);
+    let deployer = Deployer {
+        applier: Applier::new(client.clone(), "shop"),
+        readiness: Readiness::start(client, "shop", events.observer()),
+        images: Arc::new(|_| async { Ok(ComponentImages::new()) }.boxed()),
+        ports: PortMap::default(),
+        events,
+    };
+    let (_folders, stage): (Vec<_>, Vec<_>) = ["a", "b", "c", "d", "e"]
+        .into_iter()
+        .map(|name| {
+            let (folder, manifest) =
+                manifest(&format!("apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: {name}}}\n"));
+            let component = Component { name: name.into(), ..Component::default() };
+            (folder, ComponentManifests { component, manifests: vec![manifest] })
+        })
+        .unzip();
+    let began = Instant::now();
+    let result = deployer.deploy(stage).await.map(drop);
+    let took = began.elapsed();
+    let mut order = Vec::new();
+    while let Ok(event) = said.try_recv() {
+        if event.phase == Phase::Deploy && matches!(event.kind, EventKind::Finished(_)) {
+            order.push(event.step);
+        }
+    }
+    (result, order, took)
+}
+
+#[tokio::test(start_paused = true)]
+async fn five_components_of_300_ms_each_are_deployed_in_less_than_600() {
+    let (result, _, took) = deploy(|_| Some(300)).await;
+    assert!(result.is_ok(), "{result:?}");
+    assert!(took < Duration::from_millis(600), "one after the other they take 1.5 s: {took:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn results_come_in_the_order_in_which_components_are_deployed() {
+    let (result, order, _) = deploy(|name| Some(100 * u64::from(b'f' - name.as_bytes()[0]))).await;
+    assert!(result.is_ok(), "{result:?}");
+    assert_eq!(order, ["e", "d", "c", "b", "a"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn every_component_that_failed_is_named() {
+    let (result, ..) = deploy(|name| (name == "c").then_some(10)).await;
+    let failed: Vec<String> = result.unwrap_err().failed.into_iter().map(|(name, _)| name).collect();
+    assert_eq!(failed, ["a", "b", "d", "e"]);
+}
