@@ -5,6 +5,8 @@ mod containers;
 mod kinds;
 mod objects;
 mod pods;
+mod rollouts;
+mod wants;
 mod workloads;
 
 use super::super::view::View;
@@ -24,6 +26,15 @@ fn found(yaml: &str) -> Finding {
     let objects: Vec<Value> = serde_saphyr::from_str(yaml).expect("the case is YAML");
     let view = View::new(objects.first().expect("the case has an object").clone());
     judge(&view, &World::saved(objects.into_iter().map(View::new)), &Settings::default())
+}
+
+/// Returns what keeps the first object from being ready.
+fn told(yaml: &str) -> String {
+    match found(yaml) {
+        Finding::Ready => "it is ready".into(),
+        Finding::Waiting(why) => why.text,
+        Finding::Failing(fault) => fault.message,
+    }
 }
 
 fn check(cases: &[(&str, &str, Is)]) {
