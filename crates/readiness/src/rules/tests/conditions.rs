@@ -20,6 +20,16 @@ fn custom_resources() {
     check(&[
         ("none", &widget("{}", ""), Is::Ready),
         ("none yet, though promised", &widget("[]", PROMISES), Is::Waiting("not reported conditions yet")),
+        (
+            "none, which another kind of its group promises",
+            &widget("[]", &PROMISES.replace("kind: Widget", "kind: Gadget")),
+            Is::Ready,
+        ),
+        (
+            "none, which its namesake in another group promises",
+            &widget("[]", &PROMISES.replace("group: example.com", "group: example.org")),
+            Is::Ready,
+        ),
         ("up", &widget("[{type: Ready, status: 'True'}]", PROMISES), Is::Ready),
         (
             "up, of an older generation",

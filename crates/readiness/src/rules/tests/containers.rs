@@ -50,8 +50,28 @@ fn images() {
             Is::Failing(Cause::ImageNetwork, "503"),
         ),
         ("back-off without a cause", &pod(silent, ""), Is::Failing(Cause::ImageNetwork, "Back-off")),
-        ("back-off, the event knows", &pod(silent, event), Is::Failing(Cause::Final, "does not exist")),
+        (
+            "back-off, the event knows",
+            &pod(silent, event),
+            Is::Failing(Cause::Final, "does not exist: Failed to pull image"),
+        ),
+        (
+            "back-off, the event is of another container's image",
+            &pod(silent, &event.replace("shop/web:1", "shop/db:1")),
+            Is::Failing(Cause::ImageNetwork, "Back-off"),
+        ),
     ]);
+}
+
+#[test]
+fn only_the_end_of_a_long_message_is_told() {
+    let cause = "dial tcp: lookup registry.test: no such host";
+    let long = format!("{}{cause}", "failed to do request: ".repeat(20));
+    let short = told(&waits("ErrImagePull", cause));
+    assert_eq!(short, format!("container app: image shop/web:1 cannot be pulled: {cause}"));
+    let told = told(&waits("ErrImagePull", &long));
+    assert!(told.starts_with("container app: image shop/web:1 cannot be pulled: … "), "{told}");
+    assert!(told.ends_with(cause) && told.len() < long.len(), "{told}");
 }
 
 #[test]
@@ -100,6 +120,16 @@ fn crashes() {
         ),
         ("up again, it may heal", &pod(killed, ""), Is::Waiting("is running, not ready yet")),
         ("liveness", &pod(killed, liveness), Is::Failing(Cause::Crash, "Liveness probe failed: 500")),
+        (
+            "up again, but its readiness probe fails",
+            &pod(killed, &liveness.replace("Liveness", "Readiness")),
+            Is::Waiting("is running, not ready yet after exit code 137, 3 restarts: Readiness probe failed: 500"),
+        ),
+        (
+            "down, not restarted yet",
+            &container("state: {terminated: {exitCode: 1, reason: Error}}"),
+            Is::Waiting("container app is not running after exit code 1, 0 restarts"),
+        ),
         ("out of memory once", &crash(0, "exitCode: 137, reason: OOMKilled"), Is::Waiting("OOMKilled")),
         (
             "out of memory twice",
@@ -137,6 +167,9 @@ fn crashes() {
             Is::Waiting("container app: PodInitializing"),
         ),
     ]);
+    let found = found(&crash(3, "exitCode: 1"));
+    let hint = found.fault().map(|fault| fault.hint.as_str());
+    assert_eq!(hint, Some("read its log: kubectl logs -n shop pod/web -c app --previous"));
 }
 
 #[test]

@@ -40,6 +40,12 @@ fn services_that_match_no_pod() {
         ("others are on their way", &format!("{service}{}", pod("False")), Is::Waiting("no pod matches")),
         ("a pod is not made yet", &format!("{service}{}{coming}", pod("True")), Is::Waiting("no pod matches")),
         (
+            "all pods are made, and ready",
+            &format!("{service}{}{coming}", pod("True"))
+                .replace("{replicas: 1}", "{replicas: 1}, status: {readyReplicas: 1}"),
+            Is::Failing(Cause::Endpoints, "no pod matches"),
+        ),
+        (
             "all others are ready",
             &format!("{service}{}", pod("True")),
             Is::Failing(Cause::Endpoints, "no pod matches its selector app=wbe"),
@@ -129,6 +135,25 @@ fn kinds_that_only_have_to_exist() {
             ),
             Is::Ready,
         ),
+    ]);
+}
+
+#[test]
+fn of_other_kinds_of_kubernetes_only_the_ready_condition_counts() {
+    let object = |api_version: &str, kind: &str, condition: &str| {
+        format!(
+            "- {{apiVersion: {api_version}, kind: {kind}, metadata: {{name: x}}, status: {{conditions: [{{{condition}}}]}}}}"
+        )
+    };
+    let request = object("certificates.k8s.io/v1", "CertificateSigningRequest", "type: Failed, status: 'True'");
+    check(&[
+        ("ready", &object("v1", "Node", "type: Ready, status: 'True'"), Is::Ready),
+        (
+            "not ready",
+            &object("v1", "Node", "type: Ready, status: 'False', reason: KubeletNotReady"),
+            Is::Waiting("not ready: KubeletNotReady"),
+        ),
+        ("of which another is not good", &request, Is::Ready),
     ]);
 }
 

@@ -30,6 +30,15 @@ fn services() {
             Is::Failing(Cause::Endpoints, "none serves port 80 (targetPort 8080)"),
         ),
         (
+            "a port that only an unready pod serves",
+            &service(
+                spec,
+                &(slice("a", "[{name: metrics}]", "[{}]")
+                    + &slice("b", "[{name: http}]", "[{conditions: {ready: false}}]")),
+            ),
+            Is::Failing(Cause::Endpoints, "none serves port 80"),
+        ),
+        (
             "a port without a name",
             &service("selector: {app: web}, ports: [{port: 80}]", &slice("a", "[{name: '', port: 80}]", "[{}]")),
             Is::Ready,
@@ -86,6 +95,22 @@ fn namespaces_and_claims() {
             "terminating",
             "- {apiVersion: v1, kind: Namespace, metadata: {name: shop, deletionTimestamp: x}, status: {phase: Terminating}}",
             Is::Failing(Cause::Final, "being deleted"),
+        ),
+        (
+            "deleted, while its phase is still the old one",
+            "- {apiVersion: v1, kind: Namespace, metadata: {name: shop, deletionTimestamp: x}, status: {phase: Active}}",
+            Is::Failing(Cause::Final, "being deleted"),
+        ),
+        (
+            "terminating, for a reason",
+            "- {apiVersion: v1, kind: Namespace, metadata: {name: shop}, status: {phase: Terminating, conditions: [\
+             {type: NamespaceContentRemaining, status: 'True', reason: SomeResourcesRemain}, {type: NamespaceDeletionContentFailure, status: 'False'}]}}",
+            Is::Failing(Cause::Final, "being deleted (SomeResourcesRemain)"),
+        ),
+        (
+            "of a phase that nobody knows",
+            "- {apiVersion: v1, kind: Namespace, metadata: {name: shop}, status: {phase: Moving}}",
+            Is::Waiting("its phase is Moving"),
         ),
         ("bound", &claim("phase: Bound", ""), Is::Ready),
         ("lost", &claim("phase: Lost", ""), Is::Failing(Cause::Final, "lost")),

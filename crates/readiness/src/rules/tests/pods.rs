@@ -13,6 +13,11 @@ fn phases() {
         ("ready", &pod("", "conditions: [{type: Ready, status: 'True'}]", ""), Is::Ready),
         ("ended well", &pod("restartPolicy: Never", "phase: Succeeded", ""), Is::Ready),
         (
+            "ended well, though it should keep running",
+            &pod("restartPolicy: Always", "phase: Succeeded", ""),
+            Is::Waiting("it should keep running"),
+        ),
+        (
             "evicted",
             &pod("", "phase: Failed, reason: Evicted, message: low on memory", ""),
             Is::Failing(Cause::Final, "Evicted: low on memory"),
@@ -46,6 +51,49 @@ fn phases() {
 }
 
 #[test]
+fn containers_that_complete() {
+    let copied = "containerStatuses: [{name: copy, state: {terminated: {exitCode: 0, reason: Completed}}}, {name: serve, state: {running: {}}}]";
+    let judged = |policy: &str| pod(&format!("nodeName: n1, restartPolicy: {policy}"), copied, "");
+    check(&[
+        ("it may", &judged("OnFailure"), Is::Waiting("container serve is running, not ready yet")),
+        ("it may, and is never restarted", &judged("Never"), Is::Waiting("container serve is running, not ready yet")),
+        ("it must keep running", &judged("Always"), Is::Waiting("container copy is not running after exit code 0")),
+    ]);
+}
+
+#[test]
+fn sidecars() {
+    let beside = |proxy: &str| {
+        pod(
+            "initContainers: [{name: migrate}, {name: proxy, restartPolicy: Always}]",
+            &format!(
+                "initContainerStatuses: [{{name: migrate, state: {{terminated: {{exitCode: 0}}}}}}, {{name: proxy, {proxy}}}], \
+                 containerStatuses: [{{name: app, state: {{waiting: {{reason: PodInitializing}}}}}}]"
+            ),
+            "",
+        )
+    };
+    check(&[
+        ("started", &beside("started: true, state: {running: {}}"), Is::Waiting("container app: PodInitializing")),
+        (
+            "running, but not started",
+            &beside("started: false, state: {running: {}}"),
+            Is::Waiting("init container proxy is running"),
+        ),
+        (
+            "not running yet",
+            &beside("state: {waiting: {reason: PodInitializing}}"),
+            Is::Waiting("init container proxy: PodInitializing"),
+        ),
+        (
+            "ended, though with success",
+            &beside("state: {terminated: {exitCode: 0}}"),
+            Is::Waiting("init container proxy is not running"),
+        ),
+    ]);
+}
+
+#[test]
 fn scheduling() {
     let unschedulable = |message: &str| {
         format!("conditions: [{{type: PodScheduled, status: 'False', reason: Unschedulable, message: '{message}'}}]")
@@ -59,6 +107,11 @@ fn scheduling() {
     check(&[
         ("memory", &pod("", &memory, &node("True")), Is::Failing(Cause::Unschedulable, "Insufficient memory")),
         ("the node is still starting", &pod("", &memory, &node("False")), Is::Waiting("node/n1 is not ready yet")),
+        (
+            "on a node already, though its condition is old",
+            &pod("nodeName: n1", &memory, &node("True")),
+            Is::Waiting("it is starting on node n1"),
+        ),
         (
             "as its taint says",
             &pod("", &unschedulable("1 node(s) had untolerated taint {node.kubernetes.io/not-ready: }"), ""),
@@ -113,6 +166,10 @@ fn what_other_pods_hold_may_become_free() {
                 "- {{apiVersion: v1, kind: Pod, metadata: {{name: d-2-a, namespace: shop, uid: p2, ownerReferences: [{{uid: r2}}]}}, spec: {{{new_pod}}}}}"
             )
     };
+    let of = |set: &str| {
+        let bare = "\n- {apiVersion: apps/v1, kind: ReplicaSet, metadata: {name: bare, namespace: shop, uid: r9}}";
+        rollout("nodeName: n1").replace("[{uid: r1}]", &format!("[{{uid: {set}}}]")) + bare
+    };
     let failing = |what| Is::Failing(Cause::Unschedulable, what);
     check(&[
         (
@@ -139,5 +196,7 @@ fn what_other_pods_hold_may_become_free() {
             Is::Waiting("pod/holder is replaced by a rollout"),
         ),
         ("a rollout that waits itself", &lacking(ports, &rollout("")), failing("free ports")),
+        ("a pod that the rollout has made", &lacking(ports, &of("r2")), failing("free ports")),
+        ("a pod of no rollout, beside one", &lacking(ports, &of("r9")), failing("free ports")),
     ]);
 }

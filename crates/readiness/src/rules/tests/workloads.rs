@@ -207,6 +207,11 @@ fn daemon_sets_and_replica_sets() {
             Is::Ready,
         ),
         (
+            "set with a surplus",
+            "- {apiVersion: apps/v1, kind: ReplicaSet, metadata: {name: r}, status: {replicas: 3, readyReplicas: 3, availableReplicas: 3}}",
+            Is::Waiting("2 surplus replicas are still there"),
+        ),
+        (
             "set not available",
             "- {apiVersion: apps/v1, kind: ReplicaSet, metadata: {name: r}, status: {replicas: 1, readyReplicas: 1}}",
             Is::Waiting("0 of 1 replicas available"),
