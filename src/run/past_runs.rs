@@ -45,11 +45,12 @@ pub(super) fn start(session: &Session, header: RunHeader) -> std::io::Result<Run
 /// Returns whether a name is one that a run gets: nothing else is removed.
 fn is_id(name: &str) -> bool {
     let Some((began, rest)) = name.split_once('-') else { return false };
-    let is_time = began.len() == 22 && began.chars().enumerate().all(|(at, c)| match at {
-        8 => c == 'T',
-        15 => c == '.',
-        _ => c.is_ascii_digit(),
-    });
+    let is_time = began.len() == 22
+        && began.chars().enumerate().all(|(at, c)| match at {
+            8 => c == 'T',
+            15 => c == '.',
+            _ => c.is_ascii_digit(),
+        });
     is_time && rest.rsplit_once('-').is_some_and(|(_, pid)| pid.parse::<u32>().is_ok())
 }
 
@@ -164,7 +165,14 @@ mod tests {
         for id in ["20261126T010606.083535-reference-11081", "20261126T010606.083535-a-b-1"] {
             assert!(is_id(id), "{id}");
         }
-        let others = ["", "notes", "2026-11-26", "20261126T010606.083535-a", "20261126T010606.083535-a-b", "20261126x010606.083535-a-1"];
+        let others = [
+            "",
+            "notes",
+            "2026-11-26",
+            "20261126T010606.083535-a",
+            "20261126T010606.083535-a-b",
+            "20261126x010606.083535-a-1",
+        ];
         assert_eq!(others.iter().find(|name| is_id(name)), None);
     }
 
@@ -173,7 +181,9 @@ mod tests {
         let home = tempfile::tempdir().unwrap();
         let folders = Folders { cache: home.path().into(), state: home.path().into() };
         let name = |found: Result<PathBuf, _>| {
-            found.map(|path| path.file_stem().unwrap().to_string_lossy().into_owned()).map_err(|error: Box<dyn std::error::Error + Send + Sync>| error.to_string())
+            found
+                .map(|path| path.file_stem().unwrap().to_string_lossy().into_owned())
+                .map_err(|error: Box<dyn std::error::Error + Send + Sync>| error.to_string())
         };
         assert_eq!(ids(&folders).unwrap(), [] as [String; 0]);
         assert!(name(find(&folders, None)).unwrap_err().contains("no run is kept yet"));

@@ -19,6 +19,7 @@ use tokio::time::{Instant, sleep};
 use super::{failure, manifest, taken};
 
 /// A server that takes its time for each object: `delay` by the object's name, or `None` to refuse it at once.
+#[expect(clippy::disallowed_methods, reason = "the time of a server is what is tested here, and the clock is paused")]
 fn client(delay: fn(&str) -> Option<u64>) -> Client {
     let service = tower::service_fn(move |request: Request<Body>| async move {
         let path = request.uri().path().to_owned();

@@ -5,10 +5,10 @@ use std::sync::Mutex;
 
 use clap::{Args, ValueEnum};
 
+use super::compare::Comparison;
 use super::consent::consent;
 use super::inspect::print_json;
 use super::interrupts::Interrupts;
-use super::compare::Comparison;
 use super::selection::{Selected, kept};
 use super::statistics::Change;
 use super::{Cli, Exit, Failure, Output, outputs, production, why};
@@ -16,7 +16,7 @@ use kind_harness::environment::Environment;
 use kind_harness::host::setup::{self, yes_or_no};
 use kind_harness::readiness::Recorder;
 use kind_harness::report::console::write;
-use kind_harness::report::{Alert, Events, StartupMetrics, Reporter, RunHeader, Timeline, to_json, to_table};
+use kind_harness::report::{Alert, Events, Reporter, RunHeader, StartupMetrics, Timeline, to_json, to_table};
 use kind_harness::run::failed_run::FailureCause;
 use kind_harness::run::protocol::{Interrupts as _, OnFailure, Part, Run};
 use kind_harness::run::session::{LeaseOptions, LooksLikeProduction, Session, UpError};

@@ -59,7 +59,9 @@ impl Measured {
             way: it.way.name(),
             seconds: it.seconds.clone(),
             median: median_estimate(&it.seconds),
-            ratio: first.filter(|first| first.way != it.way).and_then(|first| ratio_estimate(&first.seconds, &it.seconds)),
+            ratio: first
+                .filter(|first| first.way != it.way)
+                .and_then(|first| ratio_estimate(&first.seconds, &it.seconds)),
             answered: it.answered,
             failed: it.failed.clone(),
         };

@@ -44,14 +44,22 @@ fn a_run_is_listed_and_reported_by_the_beginning_of_its_name() {
 #[test]
 fn a_run_that_was_killed_and_one_that_is_damaged_are_reported_as_far_as_they_go() {
     let killed: String = RUN.split_inclusive('\n').take(20).collect();
-    let host = host(&[("1", &killed), ("2", &RUN[..4000]), ("3", &RUN.replace("\"format\":1", "\"format\":9")), ("4", "x")]);
+    let host =
+        host(&[("1", &killed), ("2", &RUN[..4000]), ("3", &RUN.replace("\"format\":1", "\"format\":9")), ("4", "x")]);
     let report = |run: &str| host.run(&["report", run]);
     assert!(report("1").stderr.contains("the run was killed, or has not ended yet"), "{}", report("1").stderr);
-    assert!(report("2").stderr.contains("the run's file is damaged, and read up to there: line"), "{}", report("2").stderr);
+    assert!(
+        report("2").stderr.contains("the run's file is damaged, and read up to there: line"),
+        "{}",
+        report("2").stderr
+    );
     report("3").failed_with(2, &["has format 9; this version of kind-harness reads formats up to 1"]);
     report("4").failed_with(2, &["is not the file of a run"]);
     let listed = host.run(&["runs", "-o", "json"]).json("runs");
-    assert_eq!((listed["runs"].as_array().map(Vec::len), listed["errors"].as_array().map(Vec::len)), (Some(2), Some(2)));
+    assert_eq!(
+        (listed["runs"].as_array().map(Vec::len), listed["errors"].as_array().map(Vec::len)),
+        (Some(2), Some(2))
+    );
     assert_eq!(listed["runs"][0]["outcome"], "did not end");
     assert_eq!(listed["runs"][0]["deployAndReady"], serde_json::Value::Null, "no figure of a run that did not end");
 }
@@ -68,7 +76,9 @@ fn runs_are_compared_by_strategy_and_only_when_there_are_enough() {
     let compared = enough.run(&["compare", "strategy=parallel", "strategy=sequential", "-o", "json"]).json("compare");
     assert_eq!((&compared["change"], &compared["baseRuns"]), (&"same".into(), &5.into()));
     assert_eq!(compared["figures"][0]["name"], "deploy + ready");
-    enough.run(&["compare", "colour=blue", "strategy=parallel"]).failed_with(2, &["runs have no \"colour\" to choose by"]);
+    enough
+        .run(&["compare", "colour=blue", "strategy=parallel"])
+        .failed_with(2, &["runs have no \"colour\" to choose by"]);
     enough.run(&["compare", "nothing", "strategy=parallel"]).failed_with(2, &["neither a file, nor a folder"]);
     let too_few = host(&runs[..9]).run(&["compare", "strategy=parallel", "strategy=sequential"]);
     assert_eq!(too_few.code, Some(12), "{}", too_few.stderr);
@@ -88,7 +98,10 @@ fn a_run_that_cannot_be_kept_is_made_all_the_same() {
 #[test]
 fn a_failed_up_is_a_run_too() {
     let host = Host::ready();
-    host.program("kind", "#!/bin/sh\n[ \"$1\" != version ] || { echo 'kind v0.33.0 go1.26 linux/amd64'; exit; }\nexit 1\n");
+    host.program(
+        "kind",
+        "#!/bin/sh\n[ \"$1\" != version ] || { echo 'kind v0.33.0 go1.26 linux/amd64'; exit; }\nexit 1\n",
+    );
     assert_ne!(host.run(&["up"]).code, Some(0));
     let listed = host.run(&["runs", "-o", "json"]).json("runs");
     assert_eq!((&listed["runs"][0]["suite"], &listed["runs"][0]["outcome"]), (&"tiny".into(), &"failed".into()));
