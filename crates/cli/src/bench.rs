@@ -19,7 +19,7 @@ use kind_harness::run::protocol::{Interrupts as _, OnFailure, Part, Run, Uninter
 use kind_harness::run::session::Session;
 use kind_harness::suite::config::{self, Overrides, Strategy};
 use kind_harness::suite::plan::Plan;
-use kind_harness::teardown::{RemoveOptions, Undo};
+use kind_harness::teardown::RemoveOptions;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
@@ -220,7 +220,7 @@ impl Cli {
 
     fn bench_session(&self, bench: &Bench, strategy: Strategy) -> Result<Session, Failure> {
         let (events, _) = Reporter::start(QuietConsole);
-        Ok(Session { plan: self.bench_plan(strategy)?, undo: Undo::default(), ..self.session(events, bench.yes)? })
+        Ok(Session { plan: self.bench_plan(strategy)?, ..self.session(events, bench.yes)? })
     }
 
     /// Returns the plan for a cluster of the bench's own, beside whatever runs on this host.

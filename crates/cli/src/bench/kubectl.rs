@@ -66,7 +66,7 @@ impl Objects {
         Ok(Objects { folder, kubeconfig: kubeconfig.into(), namespace: record.namespace.clone(), components })
     }
 
-    /// Creates what is not measured: the namespace, and the custom resource definitions, which a script applies before.
+    /// Creates the namespace, which is not measured: `up` finds it, too.
     pub(super) async fn prepare(&self) -> Result<(), Failure> {
         let list = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": self.namespace}});
         let file = self.folder.path().join("namespace.json");
