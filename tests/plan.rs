@@ -215,6 +215,28 @@ digraph "shop" {
 }
 
 #[test]
+fn runs_of_a_suite_have_the_same_source_whatever_the_cluster_is_called_and_ports_are() {
+    let plan = |change: fn(&mut Suite)| {
+        let mut loaded = loaded(Strategy::Parallel, vec![Component { manifests: Vec::new(), ..component("a", &[]) }]);
+        loaded.suite.components[0].ports = vec![port(HostPort::Fixed(8080))];
+        change(&mut loaded.suite);
+        Plan::new(loaded).unwrap()
+    };
+    let (first, named) = (plan(|_| ()), plan(|suite| suite.cluster.name = Some("shop-4711".into())));
+    let moved = plan(|suite| suite.components[0].ports[0].host = HostPort::Auto);
+    let other = plan(|suite| suite.namespace = "other".into());
+    assert_eq!(first.source().unwrap(), named.source().unwrap());
+    assert_eq!(first.source().unwrap(), moved.source().unwrap());
+    assert_ne!(first.source().unwrap(), other.source().unwrap());
+    assert_ne!(first.digest().unwrap(), named.digest().unwrap());
+    assert_ne!(first.digest().unwrap(), moved.digest().unwrap());
+}
+
+fn port(host: HostPort) -> Port {
+    Port { name: "http".into(), node: 30080, host }
+}
+
+#[test]
 fn the_digest_changes_with_what_the_environment_is_made_of() {
     let folder = tempfile::tempdir().unwrap();
     let write = |path: &str, text: &str| {

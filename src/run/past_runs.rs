@@ -72,7 +72,7 @@ pub(super) fn header(session: &Session) -> RunHeader {
         suite: suite.suite.clone(),
         cluster: plan.cluster_name().to_string(),
         strategy: suite.strategy.name().into(),
-        source: plan.digest().ok(),
+        source: plan.source().ok(),
         host: host_class(),
         limits: limits(suite),
         components: suite.components.iter().map(component).collect(),

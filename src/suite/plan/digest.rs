@@ -5,7 +5,7 @@ use std::io;
 use sha2::{Digest, Sha256};
 
 use super::Plan;
-use crate::suite::config::{AlertSpec, GradeSpec, ReadySpec, RetrySpec, Strategy, Suite};
+use crate::suite::config::{AlertSpec, ClusterSpec, GradeSpec, HostPort, ReadySpec, RetrySpec, Strategy, Suite};
 use crate::suite::hash::hex;
 use crate::suite::manifests;
 
@@ -13,23 +13,43 @@ impl Plan {
     /// Returns the SHA-256, in hexadecimal, of the suite, its manifests and kind's configuration: the same as long as
     /// `up` would create the same environment. Images count by name only; a plan does not know their contents.
     ///
-    /// Settings of the run do not count: neither the strategy nor the deadline, nor those of readiness, retries, grades and alerts.
+    /// Settings of the run do not count: neither the strategy nor the deadline, nor those of readiness, retries, grades
+    /// and alerts.
     ///
     /// # Errors
     /// A manifest or kind's configuration cannot be read.
     pub fn digest(&self) -> io::Result<String> {
+        let mut hash = self.hash(self.suite().clone())?;
+        add(&mut hash, self.cluster_name().as_bytes());
+        Ok(hex(&hash.finalize()))
+    }
+
+    /// Returns the same as [`Plan::digest`], but without the cluster's name and the host's ports: the same for every
+    /// checkout and every test run of a suite.
+    ///
+    /// # Errors
+    /// A manifest or kind's configuration cannot be read.
+    pub fn source(&self) -> io::Result<String> {
+        let mut suite = self.suite().clone();
+        let ports = suite.components.iter_mut().flat_map(|component| &mut component.ports);
+        ports.for_each(|port| port.host = HostPort::Auto);
+        Ok(hex(&self.hash(suite)?.finalize()))
+    }
+
+    /// Hashes what `suite`, the plan's own but for settings of the run, creates.
+    fn hash(&self, suite: Suite) -> io::Result<Sha256> {
         let suite = Suite {
+            cluster: ClusterSpec { name: None, ..suite.cluster },
             strategy: Strategy::default(),
             deadline: std::time::Duration::ZERO,
             ready: ReadySpec::default(),
             retry: RetrySpec::default(),
             grade: GradeSpec::default(),
             alert: AlertSpec::default(),
-            ..self.suite().clone()
+            ..suite
         };
         let mut hash = Sha256::new();
         add(&mut hash, &serde_json::to_vec(&suite)?);
-        add(&mut hash, self.cluster_name().as_bytes());
         if let Some(config) = &suite.cluster.config {
             add(&mut hash, &fs_err::read(self.resolve(config))?);
         }
@@ -39,7 +59,7 @@ impl Plan {
                 add(&mut hash, &fs_err::read(self.root().join(&file))?);
             }
         }
-        Ok(hex(&hash.finalize()))
+        Ok(hash)
     }
 }
 
