@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 
+use Column::{Number, Text};
 use kind_harness::report::{Outcome, Phase, RunHeader, Span, StartupMetrics, Timeline};
 
 /// Width of the picture, and of the names in it, in its own units; the page scales it.
@@ -10,16 +11,7 @@ const NAMES: f64 = 230.0;
 /// Height of a row.
 const ROW: f64 = 22.0;
 
-const STYLE: &str = "\
-:root{color-scheme:light dark;--fg:#1c2128;--bg:#fff;--soft:#57606a;--line:#d0d7de;--bar:#8cb4e8;--critical:#d1601f;--failed:#c4263f}
-@media(prefers-color-scheme:dark){:root{--fg:#e6edf3;--bg:#0d1117;--soft:#9198a1;--line:#30363d;--bar:#3f74b8;--critical:#e8833a;--failed:#f0566a}}
-body{font:15px/1.5 system-ui,sans-serif;color:var(--fg);background:var(--bg);max-width:1000px;margin:0 auto;padding:1rem}
-h1{font-size:1.4rem;margin:0}h2{font-size:1.1rem;margin:1.6rem 0 .4rem}p{margin:.2rem 0}
-.soft{color:var(--soft)}.figures{display:flex;flex-wrap:wrap;gap:.4rem 2rem;margin:1rem 0}.figures b{display:block;font-size:1.5rem}
-.wide{overflow-x:auto}svg{min-width:640px;width:100%;height:auto}svg text{font-size:12px;fill:var(--fg)}svg .soft{fill:var(--soft)}
-.bar{fill:var(--bar)}.critical{fill:var(--critical)}.failed{fill:var(--failed)}.grid{stroke:var(--line)}
-table{border-collapse:collapse;width:100%}th,td{text-align:left;padding:.2rem .8rem .2rem 0;border-bottom:1px solid var(--line)}
-td.n,th.n{text-align:right;font-variant-numeric:tabular-nums}";
+const STYLE: &str = include_str!("page.css");
 
 /// Returns the page.
 pub(super) fn render(timeline: &Timeline, header: &RunHeader, outcome: &str) -> String {
@@ -73,13 +65,14 @@ fn figures(page: &mut String, timeline: &Timeline, metrics: Option<&StartupMetri
 fn picture(page: &mut String, timeline: &Timeline) {
     let steps: Vec<_> =
         super::steps(timeline).into_iter().filter(|(span, _)| span.outcome != Outcome::Unchanged).collect();
-    let (wall, first) =
-        (timeline.wall().as_secs_f64().max(0.001), steps.iter().map(|(span, _)| span.start).min().unwrap_or_default());
+    let wall = timeline.wall().as_secs_f64().max(0.001);
+    let first = timeline.spans.iter().map(|span| span.start).min().unwrap_or_default();
     let x = |at: std::time::Duration| NAMES + at.saturating_sub(first).as_secs_f64() / wall * (WIDTH - NAMES - 60.0);
     let height = ROW * (steps.len() as f64 + 1.5);
     let _ = writeln!(
         page,
-        "<svg viewBox=\"0 0 {WIDTH} {height}\" role=\"img\" aria-label=\"The steps of the run as bars; the table below has the same figures\">"
+        "<svg viewBox=\"0 0 {WIDTH} {height}\" role=\"img\" \
+         aria-label=\"The steps of the run as bars; the table below has the same figures\">"
     );
     let every = interval(wall);
     let mut at = 0.0;
@@ -87,7 +80,8 @@ fn picture(page: &mut String, timeline: &Timeline) {
         let x = NAMES + at / wall * (WIDTH - NAMES - 60.0);
         let _ = writeln!(
             page,
-            "<line class=\"grid\" x1=\"{x:.1}\" x2=\"{x:.1}\" y1=\"16\" y2=\"{height}\"/><text class=\"soft\" x=\"{x:.1}\" y=\"12\">{at} s</text>"
+            "<line class=\"grid\" x1=\"{x:.1}\" x2=\"{x:.1}\" y1=\"16\" y2=\"{height}\"/>\
+             <text class=\"soft\" x=\"{x:.1}\" y=\"12\">{at} s</text>"
         );
         at += every;
     }
@@ -103,7 +97,9 @@ fn picture(page: &mut String, timeline: &Timeline) {
         let name: String = format!("{} {}", span.phase, span.step).chars().take(34).collect();
         let _ = writeln!(
             page,
-            "<text x=\"0\" y=\"{:.1}\">{}</text><rect class=\"{class}\" x=\"{start:.1}\" y=\"{:.1}\" width=\"{:.1}\" height=\"{:.1}\" rx=\"2\"><title>{}</title></rect><text class=\"soft\" x=\"{:.1}\" y=\"{:.1}\">{seconds:.1} s</text>",
+            "<text x=\"0\" y=\"{:.1}\">{}</text>\
+             <rect class=\"{class}\" x=\"{start:.1}\" y=\"{:.1}\" width=\"{:.1}\" height=\"{:.1}\" rx=\"2\">\
+             <title>{}</title></rect><text class=\"soft\" x=\"{:.1}\" y=\"{:.1}\">{seconds:.1} s</text>",
             y + 14.0,
             escaped(&name),
             y + 3.0,
@@ -130,15 +126,37 @@ fn described(span: &Span) -> String {
     format!("{} {}: {start:.2} s to {end:.2} s", span.phase, span.step)
 }
 
+/// A column of a table, with its head.
+enum Column {
+    Text(&'static str),
+    Number(&'static str),
+}
+
+fn open_table(page: &mut String, title: &str, columns: &[Column]) {
+    let _ = write!(page, "<h2>{title}</h2>\n<table><tr>");
+    for column in columns {
+        let _ = match column {
+            Text(head) => write!(page, "<th>{head}"),
+            Number(head) => write!(page, "<th class=\"n\">{head}"),
+        };
+    }
+    page.push_str("</tr>\n");
+}
+
 fn advice(page: &mut String, metrics: &StartupMetrics) {
     if !metrics.bottlenecks.is_empty() {
-        page.push_str("<h2>Without it, the run would have been shorter</h2>\n<table><tr><th>step<th class=\"n\">its own time<th class=\"n\">saved without it<th class=\"n\">saved if 20 % faster</tr>\n");
+        open_table(
+            page,
+            "Without it, the run would have been shorter",
+            &[Text("step"), Number("its own time"), Number("saved without it"), Number("saved if 20 % faster")],
+        );
         for found in &metrics.bottlenecks {
             let step = escaped(&found.step);
             let (phase, own, saves, faster) = (found.phase, found.own, found.saves, found.saves_when_faster);
             let _ = writeln!(
                 page,
-                "<tr><td>{phase} {step}<td class=\"n\">{own:.1} s<td class=\"n\">{saves:.1} s<td class=\"n\">{faster:.1} s</tr>"
+                "<tr><td>{phase} {step}<td class=\"n\">{own:.1} s<td class=\"n\">{saves:.1} s\
+                 <td class=\"n\">{faster:.1} s</tr>"
             );
         }
         page.push_str("</table>\n");
@@ -158,9 +176,7 @@ fn components(page: &mut String, timeline: &Timeline) {
     if times.is_empty() && timeline.lives.iter().next().is_none() {
         return;
     }
-    page.push_str(
-        "<h2>Components</h2>\n<table><tr><th>component<th class=\"n\">applied to ready<th>state<th>last error</tr>\n",
-    );
+    open_table(page, "Components", &[Text("component"), Number("applied to ready"), Text("state"), Text("last error")]);
     for (name, life) in timeline.lives.iter() {
         let time = times.iter().find(|(it, _)| it == &name).map(|(_, time)| format!("{:.1} s", time.as_secs_f64()));
         let error = life.last_error().unwrap_or_default();
@@ -179,7 +195,11 @@ fn retries(page: &mut String, timeline: &Timeline) {
     if timeline.retries.is_empty() {
         return;
     }
-    page.push_str("<h2>Retries</h2>\n<table><tr><th class=\"n\">at<th>step<th>attempt<th class=\"n\">after a pause of<th>cause</tr>\n");
+    open_table(
+        page,
+        "Retries",
+        &[Number("at"), Text("step"), Text("attempt"), Number("after a pause of"), Text("cause")],
+    );
     for retry in &timeline.retries {
         let (at, after) = (retry.at.as_secs_f64(), retry.after.as_secs_f64());
         let (step, cause) = (escaped(&retry.step), escaped(&retry.cause));
@@ -194,7 +214,11 @@ fn retries(page: &mut String, timeline: &Timeline) {
 
 /// Every phase and step, with the figures of the picture.
 fn steps(page: &mut String, timeline: &Timeline) {
-    page.push_str("<h2>Every step</h2>\n<table><tr><th>phase<th>step<th class=\"n\">start<th class=\"n\">time<th>on the critical path</tr>\n");
+    open_table(
+        page,
+        "Every step",
+        &[Text("phase"), Text("step"), Number("start"), Number("time"), Text("on the critical path")],
+    );
     for phase in Phase::ALL {
         for (span, is_critical) in super::steps(timeline).into_iter().filter(|(span, _)| span.phase == phase) {
             let (start, time) = (span.start.as_secs_f64(), span.duration().as_secs_f64());
