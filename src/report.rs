@@ -28,7 +28,7 @@ pub use run_file::{
 pub use startup::{Alert, Bottleneck, Grade, Limits, StartupMetrics};
 pub use state::{InvalidTransition, State, StateHistory};
 pub use step::{Step, StepHandle};
-pub use table::to_table;
+pub use table::{startup_text, to_table};
 pub use timeline::{Retry, Span, Timeline};
 
 use std::time::Instant;

@@ -165,7 +165,7 @@ async fn live(
         crate::report::console::write(&format!("\n{}", to_table(&timeline, &header)));
     }
     if let Some(path) = std::env::var_os("KIND_HARNESS_REPORT") {
-        let report = to_json(&timeline, &header).to_string();
+        let report = format!("{}\n", to_json(&timeline, &header));
         let path = if later { beside(Path::new(&path), &suite) } else { path.into() };
         if let Err(error) = crate::host::folders::write_output(&path, &report) {
             crate::report::console::write(&format!("the report could not be written: {error}\n"));

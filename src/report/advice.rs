@@ -44,39 +44,36 @@ pub enum Rule {
 
 /// Returns the recommendations for a run, the greatest gain first.
 pub(super) fn advise(timeline: &Timeline, header: &RunHeader, what_if: &WhatIf<'_>) -> Vec<Advice> {
-    let (whole, Some(total)) = (what_if.end(|_| 1.0), timeline.start_up()) else { return Vec::new() };
+    let Some(total) = timeline.start_up() else { return Vec::new() };
     let mut found = vec![order(header, what_if, total)];
-    for (phase, rule) in [(Phase::Load, Rule::ImageLoad), (Phase::Images, Rule::ImageBuild)] {
-        found.extend(what_if.steps().filter(|step| step.phase == phase).map(|step| {
-            let saves = what_if.saved(|span| f64::from(span != step));
-            let (name, took) = (&step.step, text(step.duration()));
-            let (advice, evidence) = match rule {
-                Rule::ImageLoad => (
-                    format!("make the image of {name} smaller, or let its components start from an image that is loaded anyway"),
-                    format!("loading it took {took}, and the components waited for it"),
+    for (at, step) in what_if.steps() {
+        let (name, took) = (&step.span.step, text(step.span.duration()));
+        let (rule, advice, evidence) = match step.span.phase {
+            Phase::Load => (
+                Rule::ImageLoad,
+                format!(
+                    "make the image of {name} smaller, or let its components start from an image that is loaded anyway"
                 ),
-                _ => (
-                    format!("build or pull {name} before the run, or keep it in the engine"),
-                    format!("it took {took}, and the run waited for it"),
-                ),
-            };
-            Advice { rule, advice, evidence, saves: seconds(saves) }
-        }));
-    }
-    found.extend(what_if.steps().filter_map(|step| retries(timeline, step, what_if)));
-    found.extend(what_if.steps().filter(|step| step.phase == Phase::Ready).filter_map(|step| {
-        let own = what_if.own(step);
-        (header.components.len() > 1 && own * 2 > total).then(|| Advice {
-            rule: Rule::OneComponent,
-            advice: format!(
-                "look at what {} does before it is ready: `kind-harness up --only {0}` is quick to repeat",
-                step.step
+                format!("loading it took {took}, and the components waited for it"),
             ),
-            evidence: format!("{} of {} are its own, after everything that it needs", text(own), text(total)),
-            saves: seconds(what_if.saved(|span| f64::from(span != step))),
-        })
-    }));
-    let least = WORTH * whole.as_secs_f64();
+            Phase::Images => (
+                Rule::ImageBuild,
+                format!("have the image step {name} done before the run: what it makes is kept"),
+                format!("it took {took}, and the run waited for it"),
+            ),
+            Phase::Ready if header.components.len() > 1 && step.own * 2 > total => (
+                Rule::OneComponent,
+                format!(
+                    "look at what {name} does before it is ready: `kind-harness up --only {name}` is quick to repeat"
+                ),
+                format!("{} of {} are its own, after everything that it needs", text(step.own), text(total)),
+            ),
+            _ => continue,
+        };
+        found.push(Advice { rule, advice, evidence, saves: seconds(what_if.saved(at, 0.0)) });
+    }
+    found.extend(what_if.steps().filter_map(|(at, step)| retries(timeline, at, step.span, what_if)));
+    let least = WORTH * what_if.end().as_secs_f64();
     found.retain(|advice| advice.saves > 0.0 && advice.saves >= least);
     found.sort_by(|a, b| b.saves.total_cmp(&a.saves));
     found
@@ -95,7 +92,7 @@ fn order(header: &RunHeader, what_if: &WhatIf<'_>, total: Duration) -> Advice {
 }
 
 /// The pauses before a step's retries.
-fn retries(timeline: &Timeline, step: &Span, what_if: &WhatIf<'_>) -> Option<Advice> {
+fn retries(timeline: &Timeline, at: usize, step: &Span, what_if: &WhatIf<'_>) -> Option<Advice> {
     let mut of_step = timeline.retries.iter().filter(|retry| retry.phase == step.phase && retry.step == step.step);
     let (count, paused) = of_step.clone().fold((0, Duration::ZERO), |(n, sum), retry| (n + 1, sum + retry.after));
     let cause = &of_step.next_back()?.cause;
@@ -105,7 +102,7 @@ fn retries(timeline: &Timeline, step: &Span, what_if: &WhatIf<'_>) -> Option<Adv
         rule: Rule::RetryPauses,
         advice: format!("find out why calls of {} had to be retried", step.step),
         evidence: format!("{count} retries with pauses of {}; the last one: {cause}", text(paused)),
-        saves: seconds(what_if.saved(|span| if span == step { rest } else { 1.0 })),
+        saves: seconds(what_if.saved(at, rest)),
     })
 }
 

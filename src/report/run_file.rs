@@ -2,6 +2,7 @@
 //!
 //! Every report of the run is made from it again, byte for byte. Secrets are masked before a line is written.
 
+use std::borrow::Cow;
 use std::fs::File;
 use std::io::{BufRead, BufReader, BufWriter, Write};
 use std::path::{Path, PathBuf};
@@ -138,6 +139,7 @@ pub struct RunEnd {
 /// Writes the file of a run.
 #[derive(Debug)]
 pub struct RunRecorder {
+    path: PathBuf,
     file: BufWriter<File>,
     written: u64,
     left_out: u64,
@@ -156,7 +158,7 @@ impl RunRecorder {
         #[cfg(unix)]
         fs_err::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
         let file = BufWriter::new(options.open(path)?.into_file());
-        let mut recorder = RunRecorder { file, written: 0, left_out: 0, broken: false };
+        let mut recorder = RunRecorder { path: path.to_owned(), file, written: 0, left_out: 0, broken: false };
         recorder.line(&RunLine::Run(Box::new(header)))?;
         Ok(recorder)
     }
@@ -177,6 +179,10 @@ impl RunRecorder {
             // Without this line, the run counts as killed.
             let _ = self.line(&RunLine::End(RunEnd { outcome, left_out: self.left_out }));
         }
+        if mask(&self.path).is_err() {
+            // A file that may tell a secret is no longer wanted.
+            let _ = fs_err::remove_file(&self.path);
+        }
     }
 
     fn line(&mut self, line: &RunLine) -> std::io::Result<()> {
@@ -188,6 +194,22 @@ impl RunRecorder {
         self.written += text.len() as u64;
         Ok(())
     }
+}
+
+/// Masks secrets that became known after their lines were written.
+fn mask(path: &Path) -> std::io::Result<()> {
+    let text = fs_err::read_to_string(path)?;
+    if matches!(Redactor::global().text(&text), Cow::Borrowed(_)) {
+        return Ok(());
+    }
+    let mut masked = String::new();
+    for line in text.lines() {
+        let mut line = serde_json::from_str(line)?;
+        Redactor::global().strings(&mut line);
+        masked.push_str(&format!("{line}\n"));
+    }
+    // The file of this run, which no other run writes to.
+    fs_err::write(path, masked)
 }
 
 /// A run that was read from its file.
@@ -207,8 +229,8 @@ pub struct RecordedRun {
 #[derive(Debug, Error)]
 pub enum RunFileError {
     /// It cannot be read.
-    #[error("{0}")]
-    Unreadable(#[source] std::io::Error),
+    #[error(transparent)]
+    Unreadable(std::io::Error),
     /// It does not begin like one.
     #[error("{} is not the file of a run: it does not begin with a run's header", .0.display())]
     NotARun(PathBuf),

@@ -111,7 +111,7 @@ pub struct StartupMetrics {
     /// The components' start-up times together, divided by the total. Waiting counts: components that wait for the same
     /// processor overlap, too.
     pub overlap: f64,
-    /// The longest chain of components' own times along their needs: no order of starting them is faster.
+    /// The longest chain of components' own times along their needs: with these times, no order is faster.
     pub lower_bound: f64,
     /// The lower bound divided by the total: 1 when only that chain took time.
     pub share_of_lower_bound: f64,
@@ -172,23 +172,18 @@ impl StartupMetrics {
 }
 
 fn bottlenecks(what_if: &WhatIf<'_>) -> Vec<Bottleneck> {
-    let mut found: Vec<Bottleneck> = what_if
-        .steps()
-        .map(|step| {
-            let saves = |take: f64| seconds(what_if.saved(|span| if span == step { take } else { 1.0 }));
-            Bottleneck {
-                phase: step.phase,
-                step: step.step.clone(),
-                own: seconds(what_if.own(step)),
-                saves: saves(0.0),
-                saves_when_faster: saves(0.8),
-            }
-        })
-        .filter(|found| found.saves > 0.0)
-        .collect();
-    found.sort_by(|a, b| b.saves.total_cmp(&a.saves));
-    found.truncate(BOTTLENECKS);
-    found
+    let mut saving: Vec<_> = what_if.steps().map(|(at, step)| (what_if.saved(at, 0.0), at, step)).collect();
+    saving.retain(|(saves, ..)| !saves.is_zero());
+    saving.sort_by_key(|(saves, ..)| std::cmp::Reverse(*saves));
+    saving.truncate(BOTTLENECKS);
+    let found = saving.into_iter().map(|(saves, at, step)| Bottleneck {
+        phase: step.span.phase,
+        step: step.span.step.clone(),
+        own: seconds(step.own),
+        saves: seconds(saves),
+        saves_when_faster: seconds(what_if.saved(at, 0.8)),
+    });
+    found.collect()
 }
 
 fn ratio(part: Duration, whole: Duration) -> f64 {

@@ -7,6 +7,9 @@ use serde::Serialize;
 
 use super::{ComponentStates, Event, EventKind, Outcome, Phase};
 
+/// Consecutive steps are not exactly adjacent: their events are a moment apart.
+pub(super) const SLACK: Duration = Duration::from_millis(20);
+
 /// One step, from start to end. Durations count from the start of the run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
@@ -171,20 +174,13 @@ impl Timeline {
     /// before the next started.
     #[must_use]
     pub fn critical_path(&self) -> Vec<&Span> {
-        /// Consecutive steps are not exactly adjacent: their events are a moment apart.
-        const SLACK: Duration = Duration::from_millis(20);
         let mut path: Vec<&Span> = Vec::new();
         let mut next = self.spans.iter().max_by_key(|span| span.end);
         while let Some(span) = next {
             path.push(span);
             // Strictly earlier ends, so that the walk terminates.
             let before = |other: &&Span| other.end <= span.start + SLACK && other.end < span.end;
-            next = self
-                .spans
-                .iter()
-                .filter(before)
-                .filter(|other| !path.contains(other))
-                .max_by_key(|other| (other.end, other.duration()));
+            next = self.spans.iter().filter(before).max_by_key(|other| (other.end, other.duration()));
         }
         path.reverse();
         path

@@ -6,10 +6,8 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
+use super::timeline::SLACK;
 use super::{Phase, PlannedComponent, Span, Timeline};
-
-/// Consecutive steps are not exactly adjacent: their events are a moment apart.
-const SLACK: Duration = Duration::from_millis(100);
 
 /// The steps of the phase `images` that the images of components are made from.
 const FIRST: [&str; 2] = ["base", "cargo"];
@@ -19,14 +17,22 @@ const NODE: [&str; 1] = ["node"];
 /// The steps of a run that brought a suite up, in order, each after those that it depends on.
 #[derive(Debug)]
 pub(super) struct WhatIf<'a> {
-    steps: Vec<Node<'a>>,
+    steps: Vec<Step<'a>>,
+    /// When the last step ended, replayed as it was.
+    end: Duration,
 }
 
+/// A step, by its index in the order.
 #[derive(Debug)]
-struct Node<'a> {
-    span: &'a Span,
-    /// The steps that end before this one starts, by index.
+pub(super) struct Step<'a> {
+    /// The step as it was.
+    pub(super) span: &'a Span,
+    /// Its own time: of a component, from when what it needs was ready until it was.
+    pub(super) own: Duration,
+    /// The steps that end before this one starts.
     after: Vec<usize>,
+    /// When the last of these ended.
+    was: Option<Duration>,
     /// The steps that end before this one ends: those of the components that this one needs.
     needs: Vec<usize>,
 }
@@ -39,11 +45,14 @@ impl<'a> WhatIf<'a> {
         // What a step waits for ended before it did.
         spans.sort_by_key(|span| (span.end, span.start));
         let known: HashMap<&str, &PlannedComponent> = components.iter().map(|it| (it.name.as_str(), it)).collect();
+        let deployed = spans.iter().filter(|span| span.phase == Phase::Deploy);
+        let applied: HashMap<&str, Duration> = deployed.map(|span| (span.step.as_str(), span.start)).collect();
         let is_serial = strategy != "parallel";
         let steps = spans.iter().enumerate().map(|(at, span)| {
             let before = |on: &dyn Fn(&Span) -> bool| -> Vec<usize> {
-                let is_before = |other: &Span| other.end <= span.start + SLACK && other.end < span.end;
-                (0..spans.len()).filter(|other| *other != at && is_before(spans[*other]) && on(spans[*other])).collect()
+                let ended =
+                    spans[..at].partition_point(|other| other.end <= span.start + SLACK && other.end < span.end);
+                (0..ended).filter(|other| on(spans[*other])).collect()
             };
             let component = known.get(span.step.as_str());
             let uses = |image: &String| component.is_some_and(|it| it.image_steps.contains(image));
@@ -57,11 +66,18 @@ impl<'a> WhatIf<'a> {
                     (other.phase == Phase::Images && uses(&other.step))
                         || (other.phase == Phase::Load && binds(other, span))
                 }),
-                Phase::Deploy => before(&|other| {
-                    other.phase == Phase::Cluster
-                        || (other.phase == Phase::Load && other.step == span.step)
-                        || (other.phase == Phase::Ready && is_serial)
-                }),
+                Phase::Deploy => {
+                    let mut after = before(&|other| {
+                        other.phase == Phase::Cluster || (other.phase == Phase::Load && other.step == span.step)
+                    });
+                    if is_serial {
+                        let ready = before(&|other| other.phase == Phase::Ready);
+                        // Those that were ready before the last of them was applied were waited for by that one.
+                        let last = ready.iter().filter_map(|at| applied.get(spans[*at].step.as_str())).max().copied();
+                        after.extend(ready.into_iter().filter(|at| Some(spans[*at].end) > last));
+                    }
+                    after
+                }
                 Phase::Ready => before(&|other| other.phase == Phase::Deploy && other.step == span.step),
                 Phase::Setup | Phase::Specs | Phase::Teardown => Vec::new(),
             };
@@ -74,62 +90,64 @@ impl<'a> WhatIf<'a> {
                 Phase::Ready => (0..at).filter(|other| needed(spans[*other])).collect(),
                 _ => Vec::new(),
             };
-            Node { span, after, needs }
+            let last = |all: &[usize]| all.iter().map(|other| spans[*other].end).max();
+            let own = span.end.saturating_sub(last(&needs).map_or(span.start, |ready| ready.max(span.start)));
+            Step { span, own, was: last(&after), after, needs }
         });
-        WhatIf { steps: steps.collect() }
+        let mut what_if = WhatIf { steps: steps.collect(), end: Duration::ZERO };
+        what_if.end = what_if.replay(|_| 1.0);
+        what_if
     }
 
-    /// Returns the steps in order.
-    pub(super) fn steps(&self) -> impl Iterator<Item = &'a Span> {
-        self.steps.iter().map(|node| node.span)
+    /// Returns the steps in order, each with its index.
+    pub(super) fn steps(&self) -> impl Iterator<Item = (usize, &Step<'a>)> {
+        self.steps.iter().enumerate()
     }
 
-    /// Returns a step's own time: of a component, from when what it needs was ready until it was.
-    pub(super) fn own(&self, span: &Span) -> Duration {
-        self.steps.iter().find(|node| node.span == span).map_or(Duration::ZERO, |node| self.own_of(node))
+    /// Returns when the last step ended, replayed as it was.
+    pub(super) fn end(&self) -> Duration {
+        self.end
     }
 
-    fn own_of(&self, node: &Node<'_>) -> Duration {
-        let ready = node.needs.iter().map(|need| self.steps[*need].span.end).max();
-        node.span.end.saturating_sub(ready.map_or(node.span.start, |ready| ready.max(node.span.start)))
+    /// Returns by how much the run would have been shorter, had the step at `index` taken `take` of its own time, from 0
+    /// to 1.
+    pub(super) fn saved(&self, index: usize, take: f64) -> Duration {
+        self.end.saturating_sub(self.replay(|other| if other == index { take } else { 1.0 }))
     }
 
-    /// Returns when the last step would have ended, had each step's own time been `take` of what it was, from 0 to 1.
-    pub(super) fn end(&self, take: impl Fn(&Span) -> f64) -> Duration {
-        let mut ends: Vec<Duration> = Vec::new();
-        for node in &self.steps {
-            let was = node.after.iter().map(|it| self.steps[*it].span.end).max();
-            let is = node.after.iter().filter_map(|it| ends.get(*it)).max();
-            let start = match (was, is) {
-                (Some(was), Some(is)) => (*is + node.span.start).saturating_sub(was),
-                _ => node.span.start,
+    /// Returns when the last step would have ended, had each taken that part of its own time.
+    fn replay(&self, take: impl Fn(usize) -> f64) -> Duration {
+        let mut ends: Vec<Duration> = Vec::with_capacity(self.steps.len());
+        for (index, step) in self.steps.iter().enumerate() {
+            let is = step.after.iter().filter_map(|it| ends.get(*it)).max();
+            let start = match (step.was, is) {
+                (Some(was), Some(is)) => (*is + step.span.start).saturating_sub(was),
+                _ => step.span.start,
             };
-            let needs = node.needs.iter().filter_map(|need| ends.get(*need)).max();
-            let own = self.own_of(node).mul_f64(take(node.span).clamp(0.0, 1.0));
-            ends.push(needs.map_or(start, |needs| start.max(*needs)) + own);
+            let ready = step.needs.iter().filter_map(|need| ends.get(*need)).max();
+            let taken = take(index);
+            let own = if taken < 1.0 { step.own.mul_f64(taken.max(0.0)) } else { step.own };
+            ends.push(ready.map_or(start, |ready| start.max(*ready)) + own);
         }
         ends.into_iter().max().unwrap_or_default()
     }
 
-    /// Returns by how much the run would have been shorter, had each step's own time been `take` of what it was.
-    pub(super) fn saved(&self, take: impl Fn(&Span) -> f64) -> Duration {
-        self.end(|_| 1.0).saturating_sub(self.end(take))
-    }
-
     /// Returns the longest chain of components' own times along their needs: no order of starting them is faster.
     pub(super) fn lower_bound(&self) -> Duration {
-        let mut chains: Vec<Duration> = Vec::new();
-        for (at, node) in self.steps.iter().enumerate() {
-            let deploy =
-                self.steps[..at].iter().find(|it| it.span.phase == Phase::Deploy && it.span.step == node.span.step);
-            let own = match node.span.phase {
-                Phase::Ready => {
-                    self.own_of(node)
-                        + deploy.filter(|_| node.needs.is_empty()).map_or(Duration::ZERO, |it| it.span.duration())
+        let deployed = self.steps.iter().filter(|step| step.span.phase == Phase::Deploy);
+        let deployed: HashMap<&str, Duration> =
+            deployed.map(|step| (step.span.step.as_str(), step.span.duration())).collect();
+        let mut chains: Vec<Duration> = Vec::with_capacity(self.steps.len());
+        for step in &self.steps {
+            let own = match step.span.phase {
+                // What needs nothing starts with its deployment.
+                Phase::Ready if step.needs.is_empty() => {
+                    step.own + deployed.get(step.span.step.as_str()).copied().unwrap_or_default()
                 }
+                Phase::Ready => step.own,
                 _ => Duration::ZERO,
             };
-            let longest = node.needs.iter().filter_map(|need| chains.get(*need)).max();
+            let longest = step.needs.iter().filter_map(|need| chains.get(*need)).max();
             chains.push(own + longest.copied().unwrap_or_default());
         }
         chains.into_iter().max().unwrap_or_default()

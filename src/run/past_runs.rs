@@ -15,7 +15,7 @@ use crate::suite::config::{AlertSpec, GradeSpec, ImageSpec, Suite};
 const KEPT: usize = 500;
 const EXTENSION: &str = "jsonl";
 
-/// A run that is not there.
+/// A run that is not found.
 #[derive(Debug, Error)]
 pub enum NoRun {
     /// No run is kept.
@@ -27,6 +27,9 @@ pub enum NoRun {
     /// Several runs have names with this beginning.
     #[error("{0:?} is the beginning of {1} runs' names; `kind-harness runs` lists them")]
     Ambiguous(String, usize),
+    /// The folder of runs cannot be read.
+    #[error(transparent)]
+    Unreadable(#[from] std::io::Error),
 }
 
 /// Starts the file of a run, and removes the oldest files.
@@ -131,8 +134,8 @@ pub fn ids(folders: &Folders) -> std::io::Result<Vec<String>> {
 /// last run.
 ///
 /// # Errors
-/// [`NoRun`], or when the folder cannot be read.
-pub fn find(folders: &Folders, name: Option<&str>) -> Result<PathBuf, Box<dyn std::error::Error + Send + Sync>> {
+/// When there is no such run, or several.
+pub fn find(folders: &Folders, name: Option<&str>) -> Result<PathBuf, NoRun> {
     let ids = ids(folders)?;
     let Some(name) = name else {
         return Ok(file(folders, ids.last().ok_or(NoRun::None)?));
@@ -143,8 +146,8 @@ pub fn find(folders: &Folders, name: Option<&str>) -> Result<PathBuf, Box<dyn st
     let mut same = ids.iter().filter(|id| id.starts_with(name));
     match (same.next(), same.count()) {
         (Some(id), 0) => Ok(file(folders, id)),
-        (Some(_), more) => Err(NoRun::Ambiguous(name.into(), more + 1).into()),
-        (None, _) => Err(NoRun::Unknown(name.into()).into()),
+        (Some(_), more) => Err(NoRun::Ambiguous(name.into(), more + 1)),
+        (None, _) => Err(NoRun::Unknown(name.into())),
     }
 }
 
@@ -183,7 +186,7 @@ mod tests {
         let name = |found: Result<PathBuf, _>| {
             found
                 .map(|path| path.file_stem().unwrap().to_string_lossy().into_owned())
-                .map_err(|error: Box<dyn std::error::Error + Send + Sync>| error.to_string())
+                .map_err(|error: NoRun| error.to_string())
         };
         assert_eq!(ids(&folders).unwrap(), [] as [String; 0]);
         assert!(name(find(&folders, None)).unwrap_err().contains("no run is kept yet"));

@@ -5,32 +5,28 @@
 mod kubectl;
 mod result;
 
-use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::time::Duration;
 
 use clap::Args;
+use futures::future::join_all;
+use kind_harness::cluster::Record;
 use kind_harness::environment::Environment;
 use kind_harness::host::folders::write_output;
+use kind_harness::readiness::{Place, Probe};
 use kind_harness::report::console::{QuietConsole, write};
-use kind_harness::report::{Reporter, StartupMetrics};
+use kind_harness::report::{Events, Reporter, StartupMetrics};
 use kind_harness::run::past_runs::host_class;
 use kind_harness::run::protocol::{Interrupts as _, OnFailure, Part, Run, Uninterrupted};
 use kind_harness::run::session::Session;
-use kind_harness::suite::config::{self, Overrides, Strategy};
+use kind_harness::suite::config::{Overrides, Strategy};
 use kind_harness::suite::plan::Plan;
 use kind_harness::teardown::RemoveOptions;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
 
 use super::flags::Order;
 use super::inspect::{print, print_json};
 use super::interrupts::Interrupts;
 use super::{Cli, Exit, Failure, Output, outputs};
 use result::Measured;
-
-/// How long a port may take to answer.
-const ANSWER: Duration = Duration::from_secs(2);
 
 /// What `bench` is told.
 #[derive(Debug, Args)]
@@ -160,7 +156,7 @@ impl Cli {
         let run = Run::new(session, reporter);
         let up = run.up(Part::All, OnFailure::Undo, &mut Uninterrupted).await;
         let answered = match &up {
-            Ok(running) => all_answer(&targets(&running.cluster.record, run.session.plan.suite())).await,
+            Ok(running) => all_answer(&host_probes(&running.cluster.record)).await,
             Err(_) => false,
         };
         let header = run.header.clone();
@@ -189,7 +185,7 @@ impl Cli {
             _ => objects.at_once().await,
         };
         let seconds = began.elapsed().as_secs_f64();
-        let answered = applied.is_ok() && all_answer(&targets(&record, session.plan.suite())).await;
+        let answered = applied.is_ok() && all_answer(&host_probes(&record)).await;
         objects.remove().await?;
         Ok(applied.map(|()| Sample { seconds, answered }).map_err(|error| error.brief()))
     }
@@ -219,51 +215,28 @@ impl Cli {
     }
 
     fn bench_session(&self, bench: &Bench, strategy: Strategy) -> Result<Session, Failure> {
-        let (events, _) = Reporter::start(QuietConsole);
-        Ok(Session { plan: self.bench_plan(strategy)?, ..self.session(events, bench.yes)? })
+        Ok(Session { plan: self.bench_plan(strategy)?, ..self.session(Events::discard(), bench.yes)? })
     }
 
     /// Returns the plan for a cluster of the bench's own, beside whatever runs on this host.
     fn bench_plan(&self, strategy: Strategy) -> Result<Plan, Failure> {
         let plan = self.plan()?;
         let name = plan.cluster_name().with_suffix("bench").map_err(|error| Failure::new(Exit::Usage, &error))?;
-        let mut overrides = Overrides { strategy: Some(strategy), auto_ports: true, ..self.flags.overrides() };
-        overrides.name = Some(name.into());
-        let loaded = config::load(&self.file, &overrides).map_err(|error| Failure::new(Exit::Usage, &error))?;
-        Plan::new(loaded).map_err(|error| Failure::new(Exit::Usage, &error))
+        let mine =
+            Overrides { name: Some(name.into()), strategy: Some(strategy), auto_ports: true, ..self.overrides()? };
+        self.plan_with(&mine)
     }
 }
 
-/// A port of this host, and the path that must be answered with 200 on it, if a check names one.
-type Target = (SocketAddr, Option<String>);
-
-fn targets(record: &kind_harness::cluster::Record, suite: &config::Suite) -> Vec<Target> {
-    let of_component = |component: &config::Component| {
-        let ports = record.ports.0.get(&component.name).cloned().unwrap_or_default();
-        let checks = component.checks.clone();
-        ports.into_iter().map(move |(port, address)| {
-            let check = checks.iter().find(|check| check.port.as_ref() == Some(&port));
-            (address, check.and_then(|check| check.path.clone()))
-        })
-    };
-    suite.components.iter().flat_map(of_component).collect()
+/// Returns the probes of this host's ports, which are asked when a way says that everything is ready.
+fn host_probes(record: &Record) -> Vec<Probe> {
+    let probes = record.deployment.iter().flat_map(|deployment| deployment.probes.values().flatten());
+    let is_of_host =
+        |probe: &&Probe| matches!(probe, Probe::Tcp(Place::Host(_)) | Probe::Http { at: Place::Host(_), .. });
+    probes.filter(is_of_host).cloned().collect()
 }
 
-/// Asks every port once, at the same time.
-async fn all_answer(targets: &[Target]) -> bool {
-    let asked = targets.iter().map(|(address, path)| async move {
-        tokio::time::timeout(ANSWER, answers(*address, path.as_deref()))
-            .await
-            .is_ok_and(|answered| answered.unwrap_or(false))
-    });
-    futures::future::join_all(asked).await.into_iter().all(|answered| answered)
-}
-
-async fn answers(address: SocketAddr, path: Option<&str>) -> std::io::Result<bool> {
-    let mut stream = TcpStream::connect(address).await?;
-    let Some(path) = path else { return Ok(true) };
-    stream.write_all(format!("GET {path} HTTP/1.0\r\nHost: {address}\r\n\r\n").as_bytes()).await?;
-    let mut status = [0; 12];
-    stream.read_exact(&mut status).await?;
-    Ok(status.ends_with(b" 200"))
+/// Asks every probe once, at the same time.
+async fn all_answer(probes: &[Probe]) -> bool {
+    join_all(probes.iter().map(|probe| probe.run(None))).await.iter().all(Result::is_ok)
 }

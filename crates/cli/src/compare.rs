@@ -5,10 +5,15 @@ use std::collections::BTreeSet;
 use clap::Args;
 use kind_harness::report::Phase;
 
-use super::inspect::{print, print_json};
+use super::inspect::{lines_of, print, print_json};
 use super::selection::{Finished, Selected, hosts, select};
 use super::statistics::{self, Change, Compared, median_estimate};
 use super::{Cli, Exit, Failure, Output, outputs};
+
+/// How many runs a side are compared, the last ones.
+const MOST: usize = 40;
+/// How much longer deploy and ready may take unless something else is asked for: 20 %.
+pub(super) const THRESHOLD: f64 = 0.2;
 
 /// What `compare` is told.
 #[derive(Debug, Args)]
@@ -18,9 +23,9 @@ pub(super) struct Compare {
     base: String,
     /// The new runs, in the same way
     new: String,
-    /// How much longer deploy and ready may take
-    #[arg(long, value_name = "PERCENT", default_value = "20", value_parser = percent)]
-    threshold: f64,
+    /// How much longer deploy and ready may take; 20 when left out
+    #[arg(long, value_name = "PERCENT", value_parser = percent)]
+    threshold: Option<f64>,
 }
 
 /// Reads `20` or `20%` as 0.2.
@@ -39,7 +44,7 @@ impl Cli {
         let folders = self.folders()?;
         let side = |text: &str| select(&folders, text).map(Selected::from);
         let (base, new) = (side(&compare.base)?, side(&compare.new)?);
-        let comparison = Comparison::of(&base, &new, compare.threshold)?;
+        let comparison = Comparison::of(&base, &new, compare.threshold.unwrap_or(THRESHOLD))?;
         if self.output == Output::Json {
             print_json(&comparison.told());
         } else {
@@ -54,9 +59,14 @@ pub(super) struct Comparison {
     threshold: f64,
     /// Whether runs that created their cluster are compared, or others.
     is_fresh: bool,
-    runs: (usize, usize),
-    /// Runs that were left out: how many did not end ready, and how many created a cluster where others did not.
-    left_out: (usize, usize),
+    base_runs: usize,
+    new_runs: usize,
+    /// Runs that are left out because they did not bring the suite up.
+    not_ready: usize,
+    /// Runs that are left out because they created a cluster where others did not, or the other way round.
+    other_kind: usize,
+    /// Runs that are left out because there are enough newer ones.
+    older: usize,
     rows: Vec<Row>,
 }
 
@@ -71,24 +81,24 @@ struct Row {
 impl Comparison {
     /// Compares runs of the same class of host.
     pub(super) fn of(base: &Selected, new: &Selected, threshold: f64) -> Result<Comparison, Failure> {
-        let all: Vec<Finished> = base.finished.iter().chain(&new.finished).cloned().collect();
-        if let [first, second, ..] = hosts(&all)[..] {
+        if let [first, second, ..] = hosts(base.finished.iter().chain(&new.finished))[..] {
             let text = format!("the runs are from hosts that cannot be compared: {first}, and {second}");
             return Err(Failure::told(Exit::Usage, text));
         }
-        let of_kind = |side: &Selected, is_fresh: bool| -> Vec<Finished> {
-            side.finished.iter().filter(|run| run.is_fresh == is_fresh).cloned().collect()
-        };
-        let fewest = |is_fresh| of_kind(base, is_fresh).len().min(of_kind(new, is_fresh).len());
+        let fewest = |is_fresh| base.of_kind(is_fresh).len().min(new.of_kind(is_fresh).len());
         let is_fresh = fewest(true) > fewest(false);
-        let (old, fresh) = (of_kind(base, is_fresh), of_kind(new, is_fresh));
-        let others = base.finished.len() + new.finished.len() - old.len() - fresh.len();
+        let (all_old, all_new) = (base.of_kind(is_fresh), new.of_kind(is_fresh));
+        let (last_old, last_new) = (last(&all_old), last(&all_new));
+        let of_kind = all_old.len() + all_new.len();
         Ok(Comparison {
             threshold,
             is_fresh,
-            runs: (old.len(), fresh.len()),
-            left_out: (base.others + new.others, others),
-            rows: rows(&old, &fresh, threshold),
+            base_runs: last_old.len(),
+            new_runs: last_new.len(),
+            not_ready: base.others + new.others,
+            other_kind: base.finished.len() + new.finished.len() - of_kind,
+            older: of_kind - last_old.len() - last_new.len(),
+            rows: rows(last_old, last_new, threshold),
         })
     }
 
@@ -116,10 +126,11 @@ impl Comparison {
             change: self.change(),
             threshold: self.threshold,
             fresh: self.is_fresh,
-            base_runs: self.runs.0,
-            new_runs: self.runs.1,
-            not_ready: self.left_out.0,
-            other_kind: self.left_out.1,
+            base_runs: self.base_runs,
+            new_runs: self.new_runs,
+            not_ready: self.not_ready,
+            other_kind: self.other_kind,
+            older: self.older,
             figures: self.rows.iter().map(row).collect(),
         }
     }
@@ -137,15 +148,13 @@ impl Comparison {
             let p = compared.p.map(|p| format!("{p:.3}")).unwrap_or_default();
             table.add_row([name, &seconds(base), &seconds(new), &ratio, &interval, &p, compared.change.text()]);
         }
-        let table: Vec<_> = table.lines().map(|line| line.trim_end().to_owned()).collect();
-        let (base, new) = self.runs;
+        let Comparison { base_runs, new_runs, not_ready, other_kind, older, .. } = self;
         let kind = if self.is_fresh { "each with a new cluster" } else { "on clusters that were there" };
-        let mut text = format!("{}\n\nmedians of {base} and {new} runs, {kind}", table.join("\n"));
-        if self.left_out.0 > 0 {
-            text.push_str(&format!("; {} more did not bring the suite up", self.left_out.0));
-        }
-        if self.left_out.1 > 0 {
-            text.push_str(&format!("; {} more are of the other kind", self.left_out.1));
+        let mut text = format!("{}\n\nmedians of {base_runs} and {new_runs} runs, {kind}", lines_of(&table));
+        let left_out =
+            [(not_ready, "did not bring the suite up"), (other_kind, "are of the other kind"), (older, "are older")];
+        for (count, why) in left_out.into_iter().filter(|(count, _)| **count > 0) {
+            text.push_str(&format!("; {count} more {why}"));
         }
         text.push_str(&match self.change() {
             Change::NotEnoughData => format!("\nnot enough data: {} runs on each side are needed", statistics::ENOUGH),
@@ -157,11 +166,16 @@ impl Comparison {
     }
 }
 
-/// Every figure of both sides, the one that decides first.
-fn rows(base: &[Finished], new: &[Finished], threshold: f64) -> Vec<Row> {
+/// Returns the last runs, as many as are compared.
+fn last<'a, 'b>(runs: &'b [&'a Finished]) -> &'b [&'a Finished] {
+    &runs[runs.len().saturating_sub(MOST)..]
+}
+
+/// Returns every figure of both sides, the one that decides first.
+fn rows(base: &[&Finished], new: &[&Finished], threshold: f64) -> Vec<Row> {
     let row = |name: String, figure: &dyn Fn(&Finished) -> Option<f64>| {
         let (base, new): (Vec<_>, Vec<_>) =
-            (base.iter().filter_map(figure).collect(), new.iter().filter_map(figure).collect());
+            (base.iter().filter_map(|run| figure(run)).collect(), new.iter().filter_map(|run| figure(run)).collect());
         let compared = statistics::compare(&base, &new, threshold);
         Row { name, base, new, compared }
     };

@@ -34,7 +34,7 @@ pub(super) fn render(run: &RecordedRun, format: Format) -> String {
     let (timeline, header) = (run.timeline(), &run.header);
     match format {
         Format::Table => to_table(&timeline, header),
-        Format::Bars => bars::render(&timeline),
+        Format::Bars => bars::render(&timeline, header),
         Format::Json => format!("{}\n", to_json(&timeline, header)),
         Format::Markdown => markdown::render(&timeline, header, outcome(run)),
         Format::Html => page::render(&timeline, header, outcome(run)),

@@ -53,7 +53,7 @@ impl Cli {
 fn series(runs: Vec<Finished>) -> Vec<Series> {
     let mut all: BTreeMap<String, Vec<Finished>> = BTreeMap::new();
     for run in runs {
-        let header = &run.run.header;
+        let header = &run.header;
         let kind = if run.is_fresh { "with a new cluster" } else { "on a cluster that was there" };
         let name = format!("{}, {}, {kind}, on {}", header.suite, header.strategy, header.host);
         all.entry(name).or_default().push(run);
@@ -63,7 +63,7 @@ fn series(runs: Vec<Finished>) -> Vec<Series> {
 
 /// Returns what changed from the run before.
 fn changed(runs: &[Finished], at: usize) -> Option<&'static str> {
-    let (this, before) = (&runs.get(at)?.run.header, &runs.get(at.checked_sub(1)?)?.run.header);
+    let (this, before) = (&runs.get(at)?.header, &runs.get(at.checked_sub(1)?)?.header);
     match (this.source != before.source, this.version != before.version) {
         (true, _) => Some("the suite changed"),
         (false, true) => Some("another version of kind-harness"),
@@ -77,8 +77,8 @@ fn times(series: &Series) -> Vec<f64> {
 
 fn told(series: &Series) -> outputs::Series {
     let run = |(at, run): (usize, &Finished)| outputs::PastRun {
-        run: run.run.header.id.clone(),
-        began: run.run.header.began,
+        run: run.header.id.clone(),
+        began: run.header.began,
         deploy_and_ready: run.startup,
         wall: run.timeline.wall().as_secs_f64(),
         changed: changed(&series.runs, at),
@@ -102,7 +102,7 @@ fn text(series: &[Series], others: usize, tests: &[outputs::FailingTest]) -> Str
         let _ = writeln!(text, "{}\n", series.name);
         for (at, run) in series.runs.iter().enumerate() {
             let note = changed(&series.runs, at).map(|what| format!("  <- {what}")).unwrap_or_default();
-            let began = run.run.header.began.strftime("%Y-%m-%d %H:%M:%S");
+            let began = run.header.began.strftime("%Y-%m-%d %H:%M:%S");
             let _ = writeln!(text, "  {began}  {:6.2} s  {}{note}", run.startup, bar(run.startup, most));
         }
         let Some(Estimate { value, interval }) = median_estimate(&times) else { continue };

@@ -99,6 +99,11 @@ pub(super) fn print(text: &str) {
     let _ = writeln!(std::io::stdout(), "{}", Redactor::global().text(text));
 }
 
+/// Returns a table as lines, without the blanks at their ends.
+pub(super) fn lines_of(table: &comfy_table::Table) -> String {
+    table.lines().map(|line| line.trim_end().to_owned()).collect::<Vec<_>>().join("\n")
+}
+
 /// Prints JSON to standard output, with secrets masked in its strings.
 pub(super) fn print_json(told: &impl Serialize) {
     use std::io::Write;

@@ -5,7 +5,7 @@ use std::sync::Mutex;
 
 use clap::{Args, ValueEnum};
 
-use super::compare::Comparison;
+use super::compare::{Comparison, THRESHOLD};
 use super::consent::consent;
 use super::inspect::print_json;
 use super::interrupts::Interrupts;
@@ -66,9 +66,6 @@ impl From<FailOn> for Alert {
         }
     }
 }
-
-/// How much longer deploy and ready may take with `--gate`.
-const THRESHOLD: f64 = 0.2;
 
 impl Cli {
     pub(super) async fn setup(&self, yes: bool) -> Result<Exit, Failure> {

@@ -37,7 +37,7 @@ use clap::{Parser, ValueEnum};
 use kind_harness::host::folders::Folders;
 use kind_harness::readiness::redact::Redactor;
 use kind_harness::report::console::Console;
-use kind_harness::suite::config::{self, Loaded, Switches};
+use kind_harness::suite::config::{self, Loaded, Overrides, Switches};
 use kind_harness::suite::plan::Plan;
 
 use command::Command;
@@ -123,10 +123,19 @@ impl Cli {
     }
 
     fn plan(&self) -> Result<Plan, Failure> {
-        let color = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|no| no.is_empty());
+        self.plan_with(&self.overrides()?)
+    }
+
+    /// Returns what variables and flags replace of the suite.
+    fn overrides(&self) -> Result<Overrides, Failure> {
         let mut overrides = self.flags.overrides();
         self.switches()?.complete(&mut overrides);
-        let loaded: Loaded = config::load(&self.file, &overrides).map_err(|error| Failure {
+        Ok(overrides)
+    }
+
+    fn plan_with(&self, overrides: &Overrides) -> Result<Plan, Failure> {
+        let color = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|no| no.is_empty());
+        let loaded: Loaded = config::load(&self.file, overrides).map_err(|error| Failure {
             exit: Exit::Usage,
             text: error.render(color),
             rendered: true,

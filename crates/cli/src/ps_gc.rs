@@ -2,7 +2,7 @@
 
 use jiff::{SignedDurationRound, Timestamp, Unit};
 
-use super::inspect::{print, print_json};
+use super::inspect::{lines_of, print, print_json};
 use super::outputs::{Gc, GcCluster, Ps, PsCluster};
 use super::{Cli, Exit, Failure, Output};
 use kind_harness::cluster::{Claim, ClusterError, Owner};
@@ -25,7 +25,7 @@ impl Cli {
                 let stays = stays(&cluster.claim(now));
                 table.add_row([&cluster.name, cluster.state(), &owner(cluster), &age(cluster, now), &stays]);
             }
-            print(&table.lines().map(|line| line.trim_end().to_owned()).collect::<Vec<_>>().join("\n"));
+            print(&lines_of(&table));
         }
         done_unless(Exit::Cluster, &not_seen(&silent))
     }

@@ -7,7 +7,7 @@ use kind_harness::report::{RecordedRun, StartupMetrics};
 use kind_harness::run::past_runs;
 
 use super::formats::{self, Format, outcome};
-use super::inspect::{print, print_json};
+use super::inspect::{lines_of, print, print_json};
 use super::{Cli, Exit, Failure, Output, outputs};
 
 /// What `report` is told.
@@ -57,7 +57,7 @@ impl Cli {
                     &grade,
                 ]);
             }
-            print(&table.lines().map(|line| line.trim_end().to_owned()).collect::<Vec<_>>().join("\n"));
+            print(&lines_of(&table));
         }
         unread.iter().for_each(|error| kind_harness::report::console::write(&format!("warning: {error}\n")));
         Ok(Exit::Done)
@@ -66,7 +66,7 @@ impl Cli {
     /// Prints the report of a past run, made again from its events.
     pub(super) fn report(&self, report: &Report) -> Result<Exit, Failure> {
         let path = past_runs::find(&self.folders()?, report.run.as_deref())
-            .map_err(|error| Failure::told(Exit::Usage, error.to_string()))?;
+            .map_err(|error| Failure::new(Exit::Usage, &error))?;
         let run = RecordedRun::read(&path).map_err(|error| Failure::new(Exit::Usage, &error))?;
         warn_of_damage(&run);
         let format = if self.output == Output::Json { Format::Json } else { report.format };

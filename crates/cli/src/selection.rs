@@ -3,7 +3,8 @@
 use std::path::Path;
 
 use kind_harness::host::folders::Folders;
-use kind_harness::report::{HostClass, Phase, RecordedRun, RunOutcome, StartupMetrics, Timeline};
+use kind_harness::report::console::write;
+use kind_harness::report::{HostClass, Phase, RecordedRun, RunHeader, RunOutcome, StartupMetrics, Timeline};
 use kind_harness::run::past_runs;
 
 use super::{Exit, Failure};
@@ -11,8 +12,8 @@ use super::{Exit, Failure};
 /// A run that brought a suite up, with its times in seconds.
 #[derive(Debug, Clone)]
 pub(super) struct Finished {
-    /// The run.
-    pub(super) run: RecordedRun,
+    /// What the run is about.
+    pub(super) header: RunHeader,
     /// Its timeline.
     pub(super) timeline: Timeline,
     /// Deploy and ready together.
@@ -23,13 +24,13 @@ pub(super) struct Finished {
 
 impl Finished {
     /// Returns the run's times, if it ended ready and did something.
-    pub(super) fn of(run: &RecordedRun) -> Option<Finished> {
+    fn of(run: RecordedRun) -> Option<Finished> {
         let timeline = run.timeline();
         let metrics = StartupMetrics::of(&timeline, &run.header)?;
         let is_whole = run.outcome() == Some(RunOutcome::Ready) && metrics.grade.is_some();
         let is_fresh =
             timeline.phase(Phase::Cluster).is_some_and(|(start, end)| end.saturating_sub(start).as_secs() > 0);
-        is_whole.then(|| Finished { run: run.clone(), timeline, startup: metrics.total, is_fresh })
+        is_whole.then_some(Finished { header: run.header, timeline, startup: metrics.total, is_fresh })
     }
 }
 
@@ -46,12 +47,17 @@ impl Selected {
     pub(super) fn from(runs: impl IntoIterator<Item = RecordedRun>) -> Selected {
         let mut selected = Selected::default();
         for run in runs {
-            match Finished::of(&run) {
+            match Finished::of(run) {
                 Some(finished) => selected.finished.push(finished),
                 None => selected.others += 1,
             }
         }
         selected
+    }
+
+    /// Returns the runs that created their cluster, or the others.
+    pub(super) fn of_kind(&self, is_fresh: bool) -> Vec<&Finished> {
+        self.finished.iter().filter(|run| run.is_fresh == is_fresh).collect()
     }
 }
 
@@ -101,15 +107,17 @@ fn has(run: &RecordedRun, key: &str, value: &str) -> bool {
     found.starts_with(value)
 }
 
-/// Returns every run that is kept and can be read, oldest first.
+/// Returns every run that is kept and can be read, oldest first. Warns of the others.
 pub(super) fn kept(folders: &Folders) -> Result<Vec<RecordedRun>, Failure> {
     let all = past_runs::all(folders).map_err(|error| Failure::new(Exit::Host, &error))?;
-    Ok(all.into_iter().filter_map(Result::ok).collect())
+    let read = all.into_iter().filter_map(|run| run.map_err(|error| write(&format!("warning: {error}\n"))).ok());
+    Ok(read.collect())
 }
 
 fn read_folder(path: &Path) -> Result<Vec<RecordedRun>, Failure> {
     let entries = fs_err::read_dir(path).map_err(|error| Failure::new(Exit::Usage, &error))?;
-    let mut files: Vec<_> = entries.filter_map(Result::ok).map(|entry| entry.path()).collect();
+    let files: Result<Vec<_>, _> = entries.map(|entry| entry.map(|entry| entry.path())).collect();
+    let mut files = files.map_err(|error| Failure::new(Exit::Usage, &error))?;
     files.retain(|file| file.extension().is_some_and(|extension| extension == "jsonl"));
     files.sort();
     let runs: Result<Vec<_>, _> = files.iter().map(|file| RecordedRun::read(file)).collect();
@@ -117,11 +125,11 @@ fn read_folder(path: &Path) -> Result<Vec<RecordedRun>, Failure> {
 }
 
 /// Returns the classes of hosts that the runs are from.
-pub(super) fn hosts(runs: &[Finished]) -> Vec<&HostClass> {
+pub(super) fn hosts<'a>(runs: impl Iterator<Item = &'a Finished>) -> Vec<&'a HostClass> {
     let mut hosts: Vec<&HostClass> = Vec::new();
     for run in runs {
-        if !hosts.contains(&&run.run.header.host) {
-            hosts.push(&run.run.header.host);
+        if !hosts.contains(&&run.header.host) {
+            hosts.push(&run.header.host);
         }
     }
     hosts

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::inspect::{print, print_json, silent};
+use super::inspect::{lines_of, print, print_json, silent};
 use super::outputs::{Component, Status};
 use super::{Cli, Exit, Failure, Output};
 use kind_harness::cluster::{PortMap, Record};
@@ -96,8 +96,7 @@ fn text(record: &Record, components: &[Component<'_>]) -> String {
             why(component),
         ]);
     }
-    let lines: Vec<_> = table.lines().map(|line| line.trim_end().to_owned()).collect();
-    format!("cluster {}, namespace {}\n{}", record.name, record.namespace, lines.join("\n"))
+    format!("cluster {}, namespace {}\n{}", record.name, record.namespace, lines_of(&table))
 }
 
 /// Why it is not ready, and what the record says that the survey does not.

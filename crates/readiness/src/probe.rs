@@ -90,10 +90,15 @@ impl fmt::Display for Probe {
 }
 
 impl Probe {
-    /// Runs it once.
+    /// Runs it once, with a deadline of 2 s. What this host cannot reach by itself is asked through the API server, by
+    /// `client`.
     ///
     /// # Errors
     /// What happened instead, as words that follow the probe's name.
+    pub async fn run(&self, client: Option<kube::Client>) -> Result<(), String> {
+        self.ask(&Caller::new(client)).await
+    }
+
     pub(super) async fn ask(&self, caller: &Caller) -> Result<(), String> {
         let answer = timeout(PATIENCE, caller.call(self)).await;
         answer.unwrap_or_else(|_| Err(format!("does not answer within {PATIENCE:?}")))

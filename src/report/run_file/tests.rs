@@ -75,6 +75,25 @@ async fn a_file_cut_off_anywhere_is_read_up_to_there() {
     assert_eq!(deploy.outcome, Outcome::Failed);
 }
 
+#[tokio::test]
+async fn a_secret_that_becomes_known_late_is_not_in_the_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("run.jsonl");
+    let (events, reporter) = Reporter::start(QuietConsole);
+    reporter.record(RunRecorder::create(&path, header()).unwrap());
+    let step = events.step(Phase::Deploy, "db");
+    step.progress("the password is late-secret-of-a-run");
+    step.done();
+    reporter.so_far().await;
+    assert!(fs_err::read_to_string(&path).unwrap().contains("late-secret-of-a-run"));
+    Redactor::global().learn_secret(&serde_json::json!({"stringData": {"password": "late-secret-of-a-run"}}));
+    reporter.finish_as(Some(RunOutcome::Ready)).await;
+    let text = fs_err::read_to_string(&path).unwrap();
+    assert!(!text.contains("late-secret-of-a-run"), "{text}");
+    let read = RecordedRun::read(&path).unwrap();
+    assert_eq!((read.events.len(), read.outcome(), read.damage), (3, Some(RunOutcome::Ready), None));
+}
+
 #[test]
 fn what_is_no_run_or_of_a_newer_version_is_refused() {
     let folder = tempfile::tempdir().unwrap();

@@ -1,6 +1,6 @@
 //! Steps as bars.
 
-use kind_harness::report::{Outcome, Timeline};
+use kind_harness::report::{Outcome, RunHeader, Timeline, startup_text};
 
 /// Width of the whole, in columns.
 const WIDTH: usize = 100;
@@ -9,7 +9,7 @@ const NAME: usize = 28;
 const TIME: usize = 8;
 
 /// Returns a bar for each step that took time; `█` is the critical path, `▒` everything else.
-pub(super) fn render(timeline: &Timeline) -> String {
+pub(super) fn render(timeline: &Timeline, header: &RunHeader) -> String {
     let (bar, wall) = (WIDTH - NAME - TIME, timeline.wall().as_secs_f64());
     let Some(first) = timeline.spans.iter().map(|span| span.start).min() else {
         return "the run has no steps\n".into();
@@ -45,6 +45,7 @@ pub(super) fn render(timeline: &Timeline) -> String {
         ));
     }
     let end = format!("{wall:.1} s");
-    text.push_str(&format!("{:NAME$}0 s{end:>width$}\n█ on the critical path, ▒ beside it\n", "", width = bar - 3));
+    text.push_str(&format!("{:NAME$}0 s{end:>width$}\n█ on the critical path, ▒ beside it\n\n", "", width = bar - 3));
+    text.push_str(&startup_text(timeline, header));
     text
 }

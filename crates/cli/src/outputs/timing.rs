@@ -64,6 +64,8 @@ pub(crate) struct Comparison {
     pub(crate) not_ready: usize,
     /// How many runs of both sides are left out because they are of the other kind (`fresh`).
     pub(crate) other_kind: usize,
+    /// How many runs of both sides are left out because there are enough newer ones.
+    pub(crate) older: usize,
     /// Deploy and ready together, each phase, and each component from applied to ready.
     pub(crate) figures: Vec<ComparedFigure>,
 }
