@@ -152,9 +152,11 @@ impl Comparison {
         let kind = if self.is_fresh { "each with a new cluster" } else { "on clusters that were there" };
         let mut text = format!("{}\n\nmedians of {base_runs} and {new_runs} runs, {kind}", lines_of(&table));
         let left_out =
-            [(not_ready, "did not bring the suite up"), (other_kind, "are of the other kind"), (older, "are older")];
-        for (count, why) in left_out.into_iter().filter(|(count, _)| **count > 0) {
-            text.push_str(&format!("; {count} more {why}"));
+            [(not_ready, "that did not bring the suite up"), (other_kind, "of the other kind"), (older, "older")];
+        let left_out = left_out.iter().filter(|(count, _)| **count > 0);
+        let left_out: Vec<_> = left_out.map(|(count, which)| format!("{count} {which}")).collect();
+        if !left_out.is_empty() {
+            text.push_str(&format!("; left out: {}", left_out.join(", ")));
         }
         text.push_str(&match self.change() {
             Change::NotEnoughData => format!("\nnot enough data: {} runs on each side are needed", statistics::ENOUGH),

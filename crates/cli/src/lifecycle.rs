@@ -146,7 +146,9 @@ impl Cli {
         if let (Some(least), Some(metrics)) = (up.fail_on, metrics)
             && let Some(alert) = metrics.alert.filter(|alert| *alert >= least.into())
         {
-            let text = format!("deploy and ready took {:.1} s, which is {}", metrics.total, alert.name());
+            let limit = if alert == Alert::Critical { header.limits.critical } else { header.limits.warn };
+            let (took, name) = (metrics.total, alert.name());
+            let text = format!("deploy and ready took {took:.1} s, longer than `alert.{name}`, {limit} s; all is up");
             return Err(Failure::told(Exit::Slower, text));
         }
         if !up.gate {

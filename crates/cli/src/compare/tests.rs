@@ -64,7 +64,9 @@ fn runs_that_did_not_bring_the_suite_up_are_counted_and_not_compared() {
     assert_eq!(comparison.exit(), Exit::NotEnoughRuns);
     let text = comparison.text();
     assert!(
-        text.contains("medians of 5 and 0 runs, on clusters that were there; 3 more did not bring the suite up"),
+        text.contains(
+            "medians of 5 and 0 runs, on clusters that were there; left out: 3 that did not bring the suite up"
+        ),
         "{text}"
     );
     assert!(text.ends_with("not enough data: 5 runs on each side are needed"), "{text}");
