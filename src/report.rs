@@ -16,20 +16,22 @@ mod state;
 mod step;
 mod table;
 mod timeline;
+mod usage;
 mod what_if;
 
 pub use advice::{Advice, Rule};
 pub use component_states::ComponentStates;
-pub use event::{Event, EventKind, Events, Outcome, Phase};
+pub use event::{BreakerState, ComponentMoment, Event, EventKind, Events, Outcome, Phase};
 pub use json::{Report, to_json};
 pub use run_file::{
     FORMAT, HostClass, PlannedComponent, RecordedRun, RunEnd, RunFileError, RunHeader, RunLine, RunOutcome, RunRecorder,
 };
-pub use startup::{Alert, Bottleneck, Grade, Limits, StartupMetrics};
+pub use startup::{Alert, Bottleneck, Grade, Limits, OpenedBreaker, StartupMetrics};
 pub use state::{InvalidTransition, State, StateHistory};
 pub use step::{Step, StepHandle};
 pub use table::{startup_text, to_table};
-pub use timeline::{Retry, Span, Timeline};
+pub use timeline::{BreakerChange, Moment, Retry, Span, Timeline};
+pub use usage::{PartUsage, StartupUsage, Usage, Used};
 
 use std::time::Instant;
 

@@ -2,6 +2,7 @@
 //!
 //! A process is watched by a pidfd where the kernel has them (Linux 5.3), else by polling its id and start time.
 
+mod usage;
 mod watched;
 
 use std::ffi::OsStr;
@@ -11,6 +12,7 @@ use procfs::net::TcpState;
 use procfs::process::{FDTarget, Process as Entry, all_processes};
 use rustix::process::{Pid, test_kill_process};
 
+pub(crate) use usage::Meter;
 pub(crate) use watched::Watched;
 
 /// Path by which this program can be started again, also when its file was replaced meanwhile.

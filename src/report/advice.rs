@@ -4,9 +4,11 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use super::json::seconds;
-use super::what_if::WhatIf;
-use super::{Phase, RunHeader, Span, Timeline};
+use super::json::{seconds, thousandths};
+use super::timeline::SLACK;
+use super::what_if::{Step, WhatIf};
+use super::{Phase, RunHeader, Span, StartupUsage, Timeline};
+use crate::readiness::MomentKind;
 
 /// What saves less than this part of the run is not worth a line.
 const WORTH: f64 = 0.05;
@@ -38,12 +40,21 @@ pub enum Rule {
     ImageBuild,
     /// The run waits for pauses before retries.
     RetryPauses,
+    /// All cores of the host are busy for a good part of the start-up.
+    CpuSaturated,
+    /// The run waits for the schedule of a readiness probe: its initial delay, or its period.
+    ProbeSchedule,
     /// One component takes more than half of the start-up by itself.
     OneComponent,
 }
 
 /// Returns the recommendations for a run, the greatest gain first.
-pub(super) fn advise(timeline: &Timeline, header: &RunHeader, what_if: &WhatIf<'_>) -> Vec<Advice> {
+pub(super) fn advise(
+    timeline: &Timeline,
+    header: &RunHeader,
+    what_if: &WhatIf<'_>,
+    usage: Option<&StartupUsage>,
+) -> Vec<Advice> {
     let Some(total) = timeline.start_up() else { return Vec::new() };
     let mut found = vec![order(header, what_if, total)];
     for (at, step) in what_if.steps() {
@@ -73,6 +84,8 @@ pub(super) fn advise(timeline: &Timeline, header: &RunHeader, what_if: &WhatIf<'
         found.push(Advice { rule, advice, evidence, saves: seconds(what_if.saved(at, 0.0)) });
     }
     found.extend(what_if.steps().filter_map(|(at, step)| retries(timeline, at, step.span, what_if)));
+    found.extend(what_if.steps().flat_map(|(at, step)| probes(timeline, at, step, what_if)));
+    found.extend(usage.and_then(|usage| saturated(usage, total)));
     let least = WORTH * what_if.end().as_secs_f64();
     found.retain(|advice| advice.saves > 0.0 && advice.saves >= least);
     found.sort_by(|a, b| b.saves.total_cmp(&a.saves));
@@ -102,6 +115,62 @@ fn retries(timeline: &Timeline, at: usize, step: &Span, what_if: &WhatIf<'_>) ->
         rule: Rule::RetryPauses,
         advice: format!("find out why calls of {} had to be retried", step.step),
         evidence: format!("{count} retries with pauses of {}; the last one: {cause}", text(paused)),
+        saves: seconds(what_if.saved(at, rest)),
+    })
+}
+
+/// The CPU: with twice the cores, the time in which all of them were busy halves at best.
+fn saturated(usage: &StartupUsage, total: Duration) -> Option<Advice> {
+    let (busy, cpu) = (usage.saturated?, usage.host_cpu?);
+    let ours = usage
+        .node
+        .zip(usage.harness)
+        .map(|(node, harness)| format!(", {:.1} of them by the nodes and {:.1} by the harness", node.cpu, harness.cpu));
+    Some(Advice {
+        rule: Rule::CpuSaturated,
+        advice: "use more cores, or let components do less while they start".into(),
+        evidence: format!(
+            "all {} cores were busy for {busy:.1} of {}: {cpu:.1} CPU seconds{}",
+            usage.cores,
+            text(total),
+            ours.unwrap_or_default()
+        ),
+        saves: thousandths(busy.min(total.as_secs_f64()) / 2.0),
+    })
+}
+
+/// The readiness probe that a component's last pod waits for: a probe that is asked a second after the container has
+/// started, and each second from then on, finds out that much earlier.
+fn probes(timeline: &Timeline, at: usize, step: &Step<'_>, what_if: &WhatIf<'_>) -> Option<Advice> {
+    let of_step = || timeline.moments.iter().filter(|it| it.component == step.span.step).map(|it| &it.moment);
+    if step.span.phase != Phase::Ready {
+        return None;
+    }
+    let ready = of_step().rev().find(|it| it.kind == MomentKind::PodReady && it.at <= step.span.end + SLACK)?;
+    let started = of_step().rev().find(|it| {
+        it.kind == MomentKind::Started && it.object == ready.object && it.at <= ready.at && it.probe.is_some()
+    })?;
+    let schedule = started.probe?;
+    let failed = of_step().any(|it| it.kind == MomentKind::ProbeFailed && it.object == ready.object);
+    // The pod may have been able to answer right after it started, or after the probe that failed before.
+    let (what, pause) = match failed {
+        true => ("periodSeconds", schedule.period),
+        false => ("initialDelaySeconds", schedule.initial_delay),
+    };
+    let waited = ready.at.saturating_sub(started.at);
+    let most = Duration::from_secs(pause.saturating_sub(1).into()).min(waited);
+    if most.is_zero() || step.span.duration().is_zero() {
+        return None;
+    }
+    let rest = step.own.saturating_sub(most).as_secs_f64() / step.own.as_secs_f64().max(f64::MIN_POSITIVE);
+    Some(Advice {
+        rule: Rule::ProbeSchedule,
+        advice: format!("make {what} of the readiness probe of {} shorter", step.span.step),
+        evidence: format!(
+            "{what} is {pause}; its container ran for {} until pod {} was ready",
+            text(waited),
+            ready.object
+        ),
         saves: seconds(what_if.saved(at, rest)),
     })
 }

@@ -5,7 +5,7 @@ use std::io::Write;
 use std::time::Duration;
 
 use super::debounce::Changes;
-use super::{Event, EventKind, Outcome, Phase};
+use super::{BreakerState, Event, EventKind, Outcome, Phase};
 use crate::readiness::redact::Redactor;
 
 /// Shows a run's events while it is in progress.
@@ -114,6 +114,9 @@ pub fn lines(event: &Event, took: Duration) -> Vec<String> {
         }
         EventKind::Finished(Outcome::Done) => format!("done in {seconds:.1} s"),
         EventKind::Finished(Outcome::Failed) => format!("failed after {seconds:.1} s"),
+        EventKind::Breaker { dependency, state: BreakerState::Open } => {
+            format!("{dependency} failed repeatedly, and is not called for a while")
+        }
         EventKind::Note(text) => text.clone(),
         EventKind::Warning(text) => format!("warning: {text}"),
         // Steps without work get no line, and failures are reported once, when they are complete.
@@ -121,6 +124,9 @@ pub fn lines(event: &Event, took: Duration) -> Vec<String> {
         | EventKind::Started
         | EventKind::Progress(_)
         | EventKind::Pending
+        | EventKind::Moment(_)
+        | EventKind::Usage(_)
+        | EventKind::Breaker { .. }
         | EventKind::Trouble { .. } => return Vec::new(),
     };
     text.lines().map(|text| line(event.at, event.phase, &event.step, text)).collect()

@@ -7,9 +7,10 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc;
 
+use super::usage::Usage;
 use super::{Step, StepHandle};
-use crate::readiness::Missed;
 use crate::readiness::redact::Redactor;
+use crate::readiness::{Missed, MomentKind, ProbeSchedule};
 
 /// A stage of a run. Phases may overlap: images build while the cluster boots.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -78,7 +79,7 @@ pub enum Outcome {
 }
 
 /// The kind of an event.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub enum EventKind {
@@ -110,14 +111,69 @@ pub enum EventKind {
     },
     /// A step ended.
     Finished(Outcome),
+    /// A moment in the start of a component, which the step is named like.
+    Moment(ComponentMoment),
+    /// What node, harness and host have used until now.
+    Usage(Usage),
+    /// A dependency is not called for a while after repeated failures, or is called again.
+    Breaker {
+        /// The dependency: engine, registry or API server.
+        dependency: String,
+        /// `open`, `half-open` or `closed`.
+        state: BreakerState,
+    },
     /// For information, not a problem.
     Note(String),
     /// A problem to act on, though the run continues.
     Warning(String),
 }
 
-/// One event of a run.
+/// A moment in the start of a component.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct ComponentMoment {
+    /// Its kind.
+    pub kind: MomentKind,
+    /// The pod or Service that it is about.
+    pub object: String,
+    /// The container, if it is about one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub container: Option<String>,
+    /// When it was, in seconds since the run started.
+    #[serde(with = "nanoseconds")]
+    #[cfg_attr(feature = "schema", schemars(with = "f64"))]
+    pub at: Duration,
+    /// When a container is started: the schedule of its readiness probe, if it has one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub probe: Option<ProbeSchedule>,
+}
+
+/// The state of a circuit breaker.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "kebab-case")]
+pub enum BreakerState {
+    /// Calls are made.
+    Closed,
+    /// No calls are made.
+    Open,
+    /// One call tests whether the dependency has recovered.
+    HalfOpen,
+}
+
+impl fmt::Display for BreakerState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            BreakerState::Closed => "closed",
+            BreakerState::Open => "open",
+            BreakerState::HalfOpen => "half-open",
+        })
+    }
+}
+
+/// One event of a run.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Event {
     /// Monotonic time since the run started.
@@ -183,6 +239,11 @@ impl Events {
         self.send(phase, component, EventKind::Trouble { how, why: why.into() });
     }
 
+    /// Reports what is used until now.
+    pub(crate) fn usage(&self, usage: Usage) {
+        self.send(Phase::Deploy, "", EventKind::Usage(usage));
+    }
+
     /// Reports information.
     pub fn note(&self, phase: Phase, text: impl Into<String>) {
         self.send(phase, "", EventKind::Note(text.into()));
@@ -211,7 +272,12 @@ fn masked(mut kind: EventKind) -> EventKind {
         | EventKind::Trouble { why: text, .. }
         | EventKind::Note(text)
         | EventKind::Warning(text) => Redactor::global().mask(text),
-        EventKind::Pending | EventKind::Started | EventKind::Finished(_) => {}
+        EventKind::Pending
+        | EventKind::Started
+        | EventKind::Finished(_)
+        | EventKind::Moment(_)
+        | EventKind::Usage(_)
+        | EventKind::Breaker { .. } => {}
     }
     kind
 }

@@ -6,7 +6,9 @@ use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::Value;
 
-use super::{HostClass, Phase, Retry, RunHeader, Span, StartupMetrics, State, StateHistory, Timeline};
+use super::{
+    BreakerChange, HostClass, Moment, Phase, Retry, RunHeader, Span, StartupMetrics, State, StateHistory, Timeline,
+};
 use crate::readiness::redact::Redactor;
 
 /// Version of the report's format. It changes when a field is removed or changes its meaning.
@@ -40,6 +42,10 @@ pub struct Report<'a> {
     steps: &'a [Span],
     /// Retried calls.
     retries: &'a [Retry],
+    /// Moments in the start of components, in order.
+    moments: &'a [Moment],
+    /// Changes of circuit breakers, in order.
+    breakers: &'a [BreakerChange],
     /// Every component.
     components: Vec<ComponentTime<'a>>,
     /// For how long components were deployed and awaited; null when nothing was deployed.
@@ -148,6 +154,8 @@ fn report<'a>(timeline: &'a Timeline, header: &'a RunHeader) -> Report<'a> {
         phases: phases.collect(),
         steps: &timeline.spans,
         retries: &timeline.retries,
+        moments: &timeline.moments,
+        breakers: &timeline.breakers,
         components: components.chain(others.map(|name| component(name, None))).collect(),
         deploy_and_ready: timeline.start_up().map(seconds),
         startup: StartupMetrics::of(timeline, header),

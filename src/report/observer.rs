@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
-use super::{Events, Phase, Step};
-use crate::readiness::{Observer, Progress};
+use super::{ComponentMoment, EventKind, Events, Phase, Step};
+use crate::readiness::{Moment, Observer, Progress};
 
 /// One step for each awaited component. A step that is still open when the wait is dropped has failed.
 struct ReadySteps {
@@ -43,6 +43,13 @@ impl Observer for ReadySteps {
             },
             _ => {}
         }
+    }
+
+    fn moment(&self, component: &str, moment: Moment) {
+        let at = moment.at.saturating_duration_since(self.events.began());
+        let Moment { kind, object, container, probe, .. } = moment;
+        let moment = ComponentMoment { kind, object, container, at, probe };
+        self.events.send(Phase::Ready, component, EventKind::Moment(moment));
     }
 
     fn warning(&self, text: String) {

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::advice::{Advice, advise};
 use super::json::{seconds, thousandths};
 use super::what_if::WhatIf;
-use super::{Outcome, Phase, RunHeader, Span, Timeline};
+use super::{BreakerChange, BreakerState, Outcome, Phase, RunHeader, Span, StartupUsage, Timeline};
 
 /// How many steps are listed that the run would have been shorter without.
 const BOTTLENECKS: usize = 5;
@@ -115,6 +115,13 @@ pub struct StartupMetrics {
     pub lower_bound: f64,
     /// The lower bound divided by the total: 1 when only that chain took time.
     pub share_of_lower_bound: f64,
+    /// The lower bound, and no less than the CPU time that was used divided by the cores: with these times and this host,
+    /// no order is faster. Null when the CPU time is not known.
+    pub lower_bound_with_cores: Option<f64>,
+    /// What was used; null when nothing was measured.
+    pub usage: Option<StartupUsage>,
+    /// The circuit breakers that opened, with their last state.
+    pub breakers: Vec<OpenedBreaker>,
     /// How many calls were retried.
     pub retries: usize,
     /// The pauses before retries together.
@@ -142,6 +149,18 @@ pub struct Bottleneck {
     pub saves_when_faster: f64,
 }
 
+/// A circuit breaker that was open during the run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct OpenedBreaker {
+    /// The dependency that was not called.
+    pub dependency: String,
+    /// Its state at the end of the run.
+    pub state: BreakerState,
+    /// How often it opened.
+    pub opened: usize,
+}
+
 impl StartupMetrics {
     /// Returns the figures of a run; `None` when it deployed nothing.
     #[must_use]
@@ -154,6 +173,7 @@ impl StartupMetrics {
         let failures = timeline.spans.iter().filter(failed).count();
         let is_whole = failures == 0 && components.len() >= header.components.len();
         let lower_bound = what_if.lower_bound();
+        let usage = StartupUsage::of(timeline, header.host.cores);
         Some(StartupMetrics {
             total: seconds(total),
             grade: is_whole.then(|| Grade::of(total, &header.limits)),
@@ -163,12 +183,30 @@ impl StartupMetrics {
             overlap: thousandths(timeline.overlap().unwrap_or_default()),
             lower_bound: seconds(lower_bound),
             share_of_lower_bound: thousandths(ratio(lower_bound, total)),
+            lower_bound_with_cores: usage
+                .as_ref()
+                .and_then(|usage| usage.cpu_bound())
+                .map(|cpu| thousandths(lower_bound.as_secs_f64().max(cpu))),
+            breakers: opened(timeline),
             retries: timeline.retries.len(),
             paused: seconds(timeline.retries.iter().map(|retry| retry.after).sum()),
             bottlenecks: bottlenecks(&what_if),
-            recommendations: advise(timeline, header, &what_if),
+            recommendations: advise(timeline, header, &what_if, usage.as_ref()),
+            usage,
         })
     }
+}
+
+fn opened(timeline: &Timeline) -> Vec<OpenedBreaker> {
+    let mut breakers: Vec<OpenedBreaker> = Vec::new();
+    for BreakerChange { dependency, state, .. } in &timeline.breakers {
+        let opened = usize::from(*state == BreakerState::Open);
+        match breakers.iter_mut().find(|breaker| breaker.dependency == *dependency) {
+            Some(breaker) => (breaker.state, breaker.opened) = (*state, breaker.opened + opened),
+            None => breakers.push(OpenedBreaker { dependency: dependency.clone(), state: *state, opened }),
+        }
+    }
+    breakers
 }
 
 fn bottlenecks(what_if: &WhatIf<'_>) -> Vec<Bottleneck> {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{EventKind, Events, Outcome, Phase};
+use super::{BreakerState, EventKind, Events, Outcome, Phase};
 use crate::readiness::Missed;
 
 /// A started step. Dropping it unfinished reports it as failed.
@@ -83,6 +83,11 @@ impl StepHandle {
     /// Reports what the step is doing now.
     pub fn progress(&self, message: impl Into<String>) {
         self.events.send(self.phase, &self.name, EventKind::Progress(message.into()));
+    }
+
+    /// Reports that a dependency's circuit breaker has changed.
+    pub(crate) fn breaker(&self, dependency: String, state: BreakerState) {
+        self.events.send(self.phase, &self.name, EventKind::Breaker { dependency, state });
     }
 
     /// Reports that a call of the step is retried after a pause.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use comfy_table::{CellAlignment, Table, presets};
 
-use super::{Outcome, Phase, RunHeader, Span, StartupMetrics, Timeline};
+use super::{Outcome, Phase, RunHeader, Span, StartupMetrics, StartupUsage, Timeline};
 
 /// Returns one row per phase, one per step below it; `*` marks the critical path.
 #[must_use]
@@ -73,6 +73,15 @@ pub fn startup_text(timeline: &Timeline, header: &RunHeader) -> String {
          together ÷ that)\nlongest chain of needs {lower_bound:.1} s, {:.0} % of that\n",
         100.0 * share_of_lower_bound
     );
+    if let Some(usage) = &metrics.usage {
+        text.push_str(&usage_text(usage));
+    }
+    for breaker in &metrics.breakers {
+        text.push_str(&format!(
+            "circuit breaker of {}: opened {} times, {}\n",
+            breaker.dependency, breaker.opened, breaker.state
+        ));
+    }
     if let Some(found) = metrics.bottlenecks.first() {
         let (phase, step, own) = (found.phase, &found.step, found.own);
         text.push_str(&format!("bottleneck: {phase} {step}, {own:.1} s; without it {:.1} s less\n", found.saves));
@@ -80,6 +89,23 @@ pub fn startup_text(timeline: &Timeline, header: &RunHeader) -> String {
     for advice in &metrics.recommendations {
         text.push_str(&format!("to save up to {:.1} s: {}\n  ({})\n", advice.saves, advice.advice, advice.evidence));
     }
+    text
+}
+
+/// Returns what was used, in one line: `CPU: nodes 7.1 s, harness 0.6 s, 56 % of 2 cores; memory of the nodes: 1.9 GiB`.
+fn usage_text(usage: &StartupUsage) -> String {
+    let parts = [("nodes", usage.node), ("harness", usage.harness)];
+    let cpu = parts.iter().filter_map(|(name, part)| Some(format!("{name} {:.1} s", (*part)?.cpu)));
+    let mut text = format!("CPU: {}", cpu.collect::<Vec<_>>().join(", "));
+    if let Some(busy) = usage.busy_efficiency {
+        text.push_str(&format!(", {:.0} % of {} cores", 100.0 * busy, usage.cores));
+    }
+    if let Some(node) = usage.node {
+        let mib = |bytes: u64| bytes >> 20;
+        let (memory, disk, network) = (mib(node.memory_high_water), mib(node.disk), mib(node.network));
+        text.push_str(&format!("; nodes: memory {memory} MiB, disk {disk} MiB, network {network} MiB"));
+    }
+    text.push('\n');
     text
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::{ComponentStates, Event, EventKind, Outcome, Phase};
+use super::{BreakerState, ComponentMoment, ComponentStates, Event, EventKind, Outcome, Phase, Usage};
 
 /// Consecutive steps are not exactly adjacent: their events are a moment apart.
 pub(super) const SLACK: Duration = Duration::from_millis(20);
@@ -62,6 +62,31 @@ pub struct Retry {
     pub after: Duration,
 }
 
+/// A moment in the start of a component.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Moment {
+    /// The component.
+    pub component: String,
+    /// What happened, and when.
+    #[serde(flatten)]
+    pub moment: ComponentMoment,
+}
+
+/// A change of a dependency's circuit breaker.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct BreakerChange {
+    /// When it was, from the start of the run.
+    #[serde(serialize_with = "seconds")]
+    #[cfg_attr(feature = "schema", schemars(with = "f64"))]
+    pub at: Duration,
+    /// The dependency.
+    pub dependency: String,
+    /// The state from then on.
+    pub state: BreakerState,
+}
+
 pub(super) fn seconds<S: serde::Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
     // Milliseconds are precise enough.
     serializer.serialize_f64((duration.as_secs_f64() * 1000.0).round() / 1000.0)
@@ -76,6 +101,12 @@ pub struct Timeline {
     pub spans: Vec<Span>,
     /// Retried calls, in order.
     pub retries: Vec<Retry>,
+    /// Moments in the start of components, in order.
+    pub moments: Vec<Moment>,
+    /// What was used until when, in order.
+    pub usage: Vec<(Duration, Usage)>,
+    /// Changes of circuit breakers, in order.
+    pub breakers: Vec<BreakerChange>,
     /// The states of each component.
     pub lives: ComponentStates,
     open: Vec<(Phase, String, Duration)>,
@@ -104,6 +135,16 @@ impl Timeline {
                 cause: cause.clone(),
                 after: *after,
             }),
+            EventKind::Moment(moment) => {
+                let after = self.moments.partition_point(|known| known.moment.at <= moment.at);
+                let moment = Moment { component: event.step.clone(), moment: moment.clone() };
+                self.moments.insert(after, moment);
+            }
+            EventKind::Usage(usage) => self.usage.push((event.at, usage.clone())),
+            EventKind::Breaker { dependency, state } => {
+                let change = BreakerChange { at: event.at, dependency: dependency.clone(), state: *state };
+                self.breakers.push(change);
+            }
             EventKind::Pending
             | EventKind::Progress(_)
             | EventKind::Trouble { .. }
@@ -131,6 +172,11 @@ impl Timeline {
     #[must_use]
     pub fn phase(&self, phase: Phase) -> Option<(Duration, Duration)> {
         extent(self.spans.iter().filter(|span| span.phase == phase))
+    }
+
+    /// Returns when the first component was applied, and when the last one was ready; `None` when nothing was deployed.
+    pub(super) fn start_up_extent(&self) -> Option<(Duration, Duration)> {
+        extent(self.spans.iter().filter(|span| matches!(span.phase, Phase::Deploy | Phase::Ready)))
     }
 
     /// Returns for how long components were deployed and awaited, in which strategies differ: times in which all of them

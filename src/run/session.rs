@@ -5,6 +5,7 @@ mod deployment;
 mod error;
 mod existing;
 mod lease;
+mod usage;
 
 use std::sync::{Arc, Mutex};
 

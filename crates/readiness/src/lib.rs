@@ -31,6 +31,7 @@ mod journal;
 mod logs;
 #[doc(hidden)]
 pub mod masked;
+mod moments;
 mod not_ready;
 mod object;
 mod probe;
@@ -57,6 +58,7 @@ pub use grace::Grace;
 pub use journal::{Change, Ended, Recorder};
 #[doc(hidden)]
 pub use logs::{LINES, tails};
+pub use moments::{Moment, MomentKind, ProbeSchedule};
 pub use not_ready::{LogTail, NotReady, Unready, UnreadyObject};
 pub use object::{Applied, ObjectRef};
 pub use probe::{Place, Probe};

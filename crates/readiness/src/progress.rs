@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::moments::Moment;
+
 /// Progress of an awaited component.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
@@ -40,6 +42,11 @@ pub enum Missed {
 pub trait Observer: Send + Sync {
     /// Reports the progress of a component.
     fn progress(&self, component: &str, progress: Progress);
+
+    /// Reports a moment in the start of a component. Ignored unless it is implemented.
+    fn moment(&self, component: &str, moment: Moment) {
+        let _ = (component, moment);
+    }
 
     /// Reports a problem to act on, though the wait continues.
     fn warning(&self, text: String);

@@ -14,12 +14,15 @@ mod wait;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use jiff::Timestamp;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until};
 
 use super::command::{Command, Needs};
 use super::health::{Health, observed};
 use super::journal::{Journal, Recorder};
+use super::moments::Moments;
+use super::view::Key;
 use super::watch::Update;
 use super::watches::Watches;
 use super::world::World;
@@ -45,6 +48,8 @@ pub(crate) struct Tracker {
     waits: Vec<Wait>,
     /// `None` in a replay, in which results are part of the recording.
     asker: Option<Asker>,
+    /// `None` in a replay, whose clock is not that of the objects.
+    moments: Option<Moments>,
     journal: Journal,
     rounds: u64,
     needs: Needs,
@@ -62,6 +67,7 @@ impl Tracker {
         recorder: Option<Recorder>,
         now: Instant,
     ) -> Tracker {
+        let moments = client.is_some().then(|| Moments::new(Timestamp::now()));
         let (client, health) = client.map(observed).unzip();
         let mut watches = Watches::new(client);
         if !namespace.is_empty() {
@@ -77,6 +83,7 @@ impl Tracker {
             components: Vec::new(),
             waits: Vec::new(),
             asker: None,
+            moments,
             rounds: 0,
             needs: Needs::new(),
             expected: now,
@@ -152,6 +159,9 @@ impl Tracker {
 
     pub(crate) fn update(&mut self, id: usize, update: Update, now: Instant) {
         self.journal.update(|| self.watches.name(id), &update, now);
+        if let (Some(moments), Update::Put(view)) = (&mut self.moments, &update) {
+            moments.observe(view, self.watches.is_first_list(id), &self.world, (now, Timestamp::now()));
+        }
         let (concerned, warning) = self.watches.feed(id, update, &mut self.world, now);
         if let Some(warning) = warning {
             self.observer.warning(warning);
@@ -192,6 +202,7 @@ impl Tracker {
                 self.ask(at, now);
             }
         }
+        self.report_moments();
         needs::set_graces(&self.needs, &mut self.components, self.expected, now);
         for component in &mut self.components {
             component.report(&*self.observer, now);
@@ -242,6 +253,19 @@ impl Tracker {
             wait.reply(answer);
         }
         wake.into_iter().chain(self.watches.wake()).min()
+    }
+
+    /// Reports the moments of components whose objects are known by now.
+    fn report_moments(&mut self) {
+        let Some(moments) = &mut self.moments else { return };
+        let component_of = |key: &Key| {
+            let concerned = self.world.concerned(key);
+            let owns = |component: &&Component| component.objects.iter().any(|object| concerned.contains(&object.key));
+            self.components.iter().find(owns).map(|component| component.name.clone())
+        };
+        for (component, moment) in moments.take(component_of) {
+            self.observer.moment(&component, moment);
+        }
     }
 
     fn ask(&mut self, at: usize, now: Instant) {

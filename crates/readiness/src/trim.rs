@@ -102,7 +102,12 @@ fn keep_pod(pod: &mut Value) {
     if let Some(spec) = pod.pointer_mut("/spec") {
         keep_fields(spec, &[&["nodeName", "restartPolicy", "volumes"], containers].concat());
         for containers in ["/containers", "/initContainers"] {
-            each(spec, containers, |container| keep_fields(container, &["name", "resources", "restartPolicy"]));
+            each(spec, containers, |container| {
+                keep_fields(container, &["name", "resources", "restartPolicy", "readinessProbe"]);
+                if let Some(probe) = container.get_mut("readinessProbe") {
+                    keep_fields(probe, &["initialDelaySeconds", "periodSeconds"]);
+                }
+            });
         }
         only(spec, "/volumes", |volume| volume.get("persistentVolumeClaim").is_some());
         each(spec, "/volumes", |volume| keep_fields(volume, &["persistentVolumeClaim"]));
@@ -113,7 +118,10 @@ fn keep_pod(pod: &mut Value) {
             &["phase", "reason", "message", "conditions", "containerStatuses", "initContainerStatuses"],
         );
         each(status, "/conditions", |condition| {
-            keep_fields(condition, &["type", "status", "reason", "message", "observedGeneration"]);
+            keep_fields(
+                condition,
+                &["type", "status", "reason", "message", "observedGeneration", "lastTransitionTime"],
+            );
             drop_nulls(condition);
         });
     }

@@ -187,6 +187,11 @@ impl Watches {
         self.watches.iter().position(is_it).unwrap_or_default()
     }
 
+    /// Returns whether a watch receives what was there when it started.
+    pub(crate) fn is_first_list(&self, id: usize) -> bool {
+        !self.watches[id].listed
+    }
+
     /// Resolves to the next update.
     pub(crate) async fn next(&mut self) -> (usize, Update) {
         match self.streams.next().await {

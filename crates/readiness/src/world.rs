@@ -167,7 +167,7 @@ impl World {
     }
 
     /// Returns the object, its owners and theirs, and the Service of an endpoint slice.
-    fn concerned(&self, key: &Key) -> HashSet<Key> {
+    pub(crate) fn concerned(&self, key: &Key) -> HashSet<Key> {
         let mut found = HashSet::new();
         let mut open = vec![key.clone()];
         while let Some(key) = open.pop() {
@@ -201,7 +201,7 @@ fn time_of(event: &Value) -> Option<Timestamp> {
     FIELDS.iter().find_map(|field| event.text(field)?.parse().ok())
 }
 
-fn service_of(view: &View) -> Option<(String, String)> {
+pub(crate) fn service_of(view: &View) -> Option<(String, String)> {
     let labels = || view.json.texts("/metadata/labels").find(|(key, _)| *key == "kubernetes.io/service-name");
     let service = match view.object.kind.as_str() {
         "EndpointSlice" => labels()?.1,

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::host::cause::{Cause, Dependency, Open, THRESHOLD};
+use crate::report::BreakerState;
 
 /// After this time, one call may test whether the dependency has recovered.
 pub const COOL_DOWN: Duration = Duration::from_secs(60);
@@ -47,6 +48,16 @@ impl Breaker {
     #[must_use]
     pub fn new(dependency: Dependency) -> Breaker {
         Breaker { dependency, state: State::Closed { failed: None } }
+    }
+
+    /// Returns its state.
+    #[must_use]
+    pub fn state(&self) -> BreakerState {
+        match self.state {
+            State::Closed { .. } => BreakerState::Closed,
+            State::Open { .. } => BreakerState::Open,
+            State::HalfOpen { .. } => BreakerState::HalfOpen,
+        }
     }
 
     /// Requests permission to make a call.

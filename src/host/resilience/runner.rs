@@ -21,6 +21,8 @@ pub struct Resilience {
 
 #[derive(Debug)]
 struct Shared {
+    /// Reports changes of the circuit breakers.
+    step: StepHandle,
     spec: RetrySpec,
     random: fn() -> f64,
     began: Instant,
@@ -44,7 +46,8 @@ impl Resilience {
     /// Retries like [`Resilience::new`], with another source of random numbers from 0 to 1.
     #[must_use]
     pub fn with_random(spec: &RetrySpec, step: StepHandle, random: fn() -> f64) -> Resilience {
-        let shared = Shared { spec: *spec, random, began: Instant::now(), breakers: Mutex::default() };
+        let shared =
+            Shared { step: step.clone(), spec: *spec, random, began: Instant::now(), breakers: Mutex::default() };
         Resilience { shared: Arc::new(shared), step }
     }
 
@@ -149,7 +152,17 @@ impl Shared {
     }
 
     fn with_breaker<T>(&self, dependency: Dependency, update: impl FnOnce(&mut Breaker) -> T) -> T {
-        update(self.breakers().entry(dependency).or_insert_with(|| Breaker::new(dependency)))
+        let (before, after, result) = {
+            let mut breakers = self.breakers();
+            let breaker = breakers.entry(dependency).or_insert_with(|| Breaker::new(dependency));
+            let before = breaker.state();
+            let result = update(breaker);
+            (before, breaker.state(), result)
+        };
+        if before != after {
+            self.step.breaker(dependency.to_string(), after);
+        }
+        result
     }
 
     fn admit(&self, dependency: Dependency) -> Result<Call<'_>, Open> {

@@ -1,9 +1,10 @@
 //! Each rule, by a run in which it speaks and one in which it does not.
 
 use super::*;
+use crate::readiness::ProbeSchedule;
 use crate::report::run_file::tests::header;
 use crate::report::timeline::tests::timeline;
-use crate::report::{PlannedComponent, Retry};
+use crate::report::{ComponentMoment, Moment, PartUsage, PlannedComponent, Retry};
 
 const BASE: [(Phase, &str, u64, u64); 5] = [
     (Phase::Cluster, "kind", 0, 10),
@@ -16,12 +17,16 @@ const BASE: [(Phase, &str, u64, u64); 5] = [
 fn advice(spans: &[(Phase, &str, u64, u64)], strategy: &str, retries: Vec<Retry>) -> Vec<(Rule, f64, String)> {
     let mut timeline = timeline(spans);
     timeline.retries = retries;
+    advice_of(&timeline, strategy, None)
+}
+
+fn advice_of(timeline: &Timeline, strategy: &str, usage: Option<&StartupUsage>) -> Vec<(Rule, f64, String)> {
     let component =
         |name: &str| PlannedComponent { name: name.into(), needs: Vec::new(), image_steps: vec![format!("{name}:1")] };
     let header =
         RunHeader { strategy: strategy.into(), components: vec![component("db"), component("web")], ..header() };
-    let what_if = WhatIf::new(&timeline, &header.components, strategy);
-    let found = advise(&timeline, &header, &what_if);
+    let what_if = WhatIf::new(timeline, &header.components, strategy);
+    let found = advise(timeline, &header, &what_if, usage);
     found.into_iter().map(|advice| (advice.rule, advice.saves, advice.evidence)).collect()
 }
 
@@ -76,6 +81,49 @@ fn an_order_that_nothing_asks_for_is_named() {
     let evidence = "sequential took 8.0 s; the longest chain of needs takes 4.0 s".to_owned();
     assert_eq!(told[0], (Rule::OrderSerialises, 4.0, evidence));
     assert!(advice(&serial, "parallel", Vec::new()).iter().all(|(rule, ..)| *rule != Rule::OrderSerialises));
+}
+
+#[test]
+fn a_busy_host_is_named_with_its_figures() {
+    let part = |cpu| PartUsage { cpu, memory_high_water: 1, disk: 0, network: 0 };
+    let usage = |saturated| StartupUsage {
+        cores: 2,
+        node: Some(part(7.0)),
+        harness: Some(part(1.0)),
+        host_cpu: Some(9.0),
+        saturated: Some(saturated),
+        busy_efficiency: Some(0.8),
+    };
+    let told = advice_of(&timeline(&BASE), "parallel", Some(&usage(4.0)));
+    let evidence =
+        "all 2 cores were busy for 4.0 of 5.0 s: 9.0 CPU seconds, 7.0 of them by the nodes and 1.0 by the harness";
+    assert_eq!(told[0], (Rule::CpuSaturated, 2.0, evidence.to_owned()));
+    let told = advice_of(&timeline(&BASE), "parallel", Some(&usage(0.0)));
+    assert!(told.iter().all(|(rule, ..)| *rule != Rule::CpuSaturated), "{told:?}");
+}
+
+#[test]
+fn a_readiness_probe_that_is_asked_late_is_named_with_its_schedule() {
+    let moment = |kind, at, probe| Moment {
+        component: "web".into(),
+        moment: ComponentMoment { kind, object: "web-1".into(), container: None, at: Duration::from_millis(at), probe },
+    };
+    let told = |initial_delay, period, failed: bool| {
+        let probe = Some(ProbeSchedule { initial_delay, period });
+        let mut run = timeline(&BASE);
+        run.moments = vec![moment(MomentKind::Started, 11_500, probe), moment(MomentKind::PodReady, 14_900, None)];
+        if failed {
+            run.moments.insert(1, moment(MomentKind::ProbeFailed, 11_600, None));
+        }
+        let told = advice_of(&run, "parallel", None).into_iter();
+        told.filter(|(rule, ..)| *rule == Rule::ProbeSchedule).map(|(_, saves, why)| (saves, why)).next()
+    };
+    let evidence = |what| format!("{what}; its container ran for 3.4 s until pod web-1 was ready");
+    // web was ready at 15 s; without it, the run would have ended with db, at 14 s.
+    assert_eq!(told(3, 10, false), Some((1.0, evidence("initialDelaySeconds is 3"))));
+    assert_eq!(told(0, 3, true), Some((1.0, evidence("periodSeconds is 3"))));
+    assert_eq!(told(0, 10, false), None, "asked at once");
+    assert_eq!(told(1, 1, true), None, "asked each second");
 }
 
 #[test]

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError};
 
 use super::existing::Guest;
+use super::usage::Measurement;
 use super::{Session, UpError};
 use crate::cluster::{Cluster, Deployment};
 use crate::deploy::{Applier, ComponentManifests, Deployer};
@@ -88,6 +89,7 @@ impl Session {
             ports: cluster.record.ports.clone(),
             events: self.events.clone(),
         };
+        let _measured = Measurement::start(&cluster.record, &self.events);
         // The remaining time to become ready; time spent on images does not count.
         let mut patience = self.plan.suite().deadline;
         let mut result = Deployment { plan: self.plan.digest()?, ..Deployment::default() };

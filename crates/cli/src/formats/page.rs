@@ -1,5 +1,8 @@
 //! A page of HTML that needs no other file and no script: it works offline, on a phone and by screen reader.
 
+mod curves;
+mod moments;
+
 use std::fmt::Write;
 
 use Column::{Number, Text};
@@ -40,6 +43,8 @@ pub(super) fn render(timeline: &Timeline, header: &RunHeader, outcome: &str) -> 
         advice(&mut page, metrics);
     }
     components(&mut page, timeline);
+    moments::add(&mut page, timeline);
+    curves::add(&mut page, timeline, metrics.as_ref().and_then(|metrics| metrics.usage.as_ref()));
     retries(&mut page, timeline);
     steps(&mut page, timeline);
     page.push_str("</main></body></html>\n");
@@ -52,6 +57,8 @@ fn figures(page: &mut String, timeline: &Timeline, metrics: Option<&StartupMetri
         figures.push((format!("{:.1} s", metrics.total), "deploy + ready"));
         figures.extend(metrics.grade.map(|grade| (grade.to_string(), "grade")));
         figures.push((format!("{:.1} s", metrics.lower_bound), "longest chain of needs"));
+        let busy = metrics.usage.as_ref().and_then(|usage| usage.busy_efficiency);
+        figures.extend(busy.map(|busy| (format!("{:.0} %", 100.0 * busy), "of all cores busy")));
         figures.push((metrics.components.to_string(), "components"));
     }
     page.push_str("<div class=\"figures\">");

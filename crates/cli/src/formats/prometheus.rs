@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use kind_harness::report::{Phase, RunHeader, StartupMetrics, Timeline};
+use kind_harness::report::{PartUsage, Phase, RunHeader, StartupMetrics, Timeline};
 
 /// Returns a gauge for each figure of the run.
 pub(super) fn render(timeline: &Timeline, header: &RunHeader) -> String {
@@ -41,6 +41,19 @@ pub(super) fn render(timeline: &Timeline, header: &RunHeader) -> String {
             "Start-up times together, divided by the total.",
             &one(metrics.overlap),
         );
+        if let Some(usage) = &metrics.usage {
+            let parts = [("nodes", usage.node), ("harness", usage.harness)];
+            let of = |value: &dyn Fn(PartUsage) -> f64| -> Vec<(String, f64)> {
+                let values =
+                    parts.iter().filter_map(|(part, used)| Some((format!(",part=\"{part}\""), value((*used)?))));
+                values.collect()
+            };
+            gauge(&mut text, "startup_cpu_seconds", "CPU time of the start-up.", &of(&|part| part.cpu));
+            let memory = of(&|part| part.memory_high_water as f64);
+            gauge(&mut text, "startup_memory_bytes", "The most memory in use during the start-up.", &memory);
+            let busy: Vec<_> = usage.busy_efficiency.map(|busy| (String::new(), busy)).into_iter().collect();
+            gauge(&mut text, "startup_busy_ratio", "CPU time divided by what all cores could do.", &busy);
+        }
         gauge(&mut text, "startup_failures", "Components that were not ready.", &one(metrics.failures as f64));
         gauge(&mut text, "startup_retries", "Calls that were retried.", &one(metrics.retries as f64));
     }

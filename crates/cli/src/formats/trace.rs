@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use kind_harness::report::{Outcome, RunHeader, Timeline};
-use serde_json::{Value, json};
+use kind_harness::report::{Moment, Outcome, RunHeader, Timeline};
+use serde_json::{Map, Value, json};
 
 /// Returns a slice for each step, in a row for each component, image or part of a stage.
 pub(super) fn render(timeline: &Timeline, header: &RunHeader) -> String {
@@ -33,6 +33,19 @@ pub(super) fn render(timeline: &Timeline, header: &RunHeader) -> String {
             "name": format!("retry: {}", retry.cause), "cat": retry.phase.to_string(), "ph": "X", "pid": 1, "tid": row,
             "ts": micros(retry.at), "dur": micros(retry.after), "args": {"attempt": retry.attempt, "of": retry.of},
         }));
+    }
+    for Moment { component, moment } in &timeline.moments {
+        let row = rows.get(component.as_str()).copied().unwrap_or_default();
+        events.push(json!({
+            "name": moment.kind, "cat": "moment", "ph": "i", "s": "t", "pid": 1, "tid": row, "ts": micros(moment.at),
+            "args": {"object": moment.object, "container": moment.container},
+        }));
+    }
+    for (at, usage) in &timeline.usage {
+        let parts = [("nodes", usage.node), ("harness", usage.harness)];
+        let memory: Map<String, Value> =
+            parts.iter().filter_map(|(name, used)| Some(((*name).to_owned(), (*used)?.memory.into()))).collect();
+        events.push(json!({"name": "memory", "ph": "C", "pid": 1, "ts": micros(*at), "args": memory}));
     }
     format!("{}\n", json!({"traceEvents": events, "displayTimeUnit": "ms"}))
 }
