@@ -1,5 +1,6 @@
 //! Layer 2, the host: programs, files and processes of this machine.
 
+pub(crate) mod calibrate;
 pub mod cause;
 pub mod engine_kind;
 pub mod exec;

@@ -24,7 +24,8 @@ pub use component_states::ComponentStates;
 pub use event::{BreakerState, ComponentMoment, Event, EventKind, Events, Outcome, Phase};
 pub use json::{Report, to_json};
 pub use run_file::{
-    FORMAT, HostClass, PlannedComponent, RecordedRun, RunEnd, RunFileError, RunHeader, RunLine, RunOutcome, RunRecorder,
+    Calibration, FORMAT, HostClass, PlannedComponent, RecordedRun, RunEnd, RunFileError, RunHeader, RunLine,
+    RunOutcome, RunRecorder,
 };
 pub use startup::{Alert, Bottleneck, Grade, Limits, OpenedBreaker, StartupMetrics};
 pub use state::{InvalidTransition, State, StateHistory};

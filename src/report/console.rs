@@ -126,6 +126,8 @@ pub fn lines(event: &Event, took: Duration) -> Vec<String> {
         | EventKind::Pending
         | EventKind::Moment(_)
         | EventKind::Usage(_)
+        | EventKind::Images(_)
+        | EventKind::Diagnosis(_)
         | EventKind::Breaker { .. }
         | EventKind::Trouble { .. } => return Vec::new(),
     };

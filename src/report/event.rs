@@ -122,6 +122,10 @@ pub enum EventKind {
         /// `open`, `half-open` or `closed`.
         state: BreakerState,
     },
+    /// The deployed images, as one hash.
+    Images(String),
+    /// Why the run failed: root causes, events, the last lines of logs.
+    Diagnosis(String),
     /// For information, not a problem.
     Note(String),
     /// A problem to act on, though the run continues.
@@ -244,6 +248,16 @@ impl Events {
         self.send(Phase::Deploy, "", EventKind::Usage(usage));
     }
 
+    /// Reports the deployed images, as one hash.
+    pub(crate) fn images(&self, hash: String) {
+        self.send(Phase::Deploy, "", EventKind::Images(hash));
+    }
+
+    /// Reports why the run failed.
+    pub(crate) fn diagnosis(&self, text: String) {
+        self.send(Phase::Teardown, "", EventKind::Diagnosis(text));
+    }
+
     /// Reports information.
     pub fn note(&self, phase: Phase, text: impl Into<String>) {
         self.send(phase, "", EventKind::Note(text.into()));
@@ -270,6 +284,7 @@ fn masked(mut kind: EventKind) -> EventKind {
         EventKind::Progress(text)
         | EventKind::Retry { cause: text, .. }
         | EventKind::Trouble { why: text, .. }
+        | EventKind::Diagnosis(text)
         | EventKind::Note(text)
         | EventKind::Warning(text) => Redactor::global().mask(text),
         EventKind::Pending
@@ -277,6 +292,7 @@ fn masked(mut kind: EventKind) -> EventKind {
         | EventKind::Finished(_)
         | EventKind::Moment(_)
         | EventKind::Usage(_)
+        | EventKind::Images(_)
         | EventKind::Breaker { .. } => {}
     }
     kind

@@ -27,6 +27,8 @@ pub struct Report<'a> {
     suite: &'a str,
     /// Hash of the suite, its manifests and kind's configuration; null when they could not be read.
     source: Option<&'a str>,
+    /// The deployed images, as one hash; null when nothing was deployed.
+    images: Option<&'a str>,
     /// The host.
     host: &'a HostClass,
     /// When the run started.
@@ -46,6 +48,8 @@ pub struct Report<'a> {
     moments: &'a [Moment],
     /// Changes of circuit breakers, in order.
     breakers: &'a [BreakerChange],
+    /// Why the run failed; null when it did not, or that was not found out.
+    diagnosis: Option<&'a str>,
     /// Every component.
     components: Vec<ComponentTime<'a>>,
     /// For how long components were deployed and awaited; null when nothing was deployed.
@@ -147,6 +151,7 @@ fn report<'a>(timeline: &'a Timeline, header: &'a RunHeader) -> Report<'a> {
         run: &header.id,
         suite: &header.suite,
         source: header.source.as_deref(),
+        images: timeline.images.as_deref(),
         host: &header.host,
         began: timeline.began,
         strategy: &header.strategy,
@@ -156,6 +161,7 @@ fn report<'a>(timeline: &'a Timeline, header: &'a RunHeader) -> Report<'a> {
         retries: &timeline.retries,
         moments: &timeline.moments,
         breakers: &timeline.breakers,
+        diagnosis: timeline.diagnosis.as_deref(),
         components: components.chain(others.map(|name| component(name, None))).collect(),
         deploy_and_ready: timeline.start_up().map(seconds),
         startup: StartupMetrics::of(timeline, header),

@@ -17,7 +17,7 @@ use crate::readiness::redact::Redactor;
 
 /// Version of the format below. It changes when a field is removed or changes its meaning.
 pub const FORMAT: u32 = 1;
-/// Size in bytes after which progress is no longer written: it is in no report.
+/// Size in bytes after which progress and samples of usage are no longer written.
 const LARGE: u64 = 4 << 20;
 /// Size in bytes after which nothing but the end is written.
 const FULL: u64 = 16 << 20;
@@ -59,6 +59,9 @@ pub struct RunHeader {
     pub source: Option<String>,
     /// The host.
     pub host: HostClass,
+    /// How fast it was when the run began; null in older files.
+    #[serde(default)]
+    pub calibration: Option<Calibration>,
     /// The limits of grades and alerts.
     pub limits: Limits,
     /// The components, in the order of the suite.
@@ -82,6 +85,17 @@ impl std::fmt::Display for HostClass {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{} cores, {} GiB, {}", self.cores, self.memory_gib, self.arch)
     }
+}
+
+/// The time of a fixed piece of work, measured when the run began.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct Calibration {
+    /// Seconds.
+    pub seconds: f64,
+    /// Whether the harness was compiled with optimisation: times of both kinds cannot be compared.
+    pub optimised: bool,
 }
 
 /// A component of the plan.
@@ -165,8 +179,8 @@ impl RunRecorder {
 
     /// Writes an event, so that a killed run leaves it too.
     pub(super) fn event(&mut self, event: &Event) {
-        let is_progress = matches!(event.kind, EventKind::Progress(_));
-        if self.broken || self.written > FULL || (is_progress && self.written > LARGE) {
+        let is_detail = matches!(event.kind, EventKind::Progress(_) | EventKind::Usage(_));
+        if self.broken || self.written > FULL || (is_detail && self.written > LARGE) {
             self.left_out += 1;
             return;
         }

@@ -107,6 +107,10 @@ pub struct Timeline {
     pub usage: Vec<(Duration, Usage)>,
     /// Changes of circuit breakers, in order.
     pub breakers: Vec<BreakerChange>,
+    /// The deployed images, as one hash; `None` when nothing was deployed.
+    pub images: Option<String>,
+    /// Why the run failed, if that was found out.
+    pub diagnosis: Option<String>,
     /// The states of each component.
     pub lives: ComponentStates,
     open: Vec<(Phase, String, Duration)>,
@@ -140,6 +144,8 @@ impl Timeline {
                 let moment = Moment { component: event.step.clone(), moment: moment.clone() };
                 self.moments.insert(after, moment);
             }
+            EventKind::Images(hash) => self.images = Some(hash.clone()),
+            EventKind::Diagnosis(text) => self.diagnosis = Some(text.clone()),
             EventKind::Usage(usage) => self.usage.push((event.at, usage.clone())),
             EventKind::Breaker { dependency, state } => {
                 let change = BreakerChange { at: event.at, dependency: dependency.clone(), state: *state };

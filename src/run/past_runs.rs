@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use thiserror::Error;
 
 use super::session::Session;
+use crate::host::calibrate::calibrate;
 use crate::host::folders::Folders;
 use crate::host::system::total_memory;
 use crate::report::{FORMAT, HostClass, Limits, PlannedComponent, RecordedRun, RunFileError, RunHeader, RunRecorder};
@@ -34,8 +35,8 @@ pub enum NoRun {
 
 /// Starts the file of a run, and removes the oldest files.
 pub(super) fn start(session: &Session, header: RunHeader) -> std::io::Result<RunRecorder> {
+    make_folder(&session.folders)?;
     let own = session.folders.own_runs();
-    own.make()?;
     let recorder = RunRecorder::create(&file(&session.folders, &header.id), header)?;
     let all: Vec<_> = ids(&session.folders)?.into_iter().filter(|id| is_id(id)).collect();
     for old in all.iter().take(all.len().saturating_sub(KEPT)) {
@@ -43,6 +44,15 @@ pub(super) fn start(session: &Session, header: RunHeader) -> std::io::Result<Run
         let _ = own.remove(format!("{old}.{EXTENSION}"));
     }
     Ok(recorder)
+}
+
+/// Creates the folder of runs, if there is none, and returns it.
+///
+/// # Errors
+/// When it cannot be created, or is another user's.
+pub fn make_folder(folders: &Folders) -> std::io::Result<PathBuf> {
+    folders.own_runs().make()?;
+    Ok(folders.runs())
 }
 
 /// Returns whether a name is one that a run gets: nothing else is removed.
@@ -77,6 +87,7 @@ pub(super) fn header(session: &Session) -> RunHeader {
         strategy: suite.strategy.name().into(),
         source: plan.source().ok(),
         host: host_class(),
+        calibration: Some(calibrate()),
         limits: limits(suite),
         components: suite.components.iter().map(component).collect(),
     }

@@ -123,6 +123,9 @@ impl Run {
             },
             FailureCause::Interrupted => FailureReport::default(),
         };
+        if let Some(diagnosis) = &seen.diagnosis {
+            self.session.events.diagnosis(diagnosis.to_string());
+        }
         let cleanup = match (part, &cause, on_failure) {
             (Part::Only(_), ..) => Cleanup::Stays,
             (Part::All, FailureCause::Error(_), OnFailure::Keep) => {

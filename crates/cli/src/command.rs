@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Subcommand;
 use kind_harness::host::setup::yes_or_no;
 
-use super::{bench, compare, history, lifecycle, runs, verdict};
+use super::{bench, compare, history, lifecycle, runs, soak, verdict};
 
 /// A command, and what it is told.
 #[derive(Debug, Subcommand)]
@@ -96,6 +96,10 @@ pub(super) enum Command {
         /// How many clusters; each runs a part of the tests
         #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=16))]
         clusters: u8,
+        /// End with exit code 11 when deploy and ready take longer than in the runs of before the suite changed, as `compare`
+        /// finds
+        #[arg(long)]
+        gate: bool,
         /// What else nextest is told, such as `-- --test e2e`
         #[arg(last = true)]
         args: Vec<String>,
@@ -114,6 +118,10 @@ pub(super) enum Command {
     ///
     /// The ways are measured in turn. Failures are counted, never dropped; Ctrl-C keeps what was measured.
     Bench(#[command(flatten)] bench::Bench),
+    /// Run the tests again and again, and tell which of them fail now and then
+    ///
+    /// Goes on where it was interrupted. Exit code 10 when a round failed.
+    Soak(#[command(flatten)] soak::Soak),
     /// Show how start-ups went over time, and which tests failed in which part of the runs
     History(#[command(flatten)] history::History),
     /// Compare runs with others: whether deploy and ready take longer, and which phase or component it is

@@ -67,6 +67,9 @@ pub(super) struct Comparison {
     other_kind: usize,
     /// Runs that are left out because there are enough newer ones.
     older: usize,
+    /// The calibration to whose speed of host times are scaled: seconds of the base's and the new runs' medians. `None`
+    /// when a run has none, or they cannot be compared.
+    calibration: Option<(f64, f64)>,
     rows: Vec<Row>,
 }
 
@@ -90,6 +93,8 @@ impl Comparison {
         let (all_old, all_new) = (base.of_kind(is_fresh), new.of_kind(is_fresh));
         let (last_old, last_new) = (last(&all_old), last(&all_new));
         let of_kind = all_old.len() + all_new.len();
+        let calibration = calibration(last_old).zip(calibration(last_new));
+        let calibration = calibration.filter(|((_, old), (_, new))| old == new).map(|((old, _), (new, _))| (old, new));
         Ok(Comparison {
             threshold,
             is_fresh,
@@ -98,7 +103,8 @@ impl Comparison {
             not_ready: base.others + new.others,
             other_kind: base.finished.len() + new.finished.len() - of_kind,
             older: of_kind - last_old.len() - last_new.len(),
-            rows: rows(last_old, last_new, threshold),
+            calibration,
+            rows: rows(last_old, last_new, threshold, calibration.map(|(old, _)| old)),
         })
     }
 
@@ -131,6 +137,7 @@ impl Comparison {
             not_ready: self.not_ready,
             other_kind: self.other_kind,
             older: self.older,
+            calibration: self.calibration.map(|(base, new)| outputs::Calibrations { base, new }),
             figures: self.rows.iter().map(row).collect(),
         }
     }
@@ -158,6 +165,13 @@ impl Comparison {
         if !left_out.is_empty() {
             text.push_str(&format!("; left out: {}", left_out.join(", ")));
         }
+        if let Some((base, new)) = self.calibration {
+            text.push_str(&format!(
+                "\ntimes are scaled to one speed of the host: a calibration took {:.2} ms with the base, {:.2} ms with the new runs",
+                1000.0 * base,
+                1000.0 * new
+            ));
+        }
         text.push_str(&match self.change() {
             Change::NotEnoughData => format!("\nnot enough data: {} runs on each side are needed", statistics::ENOUGH),
             change => {
@@ -173,11 +187,23 @@ fn last<'a, 'b>(runs: &'b [&'a Finished]) -> &'b [&'a Finished] {
     &runs[runs.len().saturating_sub(MOST)..]
 }
 
-/// Returns every figure of both sides, the one that decides first.
-fn rows(base: &[&Finished], new: &[&Finished], threshold: f64) -> Vec<Row> {
+/// Returns the median of the runs' calibrations, and whether they were compiled with optimisation. `None` when one is
+/// missing, or they differ in that.
+fn calibration(runs: &[&Finished]) -> Option<(f64, bool)> {
+    let all: Option<Vec<_>> = runs.iter().map(|run| run.header.calibration).collect();
+    let all = all?;
+    let optimised = all.first()?.optimised;
+    let seconds: Vec<f64> = all.iter().map(|it| it.seconds).collect();
+    all.iter().all(|it| it.optimised == optimised).then_some((statistics::median(&seconds)?, optimised))
+}
+
+/// Returns every figure of both sides, the one that decides first. With a `calibration`, times are those of a host on
+/// which it takes so long.
+fn rows(base: &[&Finished], new: &[&Finished], threshold: f64, calibration: Option<f64>) -> Vec<Row> {
     let row = |name: String, figure: &dyn Fn(&Finished) -> Option<f64>| {
+        let scaled = |run: &&Finished| Some(figure(run)? * calibration.map_or(1.0, |seconds| run.scale(seconds)));
         let (base, new): (Vec<_>, Vec<_>) =
-            (base.iter().filter_map(|run| figure(run)).collect(), new.iter().filter_map(|run| figure(run)).collect());
+            (base.iter().filter_map(scaled).collect(), new.iter().filter_map(scaled).collect());
         let compared = statistics::compare(&base, &new, threshold);
         Row { name, base, new, compared }
     };

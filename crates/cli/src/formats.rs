@@ -9,6 +9,8 @@ mod trace;
 use clap::ValueEnum;
 use kind_harness::report::{RecordedRun, RunHeader, Timeline, to_json, to_table};
 
+use super::selection::Finished;
+
 /// A form of a report.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
 pub(super) enum Format {
@@ -29,15 +31,16 @@ pub(super) enum Format {
     Prometheus,
 }
 
-/// Returns the report of a run, with a line break at its end.
-pub(super) fn render(run: &RecordedRun, format: Format) -> String {
+/// Returns the report of a run, with a line break at its end. The page compares it with `earlier` runs; every other form
+/// is made from the run alone.
+pub(super) fn render(run: &RecordedRun, format: Format, earlier: &[Finished]) -> String {
     let (timeline, header) = (run.timeline(), &run.header);
     match format {
         Format::Table => to_table(&timeline, header),
         Format::Bars => bars::render(&timeline, header),
         Format::Json => format!("{}\n", to_json(&timeline, header)),
         Format::Markdown => markdown::render(&timeline, header, outcome(run)),
-        Format::Html => page::render(&timeline, header, outcome(run)),
+        Format::Html => page::render(&timeline, header, outcome(run), earlier),
         Format::Trace => trace::render(&timeline, header),
         Format::Prometheus => prometheus::render(&timeline, header),
     }
@@ -53,7 +56,7 @@ pub(super) fn outcome(run: &RecordedRun) -> &'static str {
 }
 
 /// Returns the steps of a run in the order of their phases and starts, each with whether it is on the critical path.
-fn steps(timeline: &Timeline) -> Vec<(&kind_harness::report::Span, bool)> {
+pub(super) fn steps(timeline: &Timeline) -> Vec<(&kind_harness::report::Span, bool)> {
     let critical = timeline.critical_path();
     let mut steps: Vec<_> = timeline.spans.iter().map(|span| (span, critical.contains(&span))).collect();
     steps.sort_by_key(|(span, _)| (span.phase, span.start, span.end));

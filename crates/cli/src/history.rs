@@ -33,7 +33,7 @@ impl Cli {
     pub(super) fn history(&self, history: &History) -> Result<Exit, Failure> {
         let folders = self.folders()?;
         let runs = history.runs.as_deref().map_or_else(|| kept(&folders), |text| select(&folders, text))?;
-        let tests = tests(&runs);
+        let tests = failing_tests(&runs);
         let selected = Selected::from(runs);
         let others = selected.others;
         let series = series(selected.finished);
@@ -63,11 +63,16 @@ fn series(runs: Vec<Finished>) -> Vec<Series> {
 
 /// Returns what changed from the run before.
 fn changed(runs: &[Finished], at: usize) -> Option<&'static str> {
-    let (this, before) = (&runs.get(at)?.header, &runs.get(at.checked_sub(1)?)?.header);
-    match (this.source != before.source, this.version != before.version) {
-        (true, _) => Some("the suite changed"),
-        (false, true) => Some("another version of kind-harness"),
-        (false, false) => None,
+    let (this, before) = (runs.get(at)?, runs.get(at.checked_sub(1)?)?);
+    let images = (&this.timeline.images, &before.timeline.images);
+    if this.header.source != before.header.source {
+        Some("the suite changed")
+    } else if matches!(images, (Some(this), Some(before)) if this != before) {
+        Some("images changed")
+    } else if this.header.version != before.header.version {
+        Some("another version of kind-harness")
+    } else {
+        None
     }
 }
 
@@ -139,8 +144,8 @@ fn bar(time: f64, most: f64) -> String {
 }
 
 /// Returns the tests that failed in some run, with how often; the most frequent first.
-fn tests(runs: &[RecordedRun]) -> Vec<outputs::FailingTest> {
-    let mut seen: BTreeMap<String, (usize, usize)> = BTreeMap::new();
+pub(super) fn failing_tests(runs: &[RecordedRun]) -> Vec<outputs::FailingTest> {
+    let mut seen: BTreeMap<String, (Vec<String>, usize)> = BTreeMap::new();
     for run in runs {
         let timeline = run.timeline();
         let mut of_run: BTreeMap<&str, bool> = BTreeMap::new();
@@ -149,14 +154,16 @@ fn tests(runs: &[RecordedRun]) -> Vec<outputs::FailingTest> {
         }
         for (test, has_failed) in of_run {
             let (failed, runs) = seen.entry(test.to_owned()).or_default();
-            (*failed, *runs) = (*failed + usize::from(has_failed), *runs + 1);
+            *runs += 1;
+            failed.extend(has_failed.then(|| run.header.id.clone()));
         }
     }
-    let failing = seen.into_iter().filter(|(_, (failed, _))| *failed > 0).filter_map(|(test, (failed, runs))| {
+    let failing = seen.into_iter().filter_map(|(test, (failed_in, runs))| {
+        let failed = Some(failed_in.len()).filter(|failed| *failed > 0)?;
         let interval = rate_interval(failed, runs)?;
         #[expect(clippy::cast_precision_loss, reason = "counts of runs")]
         let rate = failed as f64 / runs as f64;
-        Some(outputs::FailingTest { test, failed, runs, rate, interval })
+        Some(outputs::FailingTest { test, failed, runs, rate, interval, failed_in })
     });
     let mut failing: Vec<_> = failing.collect();
     failing.sort_by(|a, b| b.rate.total_cmp(&a.rate));

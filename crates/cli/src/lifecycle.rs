@@ -11,7 +11,7 @@ use super::inspect::print_json;
 use super::interrupts::Interrupts;
 use super::selection::{Selected, kept};
 use super::statistics::Change;
-use super::{Cli, Exit, Failure, Output, outputs, production, why};
+use super::{Cli, Exit, Failure, Output, otlp, outputs, production, why};
 use kind_harness::environment::Environment;
 use kind_harness::host::setup::{self, yes_or_no};
 use kind_harness::readiness::Recorder;
@@ -107,6 +107,7 @@ impl Cli {
             (failed, failure)
         });
         let timeline = run.finish().await;
+        otlp::export(&timeline, &header).await;
         let written = up.report.as_deref().map_or(Ok(()), |path| {
             kind_harness::host::folders::write_output(path, &format!("{}\n", to_json(&timeline, &header)))
         });
@@ -151,9 +152,11 @@ impl Cli {
             let text = format!("deploy and ready took {took:.1} s, longer than `alert.{name}`, {limit} s; all is up");
             return Err(Failure::told(Exit::Slower, text));
         }
-        if !up.gate {
-            return Ok(Exit::Done);
-        }
+        if up.gate { self.gate(header) } else { Ok(Exit::Done) }
+    }
+
+    /// Compares the runs of the suite as it is with those of before it changed.
+    pub(super) fn gate(&self, header: &RunHeader) -> Result<Exit, Failure> {
         let mut runs = kept(&self.folders()?)?;
         runs.retain(|run| {
             let other = &run.header;

@@ -15,6 +15,7 @@ mod inspect;
 mod interrupts;
 mod lifecycle;
 mod logs;
+mod otlp;
 mod outputs;
 mod production;
 mod ps_gc;
@@ -22,6 +23,7 @@ mod render;
 mod replay;
 mod runs;
 mod selection;
+mod soak;
 mod statistics;
 mod status;
 mod test;
@@ -110,11 +112,12 @@ impl Cli {
                 self.logs(component.as_deref(), &wanted).await
             }
             Command::Bundle { to } => self.bundle(to.as_deref()).await,
-            Command::Test { clusters, args } => self.test(usize::from(*clusters), args).await,
+            Command::Test { clusters, gate, args } => self.test(usize::from(*clusters), *gate, args).await,
             Command::Ps => self.ps().await,
             Command::Gc { dry_run } => self.gc(*dry_run).await,
             Command::Runs => self.runs(),
             Command::Bench(bench) => self.bench(bench).await,
+            Command::Soak(soak) => self.soak(soak).await,
             Command::History(history) => self.history(history),
             Command::Compare(compare) => self.compare(compare),
             Command::Report(report) => self.report(report),

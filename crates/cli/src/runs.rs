@@ -8,6 +8,7 @@ use kind_harness::run::past_runs;
 
 use super::formats::{self, Format, outcome};
 use super::inspect::{lines_of, print, print_json};
+use super::selection::earlier;
 use super::{Cli, Exit, Failure, Output, outputs};
 
 /// What `report` is told.
@@ -70,7 +71,8 @@ impl Cli {
         let run = RecordedRun::read(&path).map_err(|error| Failure::new(Exit::Usage, &error))?;
         warn_of_damage(&run);
         let format = if self.output == Output::Json { Format::Json } else { report.format };
-        let text = formats::render(&run, format);
+        let earlier = if format == Format::Html { earlier(&self.folders()?, &run)? } else { Vec::new() };
+        let text = formats::render(&run, format, &earlier);
         match &report.to {
             Some(file) => kind_harness::host::folders::write_output(file, &text)
                 .map_err(|error| Failure::new(Exit::Internal, &error))?,

@@ -20,6 +20,8 @@ pub(super) struct Finished {
     pub(super) startup: f64,
     /// Whether it created its cluster, too.
     pub(super) is_fresh: bool,
+    /// The part of it in which all cores of this host were busy: it depends on how fast they are. 0 when not known.
+    pub(super) cpu_bound: f64,
 }
 
 impl Finished {
@@ -30,7 +32,15 @@ impl Finished {
         let is_whole = run.outcome() == Some(RunOutcome::Ready) && metrics.grade.is_some();
         let is_fresh =
             timeline.phase(Phase::Cluster).is_some_and(|(start, end)| end.saturating_sub(start).as_secs() > 0);
-        is_whole.then_some(Finished { header: run.header, timeline, startup: metrics.total, is_fresh })
+        let saturated = metrics.usage.and_then(|usage| usage.saturated);
+        let cpu_bound = saturated.map_or(0.0, |busy| (busy / metrics.total.max(f64::MIN_POSITIVE)).min(1.0));
+        is_whole.then_some(Finished { header: run.header, timeline, startup: metrics.total, is_fresh, cpu_bound })
+    }
+
+    /// Returns by what a time of this run is multiplied to be that of a host on which the calibration takes `seconds`.
+    pub(super) fn scale(&self, seconds: f64) -> f64 {
+        let own = self.header.calibration.map_or(seconds, |calibration| calibration.seconds);
+        1.0 - self.cpu_bound + self.cpu_bound * seconds / own.max(f64::MIN_POSITIVE)
     }
 }
 
@@ -133,4 +143,20 @@ pub(super) fn hosts<'a>(runs: impl Iterator<Item = &'a Finished>) -> Vec<&'a Hos
         }
     }
     hosts
+}
+
+/// Returns the last runs before `run` that can be compared with it, at most 40.
+pub(super) fn earlier(folders: &Folders, run: &RecordedRun) -> Result<Vec<Finished>, Failure> {
+    const MOST: usize = 40;
+    let header = &run.header;
+    let is_like = |other: &RunHeader| {
+        (&other.suite, &other.strategy, &other.host) == (&header.suite, &header.strategy, &header.host)
+            && other.id < header.id
+    };
+    let Some(this) = Finished::of(run.clone()) else { return Ok(Vec::new()) };
+    let before = kept(folders)?.into_iter().filter(|other| is_like(&other.header)).filter_map(Finished::of);
+    let mut before: Vec<_> = before.filter(|other| other.is_fresh == this.is_fresh).collect();
+    let surplus = before.len().saturating_sub(MOST);
+    before.drain(..surplus);
+    Ok(before)
 }

@@ -3,9 +3,11 @@
 use std::time::Duration;
 
 use futures::future::join_all;
+use jiff::Timestamp;
 
 use super::inspect::print;
 use super::interrupts::Interrupts;
+use super::selection::kept;
 use super::{Cli, Exit, Failure};
 use kind_harness::host::exec::{Cmd, ExecError};
 use kind_harness::run::protocol::Interrupts as _;
@@ -16,9 +18,10 @@ const DEADLINE: Duration = Duration::from_secs(24 * 3600);
 impl Cli {
     /// Runs nextest once for each cluster, each with a part of the tests. Every part brings up its own environment, which
     /// ends with it.
-    pub(super) async fn test(&self, clusters: usize, args: &[String]) -> Result<Exit, Failure> {
+    pub(super) async fn test(&self, clusters: usize, gate: bool, args: &[String]) -> Result<Exit, Failure> {
         // What is wrong with the suite is better told once.
-        self.plan()?;
+        let suite = self.plan()?.suite().suite.clone();
+        let began = Timestamp::now();
         let installed = Cmd::new("cargo", ["nextest", "--version"]).succeeds().await.unwrap_or_default();
         if !installed {
             let text =
@@ -40,9 +43,19 @@ impl Cli {
         let failed = ended.iter().zip(1..).filter(|(ended, _)| ended.is_err()).map(|(_, part)| part.to_string());
         let failed: Vec<String> = failed.collect();
         if failed.is_empty() {
-            return Ok(Exit::Done);
+            return if gate { self.gate_tests(&suite, began) } else { Ok(Exit::Done) };
         }
         Err(Failure::told(Exit::Tests, format!("tests failed in part {} of {clusters}", failed.join(", "))))
+    }
+
+    /// Compares the environments that the tests brought up with those of before the suite changed.
+    fn gate_tests(&self, suite: &str, began: Timestamp) -> Result<Exit, Failure> {
+        let mut runs = kept(&self.folders()?)?.into_iter().rev().map(|run| run.header);
+        let Some(last) = runs.find(|header| header.suite == suite && header.began >= began) else {
+            let text = format!("no run of suite {suite} was kept: the tests used an environment that was there");
+            return Err(Failure::told(Exit::NotEnoughRuns, text));
+        };
+        self.gate(&last)
     }
 }
 

@@ -16,6 +16,7 @@ pub(in crate::report) fn header() -> RunHeader {
         strategy: "parallel".into(),
         source: Some("0f".into()),
         host: HostClass { cores: 2, memory_gib: 24, arch: "x86_64".into() },
+        calibration: None,
         limits: limits(),
         components: vec![PlannedComponent {
             name: "db".into(),

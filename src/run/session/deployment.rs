@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError};
 
+use sha2::{Digest, Sha256};
+
 use super::existing::Guest;
 use super::usage::Measurement;
 use super::{Session, UpError};
@@ -15,6 +17,7 @@ use crate::readiness::redact::Redactor;
 use crate::readiness::{self, Readiness, Settings};
 use crate::report::Phase;
 use crate::run::diagnostics;
+use crate::suite::hash::hex;
 use crate::suite::manifests;
 use crate::suite::manifests::ImageMap;
 
@@ -100,6 +103,7 @@ impl Session {
                 result.probes.insert(name, deployed.probes);
             }
         }
+        self.events.images(hash_of(&result.images));
         match guest {
             Some(guest) => self.prune(cluster, guest, &expected, &resilience).await?,
             None => self.delete_objects(&applier, previous, &result.objects).await?,
@@ -125,4 +129,13 @@ impl Session {
         }
         Ok(())
     }
+}
+
+/// Returns one hash of all images and the components that use them.
+fn hash_of(images: &BTreeMap<String, ImageMap>) -> String {
+    let mut all = Sha256::new();
+    for (component, images) in images {
+        images.iter().for_each(|(name, image)| all.update(format!("{component} {name} {image}\n")));
+    }
+    hex(&all.finalize()[..6])
 }

@@ -2,7 +2,8 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use kind_harness::report::{
-    Event, EventKind, HostClass, Limits, Outcome, PlannedComponent, RecordedRun, RunEnd, RunHeader, RunOutcome,
+    Calibration, Event, EventKind, HostClass, Limits, Outcome, PlannedComponent, RecordedRun, RunEnd, RunHeader,
+    RunOutcome, Usage,
 };
 
 use super::*;
@@ -26,6 +27,7 @@ fn run(seconds: f64, cores: usize, outcome: Option<RunOutcome>) -> RecordedRun {
         strategy: "parallel".into(),
         source: None,
         host: HostClass { cores, memory_gib: 24, arch: "x86_64".into() },
+        calibration: None,
         limits: Limits { a: 15.0, b: 25.0, c: 40.0, d: 60.0, warn: 30.0, critical: 60.0 },
         components: vec![PlannedComponent { name: "db".into(), needs: Vec::new(), image_steps: Vec::new() }],
     };
@@ -53,6 +55,38 @@ fn what_takes_longer_is_named_with_the_component() {
     assert!(text.ends_with("regressed: deploy + ready, with a threshold of 20 %"), "{text}");
     let back = Comparison::of(&runs(USUAL.map(|it| it * 1.3)), &runs(USUAL), 0.2).unwrap_or_else(|_| panic!());
     assert_eq!((back.change(), back.exit()), (Change::Improved, Exit::Done));
+}
+
+/// Runs during which all cores of a host were busy, on which the calibration took that many milliseconds.
+fn busy(seconds: [f64; 5], calibration: f64, optimised: bool) -> Selected {
+    let busy = |seconds: f64| {
+        let mut run = run(seconds, 2, Some(RunOutcome::Ready));
+        run.header.calibration = Some(Calibration { seconds: calibration / 1000.0, optimised });
+        let sample = |at: f64| Event {
+            at: Duration::from_secs_f64(at),
+            wall: Timestamp::UNIX_EPOCH,
+            phase: Phase::Deploy,
+            step: String::new(),
+            kind: EventKind::Usage(Usage { host_cpu: Some(2.0 * at), ..Usage::default() }),
+        };
+        run.events.extend([0.0, seconds].map(sample));
+        run
+    };
+    Selected::from(seconds.map(busy))
+}
+
+#[test]
+fn a_slower_host_is_not_taken_for_a_slower_suite() {
+    let slower = USUAL.map(|seconds| seconds * 1.3);
+    let change = |base: &Selected, new: &Selected| {
+        let comparison = Comparison::of(base, new, 0.2).unwrap_or_else(|_| panic!());
+        (comparison.change(), comparison.text().contains("scaled to one speed"))
+    };
+    assert_eq!(change(&busy(USUAL, 2.0, true), &busy(slower, 2.6, true)), (Change::Same, true));
+    assert_eq!(change(&busy(USUAL, 2.0, true), &busy(slower, 2.0, true)), (Change::Regressed, true));
+    // Neither an older run without a calibration nor one of another build says how fast the host was.
+    assert_eq!(change(&runs(USUAL), &busy(slower, 2.6, true)), (Change::Regressed, false));
+    assert_eq!(change(&busy(USUAL, 2.0, false), &busy(slower, 2.6, true)), (Change::Regressed, false));
 }
 
 #[test]

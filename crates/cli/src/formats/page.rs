@@ -1,12 +1,15 @@
 //! A page of HTML that needs no other file and no script: it works offline, on a phone and by screen reader.
 
 mod curves;
+mod earlier;
 mod moments;
 
 use std::fmt::Write;
 
 use Column::{Number, Text};
 use kind_harness::report::{Outcome, Phase, RunHeader, Span, StartupMetrics, Timeline};
+
+use crate::selection::Finished;
 
 /// Width of the picture, and of the names in it, in its own units; the page scales it.
 const WIDTH: f64 = 960.0;
@@ -16,8 +19,8 @@ const ROW: f64 = 22.0;
 
 const STYLE: &str = include_str!("page.css");
 
-/// Returns the page.
-pub(super) fn render(timeline: &Timeline, header: &RunHeader, outcome: &str) -> String {
+/// Returns the page; `earlier` are runs of the same kind to compare with.
+pub(super) fn render(timeline: &Timeline, header: &RunHeader, outcome: &str, earlier: &[Finished]) -> String {
     let title = escaped(&super::title(header));
     let mut page = format!(
         "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\
@@ -42,6 +45,8 @@ pub(super) fn render(timeline: &Timeline, header: &RunHeader, outcome: &str) -> 
     if let Some(metrics) = &metrics {
         advice(&mut page, metrics);
     }
+    diagnosis(&mut page, timeline);
+    earlier::add(&mut page, timeline, metrics.as_ref().map(|metrics| metrics.total), earlier);
     components(&mut page, timeline);
     moments::add(&mut page, timeline);
     curves::add(&mut page, timeline, metrics.as_ref().and_then(|metrics| metrics.usage.as_ref()));
@@ -175,6 +180,13 @@ fn advice(page: &mut String, metrics: &StartupMetrics) {
             let _ = writeln!(page, "<li>up to {:.1} s: {what} <span class=\"soft\">({why})</span></li>", advice.saves);
         }
         page.push_str("</ul>\n");
+    }
+}
+
+/// Why the run failed, with the last lines of logs.
+fn diagnosis(page: &mut String, timeline: &Timeline) {
+    if let Some(text) = &timeline.diagnosis {
+        let _ = write!(page, "<h2>Why it failed</h2>\n<pre>{}</pre>\n", escaped(text));
     }
 }
 

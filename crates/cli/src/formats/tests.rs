@@ -26,7 +26,7 @@ fn the_run_was_as_long_as_the_compilation_and_is_told_so() {
 
 #[test]
 fn bars_fit_into_a_hundred_columns() {
-    let text = render(&recorded(), Format::Bars);
+    let text = render(&recorded(), Format::Bars, &[]);
     assert!(text.lines().all(|line| line.chars().count() <= 100), "{text}");
     let cargo = text.lines().find(|line| line.starts_with("images   cargo")).unwrap();
     assert!(cargo.matches('█').count() > 50, "the critical path is marked: {cargo}");
@@ -35,7 +35,7 @@ fn bars_fit_into_a_hundred_columns() {
 
 #[test]
 fn a_trace_has_every_step_once() {
-    let (run, trace) = (recorded(), render(&recorded(), Format::Trace));
+    let (run, trace) = (recorded(), render(&recorded(), Format::Trace, &[]));
     let trace: Value = serde_json::from_str(&trace).unwrap();
     let slices = trace["traceEvents"].as_array().unwrap().iter().filter(|event| event["ph"] == "X").count();
     assert_eq!(slices, run.timeline().spans.len());
@@ -45,7 +45,7 @@ fn a_trace_has_every_step_once() {
 fn a_page_is_small_needs_nothing_else_and_shows_no_text_as_tags() {
     let mut run = recorded();
     run.header.suite = "<script>alert(1)</script>&\"".into();
-    let page = render(&run, Format::Html);
+    let page = render(&run, Format::Html, &[]);
     assert!(page.len() < 300 << 10, "{} bytes", page.len());
     assert!(!page.contains("<script") && page.contains("&lt;script&gt;alert(1)&lt;/script&gt;&amp;&quot;"));
     assert!(!page.contains("src=") && !page.contains("@import") && !page.contains("url("), "a page of its own");
@@ -56,7 +56,7 @@ fn a_page_is_small_needs_nothing_else_and_shows_no_text_as_tags() {
 
 #[test]
 fn summaries_and_gauges_have_every_component() {
-    let (markdown, gauges) = (render(&recorded(), Format::Markdown), render(&recorded(), Format::Prometheus));
+    let (markdown, gauges) = (render(&recorded(), Format::Markdown, &[]), render(&recorded(), Format::Prometheus, &[]));
     for component in recorded().header.components {
         assert!(markdown.contains(&format!("| {} | ", component.name)), "{markdown}");
         assert!(gauges.contains(&format!("component=\"{}\"}} ", component.name)), "{gauges}");
@@ -73,7 +73,7 @@ fn a_run_without_events_has_reports_without_figures() {
     (run.events, run.end) = (Vec::new(), None);
     assert_eq!(outcome(&run), "did not end");
     for format in Format::value_variants() {
-        let text = render(&run, *format);
+        let text = render(&run, *format, &[]);
         assert!(text.ends_with('\n'), "{format:?}");
         assert!(!text.contains("NaN") && !text.contains("inf "), "{format:?}: {text}");
     }

@@ -29,6 +29,7 @@ fn schema<T: JsonSchema>() -> Schema {
 #[case("compare", schema::<Comparison>())]
 #[case("bench", schema::<Bench>())]
 #[case("history", schema::<History>())]
+#[case("soak", schema::<Soak>())]
 fn schemas_are_the_published_ones(#[case] name: &str, #[case] mut schema: Schema) {
     schema.insert("title".into(), format!("kind-harness {name}").into());
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../schema").join(name).with_extension("json");

@@ -66,8 +66,19 @@ pub(crate) struct Comparison {
     pub(crate) other_kind: usize,
     /// How many runs of both sides are left out because there are enough newer ones.
     pub(crate) older: usize,
+    /// How fast the hosts were; null when a run does not say, or it cannot be compared. Otherwise times are scaled to the
+    /// speed of the base's host, as far as all cores were busy.
+    pub(crate) calibration: Option<Calibrations>,
     /// Deploy and ready together, each phase, and each component from applied to ready.
     pub(crate) figures: Vec<ComparedFigure>,
+}
+
+/// The time of a fixed piece of work on the hosts of both sets of runs: medians, in seconds.
+#[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(crate) struct Calibrations {
+    pub(crate) base: f64,
+    pub(crate) new: f64,
 }
 
 /// A figure of two sets of runs.
@@ -178,4 +189,23 @@ pub(crate) struct FailingTest {
     pub(crate) rate: f64,
     /// Its 95 % interval (Wilson).
     pub(crate) interval: (f64, f64),
+    /// The runs in which it failed, for `report`.
+    #[serde(rename = "failedIn")]
+    pub(crate) failed_in: Vec<String>,
+}
+
+/// `soak`: how often tests failed.
+#[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(crate) struct Soak {
+    /// How many rounds have ended.
+    pub(crate) rounds: usize,
+    /// How many were asked for.
+    pub(crate) of: u32,
+    /// How many of those that ended failed.
+    pub(crate) failed: usize,
+    /// The 95 % interval (Wilson) of the rate; null without rounds.
+    pub(crate) interval: Option<(f64, f64)>,
+    /// The tests that failed.
+    pub(crate) tests: Vec<FailingTest>,
 }
