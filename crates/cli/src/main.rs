@@ -1,6 +1,7 @@
 //! The `kind-harness` command: parse, run, exit code.
 
 mod bench;
+mod board;
 mod bundle;
 mod command;
 mod compare;

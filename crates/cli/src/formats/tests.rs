@@ -2,7 +2,8 @@
 
 use std::path::Path;
 
-use kind_harness::report::{Rule, StartupMetrics};
+use kind_harness::readiness::MomentKind;
+use kind_harness::report::{Phase, Rule, StartupMetrics};
 use serde_json::Value;
 
 use super::*;
@@ -65,6 +66,67 @@ fn summaries_and_gauges_have_every_component() {
         line.starts_with("# ") || line.rsplit_once(' ').is_some_and(|(_, value)| value.parse::<f64>().is_ok())
     };
     assert!(gauges.lines().all(line), "{gauges}");
+}
+
+/// A run of the same suite on a cluster that was there, with everything that is measured.
+fn measured() -> RecordedRun {
+    RecordedRun::read(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src/formats/warm.jsonl")).unwrap()
+}
+
+#[test]
+fn moments_and_usage_are_in_every_form_that_has_room_for_them() {
+    let run = measured();
+    let page = render(&run, Format::Html, &[]);
+    for text in
+        ["Moments of each component", "What deploy and ready used", "cores busy on the host", "of all cores busy"]
+    {
+        assert!(page.contains(text), "{text}");
+    }
+    let trace: Value = serde_json::from_str(&render(&run, Format::Trace, &[])).unwrap();
+    let count =
+        |kind: &str| trace["traceEvents"].as_array().unwrap().iter().filter(|event| event["ph"] == kind).count();
+    assert_eq!(count("i"), run.timeline().moments.len());
+    assert!(count("C") > 20, "four samples a second");
+    let gauges = render(&run, Format::Prometheus, &[]);
+    assert!(
+        gauges.contains("kind_harness_startup_cpu_seconds{suite=\"reference\",strategy=\"parallel\",part=\"nodes\"} ")
+    );
+    assert!(render(&run, Format::Table, &[]).contains("\nCPU: nodes "));
+}
+
+#[test]
+fn every_moment_of_a_component_comes_in_its_order() {
+    let timeline = measured().timeline();
+    for component in ["postgresql", "redis", "data-storage", "holmesgpt-api", "aianalysis"] {
+        let at = |kind| {
+            let mut moments = timeline.moments.iter().filter(|it| it.component == component && it.moment.kind == kind);
+            moments.next().unwrap_or_else(|| panic!("{component}: no {kind:?}")).moment.at
+        };
+        let [scheduled, created, started, ready] =
+            [MomentKind::Scheduled, MomentKind::Created, MomentKind::Started, MomentKind::PodReady].map(at);
+        assert!(scheduled < created && created < started && started < ready, "{component}");
+        let answered = timeline.spans.iter().find(|span| span.phase == Phase::Ready && span.step == component).unwrap();
+        assert!(ready <= answered.end, "{component}");
+    }
+}
+
+#[test]
+fn a_page_compares_with_the_median_of_earlier_runs() {
+    let page = |earlier: usize| {
+        let runs = std::iter::repeat_with(measured).take(earlier);
+        render(&measured(), Format::Html, &crate::selection::Selected::from(runs).finished)
+    };
+    assert!(page(3).contains("Beside the median of 3 earlier runs") && page(3).contains("+0 %"));
+    assert!(!page(2).contains("Beside the median"), "two have no median that means something");
+}
+
+#[test]
+fn a_failed_run_has_its_diagnosis_on_the_page() {
+    let mut run = measured();
+    let mut event = run.events[0].clone();
+    event.kind = kind_harness::report::EventKind::Diagnosis("root cause: <none>".into());
+    run.events.push(event);
+    assert!(render(&run, Format::Html, &[]).contains("<pre>root cause: &lt;none&gt;</pre>"));
 }
 
 #[test]

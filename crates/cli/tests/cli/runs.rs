@@ -1,6 +1,8 @@
 //! Past runs: listed, reported, compared; with files that were cut off, of a newer version, or not to be written.
 
-use crate::support::Host;
+use rustix::process::{Pid, Signal, kill_process};
+
+use crate::support::{Ended, Host};
 
 /// A run of the reference suite.
 const RUN: &str = include_str!("../../src/formats/run.jsonl");
@@ -105,4 +107,43 @@ fn a_failed_up_is_a_run_too() {
     assert_ne!(host.run(&["up"]).code, Some(0));
     let listed = host.run(&["runs", "-o", "json"]).json("runs");
     assert_eq!((&listed["runs"][0]["suite"], &listed["runs"][0]["outcome"]), (&"tiny".into(), &"failed".into()));
+}
+
+/// Passes, fails, and passes from then on: with what every shell has by itself.
+const ROUNDS: &str = "[ -f one ] || { : > one; exit; }; [ -f two ] || { : > two; echo that was wrong >&2; exit 3; }";
+
+#[test]
+fn a_soak_counts_the_rounds_that_failed() {
+    let host = Host::ready();
+    let ended = host.run(&["soak", "--runs", "3", "--", "sh", "-c", ROUNDS]);
+    ended.failed_with(10, &["round 1 of 3: passed", "round 2 of 3: FAILED", "that was wrong", "round 3 of 3: passed"]);
+    assert!(
+        ended.stdout.starts_with("1 of 3 rounds failed; 95 % interval of the rate: 6.1 to 79.2 %"),
+        "{}",
+        ended.stdout
+    );
+    let again = host.run(&["soak", "--runs", "2", "-o", "json", "--", "sh", "-c", ROUNDS]);
+    assert_eq!(again.code, Some(0), "a finished soak is not gone on with: {}", again.stderr);
+    let told = again.json("soak");
+    assert_eq!((&told["rounds"], &told["failed"]), (&2.into(), &0.into()));
+}
+
+#[test]
+fn an_interrupted_soak_goes_on_where_it_was() {
+    let host = Host::ready();
+    let slow = "[ ! -f go ] || exit 0; [ -f one ] || { : > one; exit; }; : > waiting; sleep 60";
+    let soak = ["soak", "--runs", "3", "--", "sh", "-c", slow];
+    let running = host.command(&soak).start().unwrap();
+    host.eventually("the second round has begun", || host.path("suite/waiting").exists());
+    let pid = i32::try_from(running.pids()[0]).ok().and_then(Pid::from_raw).unwrap();
+    kill_process(pid, Signal::INT).unwrap();
+    Ended::from(running.wait().unwrap()).failed_with(130, &["interrupted after 1 of 3 rounds"]);
+    host.write("suite/go", "");
+    let ended = host.run(&soak);
+    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+    assert!(
+        ended.stderr.contains("going on after round 1 of 3") && !ended.stderr.contains("round 1 of 3: "),
+        "{}",
+        ended.stderr
+    );
 }
