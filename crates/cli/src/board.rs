@@ -169,7 +169,7 @@ impl Row {
                     MomentKind::Scheduled => 2,
                     MomentKind::Pulled | MomentKind::Created => 3,
                     MomentKind::Started => 4,
-                    MomentKind::PodReady | MomentKind::Endpoint => 5,
+                    MomentKind::PodReady => 5,
                     _ => 0,
                 };
                 self.stage = self.stage.max(stage);

@@ -66,6 +66,11 @@ impl Host {
         command.unchecked().stdin_null().stdout_null().stderr_path(self.said())
     }
 
+    /// The kubeconfig of the cluster.
+    pub(crate) fn kubeconfig(&self) -> PathBuf {
+        self.state.path().join("kind-harness").join(NAME).join("kubeconfig")
+    }
+
     /// A command of the program.
     pub(crate) fn cli(&self, command: &str) -> Expression {
         self.at_home(cmd!(PROGRAM, command, "--file", SUITE))
