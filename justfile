@@ -71,6 +71,10 @@ bench-ready:
     cargo test --release -p kind-harness-readiness --lib -- --exact --nocapture assert::tests::trouble::an_assertion_returns_soon_after_the_event
     cargo bench --bench first_requests
 
+# Bench the files of runs: what keeping one costs, and the report of one with 1,000 components
+bench-runs:
+    cargo bench --bench past_runs
+
 # Bench the reference stack: start-up, memory, images, seventy analyses; DataStorage with a million rows
 bench-stack:
     cargo bench --bench reference_stack

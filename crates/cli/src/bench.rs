@@ -4,6 +4,7 @@
 
 mod kubectl;
 mod result;
+mod usage;
 
 use std::path::PathBuf;
 
@@ -14,7 +15,7 @@ use kind_harness::environment::Environment;
 use kind_harness::host::folders::write_output;
 use kind_harness::readiness::{Place, Probe};
 use kind_harness::report::console::{QuietConsole, write};
-use kind_harness::report::{Events, Reporter, StartupMetrics};
+use kind_harness::report::{Events, Reporter, StartupMetrics, StartupUsage};
 use kind_harness::run::past_runs::host_class;
 use kind_harness::run::protocol::{Interrupts as _, OnFailure, Part, Run, Uninterrupted};
 use kind_harness::run::session::Session;
@@ -37,6 +38,9 @@ pub(super) struct Bench {
     /// The strategies to measure
     #[arg(long, value_enum, value_delimiter = ',', default_values_t = [Order::Parallel, Order::Sequential])]
     strategies: Vec<Order>,
+    /// Measure the strategy `sequential` too, whatever `--strategies` says
+    #[arg(long)]
+    compare_sequential: bool,
     /// Measure kubectl too, on the same objects: `kubectl apply` and `kubectl wait`, of all at once and one by one
     #[arg(long, conflicts_with = "fresh")]
     compare_kubectl: bool,
@@ -81,6 +85,8 @@ struct Sample {
     seconds: f64,
     /// Whether every port of the host answered as soon as it was over.
     answered: bool,
+    /// What it used; `None` of kubectl, which nobody measures.
+    usage: Option<StartupUsage>,
 }
 
 impl Cli {
@@ -88,6 +94,10 @@ impl Cli {
     pub(super) async fn bench(&self, bench: &Bench) -> Result<Exit, Failure> {
         let plan = self.bench_plan(Strategy::default())?;
         let mut ways: Vec<Way> = bench.strategies.iter().map(|order| Way::Harness((*order).into())).collect();
+        let sequential = Way::Harness(Strategy::Sequential);
+        if bench.compare_sequential && !ways.contains(&sequential) {
+            ways.push(sequential);
+        }
         if bench.compare_kubectl {
             kubectl::is_there().await?;
             ways.extend([Way::KubectlAtOnce, Way::KubectlOneByOne]);
@@ -134,8 +144,10 @@ impl Cli {
                     _ => self.measure_kubectl(bench, way).await?,
                 };
                 let text = match &sample {
-                    Ok(Sample { seconds, answered: true }) => format!("{seconds:.2} s"),
-                    Ok(Sample { seconds, answered: false }) => format!("{seconds:.2} s, but not every port answered"),
+                    Ok(Sample { seconds, answered: true, .. }) => format!("{seconds:.2} s"),
+                    Ok(Sample { seconds, answered: false, .. }) => {
+                        format!("{seconds:.2} s, but not every port answered")
+                    }
                     Err(why) => format!("failed: {why}"),
                 };
                 let counted = if round == 0 { "not counted".into() } else { format!("{round} of {}", bench.runs) };
@@ -164,7 +176,7 @@ impl Cli {
         Ok(match (up, StartupMetrics::of(&timeline, &header)) {
             (Ok(_), Some(metrics)) => {
                 let seconds = if bench.fresh { timeline.wall().as_secs_f64() } else { metrics.total };
-                Ok(Sample { seconds, answered })
+                Ok(Sample { seconds, answered, usage: metrics.usage })
             }
             (Ok(_), None) => Err("nothing was deployed".into()),
             (Err(failed), _) => Err(failed.to_string().lines().next().unwrap_or_default().to_owned()),
@@ -187,7 +199,7 @@ impl Cli {
         let seconds = began.elapsed().as_secs_f64();
         let answered = applied.is_ok() && all_answer(&host_probes(&record)).await;
         objects.remove().await?;
-        Ok(applied.map(|()| Sample { seconds, answered }).map_err(|error| error.brief()))
+        Ok(applied.map(|()| Sample { seconds, answered, usage: None }).map_err(|error| error.brief()))
     }
 
     /// Returns the environment, brought up if it is not.

@@ -80,6 +80,18 @@ pub(super) fn ratio_estimate(base: &[f64], new: &[f64]) -> Option<Estimate> {
     Some(Estimate { value: ratio(base, new)?, interval })
 }
 
+/// Returns the noise of a sample: the standard deviation of the logarithms, 0.07 for 7 %. `None` of fewer than five.
+pub(super) fn noise(values: &[f64]) -> Option<f64> {
+    if values.len() < ENOUGH || values.iter().any(|value| *value <= 0.0) {
+        return None;
+    }
+    let logarithms: Vec<f64> = values.iter().map(|value| value.ln()).collect();
+    let n = logarithms.len() as f64;
+    let mean = logarithms.iter().sum::<f64>() / n;
+    let squares: f64 = logarithms.iter().map(|it| (it - mean).powi(2)).sum();
+    Some((squares / (n - 1.0)).sqrt())
+}
+
 /// Compares two samples. A change counts when their ranks differ significantly, and the medians by at least half of
 /// `threshold`: so a change of the whole threshold is found too when it is measured a little too small.
 pub(super) fn compare(base: &[f64], new: &[f64], threshold: f64) -> Compared {

@@ -5,11 +5,11 @@ use std::path::Path;
 
 use jiff::Timestamp;
 use kind_harness::host::folders::write_output;
-use kind_harness::report::HostClass;
+use kind_harness::report::{HostClass, StartupUsage};
 use kind_harness::suite::plan::Plan;
 
-use super::{Sample, Way, outputs};
-use crate::statistics::{Estimate, median_estimate, ratio_estimate};
+use super::{Sample, Way, outputs, usage};
+use crate::statistics::{Estimate, median_estimate, noise, ratio_estimate};
 
 /// Every measurement, by way.
 pub(super) struct Measured {
@@ -26,11 +26,18 @@ struct Measurements {
     seconds: Vec<f64>,
     answered: usize,
     failed: Vec<String>,
+    usage: Vec<StartupUsage>,
 }
 
 impl Measured {
     pub(super) fn new(plan: &Plan, host: HostClass, is_fresh: bool, ways: &[Way]) -> Measured {
-        let none = |way: &Way| Measurements { way: *way, seconds: Vec::new(), answered: 0, failed: Vec::new() };
+        let none = |way: &Way| Measurements {
+            way: *way,
+            seconds: Vec::new(),
+            answered: 0,
+            failed: Vec::new(),
+            usage: Vec::new(),
+        };
         Measured {
             suite: plan.suite().suite.clone(),
             components: plan.suite().components.len(),
@@ -47,6 +54,7 @@ impl Measured {
         match sample {
             Ok(sample) => {
                 measurements.seconds.push(sample.seconds);
+                measurements.usage.extend(sample.usage);
                 measurements.answered += usize::from(sample.answered);
             }
             Err(why) => measurements.failed.push(why),
@@ -64,6 +72,8 @@ impl Measured {
                 .and_then(|first| ratio_estimate(&first.seconds, &it.seconds)),
             answered: it.answered,
             failed: it.failed.clone(),
+            noise: noise(&it.seconds),
+            usage: usage::medians(&it.usage),
         };
         outputs::Bench {
             suite: self.suite.clone(),
@@ -101,14 +111,25 @@ impl Measured {
                 way.failed.len()
             );
         }
+        let used: Vec<_> = told.ways.iter().filter_map(|way| Some((way.way, way.usage?))).collect();
+        text.push_str(usage::markdown(&used).trim_start_matches('\n'));
+        if !used.is_empty() {
+            text.push('\n');
+        }
         let what = if self.is_fresh {
             "from no cluster to all ready, a new cluster each"
         } else {
             "from applied to ready, on one cluster"
         };
+        let noise = told
+            .ways
+            .first()
+            .and_then(|way| way.noise)
+            .map(|noise| format!(". Noise of {first}: {:.0} %", 100.0 * noise));
+        let noise = noise.unwrap_or_default();
         let _ = write!(
             text,
-            "\n{}, {} components, {what}; kind-harness {}, {}, {}.",
+            "\n{}, {} components, {what}; kind-harness {}, {}, {}{noise}.",
             told.suite,
             told.components,
             env!("CARGO_PKG_VERSION"),

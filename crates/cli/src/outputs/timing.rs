@@ -130,6 +130,28 @@ pub(crate) struct BenchWay {
     pub(crate) answered: usize,
     /// Why others failed.
     pub(crate) failed: Vec<String>,
+    /// The standard deviation of the logarithms; null of fewer than five.
+    pub(crate) noise: Option<f64>,
+    /// Medians of what deploy and ready used; null when that was not measured.
+    pub(crate) usage: Option<BenchUsage>,
+}
+
+/// What deploy and ready used. CPU times are in seconds, all others in bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct BenchUsage {
+    pub(crate) node_cpu: f64,
+    pub(crate) harness_cpu: f64,
+    /// The most memory in use at a time.
+    pub(crate) node_memory: f64,
+    pub(crate) harness_memory: f64,
+    /// Read from and written to disks.
+    pub(crate) node_disk: f64,
+    /// Received and sent.
+    pub(crate) node_network: f64,
+    /// CPU time of nodes and harness divided by what all cores could have done.
+    pub(crate) busy_efficiency: f64,
 }
 
 /// `history`: how start-ups went over time. Times are in seconds.

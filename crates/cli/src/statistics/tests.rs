@@ -53,6 +53,14 @@ fn a_change_that_is_real_but_small_is_none() {
 }
 
 #[test]
+fn noise_is_that_of_the_sample() {
+    let noise = |values: &[f64]| super::noise(values).map(|noise| (noise * 1000.0).round() / 1000.0);
+    let usual = [1.0_f64.exp(), 1.1_f64.exp(), 0.9_f64.exp(), 1.0_f64.exp(), 1.0_f64.exp()];
+    assert_eq!(noise(&usual), Some(0.071), "0.02 / 4, its root");
+    assert_eq!((noise(&usual[..4]), noise(&[0.0; 5])), (None, None));
+}
+
+#[test]
 fn fewer_than_five_runs_are_not_compared() {
     let five = [1.0, 1.1, 1.2, 1.3, 1.4];
     let slow = five.map(|time| time * 2.0);
