@@ -16,7 +16,7 @@ mod runner;
 
 pub use super::cause::{Cause, Dependency, Open, THRESHOLD};
 pub use backoff::Backoff;
-pub use breaker::{Breaker, COOL_DOWN, Pass};
+pub use breaker::{Breaker, COOL_DOWN, Circuit, Pass};
 pub(crate) use cause::{is_field_conflict, is_other_object};
 pub use hung::Hung;
 pub use runner::Resilience;

@@ -14,7 +14,19 @@ pub const COOL_DOWN: Duration = Duration::from_secs(60);
 #[derive(Debug)]
 pub struct Breaker {
     dependency: Dependency,
+    cool_down: Duration,
     state: State,
+}
+
+/// The state of a [`Breaker`], for display.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Circuit {
+    /// Calls are made.
+    Closed,
+    /// No calls are made.
+    Open,
+    /// One call is being made, and its result decides.
+    HalfOpen,
 }
 
 #[derive(Debug, PartialEq)]
@@ -46,7 +58,23 @@ impl Breaker {
     /// Returns a breaker with a closed circuit.
     #[must_use]
     pub fn new(dependency: Dependency) -> Breaker {
-        Breaker { dependency, state: State::Closed { failed: None } }
+        Breaker::with_cool_down(dependency, COOL_DOWN)
+    }
+
+    /// Returns a breaker like [`Breaker::new`], with another cool-down than [`COOL_DOWN`].
+    #[must_use]
+    pub fn with_cool_down(dependency: Dependency, cool_down: Duration) -> Breaker {
+        Breaker { dependency, cool_down, state: State::Closed { failed: None } }
+    }
+
+    /// Returns the state of the circuit.
+    #[must_use]
+    pub fn circuit(&self) -> Circuit {
+        match self.state {
+            State::Closed { .. } => Circuit::Closed,
+            State::Open { .. } => Circuit::Open,
+            State::HalfOpen { .. } => Circuit::HalfOpen,
+        }
     }
 
     /// Requests permission to make a call.
@@ -77,7 +105,7 @@ impl Breaker {
     pub fn failed(&mut self, pass: Pass, cause: Cause, now: Duration) {
         match &self.state {
             _ if !cause.transient => self.succeeded(pass),
-            State::HalfOpen { .. } if pass.probe => self.state = State::Open { cause, until: now + COOL_DOWN },
+            State::HalfOpen { .. } if pass.probe => self.state = State::Open { cause, until: now + self.cool_down },
             _ => self.count(cause, now),
         }
     }
@@ -102,7 +130,7 @@ impl Breaker {
             _ => 1,
         };
         self.state = match times {
-            THRESHOLD.. => State::Open { cause, until: now + COOL_DOWN },
+            THRESHOLD.. => State::Open { cause, until: now + self.cool_down },
             _ => State::Closed { failed: Some((cause, times)) },
         };
     }
