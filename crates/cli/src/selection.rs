@@ -28,10 +28,14 @@ impl Finished {
         let timeline = run.timeline();
         let metrics = StartupMetrics::of(&timeline, &run.header)?;
         let is_whole = run.outcome() == Some(RunOutcome::Ready) && metrics.grade.is_some();
-        let is_fresh =
-            timeline.phase(Phase::Cluster).is_some_and(|(start, end)| end.saturating_sub(start).as_secs() > 0);
+        let is_fresh = is_fresh(&timeline);
         is_whole.then_some(Finished { header: run.header, timeline, startup: metrics.total, is_fresh })
     }
+}
+
+/// Whether a run created its cluster.
+pub(super) fn is_fresh(timeline: &Timeline) -> bool {
+    timeline.phase(Phase::Cluster).is_some_and(|(start, end)| end.saturating_sub(start).as_secs() > 0)
 }
 
 /// Runs, and how many of those asked for were none to compare with.

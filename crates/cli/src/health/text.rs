@@ -1,0 +1,70 @@
+//! The health of a suite as text.
+
+use kind_harness::report::console::printable;
+
+use crate::inspect::lines_of;
+use crate::outputs::{CircuitState, Health, HealthStatus, Service, ServiceState};
+
+/// Returns the table.
+pub(super) fn render(health: &Health) -> String {
+    let mut table = comfy_table::Table::new();
+    table.load_style(comfy_table::presets::NOTHING);
+    table.set_header(["COMPONENT", "STATE", "RESPONSE", "NEEDED BY", "CIRCUIT", "WHY"]);
+    for (name, service) in &health.infrastructure.services {
+        let breaker = health.infrastructure.circuit_breakers.as_ref().and_then(|breakers| breakers.get(name));
+        let circuit = breaker.map_or("", |breaker| match breaker.state {
+            CircuitState::Closed => "closed",
+            CircuitState::Open => "open",
+            CircuitState::HalfOpen => "half-open",
+        });
+        table.add_row([
+            name.as_str(),
+            state(service.state),
+            &service.response_time_ms.map(|time| format!("{time:.1} ms")).unwrap_or_default(),
+            &service.needed_by.join(","),
+            circuit,
+            &why(service),
+        ]);
+    }
+    let mut text = format!("{}: cluster {}\n{}", status(health.status), health.cluster, lines_of(&table));
+    if let Some(last) = &health.infrastructure.startup_metrics {
+        text += &format!("\nlast start-up: {:.1} s, {}", last.total_seconds, last.strategy);
+        let optimization = &health.startup_optimization;
+        text += &optimization.performance_grade.map(|grade| format!(", grade {grade}")).unwrap_or_default();
+        text += &optimization.speed_up.map(|times| format!(", speed-up {times:.2}")).unwrap_or_default();
+    }
+    text
+}
+
+/// Returns what has to differ for a new block or line: everything but times.
+pub(super) fn gist(health: &Health) -> (HealthStatus, Vec<(ServiceState, Option<String>, Option<String>)>) {
+    let services = health.infrastructure.services.values();
+    let gist = services.map(|service| (service.state, service.reason.clone(), service.message.clone()));
+    (health.status, gist.collect())
+}
+
+/// Returns the name of a status, as in JSON.
+pub(super) fn status(status: HealthStatus) -> &'static str {
+    match status {
+        HealthStatus::Starting => "starting",
+        HealthStatus::Healthy => "healthy",
+        HealthStatus::Degraded => "degraded",
+        HealthStatus::Unhealthy => "unhealthy",
+    }
+}
+
+fn state(state: ServiceState) -> &'static str {
+    match state {
+        ServiceState::Up => "up",
+        ServiceState::Down => "down",
+        ServiceState::Unknown => "unknown",
+    }
+}
+
+fn why(service: &Service) -> String {
+    let message = printable(service.message.as_deref().unwrap_or_default());
+    match &service.hint {
+        Some(hint) => format!("{message} ({})", printable(hint)),
+        None => message,
+    }
+}
