@@ -29,6 +29,9 @@ pub(crate) use target::Target;
 const SCHEDULE: Schedule =
     Schedule { every: Duration::from_secs(5), limit: Duration::from_secs(5), cool_down: Duration::from_secs(15) };
 
+/// What is told when a task that asks a component has panicked.
+pub(super) const BROKEN: &str = "a task that asks the components has ended; its panic is above";
+
 /// What `health` is told.
 #[derive(Debug, Args)]
 pub(super) struct Request {
@@ -57,13 +60,14 @@ impl Cli {
         let (live, source, (record, target)) = self.live(&SCHEDULE, true).await?;
         let live = Arc::new(live);
         let mut answers = live.board.answers();
-        let _tasks = live.keep(source, record, target, SCHEDULE);
+        let mut tasks = live.keep(source, record, target, SCHEDULE);
         let redraws = self.output == Output::Text && std::io::stdout().is_terminal();
         let mut last = None;
         loop {
             tokio::select! {
                 _ = answers.changed() => {}
                 _ = interrupts.next() => return Ok(Exit::Interrupted),
+                () = tasks.broken() => return Err(Failure::told(Exit::Internal, BROKEN)),
             }
             let health = live.health();
             if health.status == HealthStatus::Starting {

@@ -15,7 +15,7 @@ use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 
-use super::health::{Live, Schedule};
+use super::health::{self, Live, Schedule};
 use super::inspect::{print, print_json};
 use super::interrupts::Interrupts;
 use super::{Cli, Exit, Failure, Output, outputs};
@@ -47,15 +47,19 @@ impl Cli {
             ));
         }
         let live = Arc::new(live);
-        let _tasks = live.keep(source, record, target, SCHEDULE);
+        let mut tasks = live.keep(source, record, target, SCHEDULE);
         let url = format!("http://{address}/");
         match self.output {
             Output::Json => print_json(&outputs::Serve { url }),
             Output::Text => print(&format!("cluster {}: {url} has its board, until Ctrl-C", live.cluster)),
         }
-        let stopped = async move { interrupts.next().await };
-        answer(listener, live, stopped).await.map_err(|error| Failure::new(Exit::Host, &error))?;
-        Ok(Exit::Interrupted)
+        let stopped = async {
+            tokio::select! {
+                _ = interrupts.next() => Ok(Exit::Interrupted),
+                () = tasks.broken() => Err(Failure::told(Exit::Internal, health::BROKEN)),
+            }
+        };
+        answer(listener, live, stopped).await.map_err(|error| Failure::new(Exit::Host, &error))?
     }
 }
 
@@ -72,18 +76,20 @@ fn is_loopback(ip: IpAddr) -> bool {
 }
 
 /// Answers requests until `stopped` returns; those that are being answered then have 2 s.
-async fn answer(listener: TcpListener, live: Arc<Live>, stopped: impl Future) -> std::io::Result<()> {
+async fn answer<T>(listener: TcpListener, live: Arc<Live>, stopped: impl Future<Output = T>) -> std::io::Result<T> {
     let (stop, stopping) = oneshot::channel::<()>();
     let serving = axum::serve(listener, routes::router(live)).with_graceful_shutdown(async move {
         // Dropped or sent: both stop it.
         let _ = stopping.await;
     });
     let mut serving = pin!(serving.into_future());
-    tokio::select! {
-        ended = &mut serving => return ended,
-        _ = stopped => drop(stop),
-    }
-    timeout(GRACE, serving).await.unwrap_or(Ok(()))
+    let why = tokio::select! {
+        ended = &mut serving => return Err(ended.err().unwrap_or_else(|| std::io::Error::other("it ended by itself"))),
+        why = stopped => why,
+    };
+    drop(stop);
+    timeout(GRACE, serving).await.unwrap_or(Ok(()))?;
+    Ok(why)
 }
 
 #[cfg(test)]

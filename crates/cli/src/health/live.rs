@@ -84,9 +84,18 @@ impl Live {
     }
 }
 
-/// Tasks that end when this is dropped.
+/// Tasks that end when this is dropped, and not by themselves.
 #[derive(Debug)]
-pub(crate) struct Tasks(#[expect(dead_code, reason = "held for its drop")] JoinSet<()>);
+pub(crate) struct Tasks(JoinSet<()>);
+
+impl Tasks {
+    /// Returns when one of them has ended by a panic: what it kept up to date is not any more.
+    pub(crate) async fn broken(&mut self) {
+        if self.0.join_next().await.is_none() {
+            std::future::pending().await
+        }
+    }
+}
 
 /// Where a suite's cluster is found.
 #[derive(Debug)]

@@ -9,22 +9,20 @@ use crate::outputs::{CircuitState, Health, HealthStatus, Service, ServiceState};
 pub(super) fn render(health: &Health) -> String {
     let mut table = comfy_table::Table::new();
     table.load_style(comfy_table::presets::NOTHING);
-    table.set_header(["COMPONENT", "STATE", "RESPONSE", "NEEDED BY", "CIRCUIT", "WHY"]);
+    let breakers = health.infrastructure.circuit_breakers.as_ref();
+    let mut header = vec!["COMPONENT", "STATE", "RESPONSE", "NEEDED BY", "WHY"];
+    if breakers.is_some() {
+        header.insert(4, "CIRCUIT");
+    }
+    table.set_header(header);
     for (name, service) in &health.infrastructure.services {
-        let breaker = health.infrastructure.circuit_breakers.as_ref().and_then(|breakers| breakers.get(name));
-        let circuit = breaker.map_or("", |breaker| match breaker.state {
-            CircuitState::Closed => "closed",
-            CircuitState::Open => "open",
-            CircuitState::HalfOpen => "half-open",
-        });
-        table.add_row([
-            name.as_str(),
-            state(service.state),
-            &service.response_time_ms.map(|time| format!("{time:.1} ms")).unwrap_or_default(),
-            &service.needed_by.join(","),
-            circuit,
-            &why(service),
-        ]);
+        let time = service.response_time_ms.map(|time| format!("{time:.1} ms")).unwrap_or_default();
+        let needed_by = service.needed_by.join(",");
+        let mut row = vec![name.clone(), state(service.state).into(), time, needed_by, why(service)];
+        if let Some(breakers) = breakers {
+            row.insert(4, breakers.get(name).map_or("", |breaker| circuit(breaker.state)).into());
+        }
+        table.add_row(row);
     }
     let mut text = format!("{}: cluster {}\n{}", status(health.status), health.cluster, lines_of(&table));
     if let Some(last) = &health.infrastructure.startup_metrics {
@@ -58,6 +56,14 @@ fn state(state: ServiceState) -> &'static str {
         ServiceState::Up => "up",
         ServiceState::Down => "down",
         ServiceState::Unknown => "unknown",
+    }
+}
+
+fn circuit(state: CircuitState) -> &'static str {
+    match state {
+        CircuitState::Closed => "closed",
+        CircuitState::Open => "open",
+        CircuitState::HalfOpen => "half-open",
     }
 }
 

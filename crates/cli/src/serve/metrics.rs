@@ -19,7 +19,7 @@ pub(super) fn render(live: &Live) -> String {
     let up: Vec<_> =
         services.iter().map(|(name, it)| (of(name), f64::from(u8::from(it.state == ServiceState::Up)))).collect();
     metrics.add(Kind::Gauge, "component_up", "Whether the component is up.", &up);
-    let times = services.iter().filter_map(|(name, it)| Some((of(name), it.response_time_ms? / 1000.0)));
+    let times = services.iter().filter_map(|(name, it)| Some((of(name), seconds(it.response_time_ms?))));
     let times: Vec<_> = times.collect();
     metrics.add(Kind::Gauge, "component_response_seconds", "The last response time of the component.", &times);
     let breakers = health.infrastructure.circuit_breakers.iter().flatten();
@@ -37,6 +37,11 @@ pub(super) fn render(live: &Live) -> String {
         text += &run_metrics(&last.run.timeline(), &last.run.header);
     }
     masked(&text)
+}
+
+/// Returns tenths of milliseconds in seconds, without the digits that a division adds.
+fn seconds(milliseconds: f64) -> f64 {
+    (milliseconds * 10.0).round() / 10_000.0
 }
 
 /// Masks secrets in names and labels; a masked figure would be no number any more.

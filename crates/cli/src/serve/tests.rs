@@ -167,7 +167,7 @@ async fn it_stops_in_time_although_a_client_keeps_its_connection() {
     half.write_all(b"GET /health HTTP/1.1\r\n").await.unwrap();
     assert_eq!(get(at, "/health").await.status, 200);
     stop.send(()).unwrap();
-    timeout(GRACE * 3, serving).await.expect("stopped").unwrap().unwrap();
+    timeout(GRACE * 3, serving).await.expect("stopped").unwrap().unwrap().unwrap();
     assert!(TcpStream::connect(at).await.is_err(), "it does not listen any more");
 }
 
