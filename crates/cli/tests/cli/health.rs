@@ -102,6 +102,29 @@ fn it_serves_until_a_signal() {
     assert_eq!((ended.code, ended.stderr.as_str()), (Some(130), ""));
 }
 
+/// Another `up` deploys other objects, and is another last run.
+#[test]
+fn it_follows_another_up() {
+    let guest = up();
+    let server = Running::start(&guest, "serve --listen 127.0.0.1:0");
+    let line = server.lines(1).remove(0);
+    let url = line.split(' ').find(|word| word.starts_with("http://127.0.0.1:")).unwrap();
+    let health = || serde_json::from_str::<Value>(&get(url, "/health").1).unwrap();
+    guest.host.eventually("healthy", || health()["status"] == "healthy");
+    let last_run = || health()["infrastructure"]["startup_metrics"]["run"].clone();
+    let first = last_run();
+    guest.host.write("suite/more.yaml", "{apiVersion: v1, kind: ConfigMap, metadata: {name: another}}");
+    guest.done(&["up"]);
+    let now = jiff::Timestamp::now();
+    guest.host.eventually("the new object is asked for", || {
+        let service = &health()["infrastructure"]["services"]["part1"];
+        let asked: jiff::Timestamp = service["asked"].as_str().unwrap().parse().unwrap();
+        asked > now && service["state"] == "up"
+    });
+    guest.host.eventually("the new run is told", || last_run() != first);
+    server.terminate();
+}
+
 #[test]
 fn an_address_for_others_is_warned_about_and_a_wrong_one_is_refused() {
     let guest = up();
