@@ -29,7 +29,7 @@ pub(crate) use target::Target;
 const SCHEDULE: Schedule =
     Schedule { every: Duration::from_secs(5), limit: Duration::from_secs(5), cool_down: Duration::from_secs(15) };
 
-/// What is told when a task that asks a component has panicked.
+/// The message when a task that asks a component has panicked.
 pub(super) const BROKEN: &str = "a task that asks the components has ended; its panic is above";
 
 /// What `health` is told.
@@ -78,13 +78,13 @@ impl Cli {
                 print(&format!("\u{1b}[H\u{1b}[J{}", text::render(&health)));
                 continue;
             }
-            let gist = text::gist(&health);
-            if last.as_ref() != Some(&gist) {
+            let shown = text::without_times(&health);
+            if last.as_ref() != Some(&shown) {
                 match self.output {
                     Output::Json => print_json_line(&health),
                     Output::Text => print(&text::render(&health)),
                 }
-                last = Some(gist);
+                last = Some(shown);
             }
         }
     }

@@ -85,7 +85,7 @@ impl Target {
             }
             Err(error @ AskError::Late(_)) => unknown("ApiServerLate", format!("the API server {error}")),
             Err(AskError::Api(error @ kube::Error::Api(_))) => {
-                unknown("ApiServerRefused", format!("the API server refuses to tell: {}", innermost(&error)))
+                unknown("ApiServerRefused", format!("the API server denies the request: {}", innermost(&error)))
             }
             Err(AskError::Api(error)) => {
                 unknown("ApiServerUnreachable", format!("the API server does not answer: {}", innermost(&error)))

@@ -95,7 +95,7 @@ pub(crate) async fn until(live: &Live, is: impl Fn(&crate::outputs::Health) -> b
     waited.unwrap_or_else(|_| panic!("still {:#?}", live.health()))
 }
 
-/// `db` is needed by `api`, which nobody needs.
+/// `db` is needed by `api`, which no component needs.
 #[rstest]
 #[case(200, 200, HealthStatus::Healthy)]
 #[case(200, 503, HealthStatus::Degraded)]
@@ -186,7 +186,7 @@ async fn without_the_api_server_nothing_is_known(#[case] how: Refusal, #[case] r
     let live = live(board(&[("web", &[])], &QUICK));
     live.board.ask_all(&target(&server, &[("web", one.at)]), QUICK.limit).await;
     let health = live.health();
-    // Were it down, nobody would need it.
+    // A component that no other one needs would make it only degraded if it were down.
     assert_eq!(health.status, HealthStatus::Unhealthy);
     let service = &health.infrastructure.services["web"];
     assert_eq!((service.state, service.reason.as_deref()), (ServiceState::Unknown, Some(reason)));

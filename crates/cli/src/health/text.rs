@@ -34,11 +34,14 @@ pub(super) fn render(health: &Health) -> String {
     text
 }
 
-/// Returns what has to differ for a new block or line: everything but times.
-pub(super) fn gist(health: &Health) -> (HealthStatus, Vec<(ServiceState, Option<String>, Option<String>)>) {
-    let services = health.infrastructure.services.values();
-    let gist = services.map(|service| (service.state, service.reason.clone(), service.message.clone()));
-    (health.status, gist.collect())
+/// Returns the health without what differs from ask to ask: a new block or line is printed when the rest changes.
+pub(super) fn without_times(health: &Health) -> Health {
+    let mut health = health.clone();
+    health.infrastructure.circuit_breakers = None;
+    for service in health.infrastructure.services.values_mut() {
+        (service.response_time_ms, service.asked) = (None, None);
+    }
+    health
 }
 
 /// Returns the name of a status, as in JSON.

@@ -35,7 +35,7 @@ pub(crate) enum HealthStatus {
     Healthy,
     /// Only components that no other component needs are down.
     Degraded,
-    /// A component that another one needs is down, or the API server does not tell.
+    /// A component that another one needs is down, or the API server does not answer.
     Unhealthy,
 }
 
@@ -82,7 +82,7 @@ pub(crate) enum ServiceState {
     Up,
     /// It is not ready.
     Down,
-    /// It has not answered yet, or the API server does not tell.
+    /// It has not answered yet, or the API server does not answer.
     Unknown,
 }
 
