@@ -53,7 +53,7 @@ mod watch;
 mod watches;
 mod world;
 
-pub use ask::{Answer, AskError, ask};
+pub use ask::{Answer, Listing};
 pub use examine::examine;
 pub use grace::Grace;
 pub use journal::{Change, Ended, Recorder};

@@ -1,24 +1,31 @@
 //! The components of a cluster, and how one of them is asked.
 
-use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
 use kind_harness::cluster::Cluster;
 use kind_harness::readiness::errors::innermost;
-use kind_harness::readiness::{self, AskError, Expectation, Settings};
+use kind_harness::readiness::{Expectation, Listing, Settings};
 use kind_harness::run::diagnostics;
 use kind_harness::suite::plan::Plan;
+use tokio::sync::Mutex;
+use tokio::time::{Instant, timeout};
 
 use crate::outputs::ServiceState;
 
-/// What must be ready in a cluster, by component.
+/// How old a list of the objects may be. Components that are asked at the same time share one.
+const FRESH: Duration = Duration::from_secs(1);
+
+/// What must be ready in a cluster.
 #[derive(Debug)]
 pub(crate) struct Target {
     pub(crate) client: Client,
     pub(crate) namespace: String,
-    pub(crate) expectations: BTreeMap<String, Expectation>,
-    pub(crate) settings: Settings,
+    expectations: Vec<Expectation>,
+    settings: Settings,
+    /// The last list, and when it was begun.
+    listed: Mutex<Option<(Instant, Arc<Listing>)>>,
 }
 
 /// A client of the API server; `kube::Client` has no `Debug`.
@@ -47,13 +54,19 @@ pub(crate) struct Reply {
 impl Target {
     /// Returns the components of `plan` in `cluster`.
     pub(crate) fn new(plan: &Plan, cluster: &Cluster) -> Target {
-        let expected = diagnostics::expected(plan, cluster);
-        Target {
-            client: Client(cluster.client.clone()),
-            namespace: cluster.record.namespace.clone(),
-            expectations: expected.into_iter().map(|expected| (expected.component.clone(), expected)).collect(),
-            settings: Settings::from(&plan.suite().ready),
-        }
+        let namespace = cluster.record.namespace.clone();
+        let settings = Settings::from(&plan.suite().ready);
+        Target::of(&cluster.client, namespace, diagnostics::expected(plan, cluster), settings)
+    }
+
+    /// Returns these components.
+    pub(crate) fn of(
+        client: &kube::Client,
+        namespace: String,
+        expectations: Vec<Expectation>,
+        settings: Settings,
+    ) -> Target {
+        Target { client: Client(client.clone()), namespace, expectations, settings, listed: Mutex::default() }
     }
 
     /// Asks a component, for at most `limit`.
@@ -67,29 +80,51 @@ impl Target {
             response_time: None,
             asked,
         };
-        let Some(expectation) = self.expectations.get(component) else {
+        let expectation = self.expectations.iter().find(|expectation| expectation.component == component);
+        let Some(expectation) = expectation else {
             return unknown("NotInSuite", "the suite has no such component".into());
         };
-        match readiness::ask(&self.client.0, &self.namespace, expectation, &self.settings, limit).await {
-            Ok(answer) => {
-                let verdict = &answer.status.verdict;
-                let is_up = verdict.is_ready();
-                Reply {
-                    state: if is_up { ServiceState::Up } else { ServiceState::Down },
-                    reason: (!is_up).then(|| verdict.reason().to_owned()),
-                    message: verdict.message().map(str::to_owned),
-                    hint: verdict.hint().filter(|hint| !hint.is_empty()).map(str::to_owned),
-                    response_time: answer.response_time,
-                    asked,
-                }
+        let began = Instant::now();
+        let listing = match timeout(limit, self.listing()).await {
+            Ok(Ok(listing)) => listing,
+            Ok(Err(error @ kube::Error::Api(_))) => {
+                let why = innermost(&error);
+                return unknown("ApiServerRefused", format!("the API server denies the request: {why}"));
             }
-            Err(error @ AskError::Late(_)) => unknown("ApiServerLate", format!("the API server {error}")),
-            Err(AskError::Api(error @ kube::Error::Api(_))) => {
-                unknown("ApiServerRefused", format!("the API server denies the request: {}", innermost(&error)))
+            Ok(Err(error)) => {
+                let why = innermost(&error);
+                return unknown("ApiServerUnreachable", format!("the API server does not answer: {why}"));
             }
-            Err(AskError::Api(error)) => {
-                unknown("ApiServerUnreachable", format!("the API server does not answer: {}", innermost(&error)))
+            Err(_) => {
+                return unknown("ApiServerLate", format!("the API server does not list the objects within {limit:?}"));
             }
+        };
+        let rest = limit.saturating_sub(began.elapsed());
+        let answer = listing.ask(&self.client.0, expectation, &self.settings, rest).await;
+        let verdict = &answer.status.verdict;
+        let is_up = verdict.is_ready();
+        Reply {
+            state: if is_up { ServiceState::Up } else { ServiceState::Down },
+            reason: (!is_up).then(|| verdict.reason().to_owned()),
+            message: verdict.message().map(str::to_owned),
+            hint: verdict.hint().filter(|hint| !hint.is_empty()).map(str::to_owned),
+            response_time: answer.response_time,
+            asked,
         }
+    }
+
+    /// Returns the objects of all components. Of several calls at the same time, one lists them and the others wait for it;
+    /// after an error, the next one tries again.
+    async fn listing(&self) -> Result<Arc<Listing>, kube::Error> {
+        let mut listed = self.listed.lock().await;
+        if let Some((began, listing)) = &*listed
+            && began.elapsed() < FRESH
+        {
+            return Ok(listing.clone());
+        }
+        let began = Instant::now();
+        let listing = Arc::new(Listing::new(&self.client.0, &self.namespace, &self.expectations).await?);
+        *listed = Some((began, listing.clone()));
+        Ok(listing)
     }
 }

@@ -12,7 +12,6 @@ use rstest::rstest;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::sync::watch;
 
-use super::target::Client;
 use super::*;
 use crate::outputs::{CircuitState, ServiceState};
 
@@ -59,15 +58,10 @@ pub(crate) fn hanging() -> (Silent, std::net::SocketAddr) {
 pub(crate) fn target(server: &Server, components: &[(&str, std::net::SocketAddr)]) -> Target {
     let expectation = |(name, at): &(&str, std::net::SocketAddr)| {
         let probe = Probe::Http { at: Place::Host(*at), path: "/ready".into(), status: 200, contains: None };
-        let component = (*name).to_owned();
-        (component.clone(), Expectation { component, objects: Vec::new(), probes: vec![probe] })
+        Expectation { component: (*name).to_owned(), objects: Vec::new(), probes: vec![probe] }
     };
-    Target {
-        client: Client(server.client()),
-        namespace: "shop".into(),
-        expectations: components.iter().map(expectation).collect(),
-        settings: Settings::default(),
-    }
+    let expectations = components.iter().map(expectation).collect();
+    Target::of(&server.client(), "shop".into(), expectations, Settings::default())
 }
 
 pub(crate) fn board(components: &[(&str, &[&str])], schedule: &Schedule) -> Board {
@@ -122,8 +116,10 @@ async fn all_are_asked_at_once_and_for_no_longer_than_the_limit() {
     let names = ["a", "b", "c", "d", "e"];
     let components: Vec<_> = names.iter().zip(&silent).map(|(name, (_, at))| (*name, *at)).collect();
     let live = live(board(&names.map(|name| (name, &[][..])), &QUICK));
-    let began = Instant::now();
-    live.board.ask_all(&target(&Server::default(), &components), QUICK.limit).await;
+    let (began, server) = (Instant::now(), Server::default());
+    live.board.ask_all(&target(&server, &components), QUICK.limit).await;
+    let pods = server.requests().iter().filter(|asked| asked.path.ends_with("/pods")).count();
+    assert_eq!(pods, 1, "their objects are listed once for all");
     assert!(began.elapsed() < QUICK.limit * 3, "one after the other: {:?}", began.elapsed());
     let health = live.health();
     let service = &health.infrastructure.services["c"];
