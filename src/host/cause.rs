@@ -16,6 +16,8 @@ pub enum Dependency {
     Engine,
     /// The cluster's API server.
     ApiServer,
+    /// A component of the suite.
+    Component,
 }
 
 impl fmt::Display for Dependency {
@@ -24,6 +26,7 @@ impl fmt::Display for Dependency {
             Dependency::Registry => "the registry",
             Dependency::Engine => "the container engine",
             Dependency::ApiServer => "the API server",
+            Dependency::Component => "the component",
         })
     }
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use k8s_openapi::api::apps::v1::Deployment;
 use kind_harness::readiness::conditions::{has_failed, is_ready};
-use kind_harness::readiness::{Expectation, ObjectRef, Verdict, survey};
+use kind_harness::readiness::{Expectation, Listing, ObjectRef, Place, Probe, Settings, Verdict, survey};
 use kind_harness::readiness::{NotReady, wait_for};
 use kube::Api;
 use kube::runtime::wait::{Condition, await_condition};
@@ -96,4 +96,42 @@ async fn a_survey_lists_once_and_judges_by_age() {
     assert_eq!(statuses[2].verdict, Verdict::waiting("Missing", "it does not exist"));
     assert!(server.requests().iter().all(|request| request.starts_with("list ")));
     assert_eq!(server.requests().len(), 6);
+}
+
+#[tokio::test]
+async fn components_are_asked_one_by_one_after_one_listing() {
+    let server = Server::default();
+    server.put(&deployment("web", 1));
+    server.put(&deployment("db", 0));
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let probe =
+        Probe::Http { at: Place::Host(silent.local_addr().unwrap()), path: "/".into(), status: 200, contains: None };
+    let expectation = |name: &str, probes: &[Probe]| Expectation {
+        component: name.into(),
+        objects: vec![ObjectRef {
+            api_version: "apps/v1".into(),
+            kind: "Deployment".into(),
+            namespace: Some("shop".into()),
+            name: name.into(),
+        }],
+        probes: probes.to_vec(),
+    };
+    let (settings, limit) = (Settings::default(), Duration::from_millis(300));
+    let client = server.client();
+    let all = [expectation("web", &[]), expectation("db", &[])];
+    let listing = Listing::new(&client, "shop", &all).await.expect("listed");
+    let lists = server.requests().len();
+    let asked =
+        async |name: &str, probes: &[Probe]| listing.ask(&client, &expectation(name, probes), &settings, limit).await;
+
+    let answer = asked("web", &[]).await;
+    assert!(answer.status.verdict.is_ready() && answer.response_time.is_some(), "{answer:?}");
+    let answer = asked("web", std::slice::from_ref(&probe)).await;
+    assert_eq!(answer.status.verdict.reason(), "CheckFailed");
+    assert!(answer.status.verdict.message().unwrap().ends_with("does not answer in time"), "{answer:?}");
+    assert!(answer.response_time.is_some_and(|time| (limit..limit * 2).contains(&time)), "{answer:?}");
+    // Its objects are not ready, so its probe is not run.
+    let answer = asked("db", &[probe]).await;
+    assert!(!answer.status.verdict.is_ready() && answer.response_time.is_none(), "{answer:?}");
+    assert_eq!(server.requests().len(), lists, "objects were listed again");
 }

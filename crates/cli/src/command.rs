@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Subcommand;
 use kind_harness::host::setup::yes_or_no;
 
-use super::{bench, compare, history, lifecycle, runs, soak, verdict};
+use super::{bench, compare, health, history, lifecycle, runs, serve, soak, verdict};
 
 /// A command, and what it is told.
 #[derive(Debug, Subcommand)]
@@ -46,6 +46,16 @@ pub(super) enum Command {
         #[arg(long, value_name = "COMPONENT", num_args = 0..=1, conflicts_with = "json")]
         why: Option<Option<String>>,
     },
+    /// Ask every component once, all at the same time, and show which are up and how fast they answer
+    ///
+    /// Healthy: all are up. Degraded: only components that no other component needs are down. Unhealthy: a component that
+    /// another one needs is down, or the API server does not answer. Exit code 0 when healthy, 7 otherwise.
+    Health(#[command(flatten)] health::Request),
+    /// Serve the health of the running cluster over HTTP until Ctrl-C: a page, /health, /metrics, /report and /stats
+    ///
+    /// Each component is asked every 5 s, for 3 s at most; requests are answered with the last answers. /health has status
+    /// 200 when healthy or degraded, 503 when unhealthy and before the first answers.
+    Serve(#[command(flatten)] serve::Request),
     /// Judge saved objects (`-f FILE`, or `-f -` for standard input): YAML or JSON, documents or lists
     ///
     /// Prints, for each object in order, apiVersion, kind, namespace, name, verdict and reason; with `-o json` also the

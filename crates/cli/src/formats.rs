@@ -3,8 +3,10 @@
 mod bars;
 mod markdown;
 mod page;
-mod prometheus;
+pub(crate) mod prometheus;
 mod trace;
+
+pub(crate) use page::STYLE;
 
 use clap::ValueEnum;
 use kind_harness::report::{RecordedRun, RunHeader, Timeline, to_json, to_table};
@@ -42,7 +44,7 @@ pub(super) fn render(run: &RecordedRun, format: Format, earlier: &[Finished]) ->
         Format::Markdown => markdown::render(&timeline, header, outcome(run)),
         Format::Html => page::render(&timeline, header, outcome(run), earlier),
         Format::Trace => trace::render(&timeline, header),
-        Format::Prometheus => prometheus::render(&timeline, header),
+        Format::Prometheus => prometheus::run_metrics(&timeline, header),
     }
 }
 

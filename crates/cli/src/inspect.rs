@@ -1,8 +1,10 @@
 //! `doctor`, `plan`, `kubeconfig`: what only looks.
 
 use std::borrow::Cow;
+use std::time::Duration;
 
 use serde::Serialize;
+use tokio::time::timeout;
 
 use super::outputs::{self, Doctor};
 use super::{Cli, Exit, Failure, Output};
@@ -69,8 +71,18 @@ impl Cli {
 
     /// The same, for a command that quotes what components say: what their Secrets hold is learned before.
     pub(super) async fn running_masked(&self, plan: &Plan) -> Result<(Record, Cluster), Failure> {
+        self.running_masked_within(plan, Duration::MAX).await
+    }
+
+    /// The same, with a limit for listing the Secrets.
+    pub(super) async fn running_masked_within(
+        &self,
+        plan: &Plan,
+        limit: Duration,
+    ) -> Result<(Record, Cluster), Failure> {
         let (record, cluster) = self.running(plan).await?;
-        if let Err(why) = diagnostics::learn_secrets(&cluster.client, Some(&record.namespace)).await {
+        let learned = timeout(limit, diagnostics::learn_secrets(&cluster.client, Some(&record.namespace))).await;
+        if let Err(why) = learned.unwrap_or_else(|_| Err(format!("no answer within {limit:?}"))) {
             let namespace = &record.namespace;
             write(&format!("warning: Secrets in namespace {namespace} cannot be listed: {MASKED_BY_FIELD} ({why})\n"));
         }
@@ -107,12 +119,30 @@ pub(super) fn lines_of(table: &comfy_table::Table) -> String {
 /// Prints JSON to standard output, with secrets masked in its strings.
 pub(super) fn print_json(told: &impl Serialize) {
     use std::io::Write;
-    let mut text = serde_json::to_string_pretty(told).unwrap_or_default();
-    if matches!(Redactor::global().text(&text), Cow::Owned(_)) {
-        // Masked as a text, a number would leave no JSON.
-        let mut told = serde_json::to_value(told).unwrap_or_default();
-        Redactor::global().strings(&mut told);
-        text = format!("{told:#}");
-    }
+    let text = serde_json::to_string_pretty(told).unwrap_or_default();
+    let text = masked(told, &text).map_or(text, |told| format!("{told:#}"));
     let _ = writeln!(std::io::stdout(), "{text}");
+}
+
+/// Prints JSON as one line to standard output, with secrets masked in its strings.
+pub(super) fn print_json_line(told: &impl Serialize) {
+    use std::io::Write;
+    let _ = writeln!(std::io::stdout(), "{}", json_line(told));
+}
+
+/// Returns JSON as one line, with secrets masked in its strings.
+pub(super) fn json_line(told: &impl Serialize) -> String {
+    let text = serde_json::to_string(told).unwrap_or_default();
+    masked(told, &text).map_or(text, |told| told.to_string())
+}
+
+/// Returns the value with secrets masked in its strings; `None` when its text has none. Masked as a text, a number would
+/// leave no JSON.
+fn masked(told: &impl Serialize, text: &str) -> Option<serde_json::Value> {
+    if matches!(Redactor::global().text(text), Cow::Borrowed(_)) {
+        return None;
+    }
+    let mut told = serde_json::to_value(told).unwrap_or_default();
+    Redactor::global().strings(&mut told);
+    Some(told)
 }

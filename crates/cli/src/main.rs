@@ -11,6 +11,7 @@ mod console;
 mod exit;
 mod flags;
 mod formats;
+mod health;
 mod history;
 mod inspect;
 mod interrupts;
@@ -24,7 +25,9 @@ mod render;
 mod replay;
 mod runs;
 mod selection;
+mod serve;
 mod soak;
+mod speed_up;
 mod statistics;
 mod status;
 mod test;
@@ -102,6 +105,8 @@ impl Cli {
             Command::Up(up) => self.up(up).await,
             Command::Status { why: None, json } => self.status(*json).await,
             Command::Status { why: Some(component), .. } => self.why(component.as_deref()).await,
+            Command::Health(wanted) => self.health(wanted).await,
+            Command::Serve(wanted) => self.serve(wanted).await,
             Command::Verdict(wanted) => self.verdict(wanted),
             Command::Replay { recording } => self.replay(recording),
             Command::Down { component, keep_cluster, force } if *keep_cluster || !component.is_empty() => {

@@ -3,6 +3,7 @@
 //! `verdict` prints a list of [`Judgement`](kind_harness::readiness::Judgement)s, `replay` a
 //! [`Replay`](kind_harness::readiness::Replay), and `--report` writes a [`Report`](kind_harness::report::Report).
 
+mod health;
 mod timing;
 
 use std::collections::BTreeMap;
@@ -19,6 +20,7 @@ use kind_harness::suite::config::{ImageSource, Suite};
 use serde::Serialize;
 use serde_json::Value;
 
+pub(super) use health::*;
 pub(super) use timing::*;
 
 /// `up`: an environment that is up.

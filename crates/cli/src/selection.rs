@@ -30,8 +30,7 @@ impl Finished {
         let timeline = run.timeline();
         let metrics = StartupMetrics::of(&timeline, &run.header)?;
         let is_whole = run.outcome() == Some(RunOutcome::Ready) && metrics.grade.is_some();
-        let is_fresh =
-            timeline.phase(Phase::Cluster).is_some_and(|(start, end)| end.saturating_sub(start).as_secs() > 0);
+        let is_fresh = is_fresh(&timeline);
         let saturated = metrics.usage.and_then(|usage| usage.saturated);
         let cpu_bound = saturated.map_or(0.0, |busy| (busy / metrics.total.max(f64::MIN_POSITIVE)).min(1.0));
         is_whole.then_some(Finished { header: run.header, timeline, startup: metrics.total, is_fresh, cpu_bound })
@@ -42,6 +41,11 @@ impl Finished {
         let own = self.header.calibration.map_or(seconds, |calibration| calibration.seconds);
         1.0 - self.cpu_bound + self.cpu_bound * seconds / own.max(f64::MIN_POSITIVE)
     }
+}
+
+/// Whether a run created its cluster.
+pub(super) fn is_fresh(timeline: &Timeline) -> bool {
+    timeline.phase(Phase::Cluster).is_some_and(|(start, end)| end.saturating_sub(start).as_secs() > 0)
 }
 
 /// Runs, and how many of those asked for were none to compare with.

@@ -19,6 +19,7 @@ pub mod kinds;
 pub mod pods;
 pub mod redact;
 
+mod ask;
 mod asked;
 mod command;
 mod display;
@@ -53,6 +54,7 @@ mod watch;
 mod watches;
 mod world;
 
+pub use ask::{Answer, Listing};
 pub use examine::examine;
 pub use grace::Grace;
 pub use journal::{Change, Ended, Recorder};

@@ -100,8 +100,20 @@ impl Probe {
     }
 
     pub(super) async fn ask(&self, caller: &Caller) -> Result<(), String> {
-        let answer = timeout(PATIENCE, caller.call(self)).await;
-        answer.unwrap_or_else(|_| Err(format!("does not answer within {PATIENCE:?}")))
+        self.ask_within(caller, PATIENCE).await
+    }
+
+    /// Runs it once, with a deadline of 2 s or `limit`, whichever is shorter.
+    pub(super) async fn ask_within(&self, caller: &Caller, limit: Duration) -> Result<(), String> {
+        let answer = timeout(limit.min(PATIENCE), caller.call(self)).await;
+        answer.unwrap_or_else(|_| {
+            // The rest of a limit differs from call to call, and the message of the same failure should not.
+            Err(if limit < PATIENCE {
+                "does not answer in time".into()
+            } else {
+                format!("does not answer within {PATIENCE:?}")
+            })
+        })
     }
 
     /// Runs it until it succeeds; calls `say` when the result changes.

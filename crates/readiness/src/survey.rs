@@ -1,7 +1,7 @@
 //! The current state of components, from listing once.
 
 use std::collections::BTreeSet;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures::future::join_all;
 use jiff::Timestamp;
@@ -171,22 +171,36 @@ async fn status(
     expectation: &Expectation,
     settings: &Settings,
 ) -> ComponentStatus {
+    status_within(client, world, expectation, settings, Duration::MAX).await.0
+}
+
+/// Returns the status of a component whose probes have to answer within `limit`, and how long they took; `None` when
+/// no probe was run.
+pub(super) async fn status_within(
+    client: &kube::Client,
+    world: &World,
+    expectation: &Expectation,
+    settings: &Settings,
+    limit: Duration,
+) -> (ComponentStatus, Option<Duration>) {
     let now = Timestamp::now();
     let views: Vec<_> = expectation.objects.iter().filter_map(|object| world.get(&Key::from(object))).collect();
     let pods: Vec<_> = views.iter().flat_map(|view| pods_of(view, world)).collect();
     let told = pods.iter().map(|pod| PodStatus { name: pod.object.name.clone(), restarts: restarts_of(pod).sum() });
     let told: Vec<_> = told.collect();
     let age = |views: &[&View]| views.iter().filter_map(|view| evaluate::age(view, now)).min();
-    let worst = unready(client, world, expectation, settings).await.into_iter().next();
+    let (unready, probed) = unready_within(client, world, expectation, settings, limit).await;
+    let worst = unready.into_iter().next();
     let (verdict, object) = worst.map_or((Verdict::Ready, None), |worst| (worst.verdict, worst.object));
-    ComponentStatus {
+    let status = ComponentStatus {
         component: expectation.component.clone(),
         verdict,
         object,
         restarts: told.iter().map(|pod| pod.restarts).sum(),
         pods: told,
         age: age(&pods).or_else(|| age(&views)),
-    }
+    };
+    (status, probed)
 }
 
 /// Returns what keeps a component from being ready, worst first: its objects, or else the first failed probe.
@@ -196,20 +210,32 @@ pub(super) async fn unready(
     expectation: &Expectation,
     settings: &Settings,
 ) -> Vec<UnreadyObject> {
+    unready_within(client, world, expectation, settings, Duration::MAX).await.0
+}
+
+/// Returns the same, with a limit for the probes, and how long they took; `None` when no probe was run.
+async fn unready_within(
+    client: &kube::Client,
+    world: &World,
+    expectation: &Expectation,
+    settings: &Settings,
+    limit: Duration,
+) -> (Vec<UnreadyObject>, Option<Duration>) {
     let unready = evaluate::unready(&expectation.objects, world, settings, Timestamp::now());
     if !unready.is_empty() {
-        return unready;
+        return (unready, None);
     }
     let objects: Vec<_> = expectation.objects.iter().map(Key::from).collect();
     let probes: Vec<_> = expectation.probes.iter().filter(|probe| is_asked(probe, &objects, world)).collect();
     if probes.is_empty() {
-        return Vec::new();
+        return (Vec::new(), None);
     }
-    let caller = Caller::new(Some(client.clone()));
-    let answers = join_all(probes.iter().map(|probe| probe.ask(&caller))).await;
+    let (caller, began) = (Caller::new(Some(client.clone())), Instant::now());
+    let answers = join_all(probes.iter().map(|probe| probe.ask_within(&caller, limit))).await;
+    let took = began.elapsed();
     let unwelcome = probes.iter().zip(answers).find_map(|(probe, answer)| Some(format!("{probe} {}", answer.err()?)));
     let verdict = unwelcome.map(|answer| Verdict::waiting("CheckFailed", answer));
-    verdict.map(UnreadyObject::without_object).into_iter().collect()
+    (verdict.map(UnreadyObject::without_object).into_iter().collect(), Some(took))
 }
 
 /// Returns the pods of an object, or the object itself if it is one.

@@ -15,6 +15,7 @@ pub const COOL_DOWN: Duration = Duration::from_secs(60);
 #[derive(Debug)]
 pub struct Breaker {
     dependency: Dependency,
+    cool_down: Duration,
     state: State,
 }
 
@@ -47,7 +48,13 @@ impl Breaker {
     /// Returns a breaker with a closed circuit.
     #[must_use]
     pub fn new(dependency: Dependency) -> Breaker {
-        Breaker { dependency, state: State::Closed { failed: None } }
+        Breaker::with_cool_down(dependency, COOL_DOWN)
+    }
+
+    /// Returns a breaker like [`Breaker::new`], with another cool-down than [`COOL_DOWN`].
+    #[must_use]
+    pub fn with_cool_down(dependency: Dependency, cool_down: Duration) -> Breaker {
+        Breaker { dependency, cool_down, state: State::Closed { failed: None } }
     }
 
     /// Returns its state.
@@ -88,7 +95,7 @@ impl Breaker {
     pub fn failed(&mut self, pass: Pass, cause: Cause, now: Duration) {
         match &self.state {
             _ if !cause.transient => self.succeeded(pass),
-            State::HalfOpen { .. } if pass.probe => self.state = State::Open { cause, until: now + COOL_DOWN },
+            State::HalfOpen { .. } if pass.probe => self.state = State::Open { cause, until: now + self.cool_down },
             _ => self.count(cause, now),
         }
     }
@@ -113,7 +120,7 @@ impl Breaker {
             _ => 1,
         };
         self.state = match times {
-            THRESHOLD.. => State::Open { cause, until: now + COOL_DOWN },
+            THRESHOLD.. => State::Open { cause, until: now + self.cool_down },
             _ => State::Closed { failed: Some((cause, times)) },
         };
     }

@@ -17,7 +17,8 @@ const NAMES: f64 = 230.0;
 /// Height of a row.
 const ROW: f64 = 22.0;
 
-const STYLE: &str = include_str!("page.css");
+/// The style of every page.
+pub(crate) const STYLE: &str = include_str!("page.css");
 
 /// Returns the page; `earlier` are runs of the same kind to compare with.
 pub(super) fn render(timeline: &Timeline, header: &RunHeader, outcome: &str, earlier: &[Finished]) -> String {

@@ -14,6 +14,7 @@ mod existing;
 mod existing_later_runs;
 mod failures;
 mod guest;
+mod health;
 mod leases;
 mod registry;
 mod runs;

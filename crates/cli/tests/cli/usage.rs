@@ -152,7 +152,7 @@ fn bad_values_on_the_command_line_say_what_would_be_good() {
 #[test]
 fn without_a_cluster_there_is_nothing_to_look_at_and_nothing_to_remove() {
     let host = Host::bare();
-    for command in ["status", "logs", "kubeconfig"] {
+    for command in ["status", "health", "serve", "logs", "kubeconfig"] {
         host.run(&[command]).failed_with(5, &["there is no cluster tiny-", "kind-harness up"]);
     }
     for args in [["down", "--keep-cluster"], ["down", "--component=app"], ["up", "--only=app"]] {

@@ -151,6 +151,8 @@ fn nothing_that_is_asked_of_a_cluster_is_secret() {
         (&["status", "--json", "--name", "t"], "\"lastError\": \"refused: ***\""),
         (&["status", "--why", "--name", "t"], "***"),
         (&["status", "--why", "-o", "json", "--name", "t"], "***"),
+        (&["health", "--name", "t"], "answers 404 Not Found instead of 200: database ***"),
+        (&["health", "-o", "json", "--name", "t"], "database ***"),
         (&["logs", "--name", "t"], "postgres://shop:***@db:5432/shop"),
         (&["bundle", "--to", "../out", "--name", "t"], "out"),
         (&["plan"], "running"),

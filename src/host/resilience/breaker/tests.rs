@@ -73,6 +73,22 @@ fn the_probe_decides() {
 }
 
 #[test]
+fn the_state_is_shown_and_another_cool_down_is_kept() {
+    let mut breaker = Breaker::with_cool_down(Dependency::Component, at(15));
+    assert_eq!(breaker.state(), BreakerState::Closed);
+    for _ in 0..THRESHOLD {
+        let pass = breaker.admit(at(10)).expect("closed");
+        breaker.failed(pass, CAUSES[0], at(10));
+    }
+    assert_eq!(breaker.state(), BreakerState::Open);
+    assert_eq!(breaker.admit(at(24)).expect_err("open").wait, at(1));
+    let probe = breaker.admit(at(25)).expect("the time is over");
+    assert_eq!(breaker.state(), BreakerState::HalfOpen);
+    breaker.failed(probe, CAUSES[0], at(26));
+    assert_eq!(breaker.admit(at(26)).expect_err("open again").wait, at(15));
+}
+
+#[test]
 fn a_probe_that_is_abandoned_leaves_its_place_to_the_next_call() {
     let mut breaker = opened();
     let probe = breaker.admit(at(70)).expect("the time is over");
