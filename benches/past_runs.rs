@@ -12,8 +12,8 @@ use anyhow::{Context, Result};
 use jiff::Timestamp;
 use kind_harness::report::console::QuietConsole;
 use kind_harness::report::{
-    Event, FORMAT, HostClass, Limits, Phase, PlannedComponent, RecordedRun, Reporter, RunHeader, RunOutcome,
-    RunRecorder, to_json,
+    Event, EventKind, FORMAT, HostClass, Limits, Outcome, Phase, PlannedComponent, RecordedRun, Reporter, RunHeader,
+    RunLine, RunOutcome, RunRecorder, to_json,
 };
 
 /// Components of the large run.
@@ -44,7 +44,7 @@ async fn main() -> Result<ExitCode> {
         100.0 * part
     );
     let file = folder.path().join("large.jsonl");
-    large(&file).await?;
+    large(&file)?;
     let before = peak()?;
     let began = Instant::now();
     let large = RecordedRun::read(&file)?;
@@ -82,7 +82,7 @@ fn send(events: &kind_harness::report::Events, event: &Event) {
 }
 
 /// Writes a run in which each component needs two others.
-async fn large(file: &Path) -> Result<()> {
+fn large(file: &Path) -> Result<()> {
     let name = |number: usize| format!("component-{number}");
     let component = |number: usize| PlannedComponent {
         name: name(number),
@@ -103,16 +103,25 @@ async fn large(file: &Path) -> Result<()> {
         limits: Limits { a: 15.0, b: 25.0, c: 40.0, d: 60.0, warn: 30.0, critical: 60.0 },
         components: (0..COMPONENTS).map(component).collect(),
     };
-    let (events, reporter) = Reporter::start(QuietConsole);
-    reporter.record(RunRecorder::create(file, header)?);
-    for phase in [Phase::Load, Phase::Deploy, Phase::Ready] {
+    let mut lines = vec![RunLine::Run(Box::new(header))];
+    // Four loads a second, and what needs more is ready later.
+    let starts = [(Phase::Load, 0, 240), (Phase::Deploy, 250, 300), (Phase::Ready, 550, 4000)];
+    for (phase, after, takes) in starts {
         for number in 0..COMPONENTS {
-            let step = events.step(phase, name(number));
-            step.progress("on its way");
-            step.done();
+            let start = Duration::from_millis(250 * number as u64 + after);
+            let kinds =
+                [EventKind::Started, EventKind::Progress("on its way".into()), EventKind::Finished(Outcome::Done)];
+            for (kind, part) in kinds.into_iter().zip(0..) {
+                let at = start + Duration::from_millis(takes) * part / 2;
+                lines.push(RunLine::Event(Event { at, wall: Timestamp::now(), phase, step: name(number), kind }));
+            }
         }
     }
-    reporter.finish_as(Some(RunOutcome::Ready)).await;
+    let mut text = String::new();
+    for line in lines {
+        text.push_str(&format!("{}\n", serde_json::to_string(&line)?));
+    }
+    fs_err::write(file, text)?;
     Ok(())
 }
 

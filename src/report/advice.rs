@@ -57,7 +57,10 @@ pub(super) fn advise(
 ) -> Vec<Advice> {
     let Some(total) = timeline.start_up() else { return Vec::new() };
     let mut found = vec![order(header, what_if, total)];
-    for (at, step) in what_if.steps() {
+    let least = WORTH * what_if.end().as_secs_f64();
+    // No step saves more than its own time.
+    let worth = || what_if.steps().filter(|(_, step)| step.own.as_secs_f64() >= least);
+    for (at, step) in worth() {
         let (name, took) = (&step.span.step, text(step.span.duration()));
         let (rule, advice, evidence) = match step.span.phase {
             Phase::Load => (
@@ -83,10 +86,9 @@ pub(super) fn advise(
         };
         found.push(Advice { rule, advice, evidence, saves: seconds(what_if.saved(at, 0.0)) });
     }
-    found.extend(what_if.steps().filter_map(|(at, step)| retries(timeline, at, step.span, what_if)));
-    found.extend(what_if.steps().flat_map(|(at, step)| probes(timeline, at, step, what_if)));
+    found.extend(worth().filter_map(|(at, step)| retries(timeline, at, step.span, what_if)));
+    found.extend(worth().filter_map(|(at, step)| probes(timeline, at, step, what_if)));
     found.extend(usage.and_then(|usage| saturated(usage, total)));
-    let least = WORTH * what_if.end().as_secs_f64();
     found.retain(|advice| advice.saves > 0.0 && advice.saves >= least);
     found.sort_by(|a, b| b.saves.total_cmp(&a.saves));
     found

@@ -210,10 +210,21 @@ fn opened(timeline: &Timeline) -> Vec<OpenedBreaker> {
 }
 
 fn bottlenecks(what_if: &WhatIf<'_>) -> Vec<Bottleneck> {
-    let mut saving: Vec<_> = what_if.steps().map(|(at, step)| (what_if.saved(at, 0.0), at, step)).collect();
-    saving.retain(|(saves, ..)| !saves.is_zero());
-    saving.sort_by_key(|(saves, ..)| std::cmp::Reverse(*saves));
-    saving.truncate(BOTTLENECKS);
+    let mut steps: Vec<_> = what_if.steps().collect();
+    steps.sort_by_key(|(_, step)| std::cmp::Reverse(step.own));
+    let mut saving: Vec<(Duration, usize, &super::what_if::Step<'_>)> = Vec::new();
+    for (at, step) in steps {
+        // No step saves more than its own time: the rest cannot be among the first any more.
+        if saving.get(BOTTLENECKS - 1).is_some_and(|(saves, ..)| *saves >= step.own) {
+            break;
+        }
+        let saves = what_if.saved(at, 0.0);
+        if !saves.is_zero() {
+            let place = saving.partition_point(|(more, ..)| *more >= saves);
+            saving.insert(place, (saves, at, step));
+        }
+        saving.truncate(BOTTLENECKS);
+    }
     let found = saving.into_iter().map(|(saves, at, step)| Bottleneck {
         phase: step.span.phase,
         step: step.span.step.clone(),
