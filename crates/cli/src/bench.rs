@@ -7,6 +7,7 @@ mod result;
 mod usage;
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::Args;
 use futures::future::join_all;
@@ -18,7 +19,7 @@ use kind_harness::report::console::{QuietConsole, write};
 use kind_harness::report::{Events, Reporter, StartupMetrics, StartupUsage};
 use kind_harness::run::past_runs::host_class;
 use kind_harness::run::protocol::{Interrupts as _, OnFailure, Part, Run, Uninterrupted};
-use kind_harness::run::session::Session;
+use kind_harness::run::session::{LeaseOptions, Session};
 use kind_harness::suite::config::{Overrides, Strategy};
 use kind_harness::suite::plan::Plan;
 use kind_harness::teardown::RemoveOptions;
@@ -28,6 +29,9 @@ use super::inspect::{print, print_json};
 use super::interrupts::Interrupts;
 use super::{Cli, Exit, Failure, Output, outputs};
 use result::Measured;
+
+/// How long the cluster stays when the bench was killed. Each measurement begins it anew.
+const STAYS: Duration = Duration::from_secs(3600);
 
 /// What `bench` is told.
 #[derive(Debug, Args)]
@@ -227,7 +231,9 @@ impl Cli {
     }
 
     fn bench_session(&self, bench: &Bench, strategy: Strategy) -> Result<Session, Failure> {
-        Ok(Session { plan: self.bench_plan(strategy)?, ..self.session(Events::discard(), bench.yes)? })
+        let session = self.session(Events::discard(), bench.yes)?;
+        let terms = LeaseOptions { ttl: session.terms.ttl.or(Some(STAYS)), ..session.terms.clone() };
+        Ok(Session { plan: self.bench_plan(strategy)?, terms, ..session })
     }
 
     /// Returns the plan for a cluster of the bench's own, beside whatever runs on this host.

@@ -112,10 +112,7 @@ impl Measured {
             );
         }
         let used: Vec<_> = told.ways.iter().filter_map(|way| Some((way.way, way.usage?))).collect();
-        text.push_str(usage::markdown(&used).trim_start_matches('\n'));
-        if !used.is_empty() {
-            text.push('\n');
-        }
+        text.push_str(&usage::markdown(&used));
         let what = if self.is_fresh {
             "from no cluster to all ready, a new cluster each"
         } else {

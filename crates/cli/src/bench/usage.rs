@@ -26,14 +26,14 @@ pub(super) fn markdown(ways: &[(&str, BenchUsage)]) -> String {
     if ways.is_empty() {
         return String::new();
     }
-    let mut text = "\n\n| medians | CPU, nodes | CPU, harness | all cores busy | memory, nodes | memory, harness | disk, nodes | network, nodes |\n\
-                    | --- | --- | --- | --- | --- | --- | --- | --- |"
+    let mut text = "\n| medians | CPU, nodes | CPU, harness | all cores busy | memory, nodes | memory, harness | disk, nodes | network, nodes |\n\
+                    | --- | --- | --- | --- | --- | --- | --- | --- |\n"
         .to_owned();
     let mib = |bytes: f64| format!("{:.0} MiB", bytes / 1024.0 / 1024.0);
     for (way, usage) in ways {
-        let _ = write!(
+        let _ = writeln!(
             text,
-            "\n| {way} | {:.1} s | {:.1} s | {:.0} % | {} | {} | {} | {} |",
+            "| {way} | {:.1} s | {:.1} s | {:.0} % | {} | {} | {} | {} |",
             usage.node_cpu,
             usage.harness_cpu,
             100.0 * usage.busy_efficiency,
@@ -71,6 +71,6 @@ mod tests {
         assert_eq!(markdown(&[]), "");
         let medians = medians(&[usage(1.0), usage(9.0), usage(2.0)]).unwrap();
         let text = markdown(&[("waves", medians)]);
-        assert!(text.ends_with("| waves | 2.0 s | 0.5 s | 40 % | 5 MiB | 5 MiB | 1 MiB | 2 MiB |"), "{text}");
+        assert!(text.ends_with("| waves | 2.0 s | 0.5 s | 40 % | 5 MiB | 5 MiB | 1 MiB | 2 MiB |\n"), "{text}");
     }
 }
