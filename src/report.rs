@@ -7,10 +7,13 @@ mod advice;
 mod component_states;
 pub mod console;
 mod debounce;
+mod detail;
 mod event;
 mod json;
+mod nanoseconds;
 mod observer;
 mod run_file;
+mod run_header;
 mod startup;
 mod state;
 mod step;
@@ -21,12 +24,11 @@ mod what_if;
 
 pub use advice::{Advice, Rule};
 pub use component_states::ComponentStates;
-pub use event::{BreakerState, ComponentMoment, Event, EventKind, Events, Outcome, Phase};
+pub use detail::{BreakerState, ComponentMoment};
+pub use event::{Event, EventKind, Events, Outcome, Phase};
 pub use json::{Report, to_json};
-pub use run_file::{
-    Calibration, FORMAT, HostClass, PlannedComponent, RecordedRun, RunEnd, RunFileError, RunHeader, RunLine,
-    RunOutcome, RunRecorder,
-};
+pub use run_file::{FORMAT, RecordedRun, RunEnd, RunFileError, RunLine, RunOutcome, RunRecorder};
+pub use run_header::{Calibration, HostClass, PlannedComponent, RunHeader};
 pub use startup::{Alert, Bottleneck, Grade, Limits, OpenedBreaker, StartupMetrics};
 pub use state::{InvalidTransition, State, StateHistory};
 pub use step::{Step, StepHandle};

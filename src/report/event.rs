@@ -8,9 +8,9 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc;
 
 use super::usage::Usage;
-use super::{Step, StepHandle};
+use super::{BreakerState, ComponentMoment, Step, StepHandle};
+use crate::readiness::Missed;
 use crate::readiness::redact::Redactor;
-use crate::readiness::{Missed, MomentKind, ProbeSchedule};
 
 /// A stage of a run. Phases may overlap: images build while the cluster boots.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -98,7 +98,7 @@ pub enum EventKind {
         /// The cause of the last failure, and the call: `connection refused (applying configmap/app)`.
         cause: String,
         /// The pause before the attempt.
-        #[serde(with = "nanoseconds")]
+        #[serde(with = "super::nanoseconds")]
         #[cfg_attr(feature = "schema", schemars(with = "f64"))]
         after: Duration,
     },
@@ -132,56 +132,12 @@ pub enum EventKind {
     Warning(String),
 }
 
-/// A moment in the start of a component.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(rename_all = "camelCase")]
-pub struct ComponentMoment {
-    /// Its kind.
-    pub kind: MomentKind,
-    /// The pod or Service that it is about.
-    pub object: String,
-    /// The container, if it is about one.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub container: Option<String>,
-    /// When it was, in seconds since the run started.
-    #[serde(with = "nanoseconds")]
-    #[cfg_attr(feature = "schema", schemars(with = "f64"))]
-    pub at: Duration,
-    /// When a container is started: the schedule of its readiness probe, if it has one.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub probe: Option<ProbeSchedule>,
-}
-
-/// The state of a circuit breaker.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(rename_all = "kebab-case")]
-pub enum BreakerState {
-    /// Calls are made.
-    Closed,
-    /// No calls are made.
-    Open,
-    /// One call tests whether the dependency has recovered.
-    HalfOpen,
-}
-
-impl fmt::Display for BreakerState {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(match self {
-            BreakerState::Closed => "closed",
-            BreakerState::Open => "open",
-            BreakerState::HalfOpen => "half-open",
-        })
-    }
-}
-
 /// One event of a run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Event {
     /// Monotonic time since the run started.
-    #[serde(with = "nanoseconds")]
+    #[serde(with = "super::nanoseconds")]
     #[cfg_attr(feature = "schema", schemars(with = "f64"))]
     pub at: Duration,
     /// Wall-clock time.
@@ -296,20 +252,4 @@ fn masked(mut kind: EventKind) -> EventKind {
         | EventKind::Breaker { .. } => {}
     }
     kind
-}
-
-/// Durations as seconds, exact to the nanosecond for the first 48 days.
-mod nanoseconds {
-    use std::time::Duration;
-
-    use serde::de::Error;
-    use serde::{Deserialize, Deserializer, Serializer};
-
-    pub(super) fn serialize<S: Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_f64(duration.as_secs_f64())
-    }
-
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
-        Duration::try_from_secs_f64(f64::deserialize(deserializer)?).map_err(D::Error::custom)
-    }
 }

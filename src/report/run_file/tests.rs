@@ -1,5 +1,9 @@
+use jiff::Timestamp;
+
 use super::*;
-use crate::report::{Outcome, Phase, Reporter, console::QuietConsole, to_json, to_table};
+use crate::report::{
+    HostClass, Limits, Outcome, Phase, PlannedComponent, Reporter, console::QuietConsole, to_json, to_table,
+};
 
 pub(in crate::report) fn limits() -> Limits {
     Limits { a: 15.0, b: 25.0, c: 40.0, d: 60.0, warn: 30.0, critical: 60.0 }
