@@ -71,6 +71,17 @@ async fn conditions_are_those_of_kube() {
     assert!(is_ready::<Deployment>().not().matches_object(None));
 }
 
+/// A component that is a Deployment of the same name.
+fn expectation(name: &str, probes: &[Probe]) -> Expectation {
+    let object = ObjectRef {
+        api_version: "apps/v1".into(),
+        kind: "Deployment".into(),
+        namespace: Some("shop".into()),
+        name: name.into(),
+    };
+    Expectation { component: name.into(), objects: vec![object], probes: probes.to_vec() }
+}
+
 #[tokio::test]
 async fn a_survey_lists_once_and_judges_by_age() {
     let server = Server::default();
@@ -78,17 +89,7 @@ async fn a_survey_lists_once_and_judges_by_age() {
     let old = pod("db", &waits("CreateContainerConfigError", "no"))
         .replace("namespace: shop,", "namespace: shop, creationTimestamp: '2020-01-01T00:00:00Z',");
     server.put(&(deployment("web", 1) + &deployment("db", 0) + &pod("web", &crashes(2)) + &old));
-    let expectation = |name: &str| Expectation {
-        component: name.into(),
-        objects: vec![ObjectRef {
-            api_version: "apps/v1".into(),
-            kind: "Deployment".into(),
-            namespace: Some("shop".into()),
-            name: name.into(),
-        }],
-        probes: Vec::new(),
-    };
-    let expectations = ["web", "db", "cache"].map(expectation);
+    let expectations = ["web", "db", "cache"].map(|name| expectation(name, &[]));
     let statuses = survey(&server.client(), "shop", &expectations).await.expect("listed");
     assert_eq!((&statuses[0].verdict, statuses[0].restarts), (&Verdict::Ready, 2));
     assert!(matches!(statuses[1].verdict, Verdict::Failed { .. }), "{:?}", statuses[1]);
@@ -106,16 +107,6 @@ async fn components_are_asked_one_by_one_after_one_listing() {
     let silent = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
     let probe =
         Probe::Http { at: Place::Host(silent.local_addr().unwrap()), path: "/".into(), status: 200, contains: None };
-    let expectation = |name: &str, probes: &[Probe]| Expectation {
-        component: name.into(),
-        objects: vec![ObjectRef {
-            api_version: "apps/v1".into(),
-            kind: "Deployment".into(),
-            namespace: Some("shop".into()),
-            name: name.into(),
-        }],
-        probes: probes.to_vec(),
-    };
     let (settings, limit) = (Settings::default(), Duration::from_millis(300));
     let client = server.client();
     let all = [expectation("web", &[]), expectation("db", &[])];

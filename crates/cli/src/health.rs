@@ -45,8 +45,8 @@ impl Cli {
         if wanted.watch {
             return self.watch_health().await;
         }
-        let (live, _, target) = self.live(&SCHEDULE, false).await?;
-        live.board.ask_all(&target.1, SCHEDULE.limit).await;
+        let (live, _, (_, target)) = self.live(&SCHEDULE, false).await?;
+        live.board.ask_all(&target, SCHEDULE.limit).await;
         let health = live.health();
         match self.output {
             Output::Json => print_json(&health),

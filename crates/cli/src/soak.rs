@@ -94,7 +94,7 @@ impl Cli {
             let error = error.and_then(|error| error.lines().next().map(str::to_owned));
             progress.rounds.push(Round { began, seconds, error });
             write(&format!("round {} of {}: {told}\n", progress.rounds.len(), soak.runs));
-            let text = serde_json::to_string(&progress).unwrap_or_default();
+            let text = serde_json::to_string(&progress).map_err(|error| Failure::new(Exit::Internal, &error))?;
             publish(&file, &text).map_err(|error| Failure::new(Exit::Host, &error))?;
         }
         self.tell_soak(&plan.suite().suite, &progress, soak.runs)?;

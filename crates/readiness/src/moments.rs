@@ -73,7 +73,10 @@ pub struct ProbeSchedule {
 #[derive(Debug)]
 pub(crate) struct Moments {
     began: Timestamp,
+    /// What has been seen: uid, kind and container.
     known: HashSet<(String, MomentKind, String)>,
+    /// The uids of the pods that were scheduled, started or ready during this run.
+    pods: HashSet<String>,
     open: Vec<(Key, Moment)>,
     /// The smallest difference so far between the time at which something was received and the time in it, in seconds.
     lead: f64,
@@ -88,7 +91,7 @@ struct Subject<'a> {
 
 impl Moments {
     pub(crate) fn new(began: Timestamp) -> Moments {
-        Moments { began, known: HashSet::new(), open: Vec::new(), lead: f64::MAX }
+        Moments { began, known: HashSet::new(), pods: HashSet::new(), open: Vec::new(), lead: f64::MAX }
     }
 
     /// Keeps the moments that `view`, received at `now`, shows. `is_old` tells that it was there before the watch: what
@@ -102,12 +105,12 @@ impl Moments {
         }
     }
 
-    /// Returns the moments of components, each with the objects that it belongs to: the pod and its owners, or the
-    /// Service.
-    pub(crate) fn take(&mut self, owners: impl Fn(&Key) -> Option<String>) -> Vec<(String, Moment)> {
+    /// Returns the moments whose component is known by now, each with that component; `component_of` returns that of a
+    /// pod or Service. The others are kept.
+    pub(crate) fn take(&mut self, component_of: impl Fn(&Key) -> Option<String>) -> Vec<(String, Moment)> {
         let mut found = Vec::new();
         for (key, moment) in std::mem::take(&mut self.open) {
-            match owners(&key) {
+            match component_of(&key) {
                 Some(component) => found.push((component, moment)),
                 None => self.open.push((key, moment)),
             }
@@ -168,7 +171,7 @@ impl Moments {
     /// A Service has an endpoint once one of its pods that started during this run is ready in it.
     fn slice(&mut self, slice: &View, is_old: bool, now: (Instant, Timestamp)) {
         let Some(service) = super::world::service_of(slice) else { return };
-        let is_ours = |uid: &str| self.known.iter().any(|(known, ..)| known == uid);
+        let is_ours = |uid: &str| self.pods.contains(uid);
         let is_ready = |endpoint: &&serde_json::Value| {
             endpoint.flag("/conditions/ready") && endpoint.text("/targetRef/uid").is_some_and(is_ours)
         };
@@ -194,6 +197,9 @@ impl Moments {
         let before = |time: Timestamp| time < self.began;
         if is_old && time.is_none_or(before) || !self.known.insert(id) {
             return;
+        }
+        if subject.key.kind == "Pod" && kind != MomentKind::Restarted {
+            self.pods.insert(subject.uid.to_owned());
         }
         let late = time.map(|time| self.late(time, wall)).unwrap_or_default();
         let at = now.into_std().checked_sub(late).unwrap_or_else(|| now.into_std());

@@ -1,5 +1,6 @@
 //! Measures what nodes, harness and host use while components start.
 
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use tokio::task::JoinHandle;
@@ -20,14 +21,14 @@ const CLOSE: usize = 120;
 pub(super) struct Measurement {
     events: Events,
     task: JoinHandle<()>,
-    meter: std::sync::Arc<std::sync::OnceLock<Meter>>,
+    meter: Arc<OnceLock<Meter>>,
 }
 
 impl Measurement {
     /// Starts to measure, at once without the nodes, and with them as soon as the engine has said which processes they
     /// are.
     pub(super) fn start(record: &Record, events: &Events) -> Measurement {
-        let meter = std::sync::Arc::new(std::sync::OnceLock::new());
+        let meter = Arc::new(OnceLock::new());
         let (engine, events) = (record.engine.clone(), events.clone());
         let ids: Vec<String> = record.nodes.iter().map(|node| node.id.clone()).collect();
         let (known, stream) = (meter.clone(), events.clone());

@@ -1,11 +1,11 @@
 //! The figures of the board and of the last start-up for Prometheus.
 
 use kind_harness::readiness::redact::Redactor;
+use kind_harness::report::BreakerState;
 
 use crate::formats::prometheus::{Kind, Metrics, escaped, run_metrics};
 use crate::health::Live;
 use crate::outputs::{HealthStatus, ServiceState};
-use kind_harness::report::BreakerState;
 
 /// Returns the figures, with secrets masked.
 pub(super) fn render(live: &Live) -> String {
