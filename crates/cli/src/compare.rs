@@ -67,8 +67,8 @@ pub(super) struct Comparison {
     other_kind: usize,
     /// Runs that are left out because there are enough newer ones.
     older: usize,
-    /// The calibration to whose speed of host times are scaled: seconds of the base's and the new runs' medians. `None`
-    /// when a run has none, or they cannot be compared.
+    /// The medians of the base's and the new runs' calibrations, in seconds, if the hosts differ in speed: then times of
+    /// the new runs are scaled.
     calibration: Option<(f64, f64)>,
     rows: Vec<Row>,
 }
@@ -93,8 +93,7 @@ impl Comparison {
         let (all_old, all_new) = (base.of_kind(is_fresh), new.of_kind(is_fresh));
         let (last_old, last_new) = (last(&all_old), last(&all_new));
         let of_kind = all_old.len() + all_new.len();
-        let calibration = calibration(last_old).zip(calibration(last_new));
-        let calibration = calibration.filter(|((_, old), (_, new))| old == new).map(|((old, _), (new, _))| (old, new));
+        let calibration = calibrations(last_old, last_new);
         Ok(Comparison {
             threshold,
             is_fresh,
@@ -104,7 +103,7 @@ impl Comparison {
             other_kind: base.finished.len() + new.finished.len() - of_kind,
             older: of_kind - last_old.len() - last_new.len(),
             calibration,
-            rows: rows(last_old, last_new, threshold, calibration.map(|(old, _)| old)),
+            rows: rows(last_old, last_new, threshold, calibration),
         })
     }
 
@@ -167,7 +166,7 @@ impl Comparison {
         }
         if let Some((base, new)) = self.calibration {
             text.push_str(&format!(
-                "\ntimes are scaled to one speed of the host: a calibration took {:.2} ms with the base, {:.2} ms with the new runs",
+                "\nnew times are scaled to the speed of the base's host: a calibration took {:.2} ms with the base, {:.2} ms with the new runs",
                 1000.0 * base,
                 1000.0 * new
             ));
@@ -187,23 +186,30 @@ fn last<'a, 'b>(runs: &'b [&'a Finished]) -> &'b [&'a Finished] {
     &runs[runs.len().saturating_sub(MOST)..]
 }
 
-/// Returns the median of the runs' calibrations, and whether they were compiled with optimisation. `None` when one is
-/// missing, or they differ in that.
-fn calibration(runs: &[&Finished]) -> Option<(f64, bool)> {
-    let all: Option<Vec<_>> = runs.iter().map(|run| run.header.calibration).collect();
+/// Returns the medians of both sides' calibrations when they differ by the same test as the runs. `None` when they do not,
+/// one is missing, or builds with and without optimisation are mixed. Single calibrations are as noisy as runs.
+fn calibrations(base: &[&Finished], new: &[&Finished]) -> Option<(f64, f64)> {
+    let all: Option<Vec<_>> = base.iter().chain(new).map(|run| run.header.calibration).collect();
     let all = all?;
-    let optimised = all.first()?.optimised;
     let seconds: Vec<f64> = all.iter().map(|it| it.seconds).collect();
-    all.iter().all(|it| it.optimised == optimised).then_some((statistics::median(&seconds)?, optimised))
+    let (old, new) = seconds.split_at(base.len());
+    let is_mixed = all.windows(2).any(|pair| pair[0].optimised != pair[1].optimised);
+    let differ = matches!(statistics::compare(old, new, 0.0).change, Change::Regressed | Change::Improved);
+    if is_mixed || !differ {
+        return None;
+    }
+    statistics::median(old).zip(statistics::median(new))
 }
 
-/// Returns every figure of both sides, the one that decides first. With a `calibration`, times are those of a host on
-/// which it takes so long.
-fn rows(base: &[&Finished], new: &[&Finished], threshold: f64, calibration: Option<f64>) -> Vec<Row> {
+/// Returns every figure of both sides, the one that decides first. With calibrations, times of the new runs are those of
+/// the base's host.
+fn rows(base: &[&Finished], new: &[&Finished], threshold: f64, calibrations: Option<(f64, f64)>) -> Vec<Row> {
     let row = |name: String, figure: &dyn Fn(&Finished) -> Option<f64>| {
-        let scaled = |run: &&Finished| Some(figure(run)? * calibration.map_or(1.0, |seconds| run.scale(seconds)));
+        let scaled = |run: &&Finished| {
+            Some(figure(run)? * calibrations.map_or(1.0, |(base, new)| run.scale(base / new.max(f64::MIN_POSITIVE))))
+        };
         let (base, new): (Vec<_>, Vec<_>) =
-            (base.iter().filter_map(scaled).collect(), new.iter().filter_map(scaled).collect());
+            (base.iter().filter_map(|run| figure(run)).collect(), new.iter().filter_map(scaled).collect());
         let compared = statistics::compare(&base, &new, threshold);
         Row { name, base, new, compared }
     };

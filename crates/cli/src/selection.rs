@@ -36,10 +36,9 @@ impl Finished {
         is_whole.then_some(Finished { header: run.header, timeline, startup: metrics.total, is_fresh, cpu_bound })
     }
 
-    /// Returns by what a time of this run is multiplied to be that of a host on which the calibration takes `seconds`.
-    pub(super) fn scale(&self, seconds: f64) -> f64 {
-        let own = self.header.calibration.map_or(seconds, |calibration| calibration.seconds);
-        1.0 - self.cpu_bound + self.cpu_bound * seconds / own.max(f64::MIN_POSITIVE)
+    /// Returns by what a time of this run is multiplied on a host whose calibration takes `ratio` times as long.
+    pub(super) fn scale(&self, ratio: f64) -> f64 {
+        1.0 - self.cpu_bound + self.cpu_bound * ratio
     }
 }
 

@@ -66,8 +66,8 @@ pub(crate) struct Comparison {
     pub(crate) other_kind: usize,
     /// How many runs of both sides are left out because there are enough newer ones.
     pub(crate) older: usize,
-    /// How fast the hosts were; null when a run does not say, or it cannot be compared. Otherwise times are scaled to the
-    /// speed of the base's host, as far as all cores were busy.
+    /// How fast the hosts were, if they differ by the same test as the runs; otherwise null. Then times of the new runs are
+    /// scaled to the speed of the base's host, as far as all cores were busy.
     pub(crate) calibration: Option<Calibrations>,
     /// Deploy and ready together, each phase, and each component from applied to ready.
     pub(crate) figures: Vec<ComparedFigure>,
