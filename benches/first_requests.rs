@@ -31,8 +31,8 @@ const GOING: Duration = Duration::from_secs(60);
 async fn main() -> Result<ExitCode> {
     // `cargo bench` passes flags of its own.
     let rounds = std::env::args().skip(1).find_map(|argument| argument.parse().ok()).unwrap_or(50);
-    let session = session()?;
-    let asked = ask_in_rounds(&session, rounds).await;
+    let mut session = session()?;
+    let asked = ask_in_rounds(&mut session, rounds).await;
     session.down(&RemoveOptions::default()).await?;
     let asked = asked?;
     println!(
@@ -72,7 +72,7 @@ fn session() -> Result<Session> {
     })
 }
 
-async fn ask_in_rounds(session: &Session, rounds: usize) -> Result<Asked> {
+async fn ask_in_rounds(session: &mut Session, rounds: usize) -> Result<Asked> {
     let mut asked = Asked::default();
     for round in 1..=rounds {
         let begun = Instant::now();

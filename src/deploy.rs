@@ -3,16 +3,21 @@
 mod adopt;
 mod apply;
 mod error;
+mod network;
 mod port_conflict;
+mod prepare;
 mod probes;
+mod progress;
 mod replace;
 mod stage;
+mod tasks;
+mod webhooks;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::mpsc;
+use tokio::sync::{OnceCell, mpsc};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
@@ -22,15 +27,20 @@ pub use apply::Applier;
 pub use error::{ApplyError, ComponentError, DeployError};
 
 pub use stage::StageError;
+pub use tasks::HostContext;
 
 pub(crate) use probes::probes;
 
+use self::progress::{Progress, Reached};
+use self::webhooks::{ServiceName, Webhooks, services};
 use crate::cluster::PortMap;
 use crate::images::{ComponentImages, ImageError};
 use crate::readiness::{Applied, Missed, ObjectRef, Probe, Readiness, errors};
 use crate::report::{Events, Phase, Step};
-use crate::suite::config::Component;
+use crate::suite::config::{Component, Until};
 use crate::suite::manifests::{self, ImageMap, Manifest};
+use crate::suite::plan::Task;
+use crate::suite::template::is_placeholder;
 
 /// How long a deployment continues after the first failure, so that simultaneous failures are reported together.
 const GATHER: Duration = Duration::from_millis(200);
@@ -52,6 +62,10 @@ pub struct Deployer {
     pub ports: PortMap,
     /// Receives progress.
     pub events: Events,
+    /// What the suite's programs are run with.
+    pub context: HostContext,
+    /// How long a component that others wait for may take to be ready, and each task.
+    pub patience: Duration,
 }
 
 /// The applied objects of one component.
@@ -66,18 +80,30 @@ pub struct DeployedComponent {
 }
 
 /// A component to deploy, with its parsed manifests.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct ComponentManifests {
     /// The component.
     pub component: Component,
     /// Its manifests.
     pub manifests: Vec<Manifest>,
+    /// What runs to its end before they are applied.
+    pub before: Vec<Task>,
+    /// What runs to its end once they are ready.
+    pub after: Vec<Task>,
 }
 
 impl ComponentManifests {
+    /// Returns the images of all containers, those of tasks included, but for place-holders.
+    pub(crate) fn images(&self) -> BTreeSet<String> {
+        let tasks = self.before.iter().chain(&self.after).flat_map(Task::manifests);
+        let objects = self.manifests.iter().chain(tasks).map(|manifest| &manifest.object);
+        objects.flat_map(manifests::images_of).filter(|image| !is_placeholder(image)).collect()
+    }
+
     /// Returns the objects to apply.
     pub fn expected(&self) -> impl Iterator<Item = Expected> {
-        self.manifests.iter().map(|manifest| Expected {
+        let tasks = self.before.iter().chain(&self.after).flat_map(Task::manifests);
+        self.manifests.iter().chain(tasks).map(|manifest| Expected {
             place: manifest.source.to_string(),
             component: Some(self.component.name.clone()),
             object: ObjectRef::of(&manifest.object),
@@ -106,17 +132,21 @@ impl Deployer {
         let mut tasks = JoinSet::new();
         let count = stage.len();
         let groundwork = Arc::new(self.groundwork(&stage).await);
+        let shared = Arc::new(self.shared(&stage));
         let given_up = CancellationToken::new();
         for parcel in stage {
             let (deployer, results, groundwork) = (self.clone(), results.clone(), groundwork.clone());
-            let given_up = given_up.clone();
+            let (given_up, shared) = (given_up.clone(), shared.clone());
             tasks.spawn(async move {
                 let name = parcel.component.name.clone();
                 let images = tokio::select! {
                     images = (deployer.images)(name.clone()) => images,
                     () = given_up.cancelled() => return,
                 };
-                let result = deployer.deploy_component(parcel, images, &groundwork).await;
+                let result = deployer.deploy_component(parcel, images, &groundwork, &shared).await;
+                if result.is_err() {
+                    shared.progress.reached(&name, Reached::Failed);
+                }
                 // The receiver outlives every sender.
                 let _ = results.send((name, result)).await;
             });
@@ -186,23 +216,42 @@ impl Deployer {
         self.applier.of(self.events.handle(Phase::Deploy, component))
     }
 
+    /// Returns what the components of a stage share.
+    fn shared(&self, stage: &[ComponentManifests]) -> Shared {
+        let namespace = self.applier.default_namespace();
+        let awaited = stage.iter().flat_map(|parcel| &parcel.component.needs);
+        let awaited = awaited.filter(|need| need.until == Some(Until::Ready)).map(|need| need.component.clone());
+        Shared {
+            progress: Progress::new(stage.iter().map(|parcel| parcel.component.name.as_str())),
+            awaited: awaited.collect(),
+            needs: held_back(stage),
+            resolved: OnceCell::new(),
+            webhooks: Webhooks::of(stage, namespace),
+            services: Arc::new(services(stage, namespace)),
+        }
+    }
+
     async fn deploy_component(
         &self,
-        parcel: ComponentManifests,
+        mut parcel: ComponentManifests,
         images: Result<ComponentImages, Arc<ImageError>>,
         groundwork: &BTreeMap<String, Result<Applied, Arc<ApplyError>>>,
+        shared: &Shared,
     ) -> Result<DeployedComponent, ComponentError> {
-        let name = parcel.component.name.clone();
+        let (name, after) = (parcel.component.name.clone(), std::mem::take(&mut parcel.after));
+        let component = parcel.component.clone();
+        self.hold_back(&component, shared).await?;
         let step = self.events.step(Phase::Deploy, &name);
         let deployed = match images {
-            Ok(images) => self.apply(parcel, images, groundwork, &step).await,
+            Ok(images) => self.apply(parcel, images, groundwork, shared, &step).await,
             Err(error) => Err(ComponentError::Images(error)),
         };
         match deployed {
             Ok(deployed) => {
                 step.done();
                 self.readiness.expect(&name, deployed.objects.clone(), deployed.probes.clone());
-                Ok(deployed)
+                shared.progress.reached(&name, Reached::Applied);
+                self.finish(&component, deployed, after, shared).await
             }
             Err(error) => {
                 step.fail(Missed::Failed, errors::chain(&error));
@@ -216,11 +265,17 @@ impl Deployer {
         parcel: ComponentManifests,
         images: ImageMap,
         groundwork: &BTreeMap<String, Result<Applied, Arc<ApplyError>>>,
+        shared: &Shared,
         step: &Step,
     ) -> Result<DeployedComponent, ComponentError> {
-        let namespace = self.applier.default_namespace();
-        let probes = probes(&parcel.component, &parcel.manifests, &self.ports, namespace);
-        let (applier, mut objects) = (self.applier_of(&parcel.component.name), Vec::new());
+        let component = &parcel.component;
+        let namespace = component.namespace.as_deref().unwrap_or(self.applier.default_namespace());
+        let probes = probes(component, &parcel.manifests, &self.ports, namespace);
+        let applier = self.applier_of(&component.name).awaiting(shared.services.clone(), self.deadline());
+        if !parcel.before.is_empty() {
+            self.names_are_resolved(&applier, shared).await;
+        }
+        let mut objects = self.run_tasks(component, parcel.before, &images, &applier, step).await?;
         for mut manifest in parcel.manifests {
             if is_ground(&manifest) {
                 match groundwork.get(&manifest.source.to_string()) {
@@ -230,14 +285,46 @@ impl Deployer {
                 }
                 continue;
             }
-            manifests::images(&mut manifest.object, &images);
-            manifests::label(&mut manifest.object, &parcel.component.name);
+            self.prepare(&mut manifest.object, component, &images);
+            self.await_webhooks(&manifest.object, component, &applier, shared, step).await;
             step.progress(manifest.source.to_string());
             let applied = applier.apply(&manifest, &self.events).await;
             objects.push(applied.map_err(|error| ComponentError::Apply(Arc::new(error)))?);
         }
         Ok(DeployedComponent { objects, images, probes })
     }
+}
+
+/// What the components of a stage share while they are deployed.
+struct Shared {
+    progress: Progress,
+    /// Components that others wait for until they are ready.
+    awaited: BTreeSet<String>,
+    webhooks: Webhooks,
+    /// Whether names in the cluster have been awaited.
+    resolved: OnceCell<()>,
+    /// The components that hold each one back.
+    needs: BTreeMap<String, BTreeSet<String>>,
+    /// The Services of all components.
+    services: Arc<BTreeSet<ServiceName>>,
+}
+
+/// Returns the components that hold each component of `stage` back, directly or through others.
+fn held_back(stage: &[ComponentManifests]) -> BTreeMap<String, BTreeSet<String>> {
+    let direct = |parcel: &ComponentManifests| {
+        let needs = parcel.component.needs.iter().filter(|need| need.until.is_some());
+        (parcel.component.name.clone(), needs.map(|need| need.component.clone()).collect())
+    };
+    let mut all: BTreeMap<String, BTreeSet<String>> = stage.iter().map(direct).collect();
+    // A chain has at most as many links as there are components.
+    for _ in 0..stage.len() {
+        let before = all.clone();
+        for needs in all.values_mut() {
+            let further: Vec<String> = needs.iter().filter_map(|need| before.get(need)).flatten().cloned().collect();
+            needs.extend(further);
+        }
+    }
+    all
 }
 
 fn kind(manifest: &Manifest) -> &str {

@@ -5,11 +5,14 @@
 //! a hash of its inputs, so an existing image is never built again, and never stale.
 
 mod binaries;
+mod binary_image;
 mod builds;
 mod cargo;
 mod content;
+mod context;
 mod engine;
 mod load;
+mod made;
 mod recipe;
 mod source;
 mod stale;
@@ -67,10 +70,52 @@ pub enum ImageError {
         source: serde_json::Error,
     },
     /// The package has no binary for the image.
-    #[error("cargo package {package} has no binary of that name, so no image can be made of it")]
+    #[error(
+        "cargo package {package} has no binary {name}, so no image can be made of it; `bin` in e2e.yaml names another"
+    )]
     NoBinary {
         /// The package.
         package: String,
+        /// The binary.
+        name: String,
+    },
+    /// The Dockerfile of an image, or its context, cannot be read.
+    #[error("cannot read what {image} is built from")]
+    Context {
+        /// The image.
+        image: String,
+        /// The cause.
+        #[source]
+        source: std::io::Error,
+    },
+    /// A program that makes an image failed.
+    #[error("the command that makes {image} failed")]
+    Command {
+        /// The image.
+        image: String,
+        /// The cause, with the last lines of its output.
+        #[source]
+        source: ExecError,
+    },
+    /// A program that makes an image did not leave one of that name.
+    #[error("`{command}` ended without an error, and left no image {image} in {engine}; does it give it another name?")]
+    NotMade {
+        /// The image.
+        image: String,
+        /// The command.
+        command: String,
+        /// The engine.
+        engine: String,
+    },
+    /// An image is made for another architecture than that of the nodes.
+    #[error("{image} is for {found}, and the nodes run on {wanted}; build it for {wanted}")]
+    OtherArchitecture {
+        /// The image.
+        image: String,
+        /// The architecture of the image.
+        found: String,
+        /// The architecture of the host.
+        wanted: &'static str,
     },
     /// The image cannot be pulled.
     #[error("pulling {image} failed; where no registry can be reached, `--images packages` builds images from recipes")]

@@ -60,6 +60,7 @@ pub mod report;
 #[doc(hidden)]
 pub mod run;
 #[doc(hidden)]
+pub mod sources;
 pub mod suite;
 #[doc(hidden)]
 pub mod teardown;

@@ -6,4 +6,5 @@ pub(crate) mod hash;
 pub mod manifests;
 pub mod name;
 pub mod plan;
+pub(crate) mod template;
 pub mod yaml;

@@ -14,7 +14,7 @@ use std::time::Duration;
 use futures::FutureExt;
 use http::{Request, Response};
 use kind_harness::cluster::PortMap;
-use kind_harness::deploy::{Applier, ComponentManifests, Deployer};
+use kind_harness::deploy::{Applier, ComponentManifests, Deployer, HostContext};
 use kind_harness::host::resilience::Resilience;
 use kind_harness::images::ComponentImages;
 use kind_harness::readiness::Readiness;
@@ -92,7 +92,7 @@ fn taken() -> Value {
 fn manifest(yaml: &str) -> (tempfile::TempDir, Manifest) {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("app.yaml"), yaml).unwrap();
-    let manifest = manifests::load(folder.path(), "dev", &["app.yaml".into()]).unwrap().remove(0);
+    let manifest = manifests::load(folder.path(), &["app.yaml".into()]).unwrap().remove(0);
     (folder, manifest)
 }
 
@@ -164,9 +164,14 @@ async fn a_retry_is_an_event_of_its_component() {
         images: Arc::new(|_| async { Ok(ComponentImages::new()) }.boxed()),
         ports: PortMap::default(),
         events,
+        context: HostContext::default(),
+        patience: Duration::from_secs(300),
     };
     let component = Component { name: "web".into(), ..Component::default() };
-    let deployed = deployer.deploy(vec![ComponentManifests { component, manifests: vec![manifest] }]).await.unwrap();
+    let deployed = deployer
+        .deploy(vec![ComponentManifests { component, manifests: vec![manifest], ..ComponentManifests::default() }])
+        .await
+        .unwrap();
     assert_eq!(deployed["web"].objects.len(), 1);
     let mut retries = Vec::new();
     while let Ok(event) = said.try_recv() {

@@ -5,6 +5,10 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use kind_harness::host::folders::Folders;
+use kind_harness::host::setup::consent_of_environment;
+use kind_harness::report::Events;
+use kind_harness::sources;
 use kind_harness::suite::config::{self, Overrides};
 use kind_harness::suite::manifests::{self, Manifest};
 use kind_harness::suite::plan::Plan;
@@ -21,10 +25,17 @@ fn plan(overlay: &str) -> Plan {
 
 /// The objects of an overlay of all components, as JSON by `kind/name`.
 fn objects(overlay: &str) -> BTreeMap<String, Value> {
-    let plan = plan(overlay);
-    let all = manifests::load_all(plan.root(), overlay, plan.components().map(|it| &it.manifests[..]))
-        .unwrap_or_else(|error| panic!("{error}"));
+    let all = rendered(plan(overlay)).manifests().unwrap_or_else(|error| panic!("{error}"));
     all.iter().flatten().map(named).collect()
+}
+
+/// The plan, with its kustomizations rendered.
+fn rendered(plan: Plan) -> Plan {
+    let (folders, events) = (Folders::of_user().unwrap(), Events::discard());
+    let rendering = sources::render(&plan, &folders, consent_of_environment, &events);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let rendered = runtime.block_on(rendering).unwrap_or_else(|error| panic!("{error}"));
+    plan.with_rendered(rendered)
 }
 
 fn named(manifest: &Manifest) -> (String, Value) {
@@ -173,7 +184,7 @@ fn network_policies_of_prod_select_pods_and_ports_that_exist() {
             .inspect(|(rule, name)| port_of(name, &rule["ports"][0]["port"]))
             .map(|(_, name)| name)
             .collect();
-        let needs = plan("prod").component(component).unwrap().needs.clone();
+        let needs = plan("prod").component(component).unwrap().needed().map(str::to_owned).collect::<Vec<_>>();
         assert_eq!(called, needs, "{component} calls what it needs");
     }
 }
@@ -185,7 +196,7 @@ fn by_kubectl(folder: &str) -> Option<BTreeMap<String, Value>> {
     assert!(made.status.success(), "{folder}: {}", String::from_utf8_lossy(&made.stderr));
     let text = tempfile::tempdir().unwrap();
     std::fs::write(text.path().join("all.yaml"), made.stdout).unwrap();
-    let objects = manifests::load(text.path(), "", &["all.yaml".to_owned()]).unwrap_or_else(|error| panic!("{error}"));
+    let objects = manifests::load(text.path(), &["all.yaml".to_owned()]).unwrap_or_else(|error| panic!("{error}"));
     Some(objects.iter().map(named).collect())
 }
 

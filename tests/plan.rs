@@ -4,12 +4,18 @@
 
 #[path = "plan/digest.rs"]
 mod digest;
+#[path = "plan/sources.rs"]
+mod sources;
 
 use std::path::PathBuf;
 use std::time::Duration;
 
+use kind_harness::host::folders::Folders;
+use kind_harness::host::setup::consent_of_environment;
+use kind_harness::report::Events;
 use kind_harness::suite::config::{
-    self, ClusterSpec, Component, HostPort, ImageSource, ImageSpec, Loaded, Overrides, Port, Strategy, Suite,
+    self, ClusterSpec, Component, HostPort, ImageSource, ImageSpec, Loaded, ManifestSpec, Overrides, Port, Strategy,
+    Suite,
 };
 use kind_harness::suite::plan::{Plan, PlanError};
 use rstest::rstest;
@@ -18,11 +24,9 @@ use snapbox::{assert_data_eq, str};
 fn component(name: &str, needs: &[&str]) -> Component {
     Component {
         name: name.into(),
-        images: Vec::new(),
-        manifests: vec![format!("manifests/{name}")],
+        manifests: vec![ManifestSpec::Path(format!("manifests/{name}"))],
         needs: needs.iter().map(|need| (*need).into()).collect(),
-        ports: Vec::new(),
-        checks: Vec::new(),
+        ..Component::default()
     }
 }
 
@@ -33,6 +37,7 @@ fn loaded(strategy: Strategy, components: Vec<Component>) -> Loaded {
             cluster: ClusterSpec::default(),
             namespace: "shop".into(),
             images: ImageSource::Auto,
+            prefetch: true,
             strategy,
             overlay: "dev".into(),
             deadline: Duration::from_secs(90),
@@ -118,12 +123,12 @@ fn what_a_component_needs_is_known_to_the_end_of_the_chain() {
 #[test]
 fn a_part_of_a_plan_compiles_what_the_whole_does() {
     let of = |name: &str, package: &str| {
-        let image = ImageSpec { name: format!("{name}:dev"), recipe: None, cargo: Some(package.into()) };
+        let image = ImageSpec { name: format!("{name}:dev"), cargo: Some(package.into()), ..ImageSpec::default() };
         Component { images: vec![image], ..component(name, &[]) }
     };
     let plan = plan(Strategy::Parallel, vec![of("api", "shop-api"), of("web", "shop-web"), component("db", &[])]);
-    assert!(plan.packages().iter().eq(["shop-api", "shop-web"]));
-    assert_eq!(plan.only(&["api".to_owned()]).packages(), plan.packages());
+    assert!(plan.binaries().iter().map(|spec| &spec.package).eq(["shop-api", "shop-web"]));
+    assert_eq!(plan.only(&["api".to_owned()]).binaries(), plan.binaries());
 }
 
 #[test]
@@ -151,13 +156,14 @@ fn cluster_names_are_stable_differ_by_folder_and_fit() {
 
 fn printed() -> Plan {
     let mut components = vec![component("app", &["db"]), component("db", &[]), component("cache", &[])];
-    components[0].images = vec![ImageSpec { name: "shop/app".into(), recipe: None, cargo: Some("app".into()) }];
+    components[0].images =
+        vec![ImageSpec { name: "shop/app".into(), cargo: Some("app".into()), ..ImageSpec::default() }];
     components[0].ports = vec![
         Port { name: "http".into(), node: 30081, host: HostPort::Fixed(8091) },
         Port { name: "metrics".into(), node: 30082, host: HostPort::Auto },
     ];
     components[1].images =
-        vec![ImageSpec { name: "postgres:15".into(), recipe: Some("images/db".into()), cargo: None }];
+        vec![ImageSpec { name: "postgres:15".into(), recipe: Some("images/db".into()), ..ImageSpec::default() }];
     plan(Strategy::Waves, components)
 }
 
@@ -252,11 +258,14 @@ fn the_digest_changes_with_the_overlay_and_its_files_only() {
     assert!(digest("staging").is_err());
 }
 
-#[test]
-fn the_reference_suite_has_a_plan_and_its_manifests_can_be_read() {
+#[tokio::test]
+async fn the_reference_suite_has_a_plan_and_its_manifests_can_be_read() {
     let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("e2e.yaml");
     let plan = Plan::new(config::load(&path, &Overrides::default()).unwrap_or_else(|error| panic!("{error}"))).unwrap();
     assert_eq!(names(&plan.waves()), "postgresql redis | data-storage holmesgpt-api | aianalysis");
+    let folders = Folders::of_user().unwrap();
+    let rendered = kind_harness::sources::render(&plan, &folders, consent_of_environment, &Events::discard()).await;
+    let plan = plan.with_rendered(rendered.unwrap_or_else(|error| panic!("{error}")));
     let manifests = plan.manifests().unwrap_or_else(|error| panic!("{error}"));
     assert_eq!(manifests.len(), 5);
     assert!(manifests.iter().all(|component| !component.is_empty()));

@@ -1,18 +1,21 @@
 //! Server-side apply, with retries of transient failures.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use backon::{ExponentialBuilder, Retryable};
+use backon::{BackoffBuilder, ExponentialBuilder, Retryable};
 use k8s_openapi::api::core::v1::Namespace;
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::api::{Api, DeleteParams, ObjectMeta, Patch, PatchParams, PostParams, Preconditions, ValidationDirective};
 use kube::core::{DynamicObject, GroupVersionKind};
 use kube::runtime::wait::{Condition, await_condition, conditions};
+use tokio::time::{Instant, sleep_until};
 
 use super::ApplyError;
 use super::port_conflict::{holders, is_port_taken};
 use super::replace::is_changed_job;
+use super::webhooks::{ServiceName, UNTIL, uncalled};
 use crate::cluster::InventoryFile;
 use crate::cluster::kinds::Kinds;
 use crate::host::resilience::{Hung, Open, Resilience, is_field_conflict, is_other_object};
@@ -35,6 +38,8 @@ pub struct Applier {
     pub(super) resilience: Resilience,
     /// For an existing cluster: the record of adopted and owned objects.
     pub(super) inventory: Option<Arc<InventoryFile>>,
+    /// Services of components on their way, whose webhooks may not answer yet, and until when they may not.
+    pub(super) pending: Option<(Arc<BTreeSet<ServiceName>>, Instant)>,
 }
 
 impl std::fmt::Debug for Applier {
@@ -48,7 +53,12 @@ impl Applier {
     /// not reported.
     #[must_use]
     pub fn new(client: kube::Client, namespace: &str) -> Applier {
-        Applier { kinds: Kinds::new(client, namespace), resilience: Resilience::default(), inventory: None }
+        Applier {
+            kinds: Kinds::new(client, namespace),
+            resilience: Resilience::default(),
+            inventory: None,
+            pending: None,
+        }
     }
 
     /// Returns an applier for an existing cluster: objects are recorded in `inventory` before they are applied.
@@ -66,6 +76,16 @@ impl Applier {
     /// Returns an applier that reports to `step`.
     pub(super) fn of(&self, step: StepHandle) -> Applier {
         Applier { resilience: self.resilience.of(step), ..self.clone() }
+    }
+
+    /// Returns an applier that until `deadline` waits for webhooks which these Services answer.
+    pub(super) fn awaiting(&self, services: Arc<BTreeSet<ServiceName>>, deadline: Instant) -> Applier {
+        Applier { pending: Some((services, deadline)), ..self.clone() }
+    }
+
+    /// Returns the client of the cluster.
+    pub(super) fn client(&self) -> &kube::Client {
+        self.kinds.client()
     }
 
     pub(super) fn resilience(&self) -> &Resilience {
@@ -94,7 +114,7 @@ impl Applier {
         };
         let what = format!("applying {object}");
         let mut wanted = Arc::new(self.claimed(&manifest.object));
-        let mut result = self.resilience.api(&what, || attempt(&wanted, false)).await;
+        let mut result = self.admitted(&what, || attempt(&wanted, false)).await;
         if let Err(error @ kube::Error::Api(status)) = &result
             && is_field_conflict(status)
         {
@@ -104,13 +124,13 @@ impl Applier {
                 wanted = Arc::new(self.claimed(&manifest.object));
             }
             events.warn(Phase::Deploy, format!("{object}: {}; the manifest wins", short(error)));
-            result = self.resilience.api(&what, || attempt(&wanted, true)).await;
+            result = self.admitted(&what, || attempt(&wanted, true)).await;
         }
         if let Err(error) = &result
             && is_changed_job(&object, error)
             && self.remove_changed_job(&api, &object, events).await.map_err(refused)?
         {
-            result = self.resilience.api(&what, || attempt(&wanted, false)).await;
+            result = self.admitted(&what, || attempt(&wanted, false)).await;
         }
         let holders = match &result {
             Err(error) if is_port_taken(error) => {
@@ -129,6 +149,29 @@ impl Applier {
             uid: applied.metadata.uid.unwrap_or_default(),
             generation: applied.metadata.generation.unwrap_or_default(),
         })
+    }
+
+    /// Makes a request that webhooks may have to admit. One that cannot be called yet, because its Service belongs to a
+    /// component on its way, is awaited: that is no failure of the API server.
+    async fn admitted<T, F>(&self, what: &str, mut ask: impl FnMut() -> F) -> Result<T, kube::Error>
+    where
+        F: Future<Output = Result<T, kube::Error>>,
+    {
+        let Some((services, deadline)) = &self.pending else { return self.resilience.api(what, ask).await };
+        let is_awaited = |error: &kube::Error| {
+            Instant::now() < *deadline && uncalled(error).is_some_and(|service| services.contains(&service))
+        };
+        let mut pauses = UNTIL.build();
+        loop {
+            match self.resilience.api_unless(what, is_awaited, &mut ask).await {
+                Err(error) if is_awaited(&error) => {
+                    let service = uncalled(&error).map(|(namespace, name)| format!("service/{name} of {namespace}"));
+                    self.resilience.progress(format!("waits for the webhook at {}", service.unwrap_or_default()));
+                    sleep_until(Instant::now() + pauses.next().unwrap_or_default()).await;
+                }
+                result => return result,
+            }
+        }
     }
 
     /// Ensures that namespace `name` exists. An existing one is not changed.

@@ -5,8 +5,9 @@ use std::sync::Arc;
 
 use thiserror::Error;
 
+use crate::host::exec::ExecError;
 use crate::images::ImageError;
-use crate::readiness::ObjectRef;
+use crate::readiness::{NotReady, ObjectRef};
 
 /// An object that the API server rejects.
 #[derive(Debug, Error)]
@@ -32,6 +33,27 @@ pub enum ComponentError {
     /// One of its objects could not be applied.
     #[error(transparent)]
     Apply(Arc<ApplyError>),
+    /// A component that it needs failed.
+    #[error("it needs {need}, which could not be deployed")]
+    Needed {
+        /// The needed component.
+        need: String,
+    },
+    /// A program that runs before or after it failed.
+    #[error("a command of it failed")]
+    Command(#[source] Arc<ExecError>),
+    /// Objects that run to their end before or after it failed.
+    #[error("{name} did not end well")]
+    Task {
+        /// The task.
+        name: String,
+        /// The cause.
+        #[source]
+        source: Box<NotReady>,
+    },
+    /// It did not become ready, and something waits for it.
+    #[error(transparent)]
+    NotReady(Box<NotReady>),
     /// A bug in the harness.
     #[error("the deployment ended unexpectedly: {0}")]
     Panicked(String),

@@ -116,7 +116,7 @@ mod tests {
     fn probed(checks: &str, service: &str) -> Vec<Probe> {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("service.yaml"), service).unwrap();
-        let manifests = crate::suite::manifests::load(folder.path(), "dev", &["service.yaml".into()]).unwrap();
+        let manifests = crate::suite::manifests::load(folder.path(), &["service.yaml".into()]).unwrap();
         let port = Port { name: "http".into(), node: 30080, host: HostPort::Auto };
         let checks = serde_saphyr::from_str(checks).unwrap();
         let component = Component { name: "api".into(), ports: vec![port], checks, ..Component::default() };

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::{ComponentManifests, DeployError, DeployedComponent, Deployer};
+use super::{ComponentError, ComponentManifests, DeployError, DeployedComponent, Deployer};
 use crate::readiness::NotReady;
 
 /// Why a stage could not be brought up.
@@ -17,6 +17,17 @@ pub enum StageError {
     /// Components did not become ready.
     #[error(transparent)]
     NotReady(#[from] Box<NotReady>),
+}
+
+impl StageError {
+    /// Returns the error of a deployment; of a component that was awaited in vain, why it is not ready.
+    fn of(mut error: DeployError) -> StageError {
+        let is_unready = |(_, error): &(String, ComponentError)| matches!(error, ComponentError::NotReady(_));
+        match error.failed.iter().position(is_unready).map(|at| error.failed.swap_remove(at)) {
+            Some((_, ComponentError::NotReady(source))) => StageError::NotReady(source),
+            _ => StageError::Deploy(error),
+        }
+    }
 }
 
 impl Deployer {
@@ -34,7 +45,7 @@ impl Deployer {
         let names: Vec<String> = stage.iter().map(|parcel| parcel.component.name.clone()).collect();
         let names: Vec<&str> = names.iter().map(String::as_str).collect();
         let deployed = tokio::select! {
-            deployed = self.deploy(stage) => deployed?,
+            deployed = self.deploy(stage) => deployed.map_err(StageError::of)?,
             failure = self.readiness.failure(&names) => return Err(Box::new(failure).into()),
         };
         let began = Instant::now();

@@ -104,10 +104,11 @@ async fn live(
     let suite = session.plan.suite().suite.clone();
     let keep = session.terms.keep;
     let on_failure = if keep == Keep::Never { OnFailure::Undo } else { OnFailure::Keep };
-    let run = Run::new(session, reporter);
+    let mut run = Run::new(session, reporter);
+    let ended = run.up(Part::All, on_failure, &mut Uninterrupted).await;
     let session = &run.session;
     let mut tells = true;
-    match run.up(Part::All, on_failure, &mut Uninterrupted).await {
+    match ended {
         Ok(mut running) => {
             // Dropped at the end of this function: the environment becomes part of a static, which is never dropped.
             let used = running.used.take();

@@ -11,6 +11,7 @@ mod kind;
 mod limits;
 mod remedy;
 mod root;
+mod tool;
 
 use std::path::PathBuf;
 
@@ -22,6 +23,7 @@ pub(crate) use engine::LOOK;
 pub use engine::{Engine, EngineKind, known_engines};
 pub use finding::{Finding, State};
 pub use remedy::Remedy;
+pub use tool::{Program, Tool, ensure_tool};
 
 use crate::host::exec::{Cmd, ExecError};
 use crate::host::folders::Folders;

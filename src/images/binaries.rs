@@ -13,6 +13,7 @@ use crate::host::exec::Cmd;
 use crate::host::folders::Folders;
 use crate::host::setup::yes_or_no;
 use crate::report::{Outcome, Step};
+use crate::suite::config::CargoSpec;
 
 /// Folders of a package that are not inputs of its binary.
 const NOT_IN_A_BINARY: [&str; 5] = ["target", "tests", "benches", "examples", ".git"];
@@ -23,36 +24,36 @@ const KEPT_IN: &str = "binaries";
 /// Binaries that were not used for this long are deleted.
 const KEPT_UNUSED: Duration = Duration::from_secs(14 * 24 * 3600);
 
-/// Returns the binary of each of `packages` of the workspace at `root`, compiled unless all are cached.
+/// Returns each of the binaries `wanted` of the workspace at `root`, compiled unless all are cached.
 ///
 /// They are compiled in one run of cargo even if only one is missing: a subset would be compiled with other features of
 /// shared dependencies, that is, from scratch.
 pub(super) async fn binaries(
     root: &Path,
-    packages: &[String],
+    wanted: &[CargoSpec],
     folders: &Folders,
     step: &Step,
-) -> Result<(BTreeMap<String, PathBuf>, Outcome), ImageError> {
-    let file = |source| ImageError::File { image: packages.join(", "), source };
+) -> Result<(BTreeMap<CargoSpec, PathBuf>, Outcome), ImageError> {
+    let file = |source| ImageError::File { image: cargo::names(wanted), source };
     let variables = Variables::of_process();
-    let sources = Sources::of(root, packages, &variables).await?;
+    let sources = Sources::of(root, wanted, &variables).await?;
     let folder = folders.cache.join(KEPT_IN);
     let mut kept = BTreeMap::new();
-    for package in packages {
-        kept.insert(package.clone(), folder.join(sources.key(package).map_err(file)?).join(package));
+    for spec in wanted {
+        kept.insert(spec.clone(), folder.join(sources.key(spec).map_err(file)?).join(spec.binary()));
     }
     if kept.values().all(|path| path.is_file()) {
         kept.values().try_for_each(|path| touch(path)).map_err(file)?;
         return Ok((kept, Outcome::Unchanged));
     }
-    let mut built = cargo::build(root, packages, &variables, sources.are_locked(is_ci()), step).await?;
-    let sources = Sources::of(root, packages, &variables).await?;
+    let mut built = cargo::build(root, wanted, &variables, sources.are_locked(is_ci()), step).await?;
+    let sources = Sources::of(root, wanted, &variables).await?;
     let is_set = |name: &str| std::env::var_os(name).is_some();
-    for (package, binary) in &mut built {
+    for (spec, binary) in &mut built {
         // Not cached if sources were edited meanwhile, or are outside of what the key covers: the key would not match
         // them.
-        let place = folder.join(sources.key(package).map_err(file)?).join(package);
-        if kept.get(package) == Some(&place) && sources.explain(package, binary, is_set).map_err(file)? {
+        let place = folder.join(sources.key(spec).map_err(file)?).join(spec.binary());
+        if kept.get(spec) == Some(&place) && sources.explain(&spec.package, binary, is_set).map_err(file)? {
             publish(binary, &place).map_err(file)?;
             *binary = place;
         }
@@ -74,18 +75,19 @@ struct Sources {
 }
 
 impl Sources {
-    async fn of(root: &Path, packages: &[String], variables: &Variables) -> Result<Sources, ImageError> {
-        let failed = |source| ImageError::Build { image: packages.join(", "), source };
+    async fn of(root: &Path, wanted: &[CargoSpec], variables: &Variables) -> Result<Sources, ImageError> {
+        let failed = |source| ImageError::Build { image: cargo::names(wanted), source };
         // Without third-party packages, which the lock file represents: resolving them takes cargo ten times as long.
         let metadata = Cmd::new("cargo", ["metadata", "--format-version", "1", "--no-deps"]).dir(root);
         let compiler = Cmd::new("rustc", ["-vV"]).dir(root);
         let (metadata, compiler) = (metadata.output().await.map_err(failed)?, compiler.output().await.map_err(failed)?);
         let metadata: Metadata = serde_json::from_str(&metadata).map_err(|source| ImageError::Metadata { source })?;
-        let file = |source| ImageError::File { image: packages.join(", "), source };
+        let file = |source| ImageError::File { image: cargo::names(wanted), source };
         let mut common = Content::default();
         common.add("rustc", compiler.as_bytes());
-        let command = cargo::command(root, packages, variables).to_string();
-        common.add("cargo", command.replace(&*root.to_string_lossy(), "").as_bytes());
+        for command in cargo::commands(root, wanted, variables) {
+            common.add("cargo", command.to_string().replace(&*root.to_string_lossy(), "").as_bytes());
+        }
         variables.add_to(&mut common);
         let workspace = &metadata.workspace_root;
         for path in [workspace.join("Cargo.lock"), workspace.join("Cargo.toml")] {
@@ -102,12 +104,15 @@ impl Sources {
         ci && self.metadata.workspace_root.join("Cargo.lock").is_file()
     }
 
-    /// Returns the hash of the inputs of `package`.
-    fn key(&self, package: &str) -> std::io::Result<String> {
+    /// Returns the hash of the inputs of a binary.
+    fn key(&self, spec: &CargoSpec) -> std::io::Result<String> {
         let mut content = self.common.clone();
-        content.add("package", package.as_bytes());
+        content.add("package", spec.package.as_bytes());
+        if spec.bin.is_some() {
+            content.add("bin", spec.binary().as_bytes());
+        }
         let root = &self.metadata.workspace_root;
-        for folder in self.folders(package) {
+        for folder in self.folders(&spec.package) {
             for path in files(folder, &NOT_IN_A_BINARY)? {
                 content.add_file(path.strip_prefix(root).unwrap_or(&path), &path)?;
             }

@@ -9,17 +9,17 @@ use std::sync::Arc;
 use futures::future::{BoxFuture, Shared};
 use futures::stream::FuturesUnordered;
 use futures::{FutureExt, StreamExt};
-use sha2::{Digest, Sha256};
 use tokio::sync::Semaphore;
 use tokio_util::task::AbortOnDropHandle;
 
+use super::binary_image::BinaryImage;
 use super::recipe::Recipe;
 use super::{ImageError, binaries, engine, stale};
 use crate::host::folders::StagingDir;
 use crate::host::resilience::Resilience;
 use crate::host::setup::Host;
 use crate::report::{Events, Outcome, Phase};
-use crate::suite::config::{Component, ImageSource};
+use crate::suite::config::{CargoSpec, Component, ImageSource};
 use crate::suite::manifests::ImageMap;
 use crate::suite::plan::Plan;
 
@@ -56,11 +56,11 @@ impl ImageBuilds {
         let present = task(shop.clone().list_images());
         let base = task(shop.clone().base(present.clone()));
         let mut images = plan.components().flat_map(|component| &component.images);
-        let packages =
-            if images.any(|image| image.cargo.is_some()) { plan.packages().clone() } else { BTreeSet::new() };
-        let binaries = task(shop.clone().binaries(plan.root().into(), packages.into_iter().collect()));
+        let wanted = if images.any(|image| image.cargo.is_some()) { plan.binaries().clone() } else { BTreeSet::new() };
+        let binaries = task(shop.clone().binaries(plan.root().into(), wanted.into_iter().collect()));
         let node = (node && source == ImageSource::Packages)
             .then(|| task(shop.clone().own("node", present.clone(), base.clone())));
+        let made = shop.make_all(plan, &present);
         let components = plan.components().map(|component| {
             let job = shop.clone().component(
                 component.clone(),
@@ -68,6 +68,7 @@ impl ImageBuilds {
                 present.clone(),
                 base.clone(),
                 binaries.clone(),
+                made.clone(),
             );
             (component.name.clone(), task(job))
         });
@@ -143,16 +144,16 @@ pub(super) fn task<T: Clone + Send + Sync + 'static>(
     async move { running.await.unwrap_or_else(|_| Err(Arc::new(ImageError::Abandoned))) }.boxed().shared()
 }
 
-type Present = Task<Arc<BTreeSet<String>>>;
+pub(super) type Present = Task<Arc<BTreeSet<String>>>;
 
 /// State shared by all builds.
-struct ImageBuilder {
-    host: Host,
+pub(super) struct ImageBuilder {
+    pub(super) host: Host,
     source: ImageSource,
-    events: Events,
-    resilience: Resilience,
+    pub(super) events: Events,
+    pub(super) resilience: Resilience,
     /// As many concurrent builds as cores: some wait for the network while others compile.
-    benches: Semaphore,
+    pub(super) benches: Semaphore,
 }
 
 impl ImageBuilder {
@@ -181,14 +182,14 @@ impl ImageBuilder {
     async fn binaries(
         self: Arc<Self>,
         root: PathBuf,
-        packages: Vec<String>,
-    ) -> Result<BTreeMap<String, PathBuf>, Arc<ImageError>> {
-        if packages.is_empty() {
+        wanted: Vec<CargoSpec>,
+    ) -> Result<BTreeMap<CargoSpec, PathBuf>, Arc<ImageError>> {
+        if wanted.is_empty() {
             return Ok(BTreeMap::new());
         }
         let _bench = self.benches.acquire().await;
         let step = self.events.step(Phase::Images, "cargo");
-        let (binaries, outcome) = binaries::binaries(&root, &packages, &self.host.folders, &step).await?;
+        let (binaries, outcome) = binaries::binaries(&root, &wanted, &self.host.folders, &step).await?;
         step.finish(outcome);
         Ok(binaries)
     }
@@ -199,18 +200,22 @@ impl ImageBuilder {
         root: PathBuf,
         present: Present,
         base: Task<Option<String>>,
-        binaries: Task<BTreeMap<String, PathBuf>>,
+        binaries: Task<BTreeMap<CargoSpec, PathBuf>>,
+        made: BTreeMap<String, Task<String>>,
     ) -> Result<ComponentImages, Arc<ImageError>> {
         let mut images = ComponentImages::new();
         for image in &component.images {
             let reference = match (&image.cargo, &image.recipe) {
-                (Some(package), _) => {
+                (Some(spec), _) => {
                     let binaries = binaries.clone().await?;
-                    let missing = || ImageError::NoBinary { package: package.clone() };
-                    let binary = binaries.get(package).ok_or_else(missing)?.clone();
-                    let recipe = Recipe::own("service", &self.host.folders.cache)?.named(package);
-                    self.clone().make(recipe, None, present.clone(), Some(binary)).await?
+                    let missing =
+                        || ImageError::NoBinary { package: spec.package.clone(), name: spec.binary().to_owned() };
+                    let binary = binaries.get(spec).ok_or_else(missing)?.clone();
+                    let content = BinaryImage { binary, root: root.clone(), spec: spec.clone() };
+                    let recipe = Recipe::own(content.recipe(), &self.host.folders.cache)?.named(spec.binary());
+                    self.clone().make(recipe, None, present.clone(), Some(content)).await?
                 }
+                _ if let Some(made) = made.get(&image.name) => made.clone().await?,
                 (None, Some(recipe)) if self.source == ImageSource::Packages => {
                     let recipe = Recipe::read(&root.join(recipe))?;
                     self.clone().make(recipe, Some(base.clone()), present.clone(), None).await?
@@ -231,7 +236,7 @@ impl ImageBuilder {
         recipe: Recipe,
         base: Option<Task<Option<String>>>,
         present: Present,
-        binary: Option<PathBuf>,
+        binary: Option<BinaryImage>,
     ) -> Result<String, Arc<ImageError>> {
         let base = match base {
             Some(base) if recipe.needs_base() => base.await?,
@@ -239,7 +244,7 @@ impl ImageBuilder {
         };
         let file = |source| ImageError::File { image: recipe.name().to_owned(), source };
         let more = match &binary {
-            Some(path) => Sha256::digest(fs_err::read(path).map_err(file)?).to_vec(),
+            Some(content) => content.hash().map_err(file)?,
             None => Vec::new(),
         };
         let image = recipe.reference(&self.host, base.as_deref(), &more);
@@ -258,9 +263,8 @@ impl ImageBuilder {
             step.unchanged();
             return Ok(image);
         }
-        // The build context of a binary's Containerfile: only the binary.
-        if let Some(path) = &binary {
-            fs_err::copy(path, aside.path().join("service")).map_err(file)?;
+        if let Some(content) = &binary {
+            content.copy_to(aside.path()).map_err(file)?;
         }
         let folder = binary.is_some().then(|| aside.path());
         recipe.build(&self.host, &image, base.as_deref(), folder, &step).await?;

@@ -1,6 +1,6 @@
 //! Images of the workspace's own binaries: cargo builds them statically, and each is the only file of its image.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
@@ -10,15 +10,32 @@ use super::ImageError;
 use super::variables::Variables;
 use crate::host::exec::Cmd;
 use crate::report::Step;
+use crate::suite::config::CargoSpec;
 
 /// Static binaries do not depend on the host's C library, and need no base image.
 const FLAGS: [&str; 2] = ["-C", "target-feature=+crt-static"];
 
-/// Returns the single cargo command that builds `packages` of the workspace at `root`.
-pub(super) fn command(root: &Path, packages: &[String], variables: &Variables) -> Cmd {
-    let mut command = Cmd::new("cargo", ["build", "--profile", "image", "--target", "host-tuple"])
+/// The profile of binaries that name none.
+const PROFILE: &str = "image";
+
+/// Returns the names of `binaries`, for messages.
+pub(super) fn names(binaries: &[CargoSpec]) -> String {
+    binaries.iter().map(CargoSpec::binary).collect::<Vec<_>>().join(", ")
+}
+
+/// Returns the cargo commands that build `binaries` of the workspace at `root`: one for each profile.
+pub(super) fn commands(root: &Path, binaries: &[CargoSpec], variables: &Variables) -> Vec<Cmd> {
+    let mut by_profile: BTreeMap<&str, Vec<&CargoSpec>> = BTreeMap::new();
+    for spec in binaries {
+        by_profile.entry(spec.profile.as_deref().unwrap_or(PROFILE)).or_default().push(spec);
+    }
+    by_profile.into_iter().map(|(profile, specs)| command(root, profile, &specs, variables)).collect()
+}
+
+fn command(root: &Path, profile: &str, specs: &[&CargoSpec], variables: &Variables) -> Cmd {
+    let mut command = Cmd::new("cargo", ["build", "--profile", profile, "--target", "host-tuple"])
         .arg("--message-format=json-render-diagnostics")
-        // Defined here, so that a suite's workspace need not define it.
+        // `image` is defined here, so that a suite's workspace need not define it.
         .arg("--config=profile.image.inherits='release'")
         .arg("--config=profile.image.strip=true")
         // Variables that an outer cargo sets for its own package; build scripts that depend on them would all run
@@ -29,40 +46,52 @@ pub(super) fn command(root: &Path, packages: &[String], variables: &Variables) -
         .env("CARGO_ENCODED_RUSTFLAGS", variables.rustflags(&FLAGS))
         .deadline(super::BUILD)
         .dir(root);
-    for package in packages {
+    for package in specs.iter().map(|spec| &spec.package).collect::<BTreeSet<_>>() {
         command = command.arg("-p").arg(package);
+    }
+    if specs.iter().any(|spec| spec.bin.is_some()) {
+        for spec in specs {
+            command = command.arg("--bin").arg(spec.binary());
+        }
+    }
+    let features: BTreeSet<String> =
+        specs.iter().flat_map(|spec| spec.features.iter().map(|it| format!("{}/{it}", spec.package))).collect();
+    if !features.is_empty() {
+        command = command.arg("--features").arg(features.into_iter().collect::<Vec<_>>().join(","));
     }
     command
 }
 
-/// Builds `packages` and returns the binary of each; with `locked`, only with the dependencies of the lock file.
+/// Builds `wanted` and returns each binary; with `locked`, only with the dependencies of the lock file.
 pub(super) async fn build(
     root: &Path,
-    packages: &[String],
+    wanted: &[CargoSpec],
     variables: &Variables,
     locked: bool,
     step: &Step,
-) -> Result<BTreeMap<String, PathBuf>, ImageError> {
+) -> Result<BTreeMap<CargoSpec, PathBuf>, ImageError> {
     let binaries = Arc::new(Mutex::new(BTreeMap::new()));
-    let (say, found) = (step.handle(), binaries.clone());
-    let command = command(root, packages, variables);
-    let command = if locked { command.arg("--locked") } else { command };
-    let built = command.stream(move |line| match executable(line) {
-        Some((name, path)) => {
-            if let Ok(mut found) = found.lock() {
-                found.insert(name, path);
+    for command in commands(root, wanted, variables) {
+        let (say, found) = (step.handle(), binaries.clone());
+        let command = if locked { command.arg("--locked") } else { command };
+        let built = command.stream(move |line| match executable(line) {
+            Some((name, path)) => {
+                if let Ok(mut found) = found.lock() {
+                    found.insert(name, path);
+                }
             }
-        }
-        None if !line.starts_with('{') => say.progress(line.trim()),
-        None => {}
-    });
-    built.await.map_err(|source| ImageError::Build { image: packages.join(", "), source })?;
-    let mut binaries = binaries.lock().map(|found| found.clone()).unwrap_or_default();
-    let wanted = packages.iter().map(|package| {
-        let path = binaries.remove(package).ok_or_else(|| ImageError::NoBinary { package: package.clone() })?;
-        Ok((package.clone(), path))
-    });
-    wanted.collect()
+            None if !line.starts_with('{') => say.progress(line.trim()),
+            None => {}
+        });
+        built.await.map_err(|source| ImageError::Build { image: names(wanted), source })?;
+    }
+    let binaries = binaries.lock().map(|found| found.clone()).unwrap_or_default();
+    let binary = |spec: &CargoSpec| {
+        let (package, name) = (spec.package.clone(), spec.binary().to_owned());
+        let path = binaries.get(&name).cloned().ok_or(ImageError::NoBinary { package, name })?;
+        Ok((spec.clone(), path))
+    };
+    wanted.iter().map(binary).collect()
 }
 
 /// Returns the name and path of the binary in a line of cargo's JSON output.

@@ -1,37 +1,9 @@
-//! Hashes of build inputs: equal hashes need no new build.
+//! The inputs of builds: equal hashes need no new build.
 
 use std::io;
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-use sha2::{Digest, Sha256};
-
-/// A hash over named parts, in the order in which they were added.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Content(Sha256);
-
-impl Content {
-    /// Adds one part. Its lengths are hashed too, so that different lists of parts never have the same input.
-    pub(super) fn add(&mut self, name: impl AsRef<Path>, bytes: &[u8]) {
-        for part in [name.as_ref().as_os_str().as_encoded_bytes(), bytes] {
-            self.0.update((part.len() as u64).to_le_bytes());
-            self.0.update(part);
-        }
-    }
-
-    /// Adds the file at `path` under the name `name`, including whether it is executable.
-    pub(super) fn add_file(&mut self, name: &Path, path: &Path) -> io::Result<()> {
-        let executable = fs_err::metadata(path)?.permissions().mode() & 0o111 != 0;
-        self.add(name, &[executable.into()]);
-        self.add("", &fs_err::read(path)?);
-        Ok(())
-    }
-
-    /// Returns the hash, short enough for a tag.
-    pub(super) fn tag(self) -> String {
-        self.0.finalize().iter().take(6).map(|byte| format!("{byte:02x}")).collect()
-    }
-}
+pub(super) use crate::suite::hash::Content;
 
 /// Returns every file below `folder`, sorted, except in its direct subfolders named in `skip`.
 pub(super) fn files(folder: &Path, skip: &[&str]) -> io::Result<Vec<PathBuf>> {
@@ -57,18 +29,6 @@ fn list(folder: &Path, skip: &[&str], files: &mut Vec<PathBuf>) -> io::Result<()
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn no_two_lists_of_parts_look_alike() {
-        let tag = |parts: &[(&str, &[u8])]| {
-            let mut content = Content::default();
-            parts.iter().for_each(|(name, bytes)| content.add(name, bytes));
-            content.tag()
-        };
-        assert_eq!(tag(&[("a", b"b")]), tag(&[("a", b"b")]));
-        assert_ne!(tag(&[("a", b"b")]), tag(&[("ab", b"")]));
-        assert_ne!(tag(&[("a", b""), ("", b"b")]), tag(&[("a", b"b"), ("", b"")]));
-    }
 
     #[test]
     fn lists_files_but_not_those_of_skipped_folders() {

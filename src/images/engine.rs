@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::ImageError;
 use crate::host::resilience::Resilience;
 use crate::host::setup::{Engine, LOOK};
-use crate::report::Step;
+use crate::report::{LargestLayer, Step};
 
 /// Deadline of a pull: 1 GB takes this long at 1 MB/s.
 const PULL: Duration = Duration::from_secs(20 * 60);
@@ -14,6 +14,42 @@ const PULL: Duration = Duration::from_secs(20 * 60);
 pub(super) async fn list(engine: &Engine, resilience: &Resilience) -> Result<String, ImageError> {
     let list = engine.command(["images", "--format", "{{.Repository}}:{{.Tag}}"]).deadline(LOOK);
     resilience.engine("listing images", || list.output()).await.map_err(ImageError::List)
+}
+
+/// An image of the engine.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Found {
+    /// The beginning of its id, long enough for a tag.
+    pub(super) id: String,
+    /// Its architecture, such as `amd64`.
+    pub(super) architecture: String,
+}
+
+/// Returns `image` if the engine has it.
+pub(super) async fn id(engine: &Engine, image: &str, resilience: &Resilience) -> Result<Option<Found>, ImageError> {
+    const DIGITS: usize = 12;
+    // An error says nothing of why: an image that is not there has the same exit status as any other trouble.
+    let list = engine.command(["images", "--no-trunc", "--quiet", image]).deadline(LOOK);
+    let listed = resilience.engine("listing images", || list.output()).await.map_err(ImageError::List)?;
+    let Some(full) = listed.lines().next() else { return Ok(None) };
+    let inspect = engine.command(["image", "inspect", "--format={{.Architecture}}", full]).deadline(LOOK);
+    let architecture = resilience.engine("inspecting an image", || inspect.output()).await.map_err(ImageError::List)?;
+    let id = full.trim_start_matches("sha256:").chars().take(DIGITS).collect();
+    Ok(Some(Found { id, architecture }))
+}
+
+/// Gives `image` another name.
+pub(super) async fn tag(engine: &Engine, image: &str, name: &str, resilience: &Resilience) -> Result<(), ImageError> {
+    let tag = engine.command(["tag", image, name]);
+    let tagged = resilience.engine("naming an image", || tag.output()).await;
+    tagged.map(drop).map_err(|source| ImageError::Build { image: name.to_owned(), source })
+}
+
+/// Returns the largest layer of `image`; `None` when the engine does not tell.
+pub(super) async fn largest_layer(engine: &Engine, image: &str) -> Option<LargestLayer> {
+    let format = "--format={{.Size}}\t{{.CreatedBy}}";
+    let history = engine.command(["history", "--no-trunc", "--human=false", format, image]).deadline(LOOK);
+    LargestLayer::of_history(image, &history.output().await.ok()?)
 }
 
 /// Pulls `image` from its registry.

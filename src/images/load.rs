@@ -6,15 +6,16 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures::future::{BoxFuture, Shared};
+use futures::future::{BoxFuture, Shared, join_all};
 use tokio::sync::Mutex;
 
 use super::builds::{Task, task};
+use super::engine::largest_layer;
 use super::{ComponentImages, ImageBuilds, ImageError};
 use crate::host::exec::{Cmd, ExecError};
 use crate::host::resilience::Resilience;
 use crate::host::setup::{Engine, LOOK};
-use crate::report::{Events, Phase};
+use crate::report::{Events, Phase, Step};
 
 /// Deadline for a node to unpack a component's images: gigabytes, on a disk with other writers.
 const UNPACK: Duration = Duration::from_secs(15 * 60);
@@ -54,7 +55,7 @@ impl Loads {
                 let mut there = there.lock().await;
                 let step = events.step(Phase::Load, &component);
                 let references: Vec<String> = images.values().cloned().collect();
-                match nodes.load(&references, &mut there, &resilience).await? {
+                match nodes.load(&references, &mut there, &step, &resilience).await? {
                     true => step.done(),
                     false => step.unchanged(),
                 }
@@ -99,6 +100,7 @@ impl Nodes {
         &self,
         images: &[String],
         there: &mut LoadedImages,
+        step: &Step,
         resilience: &Resilience,
     ) -> Result<bool, ImageError> {
         let mut loaded = false;
@@ -122,7 +124,10 @@ impl Nodes {
             }
             let import = self.ctr(node, &["images", "import", "-"]);
             let save = lacking.iter().fold(save, |save, image| save.arg(*image));
-            resilience.engine("loading", || save.pipe(&import)).await.map_err(failed)?;
+            let layers = join_all(lacking.iter().map(|image| largest_layer(&self.engine, image)));
+            let (layers, piped) = tokio::join!(layers, resilience.engine("loading", || save.pipe(&import)));
+            piped.map_err(failed)?;
+            layers.into_iter().flatten().for_each(|layer| step.largest_layer(layer));
             there.extend(lacking.into_iter().map(qualified));
             loaded = true;
         }

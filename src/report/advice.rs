@@ -68,7 +68,7 @@ pub(super) fn advise(
                 format!(
                     "make the image of {name} smaller, or let its components start from an image that is loaded anyway"
                 ),
-                format!("loading it took {took}, and the components waited for it"),
+                loaded(timeline, name, &took),
             ),
             Phase::Images => (
                 Rule::ImageBuild,
@@ -104,6 +104,13 @@ fn order(header: &RunHeader, what_if: &WhatIf<'_>, total: Duration) -> Advice {
         evidence: format!("{} took {}; the longest chain of needs takes {}", header.strategy, text(total), text(bound)),
         saves: seconds(saves),
     }
+}
+
+/// The time that it took to load a component's images, and the largest layer of them.
+fn loaded(timeline: &Timeline, component: &str, took: &str) -> String {
+    let layers = timeline.layers.iter().filter(|(step, _)| step == component).map(|(_, layer)| layer);
+    let largest = layers.max_by_key(|layer| layer.bytes).map(|layer| format!("; {layer}"));
+    format!("loading it took {took}, and the components waited for it{}", largest.unwrap_or_default())
 }
 
 /// The pauses before a step's retries.

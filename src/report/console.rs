@@ -127,6 +127,7 @@ pub fn lines(event: &Event, took: Duration) -> Vec<String> {
         | EventKind::Moment(_)
         | EventKind::Usage(_)
         | EventKind::Images(_)
+        | EventKind::LargestLayer(_)
         | EventKind::Diagnosis(_)
         | EventKind::Breaker { .. }
         | EventKind::Trouble { .. } => return Vec::new(),

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc;
 
 use super::usage::Usage;
-use super::{BreakerState, ComponentMoment, Step, StepHandle};
+use super::{BreakerState, ComponentMoment, LargestLayer, Step, StepHandle};
 use crate::readiness::Missed;
 use crate::readiness::redact::Redactor;
 
@@ -124,6 +124,8 @@ pub enum EventKind {
     },
     /// The deployed images, as one hash.
     Images(String),
+    /// An image is loaded into the nodes for a component, which the step is named like.
+    LargestLayer(LargestLayer),
     /// Why the run failed: root causes, events, the last lines of logs.
     Diagnosis(String),
     /// For information, not a problem.
@@ -249,6 +251,7 @@ fn masked(mut kind: EventKind) -> EventKind {
         | EventKind::Moment(_)
         | EventKind::Usage(_)
         | EventKind::Images(_)
+        | EventKind::LargestLayer(_)
         | EventKind::Breaker { .. } => {}
     }
     kind

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{BreakerState, EventKind, Events, Outcome, Phase};
+use super::{BreakerState, EventKind, Events, LargestLayer, Outcome, Phase};
 use crate::readiness::Missed;
 
 /// A started step. Dropping it unfinished reports it as failed.
@@ -30,6 +30,11 @@ impl Step {
     #[must_use]
     pub fn handle(&self) -> StepHandle {
         self.events.handle(self.phase, &self.name)
+    }
+
+    /// Reports the largest layer of an image that the step loads.
+    pub(crate) fn largest_layer(&self, layer: LargestLayer) {
+        self.send(EventKind::LargestLayer(layer));
     }
 
     /// Ends the step as done.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::{BreakerState, ComponentMoment, ComponentStates, Event, EventKind, Outcome, Phase, Usage};
+use super::{BreakerState, ComponentMoment, ComponentStates, Event, EventKind, LargestLayer, Outcome, Phase, Usage};
 
 /// Consecutive steps are not exactly adjacent: their events are a moment apart.
 pub(super) const SLACK: Duration = Duration::from_millis(20);
@@ -109,6 +109,8 @@ pub struct Timeline {
     pub breakers: Vec<BreakerChange>,
     /// The deployed images, as one hash; `None` when nothing was deployed.
     pub images: Option<String>,
+    /// The largest layer of each image that was loaded, with the component that it was loaded for.
+    pub layers: Vec<(String, LargestLayer)>,
     /// Why the run failed, if that was found out.
     pub diagnosis: Option<String>,
     /// The states of each component.
@@ -145,6 +147,7 @@ impl Timeline {
                 self.moments.insert(after, moment);
             }
             EventKind::Images(hash) => self.images = Some(hash.clone()),
+            EventKind::LargestLayer(layer) => self.layers.push((event.step.clone(), layer.clone())),
             EventKind::Diagnosis(text) => self.diagnosis = Some(text.clone()),
             EventKind::Usage(usage) => self.usage.push((event.at, usage.clone())),
             EventKind::Breaker { dependency, state } => {
@@ -201,10 +204,14 @@ impl Timeline {
         Some(total)
     }
 
-    /// Returns the start-up time of every component: from the start of its deploy until it was ready.
+    /// Returns the start-up time of every component: from the start of its deploy until it was ready for the last time.
     #[must_use]
     pub fn components(&self) -> Vec<(&str, Duration)> {
-        let ready = self.spans.iter().filter(|span| span.phase == Phase::Ready);
+        let is_last = |ready: &Span| {
+            let mut others = self.spans.iter().filter(|span| span.phase == Phase::Ready && span.step == ready.step);
+            others.all(|other| other.end <= ready.end)
+        };
+        let ready = self.spans.iter().filter(|span| span.phase == Phase::Ready && is_last(span));
         ready
             .map(|ready| {
                 let deploy = self.spans.iter().find(|span| span.phase == Phase::Deploy && span.step == ready.step);

@@ -73,7 +73,7 @@ pub(super) fn header(session: &Session) -> RunHeader {
     let suite = plan.suite();
     let component = |component: &crate::suite::config::Component| PlannedComponent {
         name: component.name.clone(),
-        needs: component.needs.clone(),
+        needs: component.needed().map(str::to_owned).collect(),
         image_steps: component.images.iter().flat_map(image_steps).collect(),
     };
     RunHeader {
@@ -102,7 +102,11 @@ fn limits(suite: &Suite) -> Limits {
 /// Returns the names that the step of an image may have: a built one is named after its package or recipe.
 fn image_steps(image: &ImageSpec) -> Vec<String> {
     let recipe = image.recipe.as_deref().and_then(|recipe| Path::new(recipe).file_name());
-    let built = image.cargo.clone().or_else(|| recipe.map(|name| name.to_string_lossy().into_owned()));
+    let built = image
+        .cargo
+        .as_ref()
+        .map(|cargo| cargo.binary().to_owned())
+        .or_else(|| recipe.map(|name| name.to_string_lossy().into_owned()));
     built.into_iter().chain([image.name.clone()]).collect()
 }
 

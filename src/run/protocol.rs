@@ -80,7 +80,7 @@ impl Run {
     /// # Errors
     /// Why the run failed, with its report and the outcome of removing or keeping its resources.
     pub async fn up(
-        &self,
+        &mut self,
         part: Part<'_>,
         on_failure: OnFailure,
         interrupts: &mut impl Interrupts,
@@ -147,7 +147,7 @@ impl Run {
         self.session.keep_states(timeline.lives);
     }
 
-    async fn bring_up(&self, part: Part<'_>) -> Result<Running, UpError> {
+    async fn bring_up(&mut self, part: Part<'_>) -> Result<Running, UpError> {
         match part {
             Part::All => self.session.up().await,
             Part::Only(components) => self.session.up_only(components).await,

@@ -18,12 +18,15 @@ pub use lease::LeaseOptions;
 
 use super::Running;
 use crate::cluster::{Cluster, ClusterError, CreateRequest, Kind, Lease, Provider, Record, Records};
+use crate::deploy::ComponentManifests;
 use crate::host::folders::{self, Folders};
 use crate::host::resilience::Resilience;
 use crate::host::setup::{self, Consent, Finding, Host};
 use crate::images::{self, ImageBuilds, ImageError, Loads};
+use crate::readiness::redact::Redactor;
 use crate::readiness::{Recorder, Settings};
 use crate::report::{ComponentStates, Events, Phase};
+use crate::sources;
 use crate::suite::config::{ImageSource, Keep, ProviderKind};
 use crate::suite::name::ClusterName;
 use crate::suite::plan::Plan;
@@ -68,16 +71,18 @@ impl Session {
     /// The error of the stage that failed.
     ///
     /// In either case what was created still exists and will be undone, unless [`Undo::keep`] is called.
-    pub async fn up(&self) -> Result<Running, UpError> {
+    pub async fn up(&mut self) -> Result<Running, UpError> {
         self.announce();
-        let name = self.plan.cluster_name();
+        let name = &self.plan.cluster_name().clone();
         let records = Arc::new(self.records(name).await?);
         if let Some(cluster) = self.joined(&records).await? {
             return Ok(self.running(cluster, true));
         }
         self.of_same_provider(&records)?;
+        self.render().await?;
         let parcels = self.parcels()?;
         let (host, source) = self.host().await?;
+        self.prefetch(&parcels, source);
         let resilience = self.resilience(Phase::Cluster, name);
         let provider = Provider::of(&self.plan, host.as_ref(), &resilience);
         let found = provider.find(&self.plan, name, &records, &self.events).await?;
@@ -120,6 +125,26 @@ impl Session {
         records.write(&cluster.record)?;
         self.renew(&mut cluster.record, &lease, &records)?;
         Ok(self.running(cluster, false).using(&records).await)
+    }
+
+    /// Renders the sources of the plan that are not plain files.
+    async fn render(&mut self) -> Result<(), UpError> {
+        let rendered = sources::render(&self.plan, &self.folders, self.agree, &self.events).await?;
+        if !rendered.is_empty() {
+            self.plan = self.plan.clone().with_rendered(rendered);
+            self.plan.teach(Redactor::global());
+        }
+        Ok(())
+    }
+
+    /// Adds the images that manifests name and the suite does not list, so that they are pulled once, on the host, and
+    /// kept. Without a registry there is nothing to pull them from.
+    fn prefetch(&mut self, parcels: &[Vec<ComponentManifests>], source: ImageSource) {
+        let suite = self.plan.suite();
+        if source == ImageSource::Registry && suite.prefetch && suite.cluster.provider == ProviderKind::Kind {
+            let images = parcels.iter().flatten().map(|parcel| (parcel.component.name.clone(), parcel.images()));
+            self.plan = self.plan.clone().with_images(images.collect());
+        }
     }
 
     /// Applies this run's lease to a reused cluster, if it keeps clusters. Otherwise the cluster's lease is unchanged.

@@ -3,26 +3,35 @@
 mod check;
 mod checks;
 pub mod duration;
+mod image;
 #[cfg(feature = "schema")]
 mod json_schema;
 mod keep;
+mod need;
 mod overrides;
 mod readiness;
 mod retry;
+mod scalar;
 mod schema;
+mod source;
 mod switches;
+mod text_or;
 mod timing;
 
 use std::path::{Path, PathBuf};
 
 pub use checks::{Check, ServicePort};
+pub use image::{Base, BuildSpec, CargoSpec, ImageSpec};
 #[cfg(feature = "schema")]
 pub use json_schema::json_schema;
 pub use keep::Keep;
+pub use need::{Need, Until};
 pub use overrides::Overrides;
 pub use readiness::{FieldSpec, GraceSpec, KindSpec, ReadySpec};
 pub use retry::RetrySpec;
+pub use scalar::Scalar;
 pub use schema::*;
+pub use source::{HelmSpec, ManifestSpec, TaskSpec};
 pub use switches::{SWITCHES, Share, Switch, Switches, WrongVariable};
 pub use timing::{AlertSpec, GradeSpec};
 
@@ -107,7 +116,7 @@ fn only_document(source: &Source) -> Result<Node, Box<Diagnostic>> {
 
 /// Returns the graph of the components' `needs`.
 pub(crate) fn graph(components: &[Component]) -> Graph {
-    let named = components.iter().map(|component| (component.name.as_str(), &component.needs[..]));
+    let named = components.iter().map(|component| (component.name.as_str(), component.needed().collect()));
     Graph::new(&named.collect::<Vec<_>>())
 }
 

@@ -11,8 +11,8 @@ pub(crate) struct Graph {
 impl Graph {
     /// Returns the graph of components, each with its name and the names that it needs. Unknown needs are left out; of
     /// equal names the first counts.
-    pub(crate) fn new(components: &[(&str, &[String])]) -> Graph {
-        let place = |need: &String| components.iter().position(|(name, _)| name == need);
+    pub(crate) fn new(components: &[(&str, Vec<&str>)]) -> Graph {
+        let place = |need: &&str| components.iter().position(|(name, _)| name == need);
         let needs = components.iter().map(|(_, needs)| needs.iter().filter_map(place).collect());
         Graph { needs: needs.collect() }
     }

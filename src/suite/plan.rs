@@ -1,16 +1,20 @@
 //! The plan: the stages of a run, as a value. Nothing has run yet.
 
 mod digest;
+mod objects;
 mod part;
 mod print;
+mod sources;
 mod teach;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use super::manifests::{self, Manifest, ManifestError};
 use super::name::{ClusterName, InvalidName};
-use crate::suite::config::{Component, Loaded, Strategy, Suite, graph};
+pub use objects::{ComponentObjects, Task};
+pub use sources::{Origin, SourceId};
+
+use crate::suite::config::{CargoSpec, Component, Loaded, Strategy, Suite, graph};
 
 /// A checked suite and the order of its components.
 #[derive(Debug, Clone, PartialEq)]
@@ -21,7 +25,9 @@ pub struct Plan {
     order: Vec<usize>,
     /// The wave of each component, by its index.
     waves: Vec<usize>,
-    packages: BTreeSet<String>,
+    binaries: BTreeSet<CargoSpec>,
+    /// The files that sources were rendered to.
+    rendered: BTreeMap<SourceId, PathBuf>,
 }
 
 /// Why a suite has no order. One returned by [`crate::suite::config::load`] always has one.
@@ -51,9 +57,8 @@ impl Plan {
     pub fn new(loaded: Loaded) -> Result<Plan, PlanError> {
         let components = &loaded.suite.components;
         for component in components {
-            if let Some(need) = component.needs.iter().find(|need| !components.iter().any(|other| other.name == **need))
-            {
-                return Err(PlanError::UnknownNeed { component: component.name.clone(), need: need.clone() });
+            if let Some(need) = component.needed().find(|need| !components.iter().any(|other| other.name == *need)) {
+                return Err(PlanError::UnknownNeed { component: component.name.clone(), need: need.to_owned() });
             }
         }
         let graph = graph(components);
@@ -62,12 +67,13 @@ impl Plan {
             return Err(PlanError::Cycle(round.collect()));
         }
         let images = components.iter().flat_map(|component| &component.images);
-        let packages = images.filter_map(|image| image.cargo.clone()).collect();
+        let binaries = images.filter_map(|image| image.cargo.clone()).collect();
         let name = match &loaded.suite.cluster.name {
             Some(name) => ClusterName::new(name)?,
             None => ClusterName::derived(&loaded.suite.suite, &loaded.root)?,
         };
-        Ok(Plan { name, order: graph.order(), waves: graph.waves(), packages, loaded })
+        let (order, waves) = (graph.order(), graph.waves());
+        Ok(Plan { name, order, waves, binaries, rendered: BTreeMap::new(), loaded })
     }
 
     /// Returns the cluster's name: the configured one, or one derived from the suite's name and its folder.
@@ -94,26 +100,29 @@ impl Plan {
         &self.loaded.path
     }
 
-    /// Returns the packages whose binaries are images of the suite. A part of a plan has those of the whole suite:
-    /// compiled with others, a package has other features of shared dependencies, and is another binary.
+    /// Returns the cargo binaries that are images of the suite. A part of a plan has those of the whole suite: compiled
+    /// with others, a package has other features of shared dependencies, and is another binary.
     #[must_use]
-    pub fn packages(&self) -> &BTreeSet<String> {
-        &self.packages
+    pub fn binaries(&self) -> &BTreeSet<CargoSpec> {
+        &self.binaries
+    }
+
+    /// Returns the namespaces of the suite and its components, that of the suite first.
+    #[must_use]
+    pub fn namespaces(&self) -> Vec<&str> {
+        let mut all = vec![self.suite().namespace.as_str()];
+        for namespace in self.components().filter_map(|component| component.namespace.as_deref()) {
+            if !all.contains(&namespace) {
+                all.push(namespace);
+            }
+        }
+        all
     }
 
     /// Resolves a path of the suite.
     #[must_use]
     pub fn resolve(&self, path: &str) -> PathBuf {
         self.loaded.root.join(path)
-    }
-
-    /// Reads the manifests of every component, in the order of [`Plan::components`].
-    ///
-    /// # Errors
-    /// As [`manifests::load_all`].
-    pub fn manifests(&self) -> Result<Vec<Vec<Manifest>>, ManifestError> {
-        let paths = self.components().map(|component| &component.manifests[..]);
-        manifests::load_all(self.root(), &self.suite().overlay, paths)
     }
 
     /// Returns the components, each after its needs, otherwise in the order of the file.

@@ -15,7 +15,7 @@ mod values;
 pub(crate) use de::decode;
 pub use diagnostic::{Diagnostic, Position};
 pub(crate) use diagnostic::{Diagnostics, did_you_mean};
-pub(crate) use node::{Key, Node, Value};
+pub(crate) use node::{Node, Value};
 pub(crate) use source::{Source, Span, reason};
 pub use values::values;
 

@@ -58,7 +58,7 @@ fn a_valid_suite_is_what_the_file_says() {
     let suite = loaded.suite;
     assert_eq!(suite.deadline, Duration::from_secs(90));
     assert_eq!(suite.cluster.config.as_deref(), Some("kind-config.yaml"));
-    assert_eq!(suite.components[1].needs, ["db"]);
+    assert_eq!(suite.components[1].needed().collect::<Vec<_>>(), ["db"]);
     assert_eq!(suite.components[1].ports[0].host, HostPort::Fixed(8091));
     assert_eq!(suite.components[1].ports[1].host, HostPort::Auto);
     assert_eq!(suite.components[1].checks[0].wanted_status(), 200);

@@ -73,7 +73,7 @@ fn no_input_makes_the_loaders_panic() {
             assert!(!error.diagnostics().is_empty() && !error.render(round % 2 == 0).is_empty());
         }
         std::fs::write(&manifest, mutations.of(include_str!("../fixtures/config/manifest.yaml"))).unwrap();
-        if let Err(error) = manifests::load(folder.path(), "dev", &["m.yaml".into()]) {
+        if let Err(error) = manifests::load(folder.path(), &["m.yaml".into()]) {
             assert!(!error.diagnostics().is_empty() && !error.render(round % 2 == 0).is_empty());
         }
     }

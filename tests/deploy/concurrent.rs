@@ -6,7 +6,7 @@ use std::time::Duration;
 use futures::FutureExt;
 use http::{Request, Response};
 use kind_harness::cluster::PortMap;
-use kind_harness::deploy::{Applier, ComponentManifests, DeployError, Deployer};
+use kind_harness::deploy::{Applier, ComponentManifests, DeployError, Deployer, HostContext};
 use kind_harness::images::ComponentImages;
 use kind_harness::readiness::Readiness;
 use kind_harness::report::{EventKind, Events, Phase};
@@ -53,6 +53,8 @@ async fn deploy(delay: fn(&str) -> Option<u64>) -> (Result<(), DeployError>, Vec
         images: Arc::new(|_| async { Ok(ComponentImages::new()) }.boxed()),
         ports: PortMap::default(),
         events,
+        context: HostContext::default(),
+        patience: Duration::from_secs(300),
     };
     let (_folders, stage): (Vec<_>, Vec<_>) = ["a", "b", "c", "d", "e"]
         .into_iter()
@@ -60,7 +62,7 @@ async fn deploy(delay: fn(&str) -> Option<u64>) -> (Result<(), DeployError>, Vec
             let (folder, manifest) =
                 manifest(&format!("apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: {name}}}\n"));
             let component = Component { name: name.into(), ..Component::default() };
-            (folder, ComponentManifests { component, manifests: vec![manifest] })
+            (folder, ComponentManifests { component, manifests: vec![manifest], ..ComponentManifests::default() })
         })
         .unzip();
     let began = Instant::now();

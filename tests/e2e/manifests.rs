@@ -4,9 +4,13 @@
 use std::path::Path;
 
 use anyhow::Result;
+use kind_harness::host::folders::Folders;
+use kind_harness::host::setup::consent_of_environment;
 use kind_harness::readiness::ObjectRef;
+use kind_harness::report::Events;
+use kind_harness::sources;
 use kind_harness::suite::config::{self, Overrides};
-use kind_harness::suite::manifests::{self, MANAGED_BY, Manifest};
+use kind_harness::suite::manifests::{MANAGED_BY, Manifest};
 use kind_harness::suite::plan::Plan;
 use kube::api::{Api, DynamicObject, Patch, PatchParams, ValidationDirective};
 use kube::discovery::{Scope, pinned_kind};
@@ -41,10 +45,10 @@ async fn the_api_server_accepts_every_object_of_an_overlay(
 ) -> Result<()> {
     let overrides = Overrides { overlay: Some(overlay.to_owned()), ..Overrides::default() };
     let plan = Plan::new(config::load(Path::new("e2e.yaml"), &overrides)?)?;
+    let rendered = sources::render(&plan, &Folders::of_user()?, consent_of_environment, &Events::discard()).await?;
+    let plan = plan.with_rendered(rendered);
     let mut refused = Vec::new();
-    for manifest in
-        manifests::load_all(plan.root(), overlay, plan.components().map(|it| &it.manifests[..]))?.iter().flatten()
-    {
+    for manifest in plan.manifests()?.iter().flatten() {
         if let Err(error) = dry_run(&spec, manifest).await {
             refused.push(format!("{} {}: {error}", manifest.source, ObjectRef::of(&manifest.object)));
         }

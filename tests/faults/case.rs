@@ -29,7 +29,7 @@ impl Case {
         let text = fs_err::read_to_string(folder.join("expect.yaml")).unwrap_or_else(|error| panic!("{error}"));
         let expect = serde_saphyr::from_str(&text).unwrap_or_else(|error| panic!("{at}: {error}"));
         let load = |file: &str| {
-            let there = folder.join(file).exists().then(|| manifests::load(&folder, "dev", &[file.into()]));
+            let there = folder.join(file).exists().then(|| manifests::load(&folder, &[file.into()]));
             there.transpose().unwrap_or_else(|error| panic!("{at}: {error}")).unwrap_or_default()
         };
         let [before, manifests, meanwhile] = ["before.yaml", "manifest.yaml", "meanwhile.yaml"].map(load);

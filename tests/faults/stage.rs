@@ -8,7 +8,7 @@ use std::time::Duration;
 use anyhow::{Context, ensure};
 use futures::FutureExt;
 use k8s_openapi::api::core::v1::{Namespace, Node, Pod};
-use kind_harness::deploy::{Applier, ComponentManifests, Deployer};
+use kind_harness::deploy::{Applier, ComponentManifests, Deployer, HostContext};
 use kind_harness::environment::{Environment, shared};
 use kind_harness::readiness::{ObjectRef, Readiness, Recorder, Settings, replay};
 use kind_harness::report::Events;
@@ -93,6 +93,8 @@ impl Stage {
             images: Arc::new(move |_| std::future::ready(Ok(images.clone())).boxed()),
             ports: <_>::default(),
             events,
+            context: HostContext::default(),
+            patience: Duration::from_secs(300),
         };
         let began = Instant::now();
         let deployed = deployer.deploy(vec![parcel(case)]).await;
@@ -211,7 +213,7 @@ impl Stage {
 
 fn parcel(case: &Case) -> ComponentManifests {
     let component = Component { name: "fault".into(), ..Component::default() };
-    ComponentManifests { component, manifests: case.manifests.clone() }
+    ComponentManifests { component, manifests: case.manifests.clone(), ..ComponentManifests::default() }
 }
 
 /// Deletes what a case has applied, and nobody waits for.

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use futures::FutureExt;
 use kind_harness::cluster::PortMap;
-use kind_harness::deploy::{Applier, ComponentManifests, Deployer, StageError};
+use kind_harness::deploy::{Applier, ComponentManifests, Deployer, HostContext, StageError};
 use kind_harness::images::{ComponentImages, ImageError};
 use kind_harness::readiness::{NotReady, Readiness};
 use kind_harness::report::Events;
@@ -31,8 +31,12 @@ fn parcel(name: &str) -> ComponentManifests {
     let folder = tempfile::tempdir().expect("a folder");
     let yaml = format!("apiVersion: apps/v1\nkind: Deployment\nmetadata: {{name: {name}}}\n");
     std::fs::write(folder.path().join("app.yaml"), yaml).expect("a manifest");
-    let manifests = manifests::load(folder.path(), "dev", &["app.yaml".into()]).expect("a manifest");
-    ComponentManifests { component: Component { name: name.into(), ..Component::default() }, manifests }
+    let manifests = manifests::load(folder.path(), &["app.yaml".into()]).expect("a manifest");
+    ComponentManifests {
+        component: Component { name: name.into(), ..Component::default() },
+        manifests,
+        ..ComponentManifests::default()
+    }
 }
 
 type Run = JoinHandle<Result<BTreeMap<String, kind_harness::deploy::DeployedComponent>, StageError>>;
@@ -62,6 +66,8 @@ fn run(server: &Server, plan: &[(&str, &[&str])]) -> (Run, watch::Sender<bool>) 
         images: Arc::new(images),
         ports: PortMap::default(),
         events: Events::discard(),
+        context: HostContext::default(),
+        patience: Duration::from_secs(300),
     };
     let stage = plan.iter().map(|(name, _)| parcel(name)).collect();
     let run = tokio::spawn(async move { deployer.bring_up(stage, &mut Duration::from_secs(300)).await });

@@ -169,7 +169,7 @@ impl Cli {
         self.clear(bench).await?;
         let (events, reporter) = Reporter::start(QuietConsole);
         let session = Session { events, ..self.bench_session(bench, strategy)? };
-        let run = Run::new(session, reporter);
+        let mut run = Run::new(session, reporter);
         let up = run.up(Part::All, OnFailure::Undo, &mut Uninterrupted).await;
         let answered = match &up {
             Ok(running) => all_answer(&host_probes(&running.cluster.record)).await,
@@ -209,7 +209,7 @@ impl Cli {
     /// Returns the environment, brought up if it is not.
     async fn bring_up(&self, bench: &Bench) -> Result<Environment, Failure> {
         let (events, reporter) = Reporter::start(QuietConsole);
-        let session = Session { events, ..self.bench_session(bench, Strategy::default())? };
+        let mut session = Session { events, ..self.bench_session(bench, Strategy::default())? };
         let up = session.up().await;
         session.undo.keep();
         reporter.finish().await;

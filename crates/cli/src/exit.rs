@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use kind_harness::images::ImageError;
 use kind_harness::readiness::NotReady;
 use kind_harness::run::session::UpError;
+use kind_harness::sources::SourceErrors;
 
 /// Shown by `--help`; docs/cli.md has the same table.
 pub(super) const HELP: &str = "\
@@ -23,6 +24,7 @@ Exit codes:
   10   tests: some have failed
   11   slower: a start-up took longer than asked for
   12   not enough runs to compare
+  13   sources: a chart, kustomization, command or address gave no objects
   130  interrupted; what was begun has been undone";
 
 /// How a command ended.
@@ -54,6 +56,8 @@ pub(crate) enum Exit {
     Slower = 11,
     /// There are not enough runs to compare.
     NotEnoughRuns = 12,
+    /// Objects could not be rendered or fetched.
+    Sources = 13,
     /// A signal ended it.
     Interrupted = 130,
 }
@@ -96,6 +100,8 @@ impl From<&UpError> for Exit {
     fn from(error: &UpError) -> Exit {
         match error {
             UpError::Manifests(_) | UpError::Files(_) => Exit::Usage,
+            UpError::Sources(SourceErrors::Tool(..)) => Exit::Host,
+            UpError::Sources(_) => Exit::Sources,
             UpError::Setup(_) | UpError::Reaper(_) | UpError::NotConfirmed(_) => Exit::Host,
             UpError::Images(error) if matches!(**error, ImageError::Variable { .. }) => Exit::Usage,
             UpError::Images(_) => Exit::Images,

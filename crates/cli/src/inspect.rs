@@ -6,14 +6,19 @@ use std::time::Duration;
 use serde::Serialize;
 use tokio::time::timeout;
 
+use super::consent::consent;
+use super::interrupts::Interrupts;
 use super::outputs::{self, Doctor};
 use super::{Cli, Exit, Failure, Output};
 use kind_harness::cluster::{Cluster, Record, Records};
 use kind_harness::host::setup;
 use kind_harness::readiness::redact::{MASKED_BY_FIELD, Redactor};
+use kind_harness::report::Reporter;
 use kind_harness::report::console::write;
 use kind_harness::run::diagnostics;
+use kind_harness::run::protocol::Interrupts as _;
 use kind_harness::run::session::UpError;
+use kind_harness::sources;
 use kind_harness::suite::name::ClusterName;
 use kind_harness::suite::plan::Plan;
 
@@ -33,8 +38,8 @@ impl Cli {
         Err(Failure::told(Exit::Host, "this host is not ready; `kind-harness setup` applies the remedies"))
     }
 
-    pub(super) fn plan_command(&self, dot: bool, json: bool) -> Result<Exit, Failure> {
-        let plan = self.plan()?;
+    pub(super) async fn plan_command(&self, dot: bool, json: bool) -> Result<Exit, Failure> {
+        let plan = self.rendered_plan().await?;
         // Manifests are part of what can be wrong before anything runs.
         plan.manifests().map_err(UpError::from)?;
         match (dot, json || self.output == Output::Json) {
@@ -43,6 +48,23 @@ impl Cli {
             (false, false) => print(plan.to_text().trim_end()),
         }
         Ok(Exit::Done)
+    }
+
+    /// Returns the plan with all its sources rendered.
+    pub(super) async fn rendered_plan(&self) -> Result<Plan, Failure> {
+        let (plan, folders) = (self.plan()?, self.folders()?);
+        let (events, reporter) = Reporter::start(self.console());
+        let mut interrupts = Interrupts::listen();
+        let rendered = tokio::select! {
+            rendered = sources::render(&plan, &folders, consent(false), &events) => Some(rendered),
+            _ = interrupts.next() => None,
+        };
+        reporter.finish().await;
+        let interrupted = || Failure::told(Exit::Interrupted, "interrupted");
+        let rendered = rendered.ok_or_else(interrupted)?.map_err(UpError::from)?;
+        let plan = plan.with_rendered(rendered);
+        plan.teach(Redactor::global());
+        Ok(plan)
     }
 
     pub(super) fn kubeconfig(&self) -> Result<Exit, Failure> {

@@ -98,7 +98,7 @@ impl Cli {
         let (events, reporter) = Reporter::start(self.console());
         let session = Session { record: Mutex::new(recorder), ..self.session(events, up.yes)? };
         up.only.iter().try_for_each(|component| self.known(&session.plan, Some(component)))?;
-        let run = Run::new(session, reporter);
+        let mut run = Run::new(session, reporter);
         let header = run.header.clone();
         let part = if up.only.is_empty() { Part::All } else { Part::Only(&up.only) };
         let on_failure = if up.keep { OnFailure::Keep } else { OnFailure::Undo };

@@ -43,6 +43,7 @@ use clap::{Parser, ValueEnum};
 use kind_harness::host::folders::Folders;
 use kind_harness::readiness::redact::Redactor;
 use kind_harness::report::console::Console;
+use kind_harness::sources;
 use kind_harness::suite::config::{self, Loaded, Overrides, Switches};
 use kind_harness::suite::plan::Plan;
 
@@ -100,8 +101,8 @@ impl Cli {
         match &self.command {
             Command::Setup { yes } => self.setup(*yes).await,
             Command::Doctor => self.doctor().await,
-            Command::Plan { dot, json } => self.plan_command(*dot, *json),
-            Command::Render { component } => self.render(component.as_deref()),
+            Command::Plan { dot, json } => self.plan_command(*dot, *json).await,
+            Command::Render { component } => self.render(component.as_deref()).await,
             Command::Up(up) => self.up(up).await,
             Command::Status { why: None, json } => self.status(*json).await,
             Command::Status { why: Some(component), .. } => self.why(component.as_deref()).await,
@@ -150,6 +151,9 @@ impl Cli {
             rendered: true,
         })?;
         let plan = Plan::new(loaded).map_err(|error| Failure::new(Exit::Usage, &error))?;
+        // What earlier commands rendered is known without running anything.
+        let rendered = sources::recall(&plan, &self.folders()?);
+        let plan = plan.with_rendered(rendered);
         plan.teach(Redactor::global());
         Ok(plan)
     }

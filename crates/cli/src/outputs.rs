@@ -96,7 +96,7 @@ pub(super) struct Component<'a> {
     /// Its level in the graph of `needs`, from 0.
     pub(super) wave: Option<usize>,
     /// The components that it needs.
-    pub(super) needs: &'a [String],
+    pub(super) needs: Vec<&'a str>,
     /// Where the host reaches its ports: port → address.
     #[cfg_attr(test, schemars(with = "BTreeMap<String, String>"))]
     pub(super) ports: BTreeMap<String, SocketAddr>,

@@ -12,8 +12,8 @@ use kind_harness::suite::manifests;
 impl Cli {
     /// Prints the objects of `component`, or of all, in the order in which they are applied. Images are as the manifests
     /// write them, because which ones take their place is known only when they are built.
-    pub(super) fn render(&self, component: Option<&str>) -> Result<Exit, Failure> {
-        let plan = self.plan()?;
+    pub(super) async fn render(&self, component: Option<&str>) -> Result<Exit, Failure> {
+        let plan = self.rendered_plan().await?;
         self.known(&plan, component)?;
         let all = plan.manifests().map_err(UpError::from)?;
         let mut objects = Vec::new();

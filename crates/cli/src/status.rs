@@ -47,7 +47,7 @@ fn tell<'a>(now: &'a ComponentStatus, lives: &'a ComponentStates, plan: &'a Plan
         last_error: life.and_then(StateHistory::last_error),
         recorded,
         wave: plan.wave(name),
-        needs: plan.component(name).map_or(&[][..], |component| &component.needs),
+        needs: plan.component(name).map(|component| component.needed().collect()).unwrap_or_default(),
         ports: ports.0.get(name).cloned().unwrap_or_default(),
         now,
     }

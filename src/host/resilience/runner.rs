@@ -57,6 +57,11 @@ impl Resilience {
         Resilience { shared: self.shared.clone(), step }
     }
 
+    /// Reports what the step is waiting for.
+    pub(crate) fn progress(&self, message: String) {
+        self.step.progress(message);
+    }
+
     /// Returns a copy with every circuit closed: clean-up is attempted regardless of earlier failures.
     #[must_use]
     pub fn afresh(&self) -> Resilience {
@@ -89,7 +94,24 @@ impl Resilience {
     ///
     /// # Errors
     /// The API server's last error; [`Hung`] or [`Open`] as [`kube::Error::Service`].
-    pub async fn api<T, F>(&self, what: &str, mut ask: impl FnMut() -> F) -> Result<T, kube::Error>
+    pub async fn api<T, F>(&self, what: &str, ask: impl FnMut() -> F) -> Result<T, kube::Error>
+    where
+        F: Future<Output = Result<T, kube::Error>>,
+    {
+        self.api_unless(what, |_| false, ask).await
+    }
+
+    /// Makes a request like [`Resilience::api`]; errors that are `expected` are returned at once, and are no failures of
+    /// the API server.
+    ///
+    /// # Errors
+    /// As [`Resilience::api`].
+    pub(crate) async fn api_unless<T, F>(
+        &self,
+        what: &str,
+        expected: impl Fn(&kube::Error) -> bool,
+        mut ask: impl FnMut() -> F,
+    ) -> Result<T, kube::Error>
     where
         F: Future<Output = Result<T, kube::Error>>,
     {
@@ -97,7 +119,11 @@ impl Resilience {
             let answer = timeout(API_DEADLINE, ask());
             async move { answer.await.unwrap_or_else(|_| Err(Hung { what: what.into(), after: API_DEADLINE }.into())) }
         };
-        self.call(Dependency::ApiServer, what, Cause::of_api, in_time).await
+        let classify = |error: &kube::Error| {
+            let cause = Cause::of_api(error);
+            if expected(error) { Cause { transient: false, ..cause } } else { cause }
+        };
+        self.call(Dependency::ApiServer, what, classify, in_time).await
     }
 
     /// Makes the call `what` to `dependency` until it succeeds, `classify` returns a permanent cause, or no attempt is

@@ -29,12 +29,16 @@ fn workspace() -> tempfile::TempDir {
     folder
 }
 
+fn app() -> CargoSpec {
+    CargoSpec { package: "app".into(), ..CargoSpec::default() }
+}
+
 async fn key(root: &Path) -> String {
     key_with(root, &Variables::default()).await
 }
 
 async fn key_with(root: &Path, variables: &Variables) -> String {
-    Sources::of(root, &["app".into()], variables).await.unwrap().key("app").unwrap()
+    Sources::of(root, &[app()], variables).await.unwrap().key(&app()).unwrap()
 }
 
 #[tokio::test]
@@ -55,7 +59,7 @@ async fn the_key_follows_what_goes_in_and_nothing_else() {
 #[tokio::test]
 async fn a_binary_of_files_from_elsewhere_is_not_explained_by_the_key() {
     let root = workspace();
-    let sources = Sources::of(root.path(), &["app".into()], &Variables::default()).await.unwrap();
+    let sources = Sources::of(root.path(), &[app()], &Variables::default()).await.unwrap();
     let workspace = sources.metadata.workspace_root.as_path();
     let explain = |file: PathBuf| {
         let binary = root.path().join("app.bin");
@@ -103,7 +107,7 @@ async fn the_key_follows_configuration_of_cargo_and_rustup_up_to_the_root() {
 #[tokio::test]
 async fn a_binary_of_a_variable_that_the_key_does_not_know_is_not_explained() {
     let root = workspace();
-    let sources = Sources::of(root.path(), &["app".into()], &Variables::default()).await.unwrap();
+    let sources = Sources::of(root.path(), &[app()], &Variables::default()).await.unwrap();
     let binary = root.path().join("target/x/image/app");
     fs_err::create_dir_all(root.path().join("target/x/image/build/app-1")).unwrap();
     fs_err::write(binary.with_extension("d"), "app:\n").unwrap();
@@ -116,7 +120,7 @@ async fn a_binary_of_a_variable_that_the_key_does_not_know_is_not_explained() {
 #[tokio::test]
 async fn only_ci_holds_cargo_to_a_lock_file_that_is_there() {
     let root = workspace();
-    let sources = Sources::of(root.path(), &["app".into()], &Variables::default()).await.unwrap();
+    let sources = Sources::of(root.path(), &[app()], &Variables::default()).await.unwrap();
     fs_err::write(root.path().join("Cargo.lock"), "").unwrap();
     assert!(sources.are_locked(true));
     assert!(!sources.are_locked(false));

@@ -4,7 +4,7 @@ use super::*;
 use crate::readiness::ProbeSchedule;
 use crate::report::run_file::tests::header;
 use crate::report::timeline::tests::timeline;
-use crate::report::{ComponentMoment, Moment, PartUsage, PlannedComponent, Retry};
+use crate::report::{ComponentMoment, LargestLayer, Moment, PartUsage, PlannedComponent, Retry};
 
 const BASE: [(Phase, &str, u64, u64); 5] = [
     (Phase::Cluster, "kind", 0, 10),
@@ -48,6 +48,19 @@ fn an_image_counts_only_where_the_run_waits_for_it() {
     let expected = (Rule::ImageLoad, 8.0, "loading it took 18.0 s, and the components waited for it".to_owned());
     assert_eq!(told[0], expected, "{told:?}");
     assert_eq!((told[1].0, told[1].1), (Rule::ImageBuild, 2.0), "{told:?}");
+
+    let mut with_layers = timeline(&late);
+    let layer =
+        |bytes, made_by: &str| LargestLayer { image: "web:1".into(), bytes, of: 90_000_000, made_by: made_by.into() };
+    with_layers.layers = vec![
+        ("db".into(), layer(85_000_000, "COPY data")),
+        ("web".into(), layer(5, "COPY web")),
+        ("web".into(), layer(80_000_000, "RUN apt-get install web")),
+    ];
+    let (rule, _, evidence) = advice_of(&with_layers, "parallel", None).remove(0);
+    let expected = "loading it took 18.0 s, and the components waited for it; 80 of 90 MB of web:1 are one layer: RUN \
+                    apt-get install web";
+    assert_eq!((rule, evidence.as_str()), (Rule::ImageLoad, expected));
 }
 
 #[test]

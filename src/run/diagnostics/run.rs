@@ -41,7 +41,8 @@ pub async fn now(plan: &Plan, cluster: &Cluster) -> Result<Diagnosis, kube::Erro
 }
 
 fn trouble(plan: &Plan, unready: Vec<Unready>, of: usize) -> Unreadiness {
-    let needs = plan.components().map(|component| (component.name.clone(), component.needs.clone()));
+    let needs =
+        plan.components().map(|component| (component.name.clone(), component.needed().map(str::to_owned).collect()));
     Unreadiness { unready, of, needs: needs.collect() }
 }
 

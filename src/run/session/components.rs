@@ -13,6 +13,7 @@ use crate::readiness::redact::Redactor;
 use crate::report::Phase;
 use crate::run::Running;
 use crate::run::diagnostics;
+use crate::sources;
 use crate::suite::plan::Plan;
 use crate::teardown::{self, KillErrors, RemovalTarget, RemoveOptions, TakeOut, Undo};
 
@@ -62,7 +63,7 @@ impl Session {
     /// # Errors
     /// When there is no cluster, and the other errors of [`Session::up`]. What was deployed is kept in any case.
     pub async fn up_only(&self, components: &[String]) -> Result<Running, UpError> {
-        let part = Session {
+        let mut part = Session {
             plan: self.plan.only(components),
             folders: self.folders.clone(),
             events: self.events.clone(),
@@ -72,6 +73,7 @@ impl Session {
             agree: self.agree,
             confirm: self.confirm,
         };
+        part.render().await?;
         let parcels = part.parcels()?;
         let name = self.plan.cluster_name();
         let records = Arc::new(self.records(name).await?);
@@ -104,16 +106,22 @@ impl Session {
         if let Some(guest) = guest.filter(|_| !is_owned) {
             guest.inventory.change(|inventory| inventory.keep(true))?;
         }
-        cluster.record.deployment = Some(merge(known, deployed?, &self.plan)?);
+        cluster.record.deployment = Some(merge(known, deployed?, &self.rendered_like(&part))?);
         records.write(&cluster.record)?;
         Ok(self.running(cluster, false))
+    }
+
+    /// Returns the whole plan, with what `part` and earlier runs rendered of it.
+    fn rendered_like(&self, part: &Session) -> Plan {
+        let recalled = sources::recall(&self.plan, &self.folders);
+        self.plan.clone().with_rendered(recalled).with_rendered(part.plan.rendered())
     }
 
     /// Notes which other components need these ones, and are not changed.
     fn tell_dependants(&self, phase: Phase, components: &[String], what: &str) {
         for component in self.plan.dependants(components) {
-            let needs = component.needs.iter().filter(|need| components.contains(need));
-            let needs = needs.map(String::as_str).collect::<Vec<_>>().join(" and ");
+            let needs = component.needed().filter(|need| components.iter().any(|it| it == need));
+            let needs = needs.collect::<Vec<_>>().join(" and ");
             self.events.note(phase, format!("{} needs {needs}, which {what}", component.name));
         }
     }

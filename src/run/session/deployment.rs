@@ -9,7 +9,7 @@ use super::existing::Guest;
 use super::usage::Measurement;
 use super::{Session, UpError};
 use crate::cluster::{Cluster, Deployment};
-use crate::deploy::{Applier, ComponentManifests, Deployer};
+use crate::deploy::{Applier, ComponentManifests, Deployer, HostContext};
 use crate::host::resilience::Resilience;
 use crate::images::{ImageBuilds, Loads};
 use crate::readiness::Applied;
@@ -20,15 +20,18 @@ use crate::run::diagnostics;
 use crate::suite::hash::hex;
 use crate::suite::manifests;
 use crate::suite::manifests::ImageMap;
+use crate::suite::plan::ComponentObjects;
 
 impl Session {
     /// Returns the components' manifests, in the stages in which they are deployed.
     pub(super) fn parcels(&self) -> Result<Vec<Vec<ComponentManifests>>, UpError> {
-        let all = self.plan.manifests()?;
+        let all = self.plan.objects()?;
         let mut by_name: BTreeMap<&str, ComponentManifests> = BTreeMap::new();
-        for (component, mut manifests) in self.plan.components().zip(all) {
+        for (component, objects) in self.plan.components().zip(all) {
+            let ComponentObjects { mut manifests, before, after } = objects;
             manifests::order(&mut manifests);
-            by_name.insert(&component.name, ComponentManifests { component: component.clone(), manifests });
+            let parcel = ComponentManifests { component: component.clone(), manifests, before, after };
+            by_name.insert(&component.name, parcel);
         }
         let stages = self.plan.stages().into_iter();
         Ok(stages.map(|stage| stage.iter().filter_map(|c| by_name.remove(c.name.as_str())).collect()).collect())
@@ -79,7 +82,9 @@ impl Session {
             }
             None => applier,
         };
-        applier.namespace(namespace).await.map_err(|error| UpError::Adopt(Box::new(error)))?;
+        for namespace in self.plan.namespaces() {
+            applier.namespace(namespace).await.map_err(|error| UpError::Adopt(Box::new(error)))?;
+        }
         let settings = Settings::from(&self.plan.suite().ready);
         let recorder = self.record.lock().unwrap_or_else(PoisonError::into_inner).take();
         let (client, events) = (cluster.client.clone(), self.events.clone());
@@ -91,6 +96,12 @@ impl Session {
             images: Arc::new(move |component| loads.component(&component)),
             ports: cluster.record.ports.clone(),
             events: self.events.clone(),
+            context: HostContext {
+                root: self.plan.root().to_owned(),
+                kubeconfig: cluster.kubeconfig.clone(),
+                nodes: cluster.nodes.clone(),
+            },
+            patience: self.plan.suite().deadline,
         };
         let _measured = Measurement::start(&cluster.record, &self.events);
         // The remaining time to become ready; time spent on images does not count.

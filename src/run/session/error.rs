@@ -10,6 +10,7 @@ use crate::deploy::{ApplyError, DeployError, StageError};
 use crate::host::setup::SetupError;
 use crate::images::ImageError;
 use crate::readiness::NotReady;
+use crate::sources::SourceErrors;
 use crate::suite::manifests::ManifestError;
 use crate::teardown::{KillErrors, ReaperError};
 
@@ -19,6 +20,9 @@ pub enum UpError {
     /// A manifest is invalid.
     #[error(transparent)]
     Manifests(#[from] ManifestError),
+    /// A source of objects cannot be rendered.
+    #[error(transparent)]
+    Sources(#[from] SourceErrors),
     /// The host does not meet the prerequisites.
     #[error(transparent)]
     Setup(#[from] SetupError),

@@ -209,15 +209,14 @@ impl Session {
 
     /// Returns everything to apply. The suite's namespace is created by us unless a manifest defines it.
     pub(super) fn expected(&self, parcels: &[Vec<ComponentManifests>]) -> Vec<Expected> {
-        let namespace = ObjectRef {
-            api_version: "v1".into(),
-            kind: "Namespace".into(),
-            namespace: None,
-            name: self.plan.suite().namespace.clone(),
-        };
         let mut expected: Vec<_> = parcels.iter().flatten().flat_map(ComponentManifests::expected).collect();
-        if !expected.iter().any(|it| it.object == namespace) {
-            expected.insert(0, Expected { place: "the suite's namespace".into(), component: None, object: namespace });
+        for name in self.plan.namespaces() {
+            let namespace =
+                ObjectRef { api_version: "v1".into(), kind: "Namespace".into(), namespace: None, name: name.into() };
+            if !expected.iter().any(|it| it.object == namespace) {
+                let place = "the suite's namespace".into();
+                expected.insert(0, Expected { place, component: None, object: namespace });
+            }
         }
         expected
     }

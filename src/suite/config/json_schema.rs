@@ -7,7 +7,10 @@ use schemars::transform::RecursiveTransform;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde_json::{Value, json};
 
-use super::{HostPort, ServicePort, Suite};
+use super::image::WrittenCargo;
+use super::need::WrittenNeed;
+use super::source::WrittenManifest;
+use super::{HostPort, ManifestSpec, Need, ServicePort, Suite};
 
 /// Matches one or more numbers with a unit, not all of them 0: `90s`, `1m 30s`, `2 minutes`. The parser also accepts
 /// ISO 8601 durations and clock times, which are not documented.
@@ -68,15 +71,64 @@ pub(super) fn duration_or_nothing(_: &mut SchemaGenerator) -> Schema {
     json_schema!({"type": "string", "pattern": format!("^0s$|{POSITIVE}"), "examples": ["10s", "0s"]})
 }
 
-/// Returns the schema of a value that a field of an object is compared with.
-pub(super) fn scalar(_: &mut SchemaGenerator) -> Schema {
-    json_schema!({"type": ["string", "number", "boolean"]})
+/// Returns the schema of a cargo image.
+pub(super) fn cargo(generator: &mut SchemaGenerator) -> Schema {
+    json_schema!({"anyOf": [{"type": "string"}, generator.subschema_for::<WrittenCargo>()]})
+}
+
+/// Requires exactly one key of a source of objects.
+pub(super) fn one_source(source: &mut Schema) {
+    one_of(source, &["kustomize", "url", "command", "inline"]);
+}
+
+/// Requires exactly one key of a task.
+pub(super) fn one_task(task: &mut Schema) {
+    one_of(task, &["job", "command"]);
+}
+
+fn one_of(schema: &mut Schema, keys: &[&str]) {
+    let each = keys.iter().map(|key| json!({"required": [key]}));
+    schema.insert("oneOf".into(), each.collect());
 }
 
 /// Requires exactly one target of a check: a port with a path, a Service, or a command.
 pub(super) fn one_target(check: &mut Schema) {
     let targets = [&["port", "path"][..], &["service"], &["exec"]];
     check.insert("oneOf".into(), targets.map(|keys| json!({"required": keys})).to_vec().into());
+}
+
+impl JsonSchema for ManifestSpec {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        "ManifestSpec".into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        json_schema!({"anyOf": [
+            {"description": "A path relative to `e2e.yaml`.", "type": "string"},
+            generator.subschema_for::<WrittenManifest>(),
+        ]})
+    }
+}
+
+impl JsonSchema for Need {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        "Need".into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        json_schema!({"anyOf": [
+            {"description": "Name of the component.", "type": "string"},
+            generator.subschema_for::<WrittenNeed>(),
+        ]})
+    }
 }
 
 impl JsonSchema for HostPort {

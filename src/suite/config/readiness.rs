@@ -1,13 +1,12 @@
 //! The `ready` part of `e2e.yaml`, about readiness.
 
-use std::fmt;
 use std::time::Duration;
 
-use serde::de::{Error, Visitor};
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Serialize};
 
 #[cfg(feature = "schema")]
 use super::json_schema;
+use super::scalar::Scalar;
 use crate::readiness::{Field, Grace, KindRule, Settings};
 
 /// The suite's settings of readiness.
@@ -105,9 +104,7 @@ pub struct FieldSpec {
     /// The field, such as `.status.phase`.
     pub path: String,
     /// The value: a text, a number or a boolean.
-    #[serde(deserialize_with = "scalar")]
-    #[cfg_attr(feature = "schema", schemars(schema_with = "json_schema::scalar"))]
-    pub value: String,
+    pub value: Scalar,
 }
 
 /// Converts the suite's settings.
@@ -116,8 +113,8 @@ impl From<&ReadySpec> for Settings {
         let kinds = spec.kinds.iter().map(|kind| KindRule {
             group: kind.api_version.split_once('/').map_or("", |(group, _)| group).to_owned(),
             kind: kind.kind.clone(),
-            ready: kind.ready.as_ref().map(|field| Field::new(&field.path, &field.value)),
-            failed: kind.failed.as_ref().map(|field| Field::new(&field.path, &field.value)),
+            ready: kind.ready.as_ref().map(|field| Field::new(&field.path, &field.value.to_string())),
+            failed: kind.failed.as_ref().map(|field| Field::new(&field.path, &field.value.to_string())),
         });
         Settings { grace: Grace::from(&spec.grace), kinds: kinds.collect(), ..Settings::default() }
     }
@@ -142,40 +139,6 @@ impl From<&GraceSpec> for Grace {
             start_tries: spec.run_container_error.map_or(usual.start_tries, i64::from),
         }
     }
-}
-
-fn scalar<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
-    struct Scalar;
-
-    impl Visitor<'_> for Scalar {
-        type Value = String;
-
-        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-            f.write_str("a text, a number or a boolean")
-        }
-
-        fn visit_str<E: Error>(self, text: &str) -> Result<String, E> {
-            Ok(text.to_owned())
-        }
-
-        fn visit_bool<E: Error>(self, flag: bool) -> Result<String, E> {
-            Ok(flag.to_string())
-        }
-
-        fn visit_u64<E: Error>(self, number: u64) -> Result<String, E> {
-            Ok(number.to_string())
-        }
-
-        fn visit_i64<E: Error>(self, number: i64) -> Result<String, E> {
-            Ok(number.to_string())
-        }
-
-        fn visit_f64<E: Error>(self, number: f64) -> Result<String, E> {
-            Ok(number.to_string())
-        }
-    }
-
-    deserializer.deserialize_any(Scalar)
 }
 
 /// Serializes a grace: a duration that may be zero.

@@ -8,7 +8,9 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 #[cfg(feature = "schema")]
 use super::json_schema;
-use super::{AlertSpec, Check, GradeSpec, ReadySpec, RetrySpec, duration};
+use super::{
+    AlertSpec, Check, GradeSpec, HelmSpec, ImageSpec, ManifestSpec, Need, ReadySpec, RetrySpec, TaskSpec, duration,
+};
 
 /// A test suite's environment: one cluster and the components that run in it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -28,6 +30,10 @@ pub struct Suite {
     /// The source of images: the default for `--images`.
     #[serde(default)]
     pub images: ImageSource,
+    /// Whether images that manifests name and components do not list are pulled on the host, kept, and loaded into the
+    /// nodes, when images come from registries (true). Otherwise each node pulls them itself.
+    #[serde(default = "yes", skip_serializing_if = "is_yes")]
+    pub prefetch: bool,
     /// The order in which components are deployed: the default for `--strategy`.
     #[serde(default)]
     pub strategy: Strategy,
@@ -136,15 +142,30 @@ pub struct Component {
     /// A DNS label, unique in the suite.
     #[cfg_attr(feature = "schema", schemars(schema_with = "json_schema::label"))]
     pub name: String,
+    /// Namespace of its objects that name none; the suite's when left out. Created if it does not exist.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schema", schemars(schema_with = "json_schema::label"))]
+    pub namespace: Option<String>,
     /// The images in its manifests.
     #[serde(default)]
     pub images: Vec<ImageSpec>,
-    /// Manifest files, folders of them, or folders with overlays, relative to `e2e.yaml`.
-    #[cfg_attr(feature = "schema", schemars(length(min = 1)))]
-    pub manifests: Vec<String>,
-    /// Components that this one connects to. `waves` and `sequential` deploy them first; `parallel` does not need to.
+    /// Sources of its objects: paths of files, folders or kustomizations, relative to `e2e.yaml`; addresses, programs, or
+    /// the objects themselves.
     #[serde(default)]
-    pub needs: Vec<String>,
+    pub manifests: Vec<ManifestSpec>,
+    /// A Helm chart, whose objects are the component's too.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub helm: Option<HelmSpec>,
+    /// Components that this one connects to. `waves` and `sequential` deploy them first; `parallel` does so only with
+    /// `until`.
+    #[serde(default)]
+    pub needs: Vec<Need>,
+    /// What runs to its end before the component is applied, in this order.
+    #[serde(default)]
+    pub before: Vec<TaskSpec>,
+    /// What runs to its end once the component is ready, in this order. Only then is it ready for others.
+    #[serde(default)]
+    pub after: Vec<TaskSpec>,
     /// Ports that tests reach from the host.
     #[serde(default)]
     pub ports: Vec<Port>,
@@ -153,19 +174,23 @@ pub struct Component {
     pub checks: Vec<Check>,
 }
 
-/// An image, and how to get it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(deny_unknown_fields, rename_all = "camelCase", expecting = "an image: a mapping with `name`")]
-pub struct ImageSpec {
-    /// The reference as written in the manifests. From a registry it is pulled unchanged.
-    pub name: String,
-    /// Folder of the recipe that builds it if no registry is reachable, relative to `e2e.yaml`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub recipe: Option<String>,
-    /// Cargo package whose binary is the image: built in this workspace, whatever the source of other images.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub cargo: Option<String>,
+impl Suite {
+    /// Returns the names of the components' ports, written `component.port`.
+    pub(crate) fn port_names(&self) -> impl Iterator<Item = String> {
+        let of = |component: &Component| {
+            let name = component.name.clone();
+            let ports: Vec<String> = component.ports.iter().map(|port| format!("{name}.{}", port.name)).collect();
+            ports
+        };
+        self.components.iter().flat_map(of)
+    }
+}
+
+impl Component {
+    /// Returns the names of the components that it needs.
+    pub fn needed(&self) -> impl Iterator<Item = &str> {
+        self.needs.iter().map(|need| need.component.as_str())
+    }
 }
 
 /// A port of a component that tests reach from the host.
@@ -225,6 +250,15 @@ impl<'de> Deserialize<'de> for HostPort {
 
         deserializer.deserialize_any(NumberOrAuto)
     }
+}
+
+fn yes() -> bool {
+    true
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes references")]
+fn is_yes(flag: &bool) -> bool {
+    *flag
 }
 
 fn default_overlay() -> String {

@@ -3,17 +3,15 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use super::kustomization::kustomization;
 use crate::suite::yaml::did_you_mean;
-
-/// The file that makes a folder a kustomization.
-pub(crate) const KUSTOMIZATION: &str = "kustomization.yaml";
 
 /// How the manifests at a path are read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Layout {
     /// A file, or a folder of manifests at any depth.
     Plain,
-    /// The resources of this folder's `kustomization.yaml`.
+    /// A kustomization.
     Kustomization(PathBuf),
     /// It has overlays, but not the requested one; contains their names, sorted.
     NoOverlay(Vec<String>),
@@ -30,7 +28,7 @@ pub(crate) fn layout(root: &Path, path: &str, overlay: &str) -> io::Result<Layou
         Layout::Kustomization(Path::new(path).join("overlays").join(overlay))
     } else if !overlays.is_empty() {
         Layout::NoOverlay(overlays)
-    } else if root.join(path).join(KUSTOMIZATION).is_file() {
+    } else if kustomization(&root.join(path)).is_some() {
         Layout::Kustomization(path.into())
     } else {
         Layout::Plain
@@ -49,7 +47,7 @@ pub(crate) fn overlays(root: &Path, path: &str) -> io::Result<Vec<String>> {
     let mut names = Vec::new();
     for entry in std::fs::read_dir(&folder)? {
         let entry = entry?;
-        if entry.path().join(KUSTOMIZATION).is_file() {
+        if kustomization(&entry.path()).is_some() {
             names.extend(entry.file_name().into_string());
         }
     }

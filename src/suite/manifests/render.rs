@@ -5,6 +5,7 @@ mod labels;
 mod order;
 
 pub use images::images;
+pub(crate) use images::{images_everywhere, images_of, pull_if_not_present};
 pub(crate) use labels::TEST_LABEL;
 pub use labels::{COMPONENT_LABEL, ENVIRONMENT_ANNOTATION, MANAGED_BY, MANAGED_BY_LABEL, label};
 pub use order::order;

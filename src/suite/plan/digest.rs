@@ -4,14 +4,15 @@ use std::io;
 
 use sha2::{Digest, Sha256};
 
-use super::Plan;
+use super::{Origin, Plan};
 use crate::suite::config::{AlertSpec, ClusterSpec, GradeSpec, HostPort, ReadySpec, RetrySpec, Strategy, Suite};
 use crate::suite::hash::hex;
-use crate::suite::manifests;
 
 impl Plan {
     /// Returns the SHA-256, in hexadecimal, of the suite, its manifests and kind's configuration: the same as long as
     /// `up` would create the same environment. Images count by name only; a plan does not know their contents.
+    ///
+    /// What sources are rendered to counts as far as they are rendered.
     ///
     /// Settings of the run do not count: neither the strategy nor the deadline, nor those of readiness, retries, grades
     /// and alerts.
@@ -21,6 +22,10 @@ impl Plan {
     pub fn digest(&self) -> io::Result<String> {
         let mut hash = self.hash(self.suite().clone())?;
         add(&mut hash, self.cluster_name().as_bytes());
+        // What programs, the network and the environment contribute.
+        for file in self.rendered.values() {
+            add(&mut hash, &fs_err::read(file)?);
+        }
         Ok(hex(&hash.finalize()))
     }
 
@@ -53,11 +58,16 @@ impl Plan {
         if let Some(config) = &suite.cluster.config {
             add(&mut hash, &fs_err::read(self.resolve(config))?);
         }
-        for path in suite.components.iter().flat_map(|component| &component.manifests) {
-            for file in manifests::files(self.root(), &suite.overlay, path)? {
-                add(&mut hash, file.as_os_str().as_encoded_bytes());
-                add(&mut hash, &fs_err::read(self.root().join(&file))?);
-            }
+        let mut inputs = Vec::new();
+        for (_, origin) in self.sources()? {
+            inputs.extend(origin.inputs(self.root())?);
+        }
+        for path in self.job_paths() {
+            inputs.extend(Origin::Plain(path).inputs(self.root())?);
+        }
+        for file in inputs {
+            add(&mut hash, file.strip_prefix(self.root()).unwrap_or(&file).as_os_str().as_encoded_bytes());
+            add(&mut hash, &fs_err::read(&file)?);
         }
         Ok(hash)
     }

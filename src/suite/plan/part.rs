@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::Plan;
-use crate::suite::config::Component;
+use crate::suite::config::{Component, ImageSpec};
 
 impl Plan {
     /// Returns the plan with only the components of these names. Their other needs are assumed to be deployed.
@@ -12,12 +12,25 @@ impl Plan {
         let mut loaded = self.loaded.clone();
         loaded.suite.components.retain(|component| names.contains(&component.name));
         for component in &mut loaded.suite.components {
-            component.needs.retain(|need| names.contains(need));
+            component.needs.retain(|need| names.contains(&need.component));
         }
         // A part of a graph without cycles has none.
         let graph = crate::suite::config::graph(&loaded.suite.components);
-        let (name, packages) = (self.name.clone(), self.packages.clone());
-        Plan { name, order: graph.order(), waves: graph.waves(), packages, loaded }
+        let (order, waves) = (graph.order(), graph.waves());
+        Plan { order, waves, loaded, ..self.clone() }
+    }
+
+    /// Returns the plan with more images, by component; those that a component has already are left out.
+    #[must_use]
+    pub(crate) fn with_images(mut self, mut images: BTreeMap<String, BTreeSet<String>>) -> Plan {
+        for component in &mut self.loaded.suite.components {
+            for name in images.remove(&component.name).unwrap_or_default() {
+                if component.images.iter().all(|image| image.name != name) {
+                    component.images.push(ImageSpec { name, ..ImageSpec::default() });
+                }
+            }
+        }
+        self
     }
 
     /// Returns every component, with all its direct and indirect needs.
@@ -26,8 +39,8 @@ impl Plan {
         let mut all: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
         // Each comes after its needs, whose own needs are complete by then.
         for component in self.components() {
-            let further = component.needs.iter().filter_map(|need| all.get(need)).flatten().cloned();
-            let needs = component.needs.iter().cloned().chain(further).collect();
+            let further = component.needed().filter_map(|need| all.get(need)).flatten().cloned();
+            let needs = component.needed().map(str::to_owned).chain(further).collect();
             all.insert(component.name.clone(), needs);
         }
         all
@@ -35,7 +48,7 @@ impl Plan {
 
     /// Returns the components that need one of these, without these.
     pub fn dependants(&self, names: &[String]) -> impl Iterator<Item = &Component> {
-        let needs_one = |component: &&Component| component.needs.iter().any(|need| names.contains(need));
+        let needs_one = |component: &&Component| component.needs.iter().any(|need| names.contains(&need.component));
         self.components().filter(needs_one).filter(|component| !names.contains(&component.name))
     }
 

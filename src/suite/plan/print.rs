@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use super::Plan;
-use crate::suite::config::{Component, HostPort, ImageSpec, ProviderKind, Strategy, duration};
+use crate::suite::config::{Component, HostPort, ProviderKind, Strategy, duration};
 
 impl Plan {
     /// Returns the plan as a tree of waves and components.
@@ -57,7 +57,7 @@ impl Plan {
         }
         for component in self.components() {
             for need in &component.needs {
-                let _ = writeln!(out, "  {} -> {};", id(&component.name), id(need));
+                let _ = writeln!(out, "  {} -> {};", id(&component.name), id(&need.component));
             }
         }
         out.push_str("}\n");
@@ -79,10 +79,16 @@ impl Plan {
 fn lines(component: &Component) -> Vec<(&'static str, String)> {
     let mut lines = Vec::new();
     if !component.needs.is_empty() {
-        lines.push(("needs", component.needs.join(", ")));
+        lines.push(("needs", list(&component.needs)));
     }
-    lines.push(("manifests", component.manifests.join(", ")));
-    lines.extend(component.images.iter().map(|image| ("image", image_text(image))));
+    lines.extend(component.namespace.iter().map(|namespace| ("namespace", namespace.clone())));
+    if !component.manifests.is_empty() {
+        lines.push(("manifests", list(&component.manifests)));
+    }
+    lines.extend(component.helm.iter().map(|chart| ("chart", chart.chart.clone())));
+    lines.extend(component.before.iter().map(|task| ("before", task.to_string())));
+    lines.extend(component.after.iter().map(|task| ("after", task.to_string())));
+    lines.extend(component.images.iter().map(|image| ("image", image.to_string())));
     for port in &component.ports {
         let host = match port.host {
             HostPort::Auto => "any free port".to_owned(),
@@ -96,12 +102,8 @@ fn lines(component: &Component) -> Vec<(&'static str, String)> {
     lines
 }
 
-fn image_text(image: &ImageSpec) -> String {
-    match (&image.recipe, &image.cargo) {
-        (Some(recipe), _) => format!("{} (recipe {recipe})", image.name),
-        (None, Some(package)) => format!("{} (cargo {package})", image.name),
-        (None, None) => image.name.clone(),
-    }
+fn list(items: &[impl std::fmt::Display]) -> String {
+    items.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
 }
 
 /// Returns the file's word for an enum's value.

@@ -1,6 +1,6 @@
 //! Registers a suite's secrets with a redactor, before anything of it is written.
 
-use super::Plan;
+use super::{ComponentObjects, Plan};
 use crate::readiness::redact::Redactor;
 
 impl Plan {
@@ -13,7 +13,7 @@ impl Plan {
         for check in suite.components.iter().flat_map(|component| &component.checks) {
             redactor.learn_arguments(check.exec.iter().flatten().map(String::as_str));
         }
-        let manifests = self.manifests().unwrap_or_default();
-        manifests.iter().flatten().for_each(|manifest| manifest.teach(redactor));
+        let objects = self.objects().unwrap_or_default();
+        objects.iter().flat_map(ComponentObjects::all).for_each(|manifest| manifest.teach(redactor));
     }
 }

@@ -8,8 +8,10 @@ use anyhow::{Context, Result};
 use futures::FutureExt;
 use k8s_openapi::api::core::v1::Pod;
 use kind_harness::deploy::Applier;
+use kind_harness::host::folders::Folders;
 use kind_harness::readiness::{Probe, Readiness};
 use kind_harness::report::Events;
+use kind_harness::sources;
 use kind_harness::suite::config::{self, Component, Overrides};
 use kind_harness::suite::manifests::{self, Manifest};
 use kind_harness::suite::plan::Plan;
@@ -54,7 +56,9 @@ impl Alone {
 impl Spec {
     /// The plan by which the environment was brought up.
     pub(crate) fn plan(&self) -> Result<Plan> {
-        Ok(Plan::new(config::load(Path::new("e2e.yaml"), &Overrides::from_env()?)?)?)
+        let plan = Plan::new(config::load(Path::new("e2e.yaml"), &Overrides::from_env()?)?)?;
+        let rendered = sources::recall(&plan, &Folders::of_user()?);
+        Ok(plan.with_rendered(rendered))
     }
 
     /// What a component must answer.
@@ -69,10 +73,8 @@ impl Spec {
         let of_kind = |manifest: &Manifest| {
             manifest.object.types.as_ref().is_some_and(|types| kinds.contains(&types.kind.as_str()))
         };
-        let mut manifests: Vec<_> = manifests::load(plan.root(), &plan.suite().overlay, &component.manifests)?
-            .into_iter()
-            .filter(of_kind)
-            .collect();
+        let all = plan.components().zip(plan.manifests()?).filter(|(it, _)| it.name == component.name);
+        let mut manifests: Vec<_> = all.flat_map(|(_, manifests)| manifests).filter(of_kind).collect();
         for manifest in &mut manifests {
             manifests::images(&mut manifest.object, &deployment.images[&component.name]);
             manifests::label(&mut manifest.object, &component.name);

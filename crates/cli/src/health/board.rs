@@ -68,7 +68,7 @@ pub(crate) struct Row<'a> {
 impl Board {
     /// Returns a board of the components of `plan`, without an answer yet.
     pub(crate) fn new(plan: &Plan, schedule: &Schedule) -> Board {
-        Board::of(plan.components().map(|it| (it.name.clone(), it.needs.clone())), schedule)
+        Board::of(plan.components().map(|it| (it.name.clone(), it.needed().map(str::to_owned).collect())), schedule)
     }
 
     /// Returns a board of these components, each with those that it needs.

@@ -26,6 +26,9 @@ impl Checker<'_> {
         }
         for (component, place) in self.components() {
             self.label(&component.name, place.at("name"), MAX_LABEL);
+            if let Some(namespace) = &component.namespace {
+                self.label(namespace, place.at("namespace"), MAX_LABEL);
+            }
         }
         let names = self.components().map(|(component, place)| (component.name.as_str(), place.at("name").span));
         self.refuse_twice("the component name", "give one of them another name", names);
@@ -49,20 +52,18 @@ impl Checker<'_> {
                     let help = "write it as the manifests do, such as `docker.io/library/redis:7`";
                     self.refuse(span, format!("`{}` is not an image reference", image.name), help);
                 }
-                if image.recipe.is_some() && image.cargo.is_some() {
-                    let span = place.entry("cargo").map_or(span, |(key, _)| key.span);
-                    let help = "keep `recipe` for images of others, `cargo` for binaries of this workspace";
-                    self.refuse(
-                        span,
-                        format!("the image `{}` has both a recipe and a cargo package", image.name),
-                        help,
-                    );
+                if let [first, second, ..] = image.makers().collect::<Vec<_>>()[..] {
+                    let span = place.entry(second).map_or(span, |(key, _)| key.span);
+                    let message = format!("the image `{}` has both `{first}` and `{second}`", image.name);
+                    let help = "keep one: `recipe` for images of others, `cargo` for binaries of this workspace, `build` \
+                                for a Dockerfile, `command` for a program that makes it";
+                    self.refuse(span, message, help);
                 }
                 match first.get(image.name.as_str()) {
                     Some((earlier, seen)) if *earlier != image => {
                         let message = format!("the image `{}` is made in another way here", image.name);
                         let problem = Diagnostic::at(self.source, span, message).see(self.source, *seen, "first here");
-                        self.problems.push(problem.help("write the same `recipe` or `cargo` at both, or rename one"));
+                        self.problems.push(problem.help("write the same at both, or rename one"));
                     }
                     Some(_) => {}
                     None => {

@@ -1,14 +1,14 @@
 //! Checks needs: of components that exist, and without cycles.
 
 use super::Checker;
-use crate::suite::yaml::{Diagnostic, Span, did_you_mean};
+use crate::suite::yaml::{Diagnostic, Node, Span, did_you_mean};
 
 impl Checker<'_> {
     pub(super) fn needs(&mut self) {
         let names = || self.suite.components.iter().map(|component| component.name.as_str());
         for (component, place) in self.components() {
             let needs = place.at("needs");
-            for (index, need) in component.needs.iter().enumerate() {
+            for (index, need) in component.needed().enumerate() {
                 if names().any(|name| name == need) {
                     continue;
                 }
@@ -18,9 +18,9 @@ impl Checker<'_> {
                     format!("the components are {}", list.join(", "))
                 });
                 let message = format!("`{}` needs `{need}`, which is no component", component.name);
-                self.refuse(needs.item(index).span, message, help);
+                self.refuse(named(needs.item(index)).span, message, help);
             }
-            let each = component.needs.iter().enumerate().map(|(index, need)| (need, needs.item(index).span));
+            let each = component.needed().enumerate().map(|(index, need)| (need, named(needs.item(index)).span));
             self.refuse_twice("the need", "write it once", each);
         }
         self.cycles();
@@ -53,7 +53,12 @@ impl Checker<'_> {
     /// Returns the location at which component `from` needs `to`.
     fn edge(&self, from: usize, to: &str) -> Span {
         let needs = self.tree.at("components").item(from).at("needs");
-        let index = self.suite.components[from].needs.iter().position(|need| need == to);
+        let index = self.suite.components[from].needed().position(|need| need == to);
         index.map_or(needs, |index| needs.item(index)).span
     }
+}
+
+/// Returns the node of a need's component.
+fn named(need: &Node) -> &Node {
+    need.get("component").unwrap_or(need)
 }

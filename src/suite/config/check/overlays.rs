@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::Checker;
+use crate::suite::config::ManifestSpec;
 use crate::suite::manifests::{instead, overlays};
 use crate::suite::yaml::Diagnostic;
 
@@ -12,7 +13,8 @@ impl Checker<'_> {
         let wanted = self.overriding_overlay.unwrap_or(&self.suite.overlay);
         let (mut have, mut lack, mut known) = (false, Vec::new(), BTreeSet::new());
         for (component, place) in self.components() {
-            for (index, path) in component.manifests.iter().enumerate() {
+            for (index, manifest) in component.manifests.iter().enumerate() {
+                let ManifestSpec::Path(path) = manifest else { continue };
                 // Unreadable paths are reported by the check of paths.
                 let names = overlays(self.root, path).unwrap_or_default();
                 if names.iter().any(|name| name == wanted) {

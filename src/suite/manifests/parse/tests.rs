@@ -1,8 +1,5 @@
 //! Parsed manifest files, and the problems of invalid ones.
 
-mod kustomizations;
-mod overlays;
-
 use rstest::rstest;
 use serde_json::{Value, json};
 use snapbox::{assert_data_eq, str};
@@ -21,7 +18,7 @@ fn folder(files: &[(&str, &str)]) -> tempfile::TempDir {
 }
 
 fn read(files: &[(&str, &str)]) -> Result<Vec<Manifest>, ManifestError> {
-    load(folder(files).path(), "dev", &["m".to_owned()])
+    load(folder(files).path(), &["m".to_owned()])
 }
 
 /// Returns the spec of the only object, written as `yaml`.
@@ -227,18 +224,27 @@ fn the_same_name_may_be_in_two_namespaces_and_kinds() {
 fn two_components_do_not_share_an_object() {
     let folder =
         folder(&[("a/x.yaml", &config_map("a")), ("b/x.yaml", &config_map("a")), ("c/x.yaml", &config_map("c"))]);
-    let component = |name: &str| vec![name.to_owned()];
-    let error = load_all(folder.path(), "dev", [&component("a")[..], &component("b")[..]]).unwrap_err();
+    let mut reader = Reader::default();
+    let first = reader.plain(folder.path(), "a", None);
+    reader.plain(folder.path(), "b", None);
+    let error = reader.finish(first).unwrap_err();
     assert_eq!(error.diagnostics()[0].message, "`configmap/a` is there twice");
     assert_eq!(error.diagnostics()[0].file, Path::new("b/x.yaml"));
-    let groups = load_all(folder.path(), "dev", [&component("c")[..], &component("a")[..]]).unwrap();
-    assert_eq!(groups.iter().map(Vec::len).collect::<Vec<_>>(), [1, 1]);
+    let mut reader = Reader::default();
+    let groups = ["c", "a"].map(|path| reader.plain(folder.path(), path, None));
+    assert_eq!(reader.finish(groups).unwrap().map(|group| group.len()), [1, 1]);
+    // The same names in another namespace are other objects.
+    let mut reader = Reader::default();
+    let all = [(None, "a"), (Some("b"), "b")].map(|(namespace, path)| reader.plain(folder.path(), path, namespace));
+    let all = reader.finish(all).unwrap();
+    let places = all.map(|group| group[0].object.metadata.namespace.clone());
+    assert_eq!(places, [None, Some("b".into())]);
 }
 
 #[test]
 fn paths_without_objects_are_refused() {
     let folder = folder(&[("m/a.yaml", "# nothing\n")]);
-    let error = load(folder.path(), "dev", &["m".into(), "nowhere".into()]).unwrap_err();
+    let error = load(folder.path(), &["m".into(), "nowhere".into()]).unwrap_err();
     assert_data_eq!(
         error.to_string(),
         str![[r#"

@@ -1,0 +1,173 @@
+//! Webhooks of the suite: an object that one of them admits waits until it answers.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use backon::{ConstantBuilder, Retryable};
+use k8s_openapi::api::admissionregistration::v1::{MutatingWebhookConfiguration, ValidatingWebhookConfiguration};
+use k8s_openapi::api::discovery::v1::EndpointSlice;
+use kube::api::{Api, DynamicObject, ListParams};
+use serde_json::Value;
+use tokio::time::{Instant, timeout_at};
+
+use super::{ComponentManifests, kind};
+use crate::host::resilience::Resilience;
+
+/// The pauses between two looks at a webhook, and between two calls of it: until a deadline ends them.
+pub(super) const UNTIL: ConstantBuilder =
+    ConstantBuilder::new().with_delay(Duration::from_millis(200)).without_max_times();
+
+/// A Service: its namespace and name.
+pub(super) type ServiceName = (String, String);
+
+/// The webhooks that the components of a stage bring along.
+#[derive(Debug, Default)]
+pub(super) struct Webhooks(Vec<Webhook>);
+
+/// One webhook of a configuration.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Webhook {
+    /// The component that brings it.
+    pub(super) component: String,
+    /// `MutatingWebhookConfiguration` or `ValidatingWebhookConfiguration`.
+    kind: String,
+    /// The name of the configuration.
+    configuration: String,
+    /// The webhook's own name.
+    name: String,
+    /// The Service that answers.
+    pub(super) service: ServiceName,
+    rules: Value,
+}
+
+impl Webhooks {
+    /// Finds the webhooks in the manifests of `stage` that a Service answers. Those with selectors are left out: which
+    /// objects they admit is not known before.
+    pub(super) fn of(stage: &[ComponentManifests], namespace: &str) -> Webhooks {
+        let mut found = Vec::new();
+        for parcel in stage {
+            let configurations = parcel.manifests.iter().filter(|it| kind(it).ends_with("WebhookConfiguration"));
+            for manifest in configurations {
+                for webhook in manifest.object.data["webhooks"].as_array().into_iter().flatten() {
+                    let has_selector = ["namespaceSelector", "objectSelector"]
+                        .iter()
+                        .any(|selector| webhook[selector].as_object().is_some_and(|selector| !selector.is_empty()));
+                    let service = &webhook["clientConfig"]["service"];
+                    let (Some(name), false) = (service["name"].as_str(), has_selector) else { continue };
+                    found.push(Webhook {
+                        component: parcel.component.name.clone(),
+                        kind: kind(manifest).to_owned(),
+                        configuration: manifest.object.metadata.name.clone().unwrap_or_default(),
+                        name: webhook["name"].as_str().unwrap_or_default().to_owned(),
+                        service: (service["namespace"].as_str().unwrap_or(namespace).to_owned(), name.to_owned()),
+                        rules: webhook["rules"].clone(),
+                    });
+                }
+            }
+        }
+        Webhooks(found)
+    }
+
+    /// Returns the webhooks of other components that admit `object` of `component`.
+    pub(super) fn admitting<'a>(
+        &'a self,
+        object: &'a DynamicObject,
+        component: &'a str,
+    ) -> impl Iterator<Item = &'a Webhook> {
+        self.0.iter().filter(move |webhook| webhook.component != component && webhook.admits(object))
+    }
+}
+
+impl Webhook {
+    fn admits(&self, object: &DynamicObject) -> bool {
+        let Some(types) = &object.types else { return false };
+        let (group, version) = types.api_version.split_once('/').unwrap_or(("", &types.api_version));
+        let kind = types.kind.to_lowercase();
+        let has = |rule: &Value, list: &str, is_it: &dyn Fn(&str) -> bool| {
+            rule[list].as_array().into_iter().flatten().filter_map(Value::as_str).any(|it| it == "*" || is_it(it))
+        };
+        self.rules.as_array().into_iter().flatten().any(|rule| {
+            has(rule, "operations", &|it| it == "CREATE")
+                && has(rule, "apiGroups", &|it| it == group)
+                && has(rule, "apiVersions", &|it| it == version)
+                && has(rule, "resources", &|it| it == "*/*" || is_plural(it, &kind))
+        })
+    }
+
+    /// Waits until the API server can call it, as far as can be told from outside: its configuration has an authority,
+    /// and a ready pod is behind its Service. At the deadline it is given up: then the API server says what is wrong.
+    pub(super) async fn answers(&self, client: &kube::Client, resilience: &Resilience, deadline: Instant) {
+        let look = || async { self.is_ready(client, resilience).await.then_some(()).ok_or(()) };
+        // What is wrong is told by the API server when the object is applied.
+        let _ = timeout_at(deadline, look.retry(UNTIL).into_future()).await;
+    }
+
+    async fn is_ready(&self, client: &kube::Client, resilience: &Resilience) -> bool {
+        let (namespace, service) = &self.service;
+        let slices: Api<EndpointSlice> = Api::namespaced(client.clone(), namespace);
+        let params = ListParams::default().labels(&format!("kubernetes.io/service-name={service}"));
+        let listed = resilience.api("looking at a webhook's endpoints", || slices.list(&params)).await;
+        let has_endpoint = listed.is_ok_and(|slices| {
+            let mut endpoints = slices.items.iter().flat_map(|slice| slice.endpoints.iter());
+            endpoints.any(|endpoint| {
+                serde_json::to_value(endpoint).is_ok_and(|it| it["conditions"]["ready"].as_bool().unwrap_or(true))
+            })
+        });
+        has_endpoint && self.has_authority(client, resilience).await
+    }
+
+    async fn has_authority(&self, client: &kube::Client, resilience: &Resilience) -> bool {
+        let (what, name) = (format!("looking at {}", self.configuration), &self.configuration);
+        let found = if self.kind.starts_with("Mutating") {
+            let api: Api<MutatingWebhookConfiguration> = Api::all(client.clone());
+            resilience.api(&what, || api.get(name)).await.map(serde_json::to_value)
+        } else {
+            let api: Api<ValidatingWebhookConfiguration> = Api::all(client.clone());
+            resilience.api(&what, || api.get(name)).await.map(serde_json::to_value)
+        };
+        let Ok(Ok(configuration)) = found else { return false };
+        let mut webhooks = configuration["webhooks"].as_array().into_iter().flatten();
+        let own = webhooks.find(|webhook| webhook["name"] == *self.name);
+        own.is_some_and(|it| it["clientConfig"]["caBundle"].as_str().is_some_and(|bundle| !bundle.is_empty()))
+    }
+}
+
+/// `cert-manager-webhook of cert-manager`
+impl std::fmt::Display for Webhook {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} of {}", self.name, self.component)
+    }
+}
+
+/// Returns whether `resource` is a plural of `kind`, in lower case: what discovery knows and manifests do not say.
+fn is_plural(resource: &str, kind: &str) -> bool {
+    let stem = kind.strip_suffix('y').map(|stem| format!("{stem}ies"));
+    resource == format!("{kind}s")
+        || resource == format!("{kind}es")
+        || resource == kind
+        || stem.is_some_and(|it| resource == it)
+}
+
+/// Returns the Services in the manifests of `stage`.
+pub(super) fn services(stage: &[ComponentManifests], namespace: &str) -> BTreeSet<ServiceName> {
+    let manifests = stage.iter().flat_map(|parcel| &parcel.manifests).filter(|it| kind(it) == "Service");
+    manifests
+        .filter_map(|manifest| {
+            let metadata = &manifest.object.metadata;
+            Some((metadata.namespace.clone().unwrap_or_else(|| namespace.to_owned()), metadata.name.clone()?))
+        })
+        .collect()
+}
+
+/// Returns the Service of a webhook that the API server could not call, from its message: `failed calling webhook
+/// "w.example.org": failed to call webhook: Post "https://service.namespace.svc:443/path": …`.
+pub(super) fn uncalled(error: &kube::Error) -> Option<ServiceName> {
+    let kube::Error::Api(status) = error else { return None };
+    let text = status.message.split_once("failed calling webhook")?.1;
+    let host = text.split_once("https://")?.1.split(['/', ':', '"']).next()?;
+    let (name, rest) = host.split_once('.')?;
+    Some((rest.strip_suffix(".svc").unwrap_or(rest).to_owned(), name.to_owned()))
+}
+
+#[cfg(test)]
+mod tests;

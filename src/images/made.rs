@@ -1,0 +1,257 @@
+//! Images that the suite's own files and programs make: by a Dockerfile, or by a command.
+//!
+//! In the cluster such an image is named by its id, so that a component is deployed again when its image is another one,
+//! and only then.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use futures::future::try_join_all;
+
+use super::builds::{ImageBuilder, Present, Task, task};
+use super::context::Context;
+use super::{ImageError, engine, stale};
+use crate::host::exec::Cmd;
+use crate::host::folders::StagingDir;
+use crate::host::setup::EngineKind;
+use crate::report::{Phase, Step};
+use crate::suite::config::{BuildSpec, ImageSpec};
+use crate::suite::plan::Plan;
+
+/// A context of more bytes is worth a warning: it is read with every `up`.
+const LARGE: u64 = 500_000_000;
+
+impl ImageBuilder {
+    /// Starts to make every image that a Dockerfile or a command makes, each once. A Dockerfile that begins from another
+    /// one of them waits for it.
+    pub(super) fn make_all(self: &Arc<Self>, plan: &Plan, present: &Present) -> BTreeMap<String, Task<String>> {
+        let images = plan.components().flat_map(|component| &component.images).filter(|image| image.is_made());
+        let mut open: BTreeMap<String, ImageSpec> = images.map(|image| (image.name.clone(), image.clone())).collect();
+        let mut made = BTreeMap::new();
+        while let Some((name, image)) = open.pop_first() {
+            self.make_one(name, image, plan, present, &mut open, &mut made);
+        }
+        made
+    }
+
+    fn make_one(
+        self: &Arc<Self>,
+        name: String,
+        image: ImageSpec,
+        plan: &Plan,
+        present: &Present,
+        open: &mut BTreeMap<String, ImageSpec>,
+        made: &mut BTreeMap<String, Task<String>>,
+    ) {
+        let bases = image.build.as_ref().map(|build| bases(plan.root(), build)).unwrap_or_default();
+        // Images that begin from each other are not open any more: the engine says what is wrong with them.
+        for base in &bases {
+            if let Some((base, image)) = open.remove_entry(base) {
+                self.make_one(base, image, plan, present, open, made);
+            }
+        }
+        let bases: Vec<_> = bases.iter().filter_map(|base| made.get(base).cloned()).collect();
+        let (builder, root, present) = (self.clone(), plan.root().to_owned(), present.clone());
+        let work = async move {
+            match (&image.build, &image.command) {
+                (Some(build), _) => builder.dockerfile(&image.name, build, &root, &bases, present).await,
+                (None, command) => builder.command(&image.name, command.as_deref().unwrap_or_default(), &root).await,
+            }
+        };
+        made.insert(name, task(work));
+    }
+
+    /// Builds `image` by a Dockerfile, unless there is one of exactly this context; returns its reference.
+    pub(super) async fn dockerfile(
+        &self,
+        image: &str,
+        spec: &BuildSpec,
+        root: &Path,
+        bases: &[Task<String>],
+        present: Present,
+    ) -> Result<String, Arc<ImageError>> {
+        let unreadable = |source| ImageError::Context { image: image.to_owned(), source };
+        let context = Context::read(root, spec).map_err(unreadable)?;
+        let bytes = context.bytes();
+        if bytes > LARGE {
+            let megabytes = bytes / 1_000_000;
+            let text = format!(
+                "the context of {image} has {megabytes} MB, all of which are read with every `up`; list what the image \
+                 does not need in {}/.dockerignore",
+                spec.context
+            );
+            self.events.warn(Phase::Images, text);
+        }
+        let step = self.events.step(Phase::Images, image);
+        let bases: Vec<String> = try_join_all(bases.iter().cloned()).await?;
+        let (name, tag) = (short_name(image), context.tag(spec, &bases).map_err(unreadable)?);
+        let built = self.host.engine.local_reference(&format!("{name}-context"), &tag);
+        let mut is_there = present.await?.contains(&built);
+        if !is_there {
+            step.progress("waiting for another build to end");
+            let _bench = self.benches.acquire().await;
+            let waits = || step.progress("waiting for another run that builds it");
+            let thing = built.rsplit('/').next().unwrap_or_default().replace(':', "-");
+            let file = |source| ImageError::File { image: image.to_owned(), source };
+            let aside = StagingDir::take(&self.host.folders, &thing, waits).await.map_err(file)?;
+            // Another run may have built it meanwhile.
+            is_there = engine::id(&self.host.engine, &built, &self.resilience).await?.is_some();
+            if !is_there {
+                let command = self.build_command(&context, spec, &built, aside.path()).map_err(file)?;
+                let say = step.handle();
+                let done = command.deadline(super::BUILD).stream(move |line| say.progress(line)).await;
+                done.map_err(|source| ImageError::Build { image: image.to_owned(), source })?;
+                stale::remove(&self.host.engine, &built, &self.resilience).await?;
+            }
+        }
+        let made = || ImageError::NotMade {
+            image: built.clone(),
+            command: "build".into(),
+            engine: self.host.engine.kind.name().into(),
+        };
+        let reference = self.by_id(image, &built, made).await?;
+        if is_there {
+            step.unchanged()
+        } else {
+            step.done()
+        }
+        Ok(reference)
+    }
+
+    /// Returns the command that builds `context` as `built`. Files that the suite leaves out are left out by the engine
+    /// too, by an ignore file in the folder `aside`.
+    fn build_command(&self, context: &Context, spec: &BuildSpec, built: &str, aside: &Path) -> std::io::Result<Cmd> {
+        let mut file = context.file.clone();
+        let mut command = self.host.engine.command(["build", "-t", built]);
+        if !spec.ignore.is_empty() {
+            if self.host.engine.kind == EngineKind::Podman {
+                let ignore = aside.join("ignore");
+                fs_err::write(&ignore, &context.ignored)?;
+                command = command.arg("--ignorefile").arg(ignore);
+            } else {
+                // BuildKit takes the ignore file that is beside the Dockerfile.
+                file = aside.join("Dockerfile");
+                fs_err::copy(&context.file, &file)?;
+                fs_err::write(aside.join("Dockerfile.dockerignore"), &context.ignored)?;
+            }
+        }
+        command = command.arg("-f").arg(file);
+        if let Some(target) = &spec.target {
+            command = command.arg("--target").arg(target);
+        }
+        for (name, value) in &spec.args {
+            command = command.arg("--build-arg").arg(format!("{name}={value}"));
+        }
+        Ok(command.arg(&context.folder))
+    }
+
+    /// Runs the program that makes `image`; returns the image's reference.
+    pub(super) async fn command(
+        &self,
+        image: &str,
+        command: &[String],
+        root: &Path,
+    ) -> Result<String, Arc<ImageError>> {
+        let step = self.events.step(Phase::Images, image);
+        let before = engine::id(&self.host.engine, image, &self.resilience).await?;
+        let run = Cmd::in_folder(root, command);
+        let run = run.env("ENGINE", self.host.engine.kind.name()).env("IMAGE", image);
+        let run = self.host.engine.environment(run).deadline(super::BUILD);
+        self.run(run, &step).await.map_err(|source| ImageError::Command { image: image.to_owned(), source })?;
+        let made = || ImageError::NotMade {
+            image: image.to_owned(),
+            command: command.join(" "),
+            engine: self.host.engine.kind.name().into(),
+        };
+        let reference = self.by_id(image, image, made).await?;
+        let is_same = engine::id(&self.host.engine, image, &self.resilience).await? == before;
+        if is_same {
+            step.unchanged()
+        } else {
+            step.done()
+        }
+        Ok(reference)
+    }
+
+    async fn run(&self, command: Cmd, step: &Step) -> Result<(), crate::host::exec::ExecError> {
+        let _bench = self.benches.acquire().await;
+        let say = step.handle();
+        command.stream(move |line| say.progress(line)).await
+    }
+
+    /// Gives the image `made` a name with its id, and returns that.
+    async fn by_id(
+        &self,
+        image: &str,
+        made: &str,
+        missing: impl Fn() -> ImageError,
+    ) -> Result<String, Arc<ImageError>> {
+        let engine = &self.host.engine;
+        let found = engine::id(engine, made, &self.resilience).await?.ok_or_else(missing)?;
+        let wanted = architecture();
+        if found.architecture != wanted {
+            return Err(Arc::new(ImageError::OtherArchitecture {
+                image: image.to_owned(),
+                found: found.architecture,
+                wanted,
+            }));
+        }
+        let reference = engine.local_reference(&short_name(image), &found.id);
+        if engine::id(engine, &reference, &self.resilience).await?.is_none() {
+            engine::tag(engine, made, &reference, &self.resilience).await?;
+            stale::remove(engine, &reference, &self.resilience).await?;
+        }
+        Ok(reference)
+    }
+}
+
+/// Returns the images that a Dockerfile begins from.
+fn bases(root: &Path, build: &BuildSpec) -> Vec<String> {
+    let file = build.file(&root.join(&build.context));
+    let text = file.and_then(|file| fs_err::read_to_string(file).ok()).unwrap_or_default();
+    let from = |line: &str| {
+        let mut words = line.split_whitespace();
+        let is_from = words.next()?.eq_ignore_ascii_case("from");
+        words.find(|word| is_from && !word.starts_with("--")).map(str::to_owned)
+    };
+    text.lines().filter_map(from).collect()
+}
+
+/// Returns the name of an image without registry, tag and digest, in one piece.
+fn short_name(image: &str) -> String {
+    let name = image.split('@').next().unwrap_or_default();
+    let (path, last) = name.rsplit_once('/').map_or(("", name), |(path, last)| (path, last));
+    let last = last.split(':').next().unwrap_or_default();
+    let first = path.split('/').next().unwrap_or_default();
+    let has_host = first.contains('.') || first.contains(':') || first == "localhost";
+    let path = if has_host { path.split_once('/').map_or("", |(_, rest)| rest) } else { path };
+    if path.is_empty() { last.to_owned() } else { format!("{}-{last}", path.replace('/', "-")) }
+}
+
+/// Returns the architecture of this host, and so of its nodes, as engines name it.
+fn architecture() -> &'static str {
+    match std::env::consts::ARCH {
+        "x86_64" => "amd64",
+        "aarch64" => "arm64",
+        other => other,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::short_name;
+
+    #[test]
+    fn names_are_short_and_in_one_piece() {
+        for (image, name) in [
+            ("api", "api"),
+            ("shop/api:dev", "shop-api"),
+            ("localhost:5000/shop/api", "shop-api"),
+            ("registry.example.org/a/b/api@sha256:00", "a-b-api"),
+            ("localhost/api:1", "api"),
+        ] {
+            assert_eq!(short_name(image), name);
+        }
+    }
+}

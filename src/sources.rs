@@ -1,0 +1,170 @@
+//! Sources: what kustomize, helm, programs, addresses and templates make of a component's sources, as files of plain
+//! objects.
+//!
+//! [`render`] makes what is missing; [`recall`] only finds what was made before. Both keep files under a hash of
+//! everything that decides what is in them, so that nothing is rendered or fetched twice.
+
+mod error;
+mod expand;
+mod fetch;
+mod keep;
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use futures::future::join_all;
+
+pub use error::{SourceCause, SourceError, SourceErrors};
+
+use self::expand::{expand, settings};
+use self::keep::{Kept, key, namespace};
+use crate::host::exec::Cmd;
+use crate::host::folders::Folders;
+use crate::host::setup::{self, Consent, Finding, Program, Tool};
+use crate::report::{Events, Phase};
+use crate::suite::config::HelmSpec;
+use crate::suite::plan::{Origin, Plan, SourceId};
+
+/// Files of objects, by their sources.
+pub type Rendered = BTreeMap<SourceId, PathBuf>;
+
+/// Returns what was rendered before of the plan's sources, and still is what they say. Nothing is run.
+#[must_use]
+pub fn recall(plan: &Plan, folders: &Folders) -> Rendered {
+    let kept = Kept::new(folders);
+    let sources = plan.sources().unwrap_or_default();
+    let found = sources.into_iter().filter_map(|(id, origin)| {
+        let file = kept.file(&key(plan, &id, &origin).ok()??);
+        file.is_file().then_some((id, file))
+    });
+    found.collect()
+}
+
+/// Renders every source of the plan, except those whose result is kept. Programs are run in any case, because nothing
+/// tells what they depend on. Tools that are missing are installed, if `agree` consents.
+///
+/// # Errors
+/// Every source that cannot be rendered, with the words of the tool that renders it.
+pub async fn render(
+    plan: &Plan,
+    folders: &Folders,
+    agree: fn(&[Finding]) -> Consent,
+    events: &Events,
+) -> Result<Rendered, SourceErrors> {
+    let kept = Kept::new(folders);
+    let (mut rendered, mut open, mut failed) = (Rendered::new(), Vec::new(), Vec::new());
+    for (id, origin) in plan.sources().map_err(SourceErrors::Unreadable)? {
+        match key(plan, &id, &origin) {
+            Ok(None) => {}
+            Ok(Some(key)) => {
+                let file = kept.file(&key);
+                if !matches!(origin, Origin::Command(_)) && kept.has(&file) {
+                    rendered.insert(id, file);
+                } else {
+                    open.push((id, origin, file));
+                }
+            }
+            Err(cause) => failed.push(SourceError::new(&id, &origin, cause)),
+        }
+    }
+    let tools = match tools(&open, folders, agree, events).await {
+        Ok(tools) => tools,
+        Err((tool, error)) => return Err(SourceErrors::Tool(tool, error)),
+    };
+    let renderer = Renderer { plan, folders, events, kept: &kept, tools: &tools };
+    let results = join_all(open.iter().map(|(id, origin, file)| renderer.render(id, origin, file))).await;
+    for ((id, origin, file), result) in open.iter().zip(results) {
+        match result {
+            Ok(()) => drop(rendered.insert(id.clone(), file.clone())),
+            Err(cause) => failed.push(SourceError::new(id, origin, cause)),
+        }
+    }
+    kept.throw_away();
+    if failed.is_empty() { Ok(rendered) } else { Err(SourceErrors::Each(failed)) }
+}
+
+/// Returns the tools that these sources need.
+async fn tools(
+    open: &[(SourceId, Origin<'_>, PathBuf)],
+    folders: &Folders,
+    agree: fn(&[Finding]) -> Consent,
+    events: &Events,
+) -> Result<BTreeMap<Tool, Program>, (Tool, setup::SetupError)> {
+    let mut tools = BTreeMap::new();
+    for tool in open.iter().filter_map(|(_, origin, _)| tool_of(origin)) {
+        if !tools.contains_key(&tool) {
+            let program = setup::ensure_tool(tool, folders, agree, events).await.map_err(|error| (tool, error))?;
+            tools.insert(tool, program);
+        }
+    }
+    Ok(tools)
+}
+
+fn tool_of(origin: &Origin<'_>) -> Option<Tool> {
+    match origin {
+        Origin::Kustomization(_) => Some(Tool::Kustomize),
+        Origin::Chart(_) => Some(Tool::Helm),
+        Origin::Url(..) => Some(Tool::Curl),
+        Origin::Plain(_) | Origin::Command(_) | Origin::Inline(_) => None,
+    }
+}
+
+struct Renderer<'a> {
+    plan: &'a Plan,
+    folders: &'a Folders,
+    events: &'a Events,
+    kept: &'a Kept<'a>,
+    tools: &'a BTreeMap<Tool, Program>,
+}
+
+impl Renderer<'_> {
+    async fn render(&self, id: &SourceId, origin: &Origin<'_>, file: &PathBuf) -> Result<(), SourceCause> {
+        let step = match origin {
+            Origin::Inline(_) => None,
+            other => Some(self.events.step(Phase::Setup, other.to_string())),
+        };
+        let text = match origin {
+            Origin::Plain(_) => return Ok(()),
+            Origin::Kustomization(folder) => self.tool(Tool::Kustomize, [folder])?.output().await?,
+            Origin::Chart(chart) => self.helm(chart, id)?.output().await?,
+            Origin::Url(url, sha256) => {
+                let note = |text| self.events.note(Phase::Setup, text);
+                fetch::fetch(|args| self.tool(Tool::Curl, args), url, *sha256, self.folders, note).await?
+            }
+            Origin::Command(command) => Cmd::in_folder(self.plan.root(), command).output().await?,
+            Origin::Inline(text) => expand(self.plan, text)?,
+        };
+        self.kept.keep(file, &text)?;
+        if let Some(step) = step {
+            step.done();
+        }
+        Ok(())
+    }
+
+    fn tool<A: Into<std::ffi::OsString>>(
+        &self,
+        tool: Tool,
+        args: impl IntoIterator<Item = A>,
+    ) -> Result<Cmd, SourceCause> {
+        let program = self.tools.get(&tool).ok_or(SourceCause::NoTool)?;
+        Ok(program.command(args).dir(self.plan.root()))
+    }
+
+    fn helm(&self, chart: &HelmSpec, id: &SourceId) -> Result<Cmd, SourceCause> {
+        let release = chart.release.as_deref().unwrap_or(&id.component);
+        let args = ["template", release, &chart.chart, "--namespace", namespace(self.plan, id), "--include-crds"];
+        let mut command = self.tool(Tool::Helm, args)?;
+        for (option, value) in [("--repo", &chart.repo), ("--version", &chart.version)] {
+            if let Some(value) = value {
+                command = command.arg(option).arg(value);
+            }
+        }
+        for file in &chart.values {
+            command = command.arg("--values").arg(file);
+        }
+        for setting in settings(self.plan, chart)? {
+            command = command.arg("--set-json").arg(setting);
+        }
+        Ok(command)
+    }
+}

@@ -1,0 +1,44 @@
+//! Templates of a suite, with the environment of this process.
+
+use crate::readiness::redact::{Redactor, is_secret_name, is_secret_option};
+use crate::suite::config::HelmSpec;
+use crate::suite::plan::Plan;
+use crate::suite::template::{self, Reference, TemplateError};
+
+/// Returns `text` with the values of environment variables, and with place-holders of images and ports. Values of
+/// variables whose names say so are registered as secrets.
+pub(super) fn expand(plan: &Plan, text: &str) -> Result<String, TemplateError> {
+    let images = || plan.components().flat_map(|component| &component.images);
+    template::expand(text, |reference| match reference {
+        Reference::Env(name) => {
+            let missing = || TemplateError::Missing(format!("the environment variable {name} is not set"));
+            let value = std::env::var(name).map_err(|_| missing())?;
+            if is_secret_name(name) {
+                Redactor::global().learn([&value]);
+            }
+            Ok(value)
+        }
+        Reference::Image(name) if !images().any(|image| image.name == *name) => {
+            Err(TemplateError::Missing(format!("the suite has no image `{name}`")))
+        }
+        other => Ok(template::placeholder(other)),
+    })
+}
+
+/// Returns the single values of a chart, each as `path=JSON`.
+pub(super) fn settings(plan: &Plan, chart: &HelmSpec) -> Result<Vec<String>, TemplateError> {
+    let setting = |(path, value): (&String, &crate::suite::config::Scalar)| {
+        let json = match value.json().as_str() {
+            Some(text) => {
+                let text = expand(plan, text)?;
+                if is_secret_option(path) {
+                    Redactor::global().learn([&text]);
+                }
+                serde_json::Value::from(text)
+            }
+            None => value.json().clone(),
+        };
+        Ok(format!("{path}={json}"))
+    };
+    chart.set.iter().map(setting).collect()
+}
