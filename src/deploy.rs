@@ -9,6 +9,7 @@ mod prepare;
 mod probes;
 mod progress;
 mod replace;
+mod shared;
 mod stage;
 mod tasks;
 mod webhooks;
@@ -17,7 +18,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{OnceCell, mpsc};
+use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
@@ -31,13 +32,13 @@ pub use tasks::HostContext;
 
 pub(crate) use probes::probes;
 
-use self::progress::{Progress, Reached};
-use self::webhooks::{ServiceName, Webhooks, services};
+use self::progress::Reached;
+use self::shared::Shared;
 use crate::cluster::PortMap;
 use crate::images::{ComponentImages, ImageError};
 use crate::readiness::{Applied, Missed, ObjectRef, Probe, Readiness, errors};
 use crate::report::{Events, Phase, Step};
-use crate::suite::config::{Component, Until};
+use crate::suite::config::Component;
 use crate::suite::manifests::{self, ImageMap, Manifest};
 use crate::suite::plan::Task;
 use crate::suite::template::is_placeholder;
@@ -132,7 +133,7 @@ impl Deployer {
         let mut tasks = JoinSet::new();
         let count = stage.len();
         let groundwork = Arc::new(self.groundwork(&stage).await);
-        let shared = Arc::new(self.shared(&stage));
+        let shared = Arc::new(Shared::of(&stage, self.applier.default_namespace()));
         let given_up = CancellationToken::new();
         for parcel in stage {
             let (deployer, results, groundwork) = (self.clone(), results.clone(), groundwork.clone());
@@ -216,21 +217,6 @@ impl Deployer {
         self.applier.of(self.events.handle(Phase::Deploy, component))
     }
 
-    /// Returns what the components of a stage share.
-    fn shared(&self, stage: &[ComponentManifests]) -> Shared {
-        let namespace = self.applier.default_namespace();
-        let awaited = stage.iter().flat_map(|parcel| &parcel.component.needs);
-        let awaited = awaited.filter(|need| need.until == Some(Until::Ready)).map(|need| need.component.clone());
-        Shared {
-            progress: Progress::new(stage.iter().map(|parcel| parcel.component.name.as_str())),
-            awaited: awaited.collect(),
-            needs: held_back(stage),
-            resolved: OnceCell::new(),
-            webhooks: Webhooks::of(stage, namespace),
-            services: Arc::new(services(stage, namespace)),
-        }
-    }
-
     async fn deploy_component(
         &self,
         mut parcel: ComponentManifests,
@@ -293,38 +279,6 @@ impl Deployer {
         }
         Ok(DeployedComponent { objects, images, probes })
     }
-}
-
-/// What the components of a stage share while they are deployed.
-struct Shared {
-    progress: Progress,
-    /// Components that others wait for until they are ready.
-    awaited: BTreeSet<String>,
-    webhooks: Webhooks,
-    /// Whether names in the cluster have been awaited.
-    resolved: OnceCell<()>,
-    /// The components that hold each one back.
-    needs: BTreeMap<String, BTreeSet<String>>,
-    /// The Services of all components.
-    services: Arc<BTreeSet<ServiceName>>,
-}
-
-/// Returns the components that hold each component of `stage` back, directly or through others.
-fn held_back(stage: &[ComponentManifests]) -> BTreeMap<String, BTreeSet<String>> {
-    let direct = |parcel: &ComponentManifests| {
-        let needs = parcel.component.needs.iter().filter(|need| need.until.is_some());
-        (parcel.component.name.clone(), needs.map(|need| need.component.clone()).collect())
-    };
-    let mut all: BTreeMap<String, BTreeSet<String>> = stage.iter().map(direct).collect();
-    // A chain has at most as many links as there are components.
-    for _ in 0..stage.len() {
-        let before = all.clone();
-        for needs in all.values_mut() {
-            let further: Vec<String> = needs.iter().filter_map(|need| before.get(need)).flatten().cloned().collect();
-            needs.extend(further);
-        }
-    }
-    all
 }
 
 fn kind(manifest: &Manifest) -> &str {

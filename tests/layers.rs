@@ -4,11 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 /// The layer of each top module. `report` is sent to by all of them.
-const LAYERS: [(&str, u8); 9] = [
+const LAYERS: [(&str, u8); 10] = [
     ("report", 0),
     ("suite", 1),
     ("host", 2),
     ("images", 3),
+    ("sources", 3),
     ("cluster", 3),
     ("deploy", 3),
     ("teardown", 3),

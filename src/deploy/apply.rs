@@ -4,18 +4,18 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use backon::{BackoffBuilder, ExponentialBuilder, Retryable};
+use backon::{ExponentialBuilder, Retryable};
 use k8s_openapi::api::core::v1::Namespace;
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::api::{Api, DeleteParams, ObjectMeta, Patch, PatchParams, PostParams, Preconditions, ValidationDirective};
 use kube::core::{DynamicObject, GroupVersionKind};
 use kube::runtime::wait::{Condition, await_condition, conditions};
-use tokio::time::{Instant, sleep_until};
+use tokio::time::Instant;
 
 use super::ApplyError;
 use super::port_conflict::{holders, is_port_taken};
 use super::replace::is_changed_job;
-use super::webhooks::{ServiceName, UNTIL, uncalled};
+use super::webhooks::ServiceName;
 use crate::cluster::InventoryFile;
 use crate::cluster::kinds::Kinds;
 use crate::host::resilience::{Hung, Open, Resilience, is_field_conflict, is_other_object};
@@ -149,29 +149,6 @@ impl Applier {
             uid: applied.metadata.uid.unwrap_or_default(),
             generation: applied.metadata.generation.unwrap_or_default(),
         })
-    }
-
-    /// Makes a request that webhooks may have to admit. One that cannot be called yet, because its Service belongs to a
-    /// component on its way, is awaited: that is no failure of the API server.
-    async fn admitted<T, F>(&self, what: &str, mut ask: impl FnMut() -> F) -> Result<T, kube::Error>
-    where
-        F: Future<Output = Result<T, kube::Error>>,
-    {
-        let Some((services, deadline)) = &self.pending else { return self.resilience.api(what, ask).await };
-        let is_awaited = |error: &kube::Error| {
-            Instant::now() < *deadline && uncalled(error).is_some_and(|service| services.contains(&service))
-        };
-        let mut pauses = UNTIL.build();
-        loop {
-            match self.resilience.api_unless(what, is_awaited, &mut ask).await {
-                Err(error) if is_awaited(&error) => {
-                    let service = uncalled(&error).map(|(namespace, name)| format!("service/{name} of {namespace}"));
-                    self.resilience.progress(format!("waits for the webhook at {}", service.unwrap_or_default()));
-                    sleep_until(Instant::now() + pauses.next().unwrap_or_default()).await;
-                }
-                result => return result,
-            }
-        }
     }
 
     /// Ensures that namespace `name` exists. An existing one is not changed.

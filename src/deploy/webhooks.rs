@@ -3,14 +3,14 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use backon::{ConstantBuilder, Retryable};
+use backon::{BackoffBuilder, ConstantBuilder, Retryable};
 use k8s_openapi::api::admissionregistration::v1::{MutatingWebhookConfiguration, ValidatingWebhookConfiguration};
 use k8s_openapi::api::discovery::v1::EndpointSlice;
 use kube::api::{Api, DynamicObject, ListParams};
 use serde_json::Value;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, sleep_until, timeout_at};
 
-use super::{ComponentManifests, kind};
+use super::{Applier, ComponentManifests, kind};
 use crate::host::resilience::Resilience;
 
 /// The pauses between two looks at a webhook, and between two calls of it: until a deadline ends them.
@@ -129,6 +129,31 @@ impl Webhook {
         let mut webhooks = configuration["webhooks"].as_array().into_iter().flatten();
         let own = webhooks.find(|webhook| webhook["name"] == *self.name);
         own.is_some_and(|it| it["clientConfig"]["caBundle"].as_str().is_some_and(|bundle| !bundle.is_empty()))
+    }
+}
+
+impl Applier {
+    /// Makes a request that webhooks may have to admit. One that cannot be called yet, because its Service belongs to a
+    /// component on its way, is awaited: that is no failure of the API server.
+    pub(super) async fn admitted<T, F>(&self, what: &str, mut ask: impl FnMut() -> F) -> Result<T, kube::Error>
+    where
+        F: Future<Output = Result<T, kube::Error>>,
+    {
+        let Some((services, deadline)) = &self.pending else { return self.resilience.api(what, ask).await };
+        let is_awaited = |error: &kube::Error| {
+            Instant::now() < *deadline && uncalled(error).is_some_and(|service| services.contains(&service))
+        };
+        let mut pauses = UNTIL.build();
+        loop {
+            match self.resilience.api_unless(what, is_awaited, &mut ask).await {
+                Err(error) if is_awaited(&error) => {
+                    let service = uncalled(&error).map(|(namespace, name)| format!("service/{name} of {namespace}"));
+                    self.resilience.progress(format!("waits for the webhook at {}", service.unwrap_or_default()));
+                    sleep_until(Instant::now() + pauses.next().unwrap_or_default()).await;
+                }
+                result => return result,
+            }
+        }
     }
 }
 

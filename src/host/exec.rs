@@ -62,12 +62,12 @@ impl Cmd {
         }
     }
 
-    /// Returns the command `words`, run in `folder`; a program with a relative path is in there too.
+    /// Returns the command `words`, run in `folder`, where a program with a relative path is too.
     #[must_use]
     pub fn in_folder(folder: &Path, words: &[String]) -> Cmd {
         let program = words.first().map_or("", String::as_str);
-        let is_relative_path = program.contains('/') && Path::new(program).is_relative();
-        let program = if is_relative_path { folder.join(program).into_os_string() } else { program.into() };
+        // Joined with an absolute path, `folder` has no effect.
+        let program = if program.contains('/') { folder.join(program) } else { program.into() };
         Cmd::new(program, words.iter().skip(1)).dir(folder)
     }
 

@@ -121,7 +121,7 @@ use crate::{load, with};
     "cargo: app",
     "cargo: app, recipe: images/db",
     "20:27",
-    "the image `shop/app` has both a recipe and a cargo package"
+    "the image `shop/app` has both `recipe` and `cargo`"
 )]
 #[case::two_ways(
     "name: shop/app",

@@ -216,7 +216,7 @@ fn what_is_wrong_in_the_file_is_shown_with_its_place() {
     for part in [
         "`ftp://x` is no address of the web",
         "this is no SHA-256",
-        "the suite has no image `no`",
+        "there is no image `no` here",
         "the chart `nowhere` does not exist",
         "there is nothing to run",
     ] {

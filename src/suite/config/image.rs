@@ -45,6 +45,11 @@ impl ImageSpec {
         self.build.is_some() || self.command.is_some()
     }
 
+    /// Returns whether both are made in the same way; each component decides where it is replaced.
+    pub(crate) fn is_made_like(&self, other: &ImageSpec) -> bool {
+        *self == ImageSpec { everywhere: self.everywhere, ..other.clone() }
+    }
+
     /// Returns the keys that say how the image is made; more than one contradict each other.
     pub(crate) fn makers(&self) -> impl Iterator<Item = &'static str> {
         let makers = [

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::Checker;
-use crate::suite::config::{HelmSpec, ImageSpec, ManifestSpec, TaskSpec};
+use crate::suite::config::{Component, HelmSpec, ImageSpec, ManifestSpec, TaskSpec};
 use crate::suite::manifests::{self, Layout};
 use crate::suite::template::{self, Reference, TemplateError};
 use crate::suite::yaml::{Node, Span, did_you_mean, reason};
@@ -20,13 +20,13 @@ impl Checker<'_> {
                 self.refuse(place.at("manifests").span, message, "name a file or a folder, relative to this file");
             }
             for (index, manifest) in component.manifests.iter().enumerate() {
-                self.source(manifest, place.at("manifests").item(index));
+                self.source(component, manifest, place.at("manifests").item(index));
             }
             for (index, image) in component.images.iter().enumerate() {
                 self.image(image, place.at("images").item(index));
             }
             if let Some(chart) = &component.helm {
-                self.chart(chart, place.at("helm"));
+                self.chart(component, chart, place.at("helm"));
             }
             for (key, tasks) in [("before", &component.before), ("after", &component.after)] {
                 for (index, task) in tasks.iter().enumerate() {
@@ -54,7 +54,7 @@ impl Checker<'_> {
         false
     }
 
-    fn source(&mut self, manifest: &ManifestSpec, place: &Node) {
+    fn source(&mut self, component: &Component, manifest: &ManifestSpec, place: &Node) {
         match manifest {
             ManifestSpec::Path(path) => self.manifest(path, place.span),
             ManifestSpec::Kustomize(folder) => {
@@ -79,7 +79,7 @@ impl Checker<'_> {
             }
             ManifestSpec::Command(command) => self.command(command, place.at("command").span),
             ManifestSpec::Inline(text) => {
-                self.template(text, place.at("inline").span);
+                self.template(component, text, place.at("inline").span);
             }
         }
     }
@@ -97,7 +97,7 @@ impl Checker<'_> {
         }
     }
 
-    fn chart(&mut self, chart: &HelmSpec, place: &Node) {
+    fn chart(&mut self, component: &Component, chart: &HelmSpec, place: &Node) {
         let span = place.at("chart").span;
         if chart.is_local() {
             if self.there(&chart.chart, span, "the chart", Path::exists)
@@ -116,15 +116,15 @@ impl Checker<'_> {
         }
         for (key, value) in &chart.set {
             if let Some(text) = value.json().as_str() {
-                self.template(text, place.at("set").at(key).span);
+                self.template(component, text, place.at("set").at(key).span);
             }
         }
     }
 
     /// Checks a text with templates: all but the environment, which is not the file's.
-    fn template(&mut self, text: &str, span: Span) {
+    fn template(&mut self, component: &Component, text: &str, span: Span) {
         let suite = self.suite;
-        let images = || suite.components.iter().flat_map(|it| &it.images).map(|image| image.name.as_str());
+        let images = || component.images.iter().map(|image| image.name.as_str());
         let ports: Vec<String> = suite.port_names().collect();
         let checked = template::expand(text, |reference| match reference {
             Reference::Image(name) if !images().any(|known| known == name) => {
@@ -205,9 +205,9 @@ impl Checker<'_> {
 /// A template that refers to a part of the suite that is not there.
 fn missing(what: &str, name: &str, known: &[&str]) -> TemplateError {
     let list = || match known {
-        [] => format!("the suite has no {what}s"),
+        [] => format!("there are no {what}s"),
         known => format!("the {what}s are {}", known.iter().map(|it| format!("`{it}`")).collect::<Vec<_>>().join(", ")),
     };
     let hint = did_you_mean(name, known.iter().copied()).unwrap_or_else(list);
-    TemplateError::Missing(format!("the suite has no {what} `{name}`; {hint}"))
+    TemplateError::Missing(format!("there is no {what} `{name}` here; {hint}"))
 }

@@ -60,7 +60,7 @@ impl Checker<'_> {
                     self.refuse(span, message, help);
                 }
                 match first.get(image.name.as_str()) {
-                    Some((earlier, seen)) if *earlier != image => {
+                    Some((earlier, seen)) if !image.is_made_like(earlier) => {
                         let message = format!("the image `{}` is made in another way here", image.name);
                         let problem = Diagnostic::at(self.source, span, message).see(self.source, *seen, "first here");
                         self.problems.push(problem.help("write the same at both, or rename one"));

@@ -1,0 +1,39 @@
+//! examples/polyglot: two namespaces, a webhook, a cargo binary with files.
+
+use kube::api::{Api, ApiResource, DynamicObject};
+use kube::core::GroupVersionKind;
+
+use super::{Example, block_on, examples, get};
+
+/// How often the webhook and the object that it admits are deployed afresh.
+const ROUNDS: usize = 3;
+
+/// Returns the number of rounds: more of them on request, for what happens now and then.
+fn rounds() -> usize {
+    std::env::var("WEBHOOK_ROUNDS").ok().and_then(|rounds| rounds.parse().ok()).unwrap_or(ROUNDS)
+}
+
+#[test]
+fn an_object_never_comes_before_the_webhook_that_admits_it() {
+    let example = Example::new(examples().join("polyglot"), &[]);
+    for round in 1..=rounds() {
+        let up = example.up();
+        let resource = ApiResource::from_gvk(&GroupVersionKind::gvk("kitchen.example.org", "v1", "Recipe"));
+        let recipes: Api<DynamicObject> = Api::namespaced_with(example.client(&up), "kitchen", &resource);
+        let soup = block_on(recipes.get("soup")).expect("the recipe");
+        let labels = soup.metadata.labels.expect("labels");
+        assert_eq!(labels.get("tasted").map(String::as_str), Some("yes"), "round {round}");
+        // Templates name the image and the port that are there.
+        assert!(
+            soup.data["spec"]["cook"].as_str().is_some_and(|it| it.starts_with("localhost/kind-harness/greeterd:"))
+        );
+        let address = up["endpoints"]["greeter"]["http"].as_str().expect("an address");
+        assert!(address.ends_with(&format!(":{}", soup.data["spec"]["port"].as_str().expect("a port"))));
+        assert_eq!(get(&up, "greeter", "http", "/"), "GOOD EVENING");
+        if round == 1 {
+            assert_eq!(example.up()["unchanged"], true);
+        }
+        let (success, out, err) = example.run(&["down", "--keep-cluster"]);
+        assert!(success, "{out}{err}");
+    }
+}

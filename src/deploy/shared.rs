@@ -1,0 +1,59 @@
+//! What the components of a stage share while they are deployed.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use tokio::sync::OnceCell;
+
+use super::ComponentManifests;
+use super::progress::Progress;
+use super::webhooks::{ServiceName, Webhooks, services};
+use crate::suite::config::Until;
+
+/// What the components of a stage share while they are deployed.
+pub(super) struct Shared {
+    pub(super) progress: Progress,
+    /// Components that others wait for until they are ready.
+    pub(super) awaited: BTreeSet<String>,
+    pub(super) webhooks: Webhooks,
+    /// Whether names in the cluster have been awaited.
+    pub(super) resolved: OnceCell<()>,
+    /// The components that hold each one back.
+    pub(super) needs: BTreeMap<String, BTreeSet<String>>,
+    /// The Services of all components.
+    pub(super) services: Arc<BTreeSet<ServiceName>>,
+}
+
+impl Shared {
+    /// Returns what the components of a stage share.
+    pub(super) fn of(stage: &[ComponentManifests], namespace: &str) -> Shared {
+        let awaited = stage.iter().flat_map(|parcel| &parcel.component.needs);
+        let awaited = awaited.filter(|need| need.until == Some(Until::Ready)).map(|need| need.component.clone());
+        Shared {
+            progress: Progress::new(stage.iter().map(|parcel| parcel.component.name.as_str())),
+            awaited: awaited.collect(),
+            needs: held_back(stage),
+            resolved: OnceCell::new(),
+            webhooks: Webhooks::of(stage, namespace),
+            services: Arc::new(services(stage, namespace)),
+        }
+    }
+}
+
+/// Returns the components that hold each component of `stage` back, directly or through others.
+fn held_back(stage: &[ComponentManifests]) -> BTreeMap<String, BTreeSet<String>> {
+    let direct = |parcel: &ComponentManifests| {
+        let needs = parcel.component.needs.iter().filter(|need| need.until.is_some());
+        (parcel.component.name.clone(), needs.map(|need| need.component.clone()).collect())
+    };
+    let mut all: BTreeMap<String, BTreeSet<String>> = stage.iter().map(direct).collect();
+    // A chain has at most as many links as there are components.
+    for _ in 0..stage.len() {
+        let before = all.clone();
+        for needs in all.values_mut() {
+            let further: Vec<String> = needs.iter().filter_map(|need| before.get(need)).flatten().cloned().collect();
+            needs.extend(further);
+        }
+    }
+    all
+}
