@@ -5,11 +5,16 @@ use std::path::PathBuf;
 use clap::Subcommand;
 use kind_harness::host::setup::yes_or_no;
 
-use super::{bench, compare, health, history, lifecycle, runs, serve, soak, verdict};
+use super::{bench, compare, health, history, init, lifecycle, runs, serve, soak, verdict};
 
 /// A command, and what it is told.
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
+    /// Write a first e2e.yaml, with a test and what it needs, from the charts, kustomizations, manifests and Dockerfiles of a folder
+    ///
+    /// Says why each component was chosen, and never overwrites a file. Exit code 2 when e2e.yaml exists, or when nothing
+    /// that can be deployed was found.
+    Init(#[command(flatten)] init::Request),
     /// Install what this host lacks; does nothing when nothing is missing
     Setup {
         /// Do not ask before installing

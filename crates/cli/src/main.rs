@@ -13,6 +13,7 @@ mod flags;
 mod formats;
 mod health;
 mod history;
+mod init;
 mod inspect;
 mod interrupts;
 mod lifecycle;
@@ -99,6 +100,7 @@ impl Cli {
 
     async fn dispatch(&self) -> Result<Exit, Failure> {
         match &self.command {
+            Command::Init(request) => self.init(request).await,
             Command::Setup { yes } => self.setup(*yes).await,
             Command::Doctor => self.doctor().await,
             Command::Plan { dot, json } => self.plan_command(*dot, *json).await,

@@ -4,6 +4,7 @@
 //! [`Replay`](kind_harness::readiness::Replay), and `--report` writes a [`Report`](kind_harness::report::Report).
 
 mod health;
+mod init;
 mod timing;
 
 use std::collections::BTreeMap;
@@ -21,6 +22,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 pub(super) use health::*;
+pub(super) use init::*;
 pub(super) use timing::*;
 
 /// `up`: an environment that is up.

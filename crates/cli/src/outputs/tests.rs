@@ -13,6 +13,7 @@ fn schema<T: JsonSchema>() -> Schema {
 }
 
 #[rstest]
+#[case("init", schema::<Init<'_>>())]
 #[case("up", schema::<Up<'_>>())]
 #[case("why", schema::<Why<'_>>())]
 #[case("status", schema::<Status<'_>>())]

@@ -186,3 +186,16 @@ fn readme_names_every_variable() {
         assert!(readme.contains(&format!("`{variable}`")), "docs/cli.md does not name {variable}");
     }
 }
+
+#[test]
+fn init_writes_a_suite_that_plan_accepts_and_tells_why() {
+    let host = Host::bare();
+    host.write("other/deploy/api.yaml", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: api}\n");
+    let other = host.path("other").display().to_string();
+    let json = host.run(&["init", &other, "-o", "json"]).json("init");
+    assert_eq!(json["choices"][0]["what"], "other: manifests deploy", "{json:#}");
+    let plan = host.run(&["plan", "-f", &format!("{other}/e2e.yaml"), "-o", "json"]).json("plan");
+    assert_eq!(plan["waves"], serde_json::json!([["other"]]));
+    host.run(&["init", &other]).failed_with(2, &["e2e.yaml is there already; left as it is"]);
+    host.run(&["init", "-f", "shop.yaml", &other]).failed_with(2, &["kind-harness init FOLDER"]);
+}
