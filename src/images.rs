@@ -11,6 +11,7 @@ mod cargo;
 mod content;
 mod context;
 mod engine;
+mod inputs;
 mod load;
 mod made;
 mod recipe;
@@ -23,6 +24,7 @@ use std::time::Duration;
 use thiserror::Error;
 
 pub use builds::{ComponentImages, ImageBuilds, build};
+pub use inputs::inputs;
 pub use load::{Loads, Nodes, NodesUp};
 pub use source::{Choice, decide};
 

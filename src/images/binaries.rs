@@ -16,7 +16,7 @@ use crate::report::{Outcome, Step};
 use crate::suite::config::CargoSpec;
 
 /// Folders of a package that are not inputs of its binary.
-const NOT_IN_A_BINARY: [&str; 5] = ["target", "tests", "benches", "examples", ".git"];
+pub(super) const NOT_IN_A_BINARY: [&str; 5] = ["target", "tests", "benches", "examples", ".git"];
 
 /// The folder of the cache for binaries.
 const KEPT_IN: &str = "binaries";
@@ -68,14 +68,14 @@ fn is_ci() -> bool {
 }
 
 /// The inputs of a workspace's packages.
-struct Sources {
+pub(super) struct Sources {
     metadata: Metadata,
     /// The inputs shared by all packages: compiler, flags, lock file, the workspace's settings.
     common: Content,
 }
 
 impl Sources {
-    async fn of(root: &Path, wanted: &[CargoSpec], variables: &Variables) -> Result<Sources, ImageError> {
+    pub(super) async fn of(root: &Path, wanted: &[CargoSpec], variables: &Variables) -> Result<Sources, ImageError> {
         let failed = |source| ImageError::Build { image: cargo::names(wanted), source };
         // Without third-party packages, which the lock file represents: resolving them takes cargo ten times as long.
         let metadata = Cmd::new("cargo", ["metadata", "--format-version", "1", "--no-deps"]).dir(root);
@@ -112,12 +112,16 @@ impl Sources {
             content.add("bin", spec.binary().as_bytes());
         }
         let root = &self.metadata.workspace_root;
-        for folder in self.folders(&spec.package) {
-            for path in files(folder, &NOT_IN_A_BINARY)? {
-                content.add_file(path.strip_prefix(root).unwrap_or(&path), &path)?;
-            }
+        for path in self.files(spec)? {
+            content.add_file(path.strip_prefix(root).unwrap_or(&path), &path)?;
         }
         Ok(content.tag())
+    }
+
+    /// Returns the files of a binary's package and of its path dependencies.
+    pub(super) fn files(&self, spec: &CargoSpec) -> std::io::Result<Vec<PathBuf>> {
+        let each = self.folders(&spec.package).into_iter().map(|folder| files(folder, &NOT_IN_A_BINARY));
+        Ok(each.collect::<Result<Vec<_>, _>>()?.concat())
     }
 
     /// Returns the folders of `package` and of its path dependencies, except dev and optional ones: whether an optional

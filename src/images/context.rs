@@ -36,6 +36,11 @@ impl Context {
         Ok(Context { folder, file, files, ignored })
     }
 
+    /// Returns the files, absolute.
+    pub(super) fn files(&self) -> impl Iterator<Item = PathBuf> {
+        self.files.iter().map(|file| self.folder.join(file))
+    }
+
     /// Returns the number of bytes of all files.
     pub(super) fn bytes(&self) -> u64 {
         self.files.iter().filter_map(|file| Some(std::fs::metadata(self.folder.join(file)).ok()?.len())).sum()

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Subcommand;
 use kind_harness::host::setup::yes_or_no;
 
-use super::{bench, compare, health, history, init, lifecycle, runs, serve, soak, verdict};
+use super::{dev, bench, compare, health, history, init, lifecycle, runs, serve, soak, verdict};
 
 /// A command, and what it is told.
 #[derive(Debug, Subcommand)]
@@ -39,6 +39,11 @@ pub(super) enum Command {
     },
     /// Bring the environment up; does nothing when it is up and nothing changed
     Up(#[command(flatten)] lifecycle::Up),
+    /// Bring the environment up, and again whenever a file of its images or manifests changes, until Ctrl-C
+    ///
+    /// Prints one line for each change: how long it took until everything was ready, or why it is not. The environment
+    /// stays; `down` removes it. Files that a program reads are not known, but for those beside the program itself.
+    Dev(#[command(flatten)] dev::Request),
     /// Show each component's state, restarts and age, and why it is not ready
     ///
     /// The state is what is true now, as far as that shows: a component that the last run left ready and that has failed

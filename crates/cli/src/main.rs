@@ -7,6 +7,7 @@ mod command;
 mod compare;
 mod component;
 mod consent;
+mod dev;
 mod console;
 mod exit;
 mod flags;
@@ -106,6 +107,7 @@ impl Cli {
             Command::Plan { dot, json } => self.plan_command(*dot, *json).await,
             Command::Render { component } => self.render(component.as_deref()).await,
             Command::Up(up) => self.up(up).await,
+            Command::Dev(request) => self.dev(request).await,
             Command::Status { why: None, json } => self.status(*json).await,
             Command::Status { why: Some(component), .. } => self.why(component.as_deref()).await,
             Command::Health(wanted) => self.health(wanted).await,

@@ -92,6 +92,22 @@ impl Plan {
         sources.map(|(id, origin)| Ok((id, origin?))).collect()
     }
 
+    /// Returns the files that the plan and its objects are made of, absolute.
+    ///
+    /// # Errors
+    /// A path cannot be read.
+    pub fn inputs(&self) -> io::Result<BTreeSet<PathBuf>> {
+        let mut found = BTreeSet::from([std::path::absolute(self.path())?]);
+        found.extend(self.suite().cluster.config.iter().map(|path| self.resolve(path)));
+        for (_, origin) in self.sources()? {
+            found.extend(origin.inputs(self.root())?);
+        }
+        for path in self.job_paths() {
+            found.extend(Origin::Plain(path).inputs(self.root())?);
+        }
+        Ok(found)
+    }
+
     pub(super) fn sources_of<'a>(
         &'a self,
         component: &'a Component,
