@@ -30,6 +30,7 @@ pub use error::{ApplyError, ComponentError, DeployError};
 pub use stage::StageError;
 pub use tasks::HostContext;
 
+pub(crate) use network::services_are_reached;
 pub(crate) use probes::probes;
 
 use self::progress::Reached;
@@ -226,7 +227,7 @@ impl Deployer {
     ) -> Result<DeployedComponent, ComponentError> {
         let (name, after) = (parcel.component.name.clone(), std::mem::take(&mut parcel.after));
         let component = parcel.component.clone();
-        self.hold_back(&component, shared).await?;
+        self.hold_back(&parcel, shared).await?;
         let step = self.events.step(Phase::Deploy, &name);
         let deployed = match images {
             Ok(images) => self.apply(parcel, images, groundwork, shared, &step).await,
@@ -272,7 +273,6 @@ impl Deployer {
                 continue;
             }
             self.prepare(&mut manifest.object, component, &images);
-            self.await_webhooks(&manifest.object, component, &applier, shared, step).await;
             step.progress(manifest.source.to_string());
             let applied = applier.apply(&manifest, &self.events).await;
             objects.push(applied.map_err(|error| ComponentError::Apply(Arc::new(error)))?);

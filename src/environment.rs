@@ -1,5 +1,6 @@
 //! The running environment that tests use.
 
+mod account;
 mod attempt;
 pub(crate) mod attribute;
 mod change;
@@ -19,10 +20,13 @@ mod runner;
 mod shared;
 #[cfg(feature = "specs")]
 mod specs;
+#[cfg(feature = "webhook")]
+mod webhook;
 
 use std::net::SocketAddr;
 use std::path::Path;
 
+pub use account::AccountAccess;
 pub(crate) use cleanup::Chore;
 pub use current::{CurrentTest, current_test};
 pub use error::EnvironmentError;
@@ -34,6 +38,8 @@ pub use returned::TestResult;
 pub use shared::shared;
 #[cfg(feature = "specs")]
 pub use specs::Specs;
+#[cfg(feature = "webhook")]
+pub use webhook::HostWebhook;
 
 use tokio::sync::mpsc;
 

@@ -10,7 +10,7 @@ use backon::Retryable;
 use futures::future::join_all;
 use k8s_openapi::api::core::v1::Service;
 use kube::api::Api;
-use tokio::time::timeout_at;
+use tokio::time::{Instant, timeout_at};
 
 use super::webhooks::UNTIL;
 use super::{Applier, Deployer, Shared};
@@ -18,7 +18,7 @@ use crate::images::Nodes;
 use crate::readiness::{self, Applied, ObjectRef};
 
 /// How long an address may take to be connected to, from a node.
-const CONNECT: Duration = Duration::from_secs(2);
+const CONNECT: Duration = Duration::from_secs(1);
 
 /// The names of a cluster that kind has created are resolved by this Deployment.
 fn resolver() -> ObjectRef {
@@ -41,36 +41,47 @@ impl Deployer {
 
     /// Waits until the addresses of the Services among `objects` lead to their pods, as the nodes see it.
     pub(super) async fn services_are_reached(&self, objects: &[Applied], applier: &Applier) {
-        let Some(nodes) = &self.context.nodes else { return };
-        let services = objects.iter().filter(|applied| applied.object.kind == "Service");
-        let reached = join_all(services.map(|applied| self.is_reached(&applied.object, nodes, applier)));
-        // At the deadline too, whoever connects tells what is wrong.
-        let _ = timeout_at(self.deadline(), reached).await;
-    }
-
-    async fn is_reached(&self, service: &ObjectRef, nodes: &Nodes, applier: &Applier) {
-        let namespace = service.namespace.as_deref().unwrap_or(applier.default_namespace());
-        let api: Api<Service> = Api::namespaced(applier.client().clone(), namespace);
-        let look = || api.get(&service.name);
-        let Ok(found) = applier.resilience().api(&format!("looking at {service}"), look).await else { return };
-        let Some(spec) = found.spec.filter(|spec| spec.selector.as_ref().is_some_and(|it| !it.is_empty())) else {
-            return;
-        };
-        let address = spec.cluster_ip.filter(|address| address != "None" && !address.is_empty());
-        let ports = spec.ports.iter().flatten().filter(|port| port.protocol.as_deref().unwrap_or("TCP") == "TCP");
-        let connects: Vec<String> =
-            ports.filter_map(|port| Some(format!("</dev/tcp/{}/{}", address.as_ref()?, port.port))).collect();
-        if connects.is_empty() {
-            return;
+        if let Some(nodes) = &self.context.nodes {
+            let objects = objects.iter().map(|applied| &applied.object);
+            services_are_reached(nodes, applier.client(), applier.default_namespace(), objects, self.deadline()).await;
         }
-        let script = connects.join(" && ");
-        let on_node = |node: &String| {
-            let command = nodes.engine.command(["exec", node, "bash", "-c", &script]).deadline(CONNECT);
-            async move {
-                let connect = || async { command.succeeds().await.unwrap_or(false).then_some(()).ok_or(()) };
-                connect.retry(UNTIL).await
-            }
-        };
-        join_all(nodes.names.iter().map(on_node)).await;
     }
+}
+
+/// Waits until the addresses of the Services among `objects` lead to their pods, as the nodes see it; objects that name
+/// no namespace are in `namespace`. At the deadline, whoever connects tells what is wrong.
+pub(crate) async fn services_are_reached<'a>(
+    nodes: &Nodes,
+    client: &kube::Client,
+    namespace: &str,
+    objects: impl Iterator<Item = &'a ObjectRef>,
+    deadline: Instant,
+) {
+    let services = objects.filter(|object| object.kind == "Service");
+    let each = services.map(|service| {
+        let namespace = service.namespace.as_deref().unwrap_or(namespace);
+        is_reached(nodes, Api::namespaced(client.clone(), namespace), &service.name)
+    });
+    let _ = timeout_at(deadline, join_all(each)).await;
+}
+
+async fn is_reached(nodes: &Nodes, services: Api<Service>, name: &str) {
+    let Ok(Some(Service { spec: Some(spec), .. })) = services.get_opt(name).await else { return };
+    let address = spec.cluster_ip.filter(|address| address != "None" && !address.is_empty());
+    let ports = spec.ports.iter().flatten().filter(|port| port.protocol.as_deref().unwrap_or("TCP") == "TCP");
+    let connects: Vec<String> =
+        ports.filter_map(|port| Some(format!("</dev/tcp/{}/{}", address.as_ref()?, port.port))).collect();
+    // Without a selector nobody has to be behind it.
+    if connects.is_empty() || spec.selector.is_none_or(|selector| selector.is_empty()) {
+        return;
+    }
+    let script = connects.join(" && ");
+    let on_node = |node: &String| {
+        let command = nodes.engine.command(["exec", node, "bash", "-c", &script]).deadline(CONNECT);
+        async move {
+            let connect = || async { command.succeeds().await.unwrap_or(false).then_some(()).ok_or(()) };
+            connect.retry(UNTIL).await
+        }
+    };
+    join_all(nodes.names.iter().map(on_node)).await;
 }

@@ -6,28 +6,49 @@ use std::time::Instant;
 use kube::core::DynamicObject;
 
 use super::progress::Reached;
-use super::{Applier, ComponentError, DeployedComponent, Deployer, Shared};
-use crate::report::{Phase, Step};
+use super::webhooks::Webhook;
+use super::{ComponentError, ComponentManifests, DeployedComponent, Deployer, Shared};
+use crate::report::{Events, Phase};
 use crate::suite::config::{Component, Until};
 use crate::suite::manifests::{self, ImageMap};
 use crate::suite::plan::Task;
 use crate::suite::template::{Reference, fill, placeholder};
 
 impl Deployer {
-    /// Waits for the components that hold `component` back, and tells how long that took.
-    pub(super) async fn hold_back(&self, component: &Component, shared: &Shared) -> Result<(), ComponentError> {
-        let name = &component.name;
-        for need in &component.needs {
+    /// Waits for whatever holds a component back, and tells how long that took: the components that it needs in some
+    /// state, and the webhooks of other components that admit its objects. A webhook whose component waits for this one is
+    /// not awaited.
+    pub(super) async fn hold_back(&self, parcel: &ComponentManifests, shared: &Shared) -> Result<(), ComponentError> {
+        let name = &parcel.component.name;
+        for need in &parcel.component.needs {
             let Some(until) = need.until.filter(|until| !shared.progress.is(&need.component, *until)) else { continue };
-            let began = Instant::now();
-            let text = format!("waits until {} is {until}", need.component);
-            self.events.handle(Phase::Deploy, name).progress(text);
+            let waited = self.waiting(name, format!("until {} was {until}", need.component));
             shared.progress.wait(&need.component, until).await?;
-            let waited = began.elapsed().as_secs_f64();
-            self.events
-                .note(Phase::Deploy, format!("{name} waited {waited:.1} s until {} was {until}", need.component));
+            waited.end();
+        }
+        let objects = parcel.manifests.iter().map(|manifest| &manifest.object);
+        let mut awaited: Vec<&Webhook> = Vec::new();
+        for webhook in objects.flat_map(|object| shared.webhooks.admitting(object, name)) {
+            let waits_for_us = shared.needs.get(&webhook.component).is_some_and(|needs| needs.contains(name));
+            if !waits_for_us && !awaited.contains(&webhook) {
+                awaited.push(webhook);
+            }
+        }
+        for webhook in awaited {
+            let waited = self.waiting(name, format!("for the webhook {webhook}"));
+            // If its component failed, the run fails with that error.
+            if shared.progress.wait(&webhook.component, Until::Applied).await.is_ok() {
+                webhook.answers(self.applier.client(), self.applier.resilience(), self.deadline()).await;
+            }
+            waited.end();
         }
         Ok(())
+    }
+
+    /// Tells that a component waits, and at the end for how long it did.
+    fn waiting(&self, component: &str, what: String) -> Waiting<'_> {
+        self.events.handle(Phase::Deploy, component).progress(format!("waits {what}"));
+        Waiting { events: &self.events, text: format!("{component} waited {what}:"), began: Instant::now() }
     }
 
     /// Completes an object of `component`: with the images in the cluster, with what templates stand for, and with
@@ -58,30 +79,6 @@ impl Deployer {
         manifests::label(object, &component.name);
     }
 
-    /// Waits until the webhooks of other components that admit `object` answer. A webhook whose component waits for this
-    /// one is not awaited.
-    pub(super) async fn await_webhooks(
-        &self,
-        object: &DynamicObject,
-        component: &Component,
-        applier: &Applier,
-        shared: &Shared,
-        step: &Step,
-    ) {
-        for webhook in shared.webhooks.admitting(object, &component.name) {
-            let waits_for_us =
-                shared.needs.get(&webhook.component).is_some_and(|needs| needs.contains(&component.name));
-            if waits_for_us {
-                continue;
-            }
-            step.progress(format!("waits for the webhook {webhook}"));
-            // If its component failed, the run fails with that error.
-            if shared.progress.wait(&webhook.component, Until::Applied).await.is_ok() {
-                webhook.answers(applier.client(), applier.resilience(), self.deadline()).await;
-            }
-        }
-    }
-
     /// Runs what follows once an applied component is ready, if anything or anybody waits for that.
     pub(super) async fn finish(
         &self,
@@ -107,5 +104,19 @@ impl Deployer {
         }
         shared.progress.reached(name, Reached::Ready);
         Ok(deployed)
+    }
+}
+
+/// A component that waits.
+struct Waiting<'a> {
+    events: &'a Events,
+    text: String,
+    began: Instant,
+}
+
+impl Waiting<'_> {
+    fn end(self) {
+        let seconds = self.began.elapsed().as_secs_f64();
+        self.events.note(Phase::Deploy, format!("{} {seconds:.1} s", self.text));
     }
 }

@@ -14,6 +14,7 @@ use serde_json::{Value, json};
 use tokio::time::{Instant, timeout_at};
 
 use super::{Environment, EnvironmentError};
+use crate::deploy::services_are_reached;
 use crate::readiness::{Applied, Readiness};
 use crate::suite::manifests::{COMPONENT_LABEL, MANAGED_BY};
 
@@ -105,11 +106,17 @@ impl Environment {
         }
         let (settings, namespace) = (self.running.settings.clone(), self.namespace());
         let readiness = Readiness::start_with(self.client(), namespace, (), settings);
+        let names: Vec<_> = objects.iter().map(|applied| applied.object.clone()).collect();
         readiness.expect(component, objects, probes);
         readiness.wait_for_all_ready(None, deadline).await.map_err(Box::new)?;
         let each = self.pods(component).into_iter().map(|pods| nobody_goes(pods, component));
         let gone = timeout_at(deadline, join_all(each)).await;
-        gone.map(drop).map_err(|_| EnvironmentError::StillGoing { component: component.to_owned() })
+        gone.map_err(|_| EnvironmentError::StillGoing { component: component.to_owned() })?;
+        if let Some(nodes) = self.running.cluster.nodes.as_ref().filter(|_| serves) {
+            // Whoever calls it inside the cluster is not refused.
+            services_are_reached(nodes, &self.client(), namespace, names.iter(), deadline).await;
+        }
+        Ok(())
     }
 
     /// Returns a component's objects, as they were applied.

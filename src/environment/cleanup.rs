@@ -13,6 +13,9 @@ use crate::suite::config::Keep;
 pub(crate) enum Chore {
     /// Delete a namespace.
     Delete(FinishedNamespace),
+    /// Have webhooks answered by their Services again.
+    #[cfg(feature = "webhook")]
+    Restore(super::webhook::RestoredWebhooks),
     /// Send a failed test its report.
     Look(FailedTest),
 }
@@ -42,6 +45,13 @@ pub(super) async fn clean(
     while let Some(chore) = chores.recv().await {
         let FinishedNamespace { namespace, uid, failed, told } = match chore {
             Chore::Delete(leftover) => leftover,
+            #[cfg(feature = "webhook")]
+            Chore::Restore(webhooks) => {
+                if let Err(error) = webhooks.run(&client).await {
+                    events.warn(Phase::Specs, crate::readiness::errors::chain(&error));
+                }
+                continue;
+            }
             Chore::Look(test) => {
                 observer.look(test).await;
                 continue;

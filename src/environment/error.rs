@@ -2,6 +2,7 @@
 
 use thiserror::Error;
 
+use crate::host::exec::ExecError;
 use crate::readiness::NotReady;
 
 /// Why an operation of a test on an environment failed.
@@ -37,6 +38,24 @@ pub enum EnvironmentError {
         /// The kubelet's message.
         why: String,
     },
+    /// A file of the environment cannot be read or written.
+    #[error("a file of the environment cannot be used")]
+    File(#[source] std::io::Error),
+    /// No webhook is answered by the Service.
+    #[error("no webhook of the cluster is answered by service {service}")]
+    NoWebhook {
+        /// The Service, with its namespace.
+        service: String,
+    },
+    /// The cluster's nodes are not containers of this host.
+    #[error("the cluster was not created here, so it may have no way to this host")]
+    NotOurCluster,
+    /// The engine does not tell how its containers reach this host.
+    #[error("the network of the nodes has no address of this host; a rootless engine has none")]
+    NoGateway,
+    /// The engine does not answer.
+    #[error("the engine does not tell how its containers reach this host")]
+    Engine(#[source] ExecError),
     /// No local port is available for a forward.
     #[error("no port of 127.0.0.1 can be had")]
     Port(#[source] std::io::Error),

@@ -46,5 +46,9 @@ fn of_image(root: &Path, image: &ImageSpec) -> std::io::Result<Vec<PathBuf>> {
         return files(&root.join(folder), &binaries::NOT_IN_A_BINARY);
     }
     let cargo = image.cargo.iter().flat_map(|cargo| cargo.files.keys());
-    cargo.map(|path| root.join(path)).map(|path| if path.is_dir() { files(&path, &[]) } else { Ok(vec![path]) }).collect::<Result<Vec<_>, _>>().map(|all| all.concat())
+    cargo
+        .map(|path| root.join(path))
+        .map(|path| if path.is_dir() { files(&path, &[]) } else { Ok(vec![path]) })
+        .collect::<Result<Vec<_>, _>>()
+        .map(|all| all.concat())
 }

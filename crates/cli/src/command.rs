@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Subcommand;
 use kind_harness::host::setup::yes_or_no;
 
-use super::{dev, bench, compare, health, history, init, lifecycle, runs, serve, soak, verdict};
+use super::{bench, compare, dev, health, history, init, lifecycle, runs, serve, soak, verdict};
 
 /// A command, and what it is told.
 #[derive(Debug, Subcommand)]
