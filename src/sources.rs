@@ -10,7 +10,8 @@ mod fetch;
 mod keep;
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::collections::btree_map::Entry;
+use std::path::{Path, PathBuf};
 
 use futures::future::join_all;
 
@@ -92,9 +93,9 @@ async fn tools(
 ) -> Result<BTreeMap<Tool, Program>, (Tool, setup::SetupError)> {
     let mut tools = BTreeMap::new();
     for tool in open.iter().filter_map(|(_, origin, _)| tool_of(origin)) {
-        if !tools.contains_key(&tool) {
+        if let Entry::Vacant(missing) = tools.entry(tool) {
             let program = setup::ensure_tool(tool, folders, agree, events).await.map_err(|error| (tool, error))?;
-            tools.insert(tool, program);
+            missing.insert(program);
         }
     }
     Ok(tools)
@@ -118,7 +119,7 @@ struct Renderer<'a> {
 }
 
 impl Renderer<'_> {
-    async fn render(&self, id: &SourceId, origin: &Origin<'_>, file: &PathBuf) -> Result<(), SourceCause> {
+    async fn render(&self, id: &SourceId, origin: &Origin<'_>, file: &Path) -> Result<(), SourceCause> {
         let step = match origin {
             Origin::Inline(_) => None,
             other => Some(self.events.step(Phase::Setup, other.to_string())),

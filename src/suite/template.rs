@@ -101,10 +101,8 @@ pub(crate) fn is_placeholder(text: &str) -> bool {
 /// Replaces place-holders in every text of `value`, by pairs of place-holders and what stands for them.
 pub(crate) fn fill(value: &mut Value, pairs: &[(String, String)]) {
     match value {
-        Value::String(text) => {
-            if is_placeholder(text) {
-                *text = pairs.iter().fold(std::mem::take(text), |text, (from, to)| text.replace(from, to));
-            }
+        Value::String(text) if is_placeholder(text) => {
+            *text = pairs.iter().fold(std::mem::take(text), |text, (from, to)| text.replace(from, to));
         }
         Value::Array(items) => items.iter_mut().for_each(|item| fill(item, pairs)),
         Value::Object(fields) => fields.values_mut().for_each(|field| fill(field, pairs)),

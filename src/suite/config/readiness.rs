@@ -113,8 +113,8 @@ impl From<&ReadySpec> for Settings {
         let kinds = spec.kinds.iter().map(|kind| KindRule {
             group: kind.api_version.split_once('/').map_or("", |(group, _)| group).to_owned(),
             kind: kind.kind.clone(),
-            ready: kind.ready.as_ref().map(|field| Field::new(&field.path, &field.value.to_string())),
-            failed: kind.failed.as_ref().map(|field| Field::new(&field.path, &field.value.to_string())),
+            ready: kind.ready.as_ref().map(|field| Field::new(&field.path, field.value.to_string())),
+            failed: kind.failed.as_ref().map(|field| Field::new(&field.path, field.value.to_string())),
         });
         Settings { grace: Grace::from(&spec.grace), kinds: kinds.collect(), ..Settings::default() }
     }
