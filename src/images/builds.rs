@@ -60,14 +60,13 @@ impl ImageBuilds {
         let binaries = task(shop.clone().binaries(plan.root().into(), wanted.into_iter().collect()));
         let node = (node && source == ImageSource::Packages)
             .then(|| task(shop.clone().own("node", present.clone(), base.clone())));
-        let made = shop.make_all(plan, &present);
+        let made = shop.make_all(plan, &present, &binaries);
         let components = plan.components().map(|component| {
             let job = shop.clone().component(
                 component.clone(),
                 plan.root().into(),
                 present.clone(),
                 base.clone(),
-                binaries.clone(),
                 made.clone(),
             );
             (component.name.clone(), task(job))
@@ -144,6 +143,9 @@ pub(super) fn task<T: Clone + Send + Sync + 'static>(
     async move { running.await.unwrap_or_else(|_| Err(Arc::new(ImageError::Abandoned))) }.boxed().shared()
 }
 
+/// The binaries of all cargo images.
+pub(super) type Binaries = Task<BTreeMap<CargoSpec, PathBuf>>;
+
 pub(super) type Present = Task<Arc<BTreeSet<String>>>;
 
 /// State shared by all builds.
@@ -200,22 +202,12 @@ impl ImageBuilder {
         root: PathBuf,
         present: Present,
         base: Task<Option<String>>,
-        binaries: Task<BTreeMap<CargoSpec, PathBuf>>,
         made: BTreeMap<String, Task<String>>,
     ) -> Result<ComponentImages, Arc<ImageError>> {
         let mut images = ComponentImages::new();
         for image in &component.images {
-            let reference = match (&image.cargo, &image.recipe) {
-                (Some(spec), _) => {
-                    let binaries = binaries.clone().await?;
-                    let missing =
-                        || ImageError::NoBinary { package: spec.package.clone(), name: spec.binary().to_owned() };
-                    let binary = binaries.get(spec).ok_or_else(missing)?.clone();
-                    let content = BinaryImage { binary, root: root.clone(), spec: spec.clone() };
-                    let recipe = Recipe::own(content.recipe(), &self.host.folders.cache)?.named(spec.binary());
-                    self.clone().make(recipe, None, present.clone(), Some(content)).await?
-                }
-                _ if let Some(made) = made.get(&image.name) => made.clone().await?,
+            let reference = match (made.get(&image.name), &image.recipe) {
+                (Some(made), _) => made.clone().await?,
                 (None, Some(recipe)) if self.source == ImageSource::Packages => {
                     let recipe = Recipe::read(&root.join(recipe))?;
                     self.clone().make(recipe, Some(base.clone()), present.clone(), None).await?
@@ -228,6 +220,22 @@ impl ImageBuilder {
             images.insert(image.name.clone(), reference);
         }
         Ok(images)
+    }
+
+    /// Builds the image of a cargo binary.
+    pub(super) async fn binary(
+        self: Arc<Self>,
+        spec: &CargoSpec,
+        root: &Path,
+        present: Present,
+        binaries: Binaries,
+    ) -> Result<String, Arc<ImageError>> {
+        let binaries = binaries.await?;
+        let missing = || ImageError::NoBinary { package: spec.package.clone(), name: spec.binary().to_owned() };
+        let binary = binaries.get(spec).ok_or_else(missing)?.clone();
+        let content = BinaryImage { binary, root: root.to_owned(), spec: spec.clone() };
+        let recipe = Recipe::own(content.recipe(), &self.host.folders.cache)?.named(spec.binary());
+        self.make(recipe, None, present, Some(content)).await
     }
 
     /// Builds `recipe` unless an image with exactly this content exists.

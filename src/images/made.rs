@@ -9,26 +9,39 @@ use std::sync::Arc;
 
 use futures::future::try_join_all;
 
-use super::builds::{ImageBuilder, Present, Task, task};
+use super::builds::{Binaries, ImageBuilder, Present, Task, task};
 use super::context::Context;
 use super::{ImageError, engine, stale};
 use crate::host::exec::Cmd;
 use crate::host::folders::StagingDir;
 use crate::host::setup::EngineKind;
 use crate::report::{Phase, Step};
-use crate::suite::config::{BuildSpec, ImageSpec};
+use crate::suite::config::{BuildSpec, CargoSpec, ImageSpec};
 use crate::suite::plan::Plan;
 
 /// A context of more bytes is worth a warning: it is read with every `up`.
 const LARGE: u64 = 500_000_000;
 
 impl ImageBuilder {
-    /// Starts to make every image that a Dockerfile or a command makes, each once. A Dockerfile that begins from another
+    /// Starts to make every image of a Dockerfile, a command or cargo, each once. A Dockerfile that begins from another
     /// one of them waits for it.
-    pub(super) fn make_all(self: &Arc<Self>, plan: &Plan, present: &Present) -> BTreeMap<String, Task<String>> {
-        let images = plan.components().flat_map(|component| &component.images).filter(|image| image.is_made());
-        let mut open: BTreeMap<String, ImageSpec> = images.map(|image| (image.name.clone(), image.clone())).collect();
+    pub(super) fn make_all(
+        self: &Arc<Self>,
+        plan: &Plan,
+        present: &Present,
+        binaries: &Binaries,
+    ) -> BTreeMap<String, Task<String>> {
+        let images = || plan.components().flat_map(|component| &component.images);
+        let by_name = images().filter(|image| image.is_made()).map(|image| (image.name.clone(), image.clone()));
+        let mut open: BTreeMap<String, ImageSpec> = by_name.collect();
+        let cargo = images().filter_map(|image| Some((image.name.clone(), image.cargo.clone()?)));
+        let cargo: BTreeMap<String, CargoSpec> = cargo.collect();
         let mut made = BTreeMap::new();
+        for (name, spec) in cargo {
+            let (builder, root) = (self.clone(), plan.root().to_owned());
+            let (present, binaries) = (present.clone(), binaries.clone());
+            made.insert(name, task(async move { builder.binary(&spec, &root, present, binaries).await }));
+        }
         while let Some((name, image)) = open.pop_first() {
             self.make_one(name, image, plan, present, &mut open, &mut made);
         }
@@ -51,7 +64,11 @@ impl ImageBuilder {
                 self.make_one(base, image, plan, present, open, made);
             }
         }
-        let bases: Vec<_> = bases.iter().filter_map(|base| made.get(base).cloned()).collect();
+        // An image that a command made has its name in the engine already.
+        let images = || plan.components().flat_map(|component| &component.images);
+        let is_named = |base: &String| images().any(|image| image.name == *base && image.command.is_some());
+        let base = |base: String| Some((made.get(&base)?.clone(), (!is_named(&base)).then_some(base)));
+        let bases: Vec<_> = bases.into_iter().filter_map(base).collect();
         let (builder, root, present) = (self.clone(), plan.root().to_owned(), present.clone());
         let work = async move {
             match (&image.build, &image.command) {
@@ -68,7 +85,7 @@ impl ImageBuilder {
         image: &str,
         spec: &BuildSpec,
         root: &Path,
-        bases: &[Task<String>],
+        bases: &[(Task<String>, Option<String>)],
         present: Present,
     ) -> Result<String, Arc<ImageError>> {
         let unreadable = |source| ImageError::Context { image: image.to_owned(), source };
@@ -84,8 +101,10 @@ impl ImageBuilder {
             self.events.warn(Phase::Images, text);
         }
         let step = self.events.step(Phase::Images, image);
-        let bases: Vec<String> = try_join_all(bases.iter().cloned()).await?;
-        let (name, tag) = (short_name(image), context.tag(spec, &bases).map_err(unreadable)?);
+        let references = try_join_all(bases.iter().map(|(base, _)| base.clone())).await?;
+        let (name, tag) = (short_name(image), context.tag(spec, &references).map_err(unreadable)?);
+        let bases = bases.iter().map(|(_, name)| name.as_deref()).zip(references);
+        let bases: Vec<_> = bases.filter_map(|(name, reference)| Some((name?, reference))).collect();
         let built = self.host.engine.local_reference(&format!("{name}-context"), &tag);
         let mut is_there = present.await?.contains(&built);
         if !is_there {
@@ -99,6 +118,10 @@ impl ImageBuilder {
             is_there = engine::id(&self.host.engine, &built, &self.resilience).await?.is_some();
             if !is_there {
                 let command = self.build_command(&context, spec, &built, aside.path()).map_err(file)?;
+                let command = bases.iter().fold(command, |command, (name, reference)| {
+                    command.arg("--build-context").arg(self.build_context(name, reference))
+                });
+                let command = command.arg(&context.folder);
                 let say = step.handle();
                 let done = command.deadline(super::BUILD).stream(move |line| say.progress(line)).await;
                 done.map_err(|source| ImageError::Build { image: image.to_owned(), source })?;
@@ -119,7 +142,7 @@ impl ImageBuilder {
         Ok(reference)
     }
 
-    /// Returns the command that builds `context` as `built`. Files that the suite leaves out are left out by the engine
+    /// Returns the command that builds `context` as `built`, without the context's folder. Files that the suite leaves out are left out by the engine
     /// too, by an ignore file in the folder `aside`.
     fn build_command(&self, context: &Context, spec: &BuildSpec, built: &str, aside: &Path) -> std::io::Result<Cmd> {
         let mut file = context.file.clone();
@@ -143,7 +166,13 @@ impl ImageBuilder {
         for (name, value) in &spec.args {
             command = command.arg("--build-arg").arg(format!("{name}={value}"));
         }
-        Ok(command.arg(&context.folder))
+        Ok(command)
+    }
+
+    /// Returns the option's value by which `FROM name` means the image `reference`.
+    fn build_context(&self, name: &str, reference: &str) -> String {
+        let scheme = if self.host.engine.kind == EngineKind::Podman { "container-image" } else { "docker-image" };
+        format!("{name}={scheme}://{reference}")
     }
 
     /// Runs the program that makes `image`; returns the image's reference.
