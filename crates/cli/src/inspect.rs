@@ -103,10 +103,12 @@ impl Cli {
         limit: Duration,
     ) -> Result<(Record, Cluster), Failure> {
         let (record, cluster) = self.running(plan).await?;
-        let learned = timeout(limit, diagnostics::learn_secrets(&cluster.client, Some(&record.namespace))).await;
-        if let Err(why) = learned.unwrap_or_else(|_| Err(format!("no answer within {limit:?}"))) {
-            let namespace = &record.namespace;
-            write(&format!("warning: Secrets in namespace {namespace} cannot be listed: {MASKED_BY_FIELD} ({why})\n"));
+        for namespace in record.namespaces(None) {
+            let learned = timeout(limit, diagnostics::learn_secrets(&cluster.client, Some(&namespace))).await;
+            if let Err(why) = learned.unwrap_or_else(|_| Err(format!("no answer within {limit:?}"))) {
+                let text = format!("Secrets in namespace {namespace} cannot be listed: {MASKED_BY_FIELD} ({why})");
+                write(&format!("warning: {text}\n"));
+            }
         }
         Ok((record, cluster))
     }

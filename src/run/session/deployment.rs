@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError};
 
+use futures::future::join_all;
 use sha2::{Digest, Sha256};
 
 use super::existing::Guest;
@@ -70,7 +71,8 @@ impl Session {
         let namespace = &self.plan.suite().namespace;
         Redactor::global().learn_credentials(&cluster.config);
         // Secrets created later are registered by readiness, which also reports missing permissions to list them.
-        let _ = diagnostics::learn_secrets(&cluster.client, Some(namespace)).await;
+        let namespaces = self.plan.namespaces().into_iter();
+        join_all(namespaces.map(|namespace| diagnostics::learn_secrets(&cluster.client, Some(namespace)))).await;
         let resilience = resilience.of(self.events.handle(Phase::Deploy, "cluster"));
         let applier = Applier::new(cluster.client.clone(), namespace).with(resilience.clone());
         let expected = self.expected(&parcels);

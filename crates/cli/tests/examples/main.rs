@@ -1,5 +1,6 @@
 //! The suites under examples/: brought up as their users would, looked at, changed, and taken down; one after the other.
 
+mod bad;
 mod polyglot;
 mod shop;
 
@@ -32,15 +33,25 @@ impl Example {
         Example { folder, env: env.to_vec(), _turn: turn }
     }
 
+    /// Returns the name of its cluster.
+    fn name() -> String {
+        format!("example-{}", std::process::id())
+    }
+
     /// Runs the program; returns whether it succeeded, its output, and what it said on standard error.
     fn run(&self, args: &[&str]) -> (bool, String, String) {
-        let name = format!("example-{}", std::process::id());
+        let (code, out, err) = self.run_to_code(args);
+        (code == 0, out, err)
+    }
+
+    /// Runs the program; returns its exit code, its output, and what it said on standard error.
+    fn run_to_code(&self, args: &[&str]) -> (i32, String, String) {
         let run = duct::cmd(env!("CARGO_BIN_EXE_kind-harness"), args).dir(&self.folder);
         let run = self.env.iter().fold(run, |run, (name, value)| run.env(name, value));
-        let run = run.env("KIND_HARNESS_NAME", name).env("KIND_HARNESS_YES", "1");
+        let run = run.env("KIND_HARNESS_NAME", Example::name()).env("KIND_HARNESS_YES", "1");
         let ended = run.stdout_capture().stderr_capture().unchecked().run().expect("the program");
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-        (ended.status.success(), text(&ended.stdout), text(&ended.stderr))
+        (ended.status.code().unwrap_or(-1), text(&ended.stdout), text(&ended.stderr))
     }
 
     /// Brings it up; returns what `up -o json` prints.

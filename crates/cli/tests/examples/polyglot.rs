@@ -1,12 +1,13 @@
 //! examples/polyglot: two namespaces, a webhook, a cargo binary with files.
 
+use k8s_openapi::api::core::v1::Service;
 use kube::api::{Api, ApiResource, DynamicObject};
 use kube::core::GroupVersionKind;
 
 use super::{Example, block_on, examples, get};
 
 /// How often the webhook and the object that it admits are deployed afresh.
-const ROUNDS: usize = 3;
+const ROUNDS: usize = 2;
 
 /// Returns the number of rounds: more of them on request, for what happens now and then.
 fn rounds() -> usize {
@@ -32,6 +33,14 @@ fn an_object_never_comes_before_the_webhook_that_admits_it() {
         assert_eq!(get(&up, "greeter", "http", "/"), "GOOD EVENING");
         if round == 1 {
             assert_eq!(example.up()["unchanged"], true);
+            // Both namespaces are known to whoever looks.
+            let (success, out, err) = example.run(&["status"]);
+            assert!(success && out.matches(" ready ").count() == 3, "{out}{err}");
+            let (success, out, err) = example.run(&["down", "--component", "policy"]);
+            assert!(success, "{out}{err}");
+            let policies: Api<Service> = Api::namespaced(example.client(&up), "policy");
+            assert!(block_on(policies.get_opt("policy")).expect("an answer").is_none());
+            assert_eq!(example.up()["unchanged"], false);
         }
         let (success, out, err) = example.run(&["down", "--keep-cluster"]);
         assert!(success, "{out}{err}");
