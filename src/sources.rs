@@ -4,6 +4,7 @@
 //! [`render`] makes what is missing; [`recall`] only finds what was made before. Both keep files under a hash of
 //! everything that decides what is in them, so that nothing is rendered or fetched twice.
 
+mod cluster;
 mod error;
 mod expand;
 mod fetch;
@@ -15,8 +16,10 @@ use std::path::{Path, PathBuf};
 
 use futures::future::join_all;
 
+pub use cluster::ClusterFacts;
 pub use error::{SourceCause, SourceError, SourceErrors};
 
+use self::cluster::asks_cluster;
 use self::expand::{expand, settings};
 use self::keep::{Kept, key, namespace};
 use crate::host::exec::Cmd;
@@ -72,16 +75,50 @@ pub async fn render(
         Ok(tools) => tools,
         Err((tool, error)) => return Err(SourceErrors::Tool(tool, error)),
     };
-    let renderer = Renderer { plan, folders, events, kept: &kept, tools: &tools };
-    let results = join_all(open.iter().map(|(id, origin, file)| renderer.render(id, origin, file))).await;
-    for ((id, origin, file), result) in open.iter().zip(results) {
-        match result {
-            Ok(()) => drop(rendered.insert(id.clone(), file.clone())),
-            Err(cause) => failed.push(SourceError::new(id, origin, cause)),
+    let renderer = Renderer { plan, folders, events, kept: &kept, tools: &tools, facts: None };
+    rendered.extend(renderer.render_all(open, failed).await?);
+    kept.throw_away();
+    Ok(rendered)
+}
+
+/// Renders the charts of the plan that may ask the cluster something again, with what `facts` and the cluster tell.
+/// Returns nothing if there are none.
+///
+/// # Errors
+/// As [`render`].
+pub async fn render_in(
+    plan: &Plan,
+    folders: &Folders,
+    facts: &ClusterFacts,
+    agree: fn(&[Finding]) -> Consent,
+    events: &Events,
+) -> Result<Rendered, SourceErrors> {
+    let kept = Kept::new(folders);
+    let (mut open, mut failed) = (Vec::new(), Vec::new());
+    for (id, origin) in plan.sources().map_err(SourceErrors::Unreadable)? {
+        let Origin::Chart(chart) = &origin else { continue };
+        if !asks_cluster(plan.root(), chart) {
+            continue;
+        }
+        match key(plan, &id, &origin) {
+            // Two clusters at a time may answer differently.
+            Ok(key) => {
+                let name = facts.kubeconfig.parent().and_then(Path::file_name).unwrap_or_default();
+                open.push((id, origin, kept.file(&format!("{}-{}", key.unwrap_or_default(), name.display()))));
+            }
+            Err(cause) => failed.push(SourceError::new(&id, &origin, cause)),
         }
     }
-    kept.throw_away();
-    if failed.is_empty() { Ok(rendered) } else { Err(SourceErrors::Each(failed)) }
+    let tools = tools(&open, folders, agree, events).await.map_err(|(tool, error)| SourceErrors::Tool(tool, error))?;
+    let renderer = Renderer { plan, folders, events, kept: &kept, tools: &tools, facts: Some(facts) };
+    renderer.render_all(open, failed).await
+}
+
+/// Returns whether [`render_in`] has something to do.
+#[must_use]
+pub fn ask_cluster(plan: &Plan) -> bool {
+    let charts = plan.components().filter_map(|component| component.helm.as_ref());
+    charts.into_iter().any(|chart| asks_cluster(plan.root(), chart))
 }
 
 /// Returns the tools that these sources need.
@@ -116,9 +153,27 @@ struct Renderer<'a> {
     events: &'a Events,
     kept: &'a Kept<'a>,
     tools: &'a BTreeMap<Tool, Program>,
+    facts: Option<&'a ClusterFacts>,
 }
 
 impl Renderer<'_> {
+    /// Renders these sources, beside those that `failed` already.
+    async fn render_all(
+        &self,
+        open: Vec<(SourceId, Origin<'_>, PathBuf)>,
+        mut failed: Vec<SourceError>,
+    ) -> Result<Rendered, SourceErrors> {
+        let results = join_all(open.iter().map(|(id, origin, file)| self.render(id, origin, file))).await;
+        let mut rendered = Rendered::new();
+        for ((id, origin, file), result) in open.into_iter().zip(results) {
+            match result {
+                Ok(()) => drop(rendered.insert(id, file)),
+                Err(cause) => failed.push(SourceError::new(&id, &origin, cause)),
+            }
+        }
+        if failed.is_empty() { Ok(rendered) } else { Err(SourceErrors::Each(failed)) }
+    }
+
     async fn render(&self, id: &SourceId, origin: &Origin<'_>, file: &Path) -> Result<(), SourceCause> {
         let step = match origin {
             Origin::Inline(_) => None,
@@ -165,6 +220,13 @@ impl Renderer<'_> {
         }
         for setting in settings(self.plan, chart)? {
             command = command.arg("--set-json").arg(setting);
+        }
+        if let Some(facts) = self.facts {
+            command = command.arg("--dry-run=server").arg("--kubeconfig").arg(&facts.kubeconfig);
+            command = command.arg("--kube-version").arg(&facts.version);
+            for api in &facts.apis {
+                command = command.arg("--api-versions").arg(api);
+            }
         }
         Ok(command)
     }

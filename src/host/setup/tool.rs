@@ -13,7 +13,7 @@ use crate::suite::config::ImageSource;
 pub enum Tool {
     /// kustomize 5, its own program or the one in kubectl.
     Kustomize,
-    /// Helm 3.10 or newer.
+    /// Helm 3.13 or newer.
     Helm,
     /// curl.
     Curl,
@@ -52,8 +52,8 @@ const KUSTOMIZE: &str = "v5.8.1";
 const OLDEST_KUSTOMIZE: u32 = 5;
 /// The helm that is installed when there is none.
 const HELM: &str = "v3.22.0";
-/// The oldest helm, from which on values are passed as JSON.
-const OLDEST_HELM: (u32, u32) = (3, 10);
+/// The oldest helm that renders with a cluster's answers.
+const OLDEST_HELM: (u32, u32) = (3, 13);
 
 /// Returns `tool`, and installs it if it is missing and `agree` consents.
 ///
@@ -138,7 +138,7 @@ async fn helm(folders: &Folders) -> (Finding, Option<Program>) {
         }
         found = format!("{} is older than v{}.{}", text.trim(), OLDEST_HELM.0, OLDEST_HELM.1);
     }
-    let remedy = by_go(format!("helm.sh/helm/v3/cmd/helm@{HELM}"), own, "helm 3.10 or newer").await;
+    let remedy = by_go(format!("helm.sh/helm/v3/cmd/helm@{HELM}"), own, "helm 3.13 or newer").await;
     (Finding::missing("helm", found, remedy), None)
 }
 

@@ -1,9 +1,10 @@
 //! Deployment into the cluster: applied, awaited once, compared with the previous deployment.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, PoisonError};
 
 use futures::future::join_all;
+use kube::discovery::Discovery;
 use sha2::{Digest, Sha256};
 
 use super::existing::Guest;
@@ -18,24 +19,16 @@ use crate::readiness::redact::Redactor;
 use crate::readiness::{self, Readiness, Settings};
 use crate::report::Phase;
 use crate::run::diagnostics;
+use crate::sources::{self, ClusterFacts};
 use crate::suite::hash::hex;
 use crate::suite::manifests;
 use crate::suite::manifests::ImageMap;
-use crate::suite::plan::ComponentObjects;
+use crate::suite::plan::{ComponentObjects, Plan};
 
 impl Session {
     /// Returns the components' manifests, in the stages in which they are deployed.
     pub(super) fn parcels(&self) -> Result<Vec<Vec<ComponentManifests>>, UpError> {
-        let all = self.plan.objects()?;
-        let mut by_name: BTreeMap<&str, ComponentManifests> = BTreeMap::new();
-        for (component, objects) in self.plan.components().zip(all) {
-            let ComponentObjects { mut manifests, before, after } = objects;
-            manifests::order(&mut manifests);
-            let parcel = ComponentManifests { component: component.clone(), manifests, before, after };
-            by_name.insert(&component.name, parcel);
-        }
-        let stages = self.plan.stages().into_iter();
-        Ok(stages.map(|stage| stage.iter().filter_map(|c| by_name.remove(c.name.as_str())).collect()).collect())
+        parcels_of(&self.plan)
     }
 
     /// Returns whether the cluster runs the plan, with the images that it would use now, and everything is ready.
@@ -74,6 +67,7 @@ impl Session {
         let namespaces = self.plan.namespaces().into_iter();
         join_all(namespaces.map(|namespace| diagnostics::learn_secrets(&cluster.client, Some(namespace)))).await;
         let resilience = resilience.of(self.events.handle(Phase::Deploy, "cluster"));
+        let parcels = self.with_answers(cluster, parcels).await?;
         let applier = Applier::new(cluster.client.clone(), namespace).with(resilience.clone());
         let expected = self.expected(&parcels);
         let applier = match guest {
@@ -124,6 +118,35 @@ impl Session {
         Ok(result)
     }
 
+    /// Returns the components' manifests, with charts that ask the cluster something rendered again.
+    async fn with_answers(
+        &self,
+        cluster: &Cluster,
+        parcels: Vec<Vec<ComponentManifests>>,
+    ) -> Result<Vec<Vec<ComponentManifests>>, UpError> {
+        if !sources::ask_cluster(&self.plan) {
+            return Ok(parcels);
+        }
+        let asked = |source| UpError::Api { what: "to tell its version and APIs".into(), source: Box::new(source) };
+        let version = cluster.client.apiserver_version().await.map_err(asked)?.git_version;
+        let discovery = Discovery::new(cluster.client.clone()).run_aggregated().await.map_err(asked)?;
+        let mut apis = BTreeSet::new();
+        for group in discovery.groups() {
+            for version in group.versions() {
+                for (resource, _) in group.versioned_resources(version) {
+                    apis.insert(resource.api_version.clone());
+                    apis.insert(format!("{}/{}", resource.api_version, resource.kind));
+                }
+            }
+        }
+        let kubeconfig = cluster.kubeconfig.clone();
+        let facts = ClusterFacts { kubeconfig, version, apis: apis.into_iter().collect() };
+        let rendered = sources::render_in(&self.plan, &self.folders, &facts, self.agree, &self.events).await?;
+        let plan = self.plan.clone().with_rendered(rendered);
+        plan.teach(Redactor::global());
+        parcels_of(&plan)
+    }
+
     /// Deletes objects that were deployed before and are no longer in the manifests.
     async fn delete_objects(
         &self,
@@ -142,6 +165,18 @@ impl Session {
         }
         Ok(())
     }
+}
+
+fn parcels_of(plan: &Plan) -> Result<Vec<Vec<ComponentManifests>>, UpError> {
+    let mut by_name: BTreeMap<&str, ComponentManifests> = BTreeMap::new();
+    for (component, objects) in plan.components().zip(plan.objects()?) {
+        let ComponentObjects { mut manifests, before, after } = objects;
+        manifests::order(&mut manifests);
+        let parcel = ComponentManifests { component: component.clone(), manifests, before, after };
+        by_name.insert(&component.name, parcel);
+    }
+    let stages = plan.stages().into_iter();
+    Ok(stages.map(|stage| stage.iter().filter_map(|c| by_name.remove(c.name.as_str())).collect()).collect())
 }
 
 /// Returns one hash of all images and the components that use them.

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use k8s_openapi::api::core::v1::{Pod, Secret};
+use k8s_openapi::api::core::v1::{ConfigMap, Pod, Secret};
 use kube::api::{Api, ListParams};
 use serde_json::Value;
 
@@ -45,6 +45,12 @@ fn a_suite_from_everywhere_comes_up_and_follows_its_files() {
     let secrets: Api<Secret> = Api::namespaced(example.client(&up), "shop");
     let secret = block_on(secrets.get("store-token")).expect("the chart's secret");
     assert_eq!(secret.data.expect("data")["token"].0, TOKEN.as_bytes());
+
+    // A chart hears what the cluster says.
+    let settings: Api<ConfigMap> = Api::namespaced(example.client(&up), "shop");
+    let settings = block_on(settings.get("settings")).expect("the dependency's settings").data.expect("data");
+    let version = block_on(example.client(&up).apiserver_version()).expect("a version").git_version;
+    assert_eq!([&settings["kubernetes"], &settings["jobs"], &settings["dns"]], [&version, "true", "kube-dns"]);
 
     let again = example.up();
     assert_eq!(again["unchanged"], true);
