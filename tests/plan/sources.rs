@@ -1,14 +1,16 @@
 //! Objects that are not plain files: charts, kustomizations, addresses, programs and texts in e2e.yaml.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use kind_harness::host::folders::Folders;
-use kind_harness::host::setup::consent_of_environment;
+use kind_harness::host::setup::{Tool, consent_of_environment, ensure_tool};
 use kind_harness::readiness::ObjectRef;
 use kind_harness::report::Events;
 use kind_harness::sources;
 use kind_harness::suite::config::{self, Overrides};
-use kind_harness::suite::plan::{Plan, Task};
+use kind_harness::suite::plan::{ComponentObjects, Plan, Task};
+use serde_json::Value;
 
 const CONFIG_MAP: &str = "apiVersion: v1\nkind: ConfigMap\nmetadata: { name: a }\n";
 
@@ -221,5 +223,40 @@ fn what_is_wrong_in_the_file_is_shown_with_its_place() {
         "there is nothing to run",
     ] {
         assert!(error.contains(part), "{part}: {error}");
+    }
+}
+
+/// Every object of a text of YAML documents, by kind and name.
+fn objects_of(text: &str) -> BTreeMap<String, Value> {
+    let all: Vec<Value> = serde_saphyr::from_multiple(text).expect("YAML");
+    let all = all.into_iter().filter(|object| !object.is_null());
+    all.map(|object| (format!("{} {}", object["kind"], object["metadata"]["name"]), object)).collect()
+}
+
+#[tokio::test]
+async fn our_objects_are_those_of_the_tools() {
+    let shop = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/shop");
+    let suite = format!(
+        "  - name: store\n    helm: {{ chart: {shop}/charts/store, values: [{shop}/values/e2e.yaml], set: {{ token: t-1, image: i }} }}\n  \
+         - name: api\n    manifests: [{{ kustomize: {shop}/config/e2e }}]\n",
+        shop = shop.display()
+    );
+    let fixture = Fixture::new(&suite, &[]);
+    let plan = fixture.rendered().await.unwrap();
+    let all = plan.objects().unwrap();
+    let ours = all.iter().flat_map(ComponentObjects::all).map(|it| serde_json::to_value(&it.object).unwrap());
+    let ours: BTreeMap<String, Value> =
+        ours.map(|object| (format!("{} {}", object["kind"], object["metadata"]["name"]), object)).collect();
+
+    let folders = fixture.folders();
+    let tool = async |tool| ensure_tool(tool, &folders, consent_of_environment, &Events::discard()).await.unwrap();
+    let args = ["template", "store", "charts/store", "--namespace", "s", "--include-crds", "--values", "values/e2e.yaml"];
+    let helm = tool(Tool::Helm).await.command(args).arg("--set").arg("token=t-1,image=i").dir(&shop).output().await;
+    let kustomize = tool(Tool::Kustomize).await.command(["config/e2e"]).dir(&shop).output().await;
+    let mut theirs = objects_of(&helm.unwrap());
+    theirs.extend(objects_of(&kustomize.unwrap()));
+    assert_eq!(ours.keys().collect::<Vec<_>>(), theirs.keys().collect::<Vec<_>>());
+    for (name, object) in theirs {
+        assert_eq!(ours[&name], object, "{name}");
     }
 }
