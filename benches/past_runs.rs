@@ -86,6 +86,7 @@ fn large(file: &Path) -> Result<()> {
     let name = |number: usize| format!("component-{number}");
     let component = |number: usize| PlannedComponent {
         name: name(number),
+        until: Vec::new(),
         needs: [number / 2, number / 3].into_iter().filter(|need| *need < number).map(name).collect(),
         image_steps: Vec::new(),
     };

@@ -34,6 +34,8 @@ pub struct Advice {
 pub enum Rule {
     /// Components start one after the other that do not need each other.
     OrderSerialises,
+    /// A component is held back that nothing but `until` holds back.
+    UntilSerialises,
     /// The run waits for an image to be loaded.
     ImageLoad,
     /// The run waits for an image to be built or pulled.
@@ -87,6 +89,7 @@ pub(super) fn advise(
         found.push(Advice { rule, advice, evidence, saves: seconds(what_if.saved(at, 0.0)) });
     }
     found.extend(worth().filter_map(|(at, step)| retries(timeline, at, step.span, what_if)));
+    found.extend(what_if.steps().filter_map(|(at, step)| held_back(at, step, header, what_if)));
     found.extend(worth().filter_map(|(at, step)| probes(timeline, at, step, what_if)));
     found.extend(usage.and_then(|usage| saturated(usage, total)));
     found.retain(|advice| advice.saves > 0.0 && advice.saves >= least);
@@ -111,6 +114,19 @@ fn loaded(timeline: &Timeline, component: &str, took: &str) -> String {
     let layers = timeline.layers.iter().filter(|(step, _)| step == component).map(|(_, layer)| layer);
     let largest = layers.max_by_key(|layer| layer.bytes).map(|layer| format!("; {layer}"));
     format!("loading it took {took}, and the components waited for it{}", largest.unwrap_or_default())
+}
+
+/// A component that others hold back by `until`.
+fn held_back(at: usize, step: &Step<'_>, header: &RunHeader, what_if: &WhatIf<'_>) -> Option<Advice> {
+    let (saved, waited) = what_if.saved_without_until(at)?;
+    let (name, component) = (&step.span.step, header.components.iter().find(|it| it.name == step.span.step)?);
+    let holders = component.until.join(" and ");
+    Some(Advice {
+        rule: Rule::UntilSerialises,
+        advice: format!("let {name} wait for {holders} by itself, as it must in production, and remove `until`"),
+        evidence: format!("`until` held it back for {}, when its images were there", text(waited)),
+        saves: seconds(saved),
+    })
 }
 
 /// The pauses before a step's retries.

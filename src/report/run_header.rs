@@ -77,6 +77,9 @@ pub struct PlannedComponent {
     pub name: String,
     /// The components that it needs, as the suite says.
     pub needs: Vec<String>,
+    /// Those of them that hold it back until they are in some state.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub until: Vec<String>,
     /// The steps of the phase `images` that it waits for, if the run has them: names of images, recipes and packages.
     pub image_steps: Vec<String>,
 }

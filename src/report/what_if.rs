@@ -31,6 +31,8 @@ pub(super) struct Step<'a> {
     pub(super) own: Duration,
     /// The steps that end before this one starts.
     after: Vec<usize>,
+    /// Further ones that do because `until` says so.
+    until: Vec<usize>,
     /// When the last of these ended.
     was: Option<Duration>,
     /// The steps that end before this one ends: those of the components that this one needs.
@@ -81,6 +83,15 @@ impl<'a> WhatIf<'a> {
                 Phase::Ready => before(&|other| other.phase == Phase::Deploy && other.step == span.step),
                 Phase::Setup | Phase::Specs | Phase::Teardown => Vec::new(),
             };
+            // What is ready when it starts, or applied, and its tasks.
+            let until = match span.phase {
+                Phase::Deploy => before(&|other| {
+                    let step = other.step.strip_suffix(", after").unwrap_or(&other.step);
+                    matches!(other.phase, Phase::Deploy | Phase::Ready)
+                        && component.is_some_and(|it| it.until.iter().any(|need| need == step))
+                }),
+                _ => Vec::new(),
+            };
             let needed = |other: &Span| {
                 component.is_some_and(|it| it.needs.contains(&other.step))
                     && other.phase == Phase::Ready
@@ -92,7 +103,7 @@ impl<'a> WhatIf<'a> {
             };
             let last = |all: &[usize]| all.iter().map(|other| spans[*other].end).max();
             let own = span.end.saturating_sub(last(&needs).map_or(span.start, |ready| ready.max(span.start)));
-            Step { span, own, was: last(&after), after, needs }
+            Step { span, own, was: last(&after).max(last(&until)), after, until, needs }
         });
         let mut what_if = WhatIf { steps: steps.collect(), end: Duration::ZERO };
         what_if.end = what_if.replay(|_| 1.0);
@@ -117,10 +128,25 @@ impl<'a> WhatIf<'a> {
 
     /// Returns when the last step would have ended, had each taken that part of its own time.
     fn replay(&self, take: impl Fn(usize) -> f64) -> Duration {
+        self.replay_without(None, take)
+    }
+
+    /// Returns by how much the run would have been shorter, had nothing held the step at `index` back, and for how long
+    /// it was held back.
+    pub(super) fn saved_without_until(&self, index: usize) -> Option<(Duration, Duration)> {
+        let step = self.steps.get(index).filter(|step| !step.until.is_empty())?;
+        let free = step.after.iter().filter_map(|it| self.steps.get(*it)).map(|it| it.span.end).max()?;
+        let saved = self.end.saturating_sub(self.replay_without(Some(index), |_| 1.0));
+        Some((saved, step.span.start.saturating_sub(free)))
+    }
+
+    fn replay_without(&self, free: Option<usize>, take: impl Fn(usize) -> f64) -> Duration {
         let mut ends: Vec<Duration> = Vec::with_capacity(self.steps.len());
         for (index, step) in self.steps.iter().enumerate() {
-            let is = step.after.iter().filter_map(|it| ends.get(*it)).max();
+            let until = if free == Some(index) { &[][..] } else { &step.until };
+            let is = step.after.iter().chain(until).filter_map(|it| ends.get(*it)).max();
             let start = match (step.was, is) {
+                (_, Some(is)) if free == Some(index) => *is,
                 (Some(was), Some(is)) => (*is + step.span.start).saturating_sub(was),
                 _ => step.span.start,
             };

@@ -74,6 +74,7 @@ pub(super) fn header(session: &Session) -> RunHeader {
     let component = |component: &crate::suite::config::Component| PlannedComponent {
         name: component.name.clone(),
         needs: component.needed().map(str::to_owned).collect(),
+        until: component.needs.iter().filter(|it| it.until.is_some()).map(|it| it.component.clone()).collect(),
         image_steps: component.images.iter().flat_map(image_steps).collect(),
     };
     RunHeader {

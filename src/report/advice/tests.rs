@@ -22,7 +22,7 @@ fn advice(spans: &[(Phase, &str, u64, u64)], strategy: &str, retries: Vec<Retry>
 
 fn advice_of(timeline: &Timeline, strategy: &str, usage: Option<&StartupUsage>) -> Vec<(Rule, f64, String)> {
     let component =
-        |name: &str| PlannedComponent { name: name.into(), needs: Vec::new(), image_steps: vec![format!("{name}:1")] };
+        |name: &str| PlannedComponent { name: name.into(), needs: Vec::new(), until: Vec::new(), image_steps: vec![format!("{name}:1")] };
     let header =
         RunHeader { strategy: strategy.into(), components: vec![component("db"), component("web")], ..header() };
     let what_if = WhatIf::new(timeline, &header.components, strategy);
@@ -94,6 +94,35 @@ fn an_order_that_nothing_asks_for_is_named() {
     let evidence = "sequential took 8.0 s; the longest chain of needs takes 4.0 s".to_owned();
     assert_eq!(told[0], (Rule::OrderSerialises, 4.0, evidence));
     assert!(advice(&serial, "parallel", Vec::new()).iter().all(|(rule, ..)| *rule != Rule::OrderSerialises));
+}
+
+#[test]
+fn a_component_that_until_holds_back_is_named_with_what_that_costs() {
+    let spans = [
+        (Phase::Cluster, "kind", 0, 10),
+        (Phase::Deploy, "db", 10, 11),
+        (Phase::Ready, "db", 11, 14),
+        (Phase::Deploy, "web", 14, 15),
+        (Phase::Ready, "web", 15, 19),
+    ];
+    let rules = |until: &[&str]| {
+        let timeline = timeline(&spans);
+        let component = |name: &str, until: &[&str]| PlannedComponent {
+            name: name.into(),
+            needs: until.iter().map(|it| (*it).into()).collect(),
+            until: until.iter().map(|it| (*it).into()).collect(),
+            image_steps: Vec::new(),
+        };
+        let components = vec![component("db", &[]), component("web", until)];
+        let header = RunHeader { strategy: "parallel".into(), components, ..header() };
+        let what_if = WhatIf::new(&timeline, &header.components, "parallel");
+        let found = advise(&timeline, &header, &what_if, None);
+        let found = found.into_iter().filter(|advice| advice.rule == Rule::UntilSerialises);
+        found.map(|advice| (advice.saves, advice.evidence)).collect::<Vec<_>>()
+    };
+    // It needs db all the same: its own 4 s begin when that is ready.
+    assert_eq!(rules(&["db"]), [(1.0, "`until` held it back for 4.0 s, when its images were there".to_owned())]);
+    assert!(rules(&[]).is_empty());
 }
 
 #[test]
