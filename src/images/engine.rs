@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::ImageError;
+use crate::host::exec::ExecError;
 use crate::host::resilience::Resilience;
 use crate::host::setup::{Engine, LOOK};
 use crate::report::{LargestLayer, Step};
@@ -26,16 +27,28 @@ pub(super) struct Found {
 }
 
 /// Returns `image` if the engine has it.
-pub(super) async fn id(engine: &Engine, image: &str, resilience: &Resilience) -> Result<Option<Found>, ImageError> {
+pub(super) async fn find(engine: &Engine, image: &str, resilience: &Resilience) -> Result<Option<Found>, ImageError> {
     const DIGITS: usize = 12;
-    // An error says nothing of why: an image that is not there has the same exit status as any other trouble.
-    let list = engine.command(["images", "--no-trunc", "--quiet", image]).deadline(LOOK);
-    let listed = resilience.engine("listing images", || list.output()).await.map_err(ImageError::List)?;
-    let Some(full) = listed.lines().next() else { return Ok(None) };
-    let inspect = engine.command(["image", "inspect", "--format={{.Architecture}}", full]).deadline(LOOK);
-    let architecture = resilience.engine("inspecting an image", || inspect.output()).await.map_err(ImageError::List)?;
-    let id = full.trim_start_matches("sha256:").chars().take(DIGITS).collect();
-    Ok(Some(Found { id, architecture }))
+    let inspect = engine.command(["image", "inspect", "--format={{.Id}} {{.Architecture}}", image]).deadline(LOOK);
+    let look = || async {
+        match inspect.output().await {
+            Err(ExecError::Failed { tail, .. }) if is_missing(&tail) => Ok(None),
+            found => found.map(Some),
+        }
+    };
+    let told = resilience.engine("looking for an image", look).await.map_err(ImageError::List)?;
+    Ok(told.as_deref().and_then(|told| {
+        let (id, architecture) = told.trim().split_once(' ')?;
+        let id = id.trim_start_matches("sha256:").chars().take(DIGITS).collect();
+        Some(Found { id, architecture: architecture.to_owned() })
+    }))
+}
+
+/// Returns whether the engine says that it has no such image: `image not known` (podman), `No such image` (docker),
+/// `no such image` (nerdctl).
+fn is_missing(said: &str) -> bool {
+    let said = said.to_lowercase();
+    ["not known", "no such image", "no such object"].iter().any(|words| said.contains(words))
 }
 
 /// Gives `image` another name.
@@ -61,4 +74,16 @@ pub(super) async fn pull(engine: &Engine, image: &str, resilience: &Resilience, 
     };
     let pulled = resilience.of(step.handle()).registry("pull", run).await;
     pulled.map_err(|source| ImageError::Pull { image: image.into(), source })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_missing;
+
+    #[test]
+    fn an_image_that_is_not_there_is_no_error() {
+        assert!(is_missing("Error: inspecting object: localhost/x:1: image not known"));
+        assert!(is_missing("Error response from daemon: No such image: x:1"));
+        assert!(!is_missing("Error: cannot connect to the docker daemon"));
+    }
 }

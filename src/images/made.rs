@@ -73,7 +73,10 @@ impl ImageBuilder {
         let work = async move {
             match (&image.build, &image.command) {
                 (Some(build), _) => builder.dockerfile(&image.name, build, &root, &bases, present).await,
-                (None, command) => builder.command(&image.name, command.as_deref().unwrap_or_default(), &root).await,
+                (None, command) => {
+                    let command = command.as_deref().unwrap_or_default();
+                    builder.command(&image.name, command, &root, present).await
+                }
             }
         };
         made.insert(name, task(work));
@@ -106,7 +109,7 @@ impl ImageBuilder {
         let bases = bases.iter().map(|(_, name)| name.as_deref()).zip(references);
         let bases: Vec<_> = bases.filter_map(|(name, reference)| Some((name?, reference))).collect();
         let built = self.host.engine.local_reference(&format!("{name}-context"), &tag);
-        let mut is_there = present.await?.contains(&built);
+        let mut is_there = present.clone().await?.contains(&built);
         if !is_there {
             step.progress("waiting for another build to end");
             let _bench = self.benches.acquire().await;
@@ -115,7 +118,7 @@ impl ImageBuilder {
             let file = |source| ImageError::File { image: image.to_owned(), source };
             let aside = StagingDir::take(&self.host.folders, &thing, waits).await.map_err(file)?;
             // Another run may have built it meanwhile.
-            is_there = engine::id(&self.host.engine, &built, &self.resilience).await?.is_some();
+            is_there = engine::find(&self.host.engine, &built, &self.resilience).await?.is_some();
             if !is_there {
                 let command = self.build_command(&context, spec, &built, aside.path()).map_err(file)?;
                 let command = bases.iter().fold(command, |command, (name, reference)| {
@@ -181,9 +184,9 @@ impl ImageBuilder {
         image: &str,
         command: &[String],
         root: &Path,
+        present: Present,
     ) -> Result<String, Arc<ImageError>> {
         let step = self.events.step(Phase::Images, image);
-        let before = engine::id(&self.host.engine, image, &self.resilience).await?;
         let run = Cmd::in_folder(root, command);
         let run = run.env("ENGINE", self.host.engine.kind.name()).env("IMAGE", image);
         let run = self.host.engine.environment(run).deadline(super::BUILD);
@@ -209,15 +212,16 @@ impl ImageBuilder {
         command.stream(move |line| say.progress(line)).await
     }
 
-    /// Gives the image `made` a name with its id, and returns that.
+    /// Gives the image `made` a name with its id. Returns that, and whether it had this name before.
     async fn by_id(
         &self,
         image: &str,
         made: &str,
+        present: Present,
         missing: impl Fn() -> ImageError,
-    ) -> Result<String, Arc<ImageError>> {
+    ) -> Result<(String, bool), Arc<ImageError>> {
         let engine = &self.host.engine;
-        let found = engine::id(engine, made, &self.resilience).await?.ok_or_else(missing)?;
+        let found = engine::find(engine, made, &self.resilience).await?.ok_or_else(missing)?;
         let wanted = architecture();
         if found.architecture != wanted {
             return Err(Arc::new(ImageError::OtherArchitecture {
@@ -227,11 +231,12 @@ impl ImageBuilder {
             }));
         }
         let reference = engine.local_reference(&short_name(image), &found.id);
-        if engine::id(engine, &reference, &self.resilience).await?.is_none() {
+        let is_known = present.await?.contains(&reference);
+        if !is_known {
             engine::tag(engine, made, &reference, &self.resilience).await?;
             stale::remove(engine, &reference, &self.resilience).await?;
         }
-        Ok(reference)
+        Ok((reference, is_known))
     }
 }
 
