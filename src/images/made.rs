@@ -136,7 +136,7 @@ impl ImageBuilder {
             command: "build".into(),
             engine: self.host.engine.kind.name().into(),
         };
-        let reference = self.by_id(image, &built, made).await?;
+        let (reference, _) = self.by_id(image, &built, present, made).await?;
         if is_there {
             step.unchanged()
         } else {
@@ -196,9 +196,8 @@ impl ImageBuilder {
             command: command.join(" "),
             engine: self.host.engine.kind.name().into(),
         };
-        let reference = self.by_id(image, image, made).await?;
-        let is_same = engine::id(&self.host.engine, image, &self.resilience).await? == before;
-        if is_same {
+        let (reference, is_known) = self.by_id(image, image, present, made).await?;
+        if is_known {
             step.unchanged()
         } else {
             step.done()

@@ -109,6 +109,7 @@ down *args:
     let next =
         [format!("cargo add --manifest-path {at}/Cargo.toml {crates}"), format!("kind-harness plan -f {at}/e2e.yaml")];
     assert_eq!(report.next, next);
+    load(&shop);
 }
 
 #[tokio::test]
@@ -188,6 +189,7 @@ components:
 
 "#]]
     );
+    load(&shop);
 }
 
 #[tokio::test]

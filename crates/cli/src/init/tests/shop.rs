@@ -57,7 +57,10 @@ pub(super) fn told(report: &Report) -> String {
 pub(super) fn load(shop: &Shop) -> Plan {
     let loaded = config::load(&shop.root().join("e2e.yaml"), &Overrides::default());
     let plan = Plan::new(loaded.unwrap_or_else(|error| panic!("{error}"))).unwrap();
-    plan.manifests().unwrap_or_else(|error| panic!("{error}"));
+    // Charts and kustomizations are for their tools.
+    let problems = plan.manifests().err().map(|error| error.diagnostics().to_vec()).unwrap_or_default();
+    let left: Vec<_> = problems.iter().filter(|problem| problem.message != "this is not rendered yet").collect();
+    assert!(left.is_empty(), "{left:?}");
     plan
 }
 
