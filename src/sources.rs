@@ -10,7 +10,7 @@ mod expand;
 mod fetch;
 mod keep;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::collections::btree_map::Entry;
 use std::path::{Path, PathBuf};
 
@@ -119,6 +119,12 @@ pub async fn render_in(
 pub fn ask_cluster(plan: &Plan) -> bool {
     let charts = plan.components().filter_map(|component| component.helm.as_ref());
     charts.into_iter().any(|chart| asks_cluster(plan.root(), chart))
+}
+
+/// Returns the tools that the plan's sources need, whether they are rendered or not.
+#[must_use]
+pub fn needed_tools(plan: &Plan) -> BTreeSet<Tool> {
+    plan.sources().unwrap_or_default().iter().filter_map(|(_, origin)| tool_of(origin)).collect()
 }
 
 /// Returns the tools that these sources need.

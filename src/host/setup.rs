@@ -23,7 +23,7 @@ pub(crate) use engine::LOOK;
 pub use engine::{Engine, EngineKind, known_engines};
 pub use finding::{Finding, State};
 pub use remedy::Remedy;
-pub use tool::{Program, Tool, ensure_tool};
+pub use tool::{Program, Tool, ensure_tool, examine_tool};
 
 use crate::host::exec::{Cmd, ExecError};
 use crate::host::folders::Folders;

@@ -1,12 +1,11 @@
 //! Loads missing images into nodes, streamed from the engine without an archive in between.
 
-use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures::future::{BoxFuture, Shared, join_all};
+use futures::future::{BoxFuture, Shared, join_all, try_join_all};
 use tokio::sync::Mutex;
 
 use super::builds::{Task, task};
@@ -91,8 +90,8 @@ pub struct Nodes {
 }
 
 impl Nodes {
-    /// Loads those of `images` that a node lacks; lists the images of nodes that are not in `there`. Returns whether
-    /// any was loaded.
+    /// Loads those of `images` that a node lacks, into all nodes at once; lists the images of nodes that are not in
+    /// `there`. Returns whether any was loaded.
     ///
     /// # Errors
     /// When a node's images cannot be listed, or loading fails.
@@ -103,18 +102,36 @@ impl Nodes {
         step: &Step,
         resilience: &Resilience,
     ) -> Result<bool, ImageError> {
-        let mut loaded = false;
-        for node in &self.names {
-            let failed = |source| ImageError::Load { images: images.join(", "), node: node.clone(), source };
-            let there = match there.entry(node.clone()) {
-                Entry::Occupied(known) => known.into_mut(),
-                Entry::Vacant(unknown) => unknown.insert(self.list(node, resilience).await.map_err(failed)?),
-            };
-            let lacking: Vec<&str> =
-                images.iter().filter(|image| !there.contains(&qualified(image))).map(String::as_str).collect();
-            if lacking.is_empty() {
-                continue;
-            }
+        let each = self.names.iter().map(|node| {
+            let known = there.get(node).cloned();
+            async move { Ok((node, self.load_into(node, images, known, resilience).await?)) }
+        });
+        let mut lacked = BTreeSet::new();
+        for (node, (known, lacking)) in try_join_all(each).await? {
+            there.insert(node.clone(), known);
+            lacked.extend(lacking);
+        }
+        let layers = join_all(lacked.iter().map(|image| largest_layer(&self.engine, image))).await;
+        layers.into_iter().flatten().for_each(|layer| step.largest_layer(layer));
+        Ok(!lacked.is_empty())
+    }
+
+    /// Loads those of `images` that a node lacks; `known` are those that it has, if they have been listed. Returns what it
+    /// has now, and what it lacked.
+    async fn load_into(
+        &self,
+        node: &str,
+        images: &[String],
+        known: Option<BTreeSet<String>>,
+        resilience: &Resilience,
+    ) -> Result<(BTreeSet<String>, Vec<String>), ImageError> {
+        let failed = |source| ImageError::Load { images: images.join(", "), node: node.to_owned(), source };
+        let mut there = match known {
+            Some(known) => known,
+            None => self.list(node, resilience).await.map_err(failed)?,
+        };
+        let lacking: Vec<String> = images.iter().filter(|image| !there.contains(&qualified(image))).cloned().collect();
+        if !lacking.is_empty() {
             let scratch = self.folder.join("tmp");
             let unwritable = |source| ImageError::File { image: images.join(", "), source };
             fs_err::create_dir_all(&scratch).map_err(unwritable)?;
@@ -123,15 +140,11 @@ impl Nodes {
                 save = save.arg("--multi-image-archive");
             }
             let import = self.ctr(node, &["images", "import", "-"]);
-            let save = lacking.iter().fold(save, |save, image| save.arg(*image));
-            let layers = join_all(lacking.iter().map(|image| largest_layer(&self.engine, image)));
-            let (layers, piped) = tokio::join!(layers, resilience.engine("loading", || save.pipe(&import)));
-            piped.map_err(failed)?;
-            layers.into_iter().flatten().for_each(|layer| step.largest_layer(layer));
-            there.extend(lacking.into_iter().map(qualified));
-            loaded = true;
+            let save = lacking.iter().fold(save, |save, image| save.arg(image));
+            resilience.engine("loading", || save.pipe(&import)).await.map_err(failed)?;
+            there.extend(lacking.iter().map(|image| qualified(image)));
         }
-        Ok(loaded)
+        Ok((there, lacking))
     }
 
     /// Returns the images on a node, with containerd's names.

@@ -1,6 +1,7 @@
 //! `doctor`, `plan`, `kubeconfig`: what only looks.
 
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use serde::Serialize;
@@ -11,7 +12,7 @@ use super::interrupts::Interrupts;
 use super::outputs::{self, Doctor};
 use super::{Cli, Exit, Failure, Output};
 use kind_harness::cluster::{Cluster, Record, Records};
-use kind_harness::host::setup;
+use kind_harness::host::setup::{self, State, Tool};
 use kind_harness::readiness::redact::{MASKED_BY_FIELD, Redactor};
 use kind_harness::report::Reporter;
 use kind_harness::report::console::write;
@@ -25,14 +26,21 @@ use kind_harness::suite::plan::Plan;
 impl Cli {
     pub(super) async fn doctor(&self) -> Result<Exit, Failure> {
         let source = kind_harness::images::decide(self.flags.images().unwrap_or_default()).await;
-        let survey = setup::examine(&self.folders()?, source.source).await;
+        let folders = self.folders()?;
+        let mut survey = setup::examine(&folders, source.source).await;
+        let mut is_ready = survey.is_ready();
+        for tool in self.suites_tools() {
+            let finding = setup::examine_tool(tool, &folders).await;
+            is_ready &= !matches!(finding.state, State::Missing { .. });
+            survey.findings.push(finding);
+        }
         if self.output == Output::Json {
-            print_json(&Doctor { ready: survey.is_ready(), images: source.source, findings: &survey.findings });
+            print_json(&Doctor { ready: is_ready, images: source.source, findings: &survey.findings });
         } else {
             print(&format!("images   {:?}: {}", source.source, source.why).to_lowercase());
             survey.findings.iter().for_each(|finding| print(&finding.to_string()));
         }
-        if survey.is_ready() {
+        if is_ready {
             return Ok(Exit::Done);
         }
         Err(Failure::told(Exit::Host, "this host is not ready; `kind-harness setup` applies the remedies"))
@@ -48,6 +56,11 @@ impl Cli {
             (false, false) => print(plan.to_text().trim_end()),
         }
         Ok(Exit::Done)
+    }
+
+    /// Returns the tools that the suite needs; none without a suite.
+    pub(super) fn suites_tools(&self) -> BTreeSet<Tool> {
+        self.plan().map(|plan| sources::needed_tools(&plan)).unwrap_or_default()
     }
 
     /// Returns the plan with all its sources rendered.

@@ -13,14 +13,15 @@ use super::selection::{Selected, kept};
 use super::statistics::Change;
 use super::{Cli, Exit, Failure, Output, otlp, outputs, production, why};
 use kind_harness::environment::Environment;
-use kind_harness::host::setup::{self, yes_or_no};
+use kind_harness::host::folders::Folders;
+use kind_harness::host::setup::{self, Host, SetupError, yes_or_no};
 use kind_harness::readiness::Recorder;
 use kind_harness::report::console::write;
 use kind_harness::report::{Alert, Events, Reporter, RunHeader, StartupMetrics, Timeline, to_json, to_table};
 use kind_harness::run::failed_run::FailureCause;
 use kind_harness::run::protocol::{Interrupts as _, OnFailure, Part, Run};
 use kind_harness::run::session::{LeaseOptions, LooksLikeProduction, Session, UpError};
-use kind_harness::suite::config::Keep;
+use kind_harness::suite::config::{ImageSource, Keep};
 use kind_harness::teardown::Undo;
 
 /// The alert from which `up` fails.
@@ -76,7 +77,7 @@ impl Cli {
         let (events, reporter) = Reporter::start(self.console());
         let mut interrupts = Interrupts::listen();
         let host = tokio::select! {
-            host = setup::ensure(&folders, source, consent(yes), &events) => Some(host),
+            host = self.install(source, &folders, yes, &events) => Some(host),
             _ = interrupts.next() => None,
         };
         reporter.finish().await;
@@ -88,6 +89,21 @@ impl Cli {
             Some(Err(error)) => Err(Failure::new(Exit::Host, &error)),
             None => Ok(Exit::Interrupted),
         }
+    }
+
+    /// Installs what clusters need, and the tools of the suite if there is one.
+    async fn install(
+        &self,
+        source: ImageSource,
+        folders: &Folders,
+        yes: bool,
+        events: &Events,
+    ) -> Result<Host, SetupError> {
+        let host = setup::ensure(folders, source, consent(yes), events).await?;
+        for tool in self.suites_tools() {
+            setup::ensure_tool(tool, folders, consent(yes), events).await?;
+        }
+        Ok(host)
     }
 
     /// Brings the environment up, or deploys the components in `only` again, and waits until they are ready.

@@ -92,8 +92,13 @@ pub async fn ensure_tool(
     }
 }
 
+/// Returns the finding about `tool`.
+pub async fn examine_tool(tool: Tool, folders: &Folders) -> Finding {
+    look(tool, folders).await.0
+}
+
 /// Returns the finding about `tool`, and the tool if it is there.
-pub(super) async fn look(tool: Tool, folders: &Folders) -> (Finding, Option<Program>) {
+async fn look(tool: Tool, folders: &Folders) -> (Finding, Option<Program>) {
     match tool {
         Tool::Kustomize => kustomize(folders).await,
         Tool::Helm => helm(folders).await,
