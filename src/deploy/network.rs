@@ -15,7 +15,7 @@ use tokio::time::{Instant, timeout_at};
 use super::webhooks::UNTIL;
 use super::{Applier, Deployer, Shared};
 use crate::images::Nodes;
-use crate::readiness::{self, Applied, ObjectRef};
+use crate::readiness::{self, ObjectRef};
 
 /// How long an address may take to be connected to, from a node.
 const CONNECT: Duration = Duration::from_secs(1);
@@ -40,10 +40,10 @@ impl Deployer {
     }
 
     /// Waits until the addresses of the Services among `objects` lead to their pods, as the nodes see it.
-    pub(super) async fn services_are_reached(&self, objects: &[Applied], applier: &Applier) {
+    pub(super) async fn services_are_reached(&self, objects: &[ObjectRef], applier: &Applier) {
         if let Some(nodes) = &self.context.nodes {
-            let objects = objects.iter().map(|applied| &applied.object);
-            services_are_reached(nodes, applier.client(), applier.default_namespace(), objects, self.deadline()).await;
+            let namespace = applier.default_namespace();
+            services_are_reached(nodes, applier.client(), namespace, objects.iter(), self.deadline()).await;
         }
     }
 }

@@ -39,6 +39,8 @@ impl Deployer {
             // If its component failed, the run fails with that error.
             if shared.progress.wait(&webhook.component, Until::Applied).await.is_ok() {
                 webhook.answers(self.applier.client(), self.applier.resilience(), self.deadline()).await;
+                // A webhook that may be ignored is, as long as its Service does not lead to it.
+                self.services_are_reached(&[webhook.service()], &self.applier).await;
             }
             waited.end();
         }
@@ -95,7 +97,8 @@ impl Deployer {
         ready.map_err(|error| ComponentError::NotReady(Box::new(error)))?;
         let applier = self.applier_of(name);
         self.names_are_resolved(&applier, shared).await;
-        self.services_are_reached(&deployed.objects, &applier).await;
+        let objects: Vec<_> = deployed.objects.iter().map(|applied| applied.object.clone()).collect();
+        self.services_are_reached(&objects, &applier).await;
         if !after.is_empty() {
             let step = self.events.step(Phase::Deploy, format!("{name}, after"));
             deployed.objects.extend(self.run_tasks(component, after, &deployed.images, &applier, &step).await?);

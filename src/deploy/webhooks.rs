@@ -12,6 +12,7 @@ use tokio::time::{Instant, sleep_until, timeout_at};
 
 use super::{Applier, ComponentManifests, kind};
 use crate::host::resilience::Resilience;
+use crate::readiness::ObjectRef;
 
 /// The pauses between two looks at a webhook, and between two calls of it: until a deadline ends them.
 pub(super) const UNTIL: ConstantBuilder =
@@ -36,7 +37,7 @@ pub(super) struct Webhook {
     /// The webhook's own name.
     name: String,
     /// The Service that answers.
-    pub(super) service: ServiceName,
+    service: ServiceName,
     rules: Value,
 }
 
@@ -92,6 +93,12 @@ impl Webhook {
                 && has(rule, "apiVersions", &|it| it == version)
                 && has(rule, "resources", &|it| it == "*/*" || is_plural(it, &kind))
         })
+    }
+
+    /// Returns the reference of the Service that answers.
+    pub(super) fn service(&self) -> ObjectRef {
+        let (namespace, name) = self.service.clone();
+        ObjectRef { api_version: "v1".into(), kind: "Service".into(), namespace: Some(namespace), name }
     }
 
     /// Waits until the API server can call it, as far as can be told from outside: its configuration has an authority,
