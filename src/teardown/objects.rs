@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use backon::{ExponentialBuilder, Retryable};
 use futures::StreamExt;
+use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::api::apps::v1::ReplicaSet;
 use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::api::core::v1::Pod;
@@ -29,6 +30,9 @@ use crate::readiness::ObjectRef;
 use crate::readiness::kinds;
 use crate::report::StepHandle;
 use crate::suite::manifests::COMPONENT_LABEL;
+
+/// After this time the garbage collector knows a kind: twice the period in which it asks.
+const LEARNED: SignedDuration = SignedDuration::from_secs(60);
 
 /// Backoff of a watch, which is restarted until the caller gives up.
 const PATIENT: ExponentialBuilder = ExponentialBuilder::new()
@@ -87,7 +91,8 @@ impl Objects {
             Identity::Absent => return Ok(Asked::Absent),
             Identity::Another => return Ok(Asked::Another),
         };
-        let params = if owns_pods(object) { DeleteParams::foreground() } else { DeleteParams::background() };
+        let waits = owns_pods(object) && !(is_custom(object) && self.is_new_kind(object, &api).await);
+        let params = if waits { DeleteParams::foreground() } else { DeleteParams::background() };
         let params = params.preconditions(only(&uid));
         let delete = || api.delete(&object.name, &params);
         match self.resilience.api(&format!("deleting {object}"), delete).await {
@@ -98,6 +103,18 @@ impl Objects {
                 None => Asked::Gone,
             }),
         }
+    }
+
+    /// Returns whether the kind of a custom object was defined a moment ago. The garbage collector learns of new kinds
+    /// every 30 s; until then, it does not end a deletion in the foreground.
+    async fn is_new_kind(&self, object: &ObjectRef, api: &Api<DynamicObject>) -> bool {
+        let plural = api.resource_url().rsplit('/').next().unwrap_or_default();
+        let name = format!("{plural}.{}", object.gvk().group);
+        let definitions: Api<CustomResourceDefinition> = Api::all(self.kinds.client().clone());
+        let look = || definitions.get_metadata_opt(&name);
+        let found = self.resilience.api(&format!("looking at definition {name}"), look).await;
+        let created = found.ok().flatten().and_then(|definition| definition.metadata.creation_timestamp);
+        created.is_some_and(|created| Timestamp::now().duration_since(created.0).abs() < LEARNED)
     }
 
     /// Waits until an object is gone, or another one has its name. Returns `false` if that took too long.
