@@ -10,8 +10,8 @@ mod expand;
 mod fetch;
 mod keep;
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use futures::future::join_all;

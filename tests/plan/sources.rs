@@ -250,7 +250,8 @@ async fn our_objects_are_those_of_the_tools() {
 
     let folders = fixture.folders();
     let tool = async |tool| ensure_tool(tool, &folders, consent_of_environment, &Events::discard()).await.unwrap();
-    let args = ["template", "store", "charts/store", "--namespace", "s", "--include-crds", "--values", "values/e2e.yaml"];
+    let args =
+        ["template", "store", "charts/store", "--namespace", "s", "--include-crds", "--values", "values/e2e.yaml"];
     let helm = tool(Tool::Helm).await.command(args).arg("--set").arg("token=t-1,image=i").dir(&shop).output().await;
     let kustomize = tool(Tool::Kustomize).await.command(["config/e2e"]).dir(&shop).output().await;
     let mut theirs = objects_of(&helm.unwrap());

@@ -21,8 +21,12 @@ fn advice(spans: &[(Phase, &str, u64, u64)], strategy: &str, retries: Vec<Retry>
 }
 
 fn advice_of(timeline: &Timeline, strategy: &str, usage: Option<&StartupUsage>) -> Vec<(Rule, f64, String)> {
-    let component =
-        |name: &str| PlannedComponent { name: name.into(), needs: Vec::new(), until: Vec::new(), image_steps: vec![format!("{name}:1")] };
+    let component = |name: &str| PlannedComponent {
+        name: name.into(),
+        needs: Vec::new(),
+        until: Vec::new(),
+        image_steps: vec![format!("{name}:1")],
+    };
     let header =
         RunHeader { strategy: strategy.into(), components: vec![component("db"), component("web")], ..header() };
     let what_if = WhatIf::new(timeline, &header.components, strategy);

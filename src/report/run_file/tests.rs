@@ -24,6 +24,7 @@ pub(in crate::report) fn header() -> RunHeader {
         limits: limits(),
         components: vec![PlannedComponent {
             name: "db".into(),
+            until: Vec::new(),
             needs: Vec::new(),
             image_steps: vec!["redis:7".into()],
         }],

@@ -9,7 +9,12 @@ use crate::report::{RunHeader, StartupMetrics, to_table};
 
 fn component(name: &str, needs: &[&str]) -> PlannedComponent {
     let owned = |names: &[&str]| names.iter().map(|it| (*it).to_owned()).collect();
-    PlannedComponent { name: name.into(), needs: owned(needs), until: Vec::new(), image_steps: owned(&[&format!("{name}:1")]) }
+    PlannedComponent {
+        name: name.into(),
+        needs: owned(needs),
+        until: Vec::new(),
+        image_steps: owned(&[&format!("{name}:1")]),
+    }
 }
 
 /// A chain of db ← api, a component that nobody needs, and a slow image of it.

@@ -29,7 +29,12 @@ fn run(seconds: f64, cores: usize, outcome: Option<RunOutcome>) -> RecordedRun {
         host: HostClass { cores, memory_gib: 24, arch: "x86_64".into() },
         calibration: None,
         limits: Limits { a: 15.0, b: 25.0, c: 40.0, d: 60.0, warn: 30.0, critical: 60.0 },
-        components: vec![PlannedComponent { name: "db".into(), needs: Vec::new(), until: Vec::new(), image_steps: Vec::new() }],
+        components: vec![PlannedComponent {
+            name: "db".into(),
+            needs: Vec::new(),
+            until: Vec::new(),
+            image_steps: Vec::new(),
+        }],
     };
     let events = vec![
         event(0.0, Phase::Deploy, EventKind::Started),
