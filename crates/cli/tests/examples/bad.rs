@@ -47,7 +47,7 @@ fn up(folder: &Path) -> (i32, String) {
     &format!("    manifests: {CONFIG_MAP}\n    images: [{{ name: app, command: [sh, -c, 'echo the disk is full >&2; exit 3'] }}]"),
     &[],
     4,
-    &["the command that makes app failed", "exit code 3", "the disk is full"]
+    &["the command that makes app failed", "exit status: 3", "the disk is full"]
 )]
 #[case::a_remote_resource_without_a_network(
     "    manifests: [{ kustomize: k }]",
@@ -77,7 +77,7 @@ fn a_mistake_is_told_before_anything_is_deployed(
 #[case::a_command_after_it_fails(
     &format!("    manifests: {CONFIG_MAP}\n    after: [{{ command: [sh, -c, 'echo no seed; exit 4'] }}]"),
     6,
-    &["app: a command of it failed", "exit code 4", "no seed"]
+    &["app: a command of it failed", "exit status: 4", "no seed"]
 )]
 #[case::a_job_before_it_hangs(
     &format!("    manifests: {CONFIG_MAP}\n    before: [{{ job: job.yaml }}]"),
