@@ -89,7 +89,7 @@ mutants *args:
 
 # Check that the oldest supported compiler takes the libraries and the command (`rustup toolchain install 1.89`)
 msrv:
-    cargo +1.89 check --locked -p kind-harness -p kind-harness-cli --features kind-harness/specs,kind-harness/cel
+    cargo +1.89 check --locked -p kind-harness -p kind-harness-cli --features kind-harness/specs,kind-harness/cel,kind-harness/webhook
 
 # Check formatting
 fmt-check:
