@@ -21,7 +21,6 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout_at};
-use tokio_util::sync::CancellationToken;
 
 pub use adopt::Expected;
 pub use apply::Applier;
@@ -29,6 +28,7 @@ pub use error::{ApplyError, ComponentError, DeployError};
 
 pub use stage::StageError;
 pub use tasks::HostContext;
+pub use webhooks::Webhooks;
 
 pub(crate) use network::services_are_reached;
 pub(crate) use probes::probes;
@@ -68,6 +68,8 @@ pub struct Deployer {
     pub context: HostContext,
     /// How long a component that others wait for may take to be ready, and each task.
     pub patience: Duration,
+    /// The webhooks of all components, in whatever stage they are deployed.
+    pub webhooks: Webhooks,
 }
 
 /// The applied objects of one component.
@@ -134,18 +136,25 @@ impl Deployer {
         let mut tasks = JoinSet::new();
         let count = stage.len();
         let groundwork = Arc::new(self.groundwork(&stage).await);
-        let shared = Arc::new(Shared::of(&stage, self.applier.default_namespace()));
-        let given_up = CancellationToken::new();
+        let shared = Arc::new(Shared::of(&stage));
+        let given_up = shared.given_up.clone();
         for parcel in stage {
             let (deployer, results, groundwork) = (self.clone(), results.clone(), groundwork.clone());
-            let (given_up, shared) = (given_up.clone(), shared.clone());
+            let shared = shared.clone();
             tasks.spawn(async move {
                 let name = parcel.component.name.clone();
                 let images = tokio::select! {
                     images = (deployer.images)(name.clone()) => images,
-                    () = given_up.cancelled() => return,
+                    () = shared.given_up.cancelled() => return,
                 };
-                let result = deployer.deploy_component(parcel, images, &groundwork, &shared).await;
+                let held = tokio::select! {
+                    held = deployer.hold_back(&parcel, &shared) => held,
+                    () = shared.given_up.cancelled() => return,
+                };
+                let result = match held {
+                    Ok(()) => deployer.deploy_component(parcel, images, &groundwork, &shared).await,
+                    Err(error) => Err(error),
+                };
                 if result.is_err() {
                     shared.progress.reached(&name, Reached::Failed);
                 }
@@ -227,7 +236,6 @@ impl Deployer {
     ) -> Result<DeployedComponent, ComponentError> {
         let (name, after) = (parcel.component.name.clone(), std::mem::take(&mut parcel.after));
         let component = parcel.component.clone();
-        self.hold_back(&parcel, shared).await?;
         let step = self.events.step(Phase::Deploy, &name);
         let deployed = match images {
             Ok(images) => self.apply(parcel, images, groundwork, shared, &step).await,
@@ -258,7 +266,7 @@ impl Deployer {
         let component = &parcel.component;
         let namespace = component.namespace.as_deref().unwrap_or(self.applier.default_namespace());
         let probes = probes(component, &parcel.manifests, &self.ports, namespace);
-        let applier = self.applier_of(&component.name).awaiting(shared.services.clone(), self.deadline());
+        let applier = self.applier_of(&component.name).awaiting(self.webhooks.services.clone(), self.deadline());
         if !parcel.before.is_empty() {
             self.names_are_resolved(&applier, shared).await;
         }

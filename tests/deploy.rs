@@ -14,7 +14,7 @@ use std::time::Duration;
 use futures::FutureExt;
 use http::{Request, Response};
 use kind_harness::cluster::PortMap;
-use kind_harness::deploy::{Applier, ComponentManifests, Deployer, HostContext};
+use kind_harness::deploy::{Applier, ComponentManifests, Deployer, HostContext, Webhooks};
 use kind_harness::host::resilience::Resilience;
 use kind_harness::images::ComponentImages;
 use kind_harness::readiness::Readiness;
@@ -166,6 +166,7 @@ async fn a_retry_is_an_event_of_its_component() {
         events,
         context: HostContext::default(),
         patience: Duration::from_secs(300),
+        webhooks: Webhooks::default(),
     };
     let component = Component { name: "web".into(), ..Component::default() };
     let deployed = deployer

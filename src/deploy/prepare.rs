@@ -8,6 +8,7 @@ use kube::core::DynamicObject;
 use super::progress::Reached;
 use super::webhooks::Webhook;
 use super::{ComponentError, ComponentManifests, DeployedComponent, Deployer, Shared};
+use crate::readiness::Missed;
 use crate::report::{Events, Phase};
 use crate::suite::config::{Component, Until};
 use crate::suite::manifests::{self, ImageMap};
@@ -23,12 +24,15 @@ impl Deployer {
         for need in &parcel.component.needs {
             let Some(until) = need.until.filter(|until| !shared.progress.is(&need.component, *until)) else { continue };
             let waited = self.waiting(name, format!("until {} was {until}", need.component));
-            shared.progress.wait(&need.component, until).await?;
+            if let Err(error) = shared.progress.wait(&need.component, until).await {
+                self.events.trouble(Phase::Deploy, name, Missed::Failed, error.to_string());
+                return Err(error);
+            }
             waited.end();
         }
         let objects = parcel.manifests.iter().map(|manifest| &manifest.object);
         let mut awaited: Vec<&Webhook> = Vec::new();
-        for webhook in objects.flat_map(|object| shared.webhooks.admitting(object, name)) {
+        for webhook in objects.flat_map(|object| self.webhooks.admitting(object, name)) {
             let waits_for_us = shared.needs.get(&webhook.component).is_some_and(|needs| needs.contains(name));
             if !waits_for_us && !awaited.contains(&webhook) {
                 awaited.push(webhook);
@@ -93,7 +97,11 @@ impl Deployer {
         if after.is_empty() && !shared.awaited.contains(name) {
             return Ok(deployed);
         }
-        let ready = self.readiness.wait_for_all_ready(Some(&[name]), self.deadline()).await;
+        let names = [name.as_str()];
+        let ready = tokio::select! {
+            ready = self.readiness.wait_for_all_ready(Some(&names), self.deadline()) => ready,
+            () = shared.given_up.cancelled() => return Ok(deployed),
+        };
         ready.map_err(|error| ComponentError::NotReady(Box::new(error)))?;
         let applier = self.applier_of(name);
         self.names_are_resolved(&applier, shared).await;

@@ -1,32 +1,30 @@
 //! What the components of a stage share while they are deployed.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 
 use tokio::sync::OnceCell;
+use tokio_util::sync::CancellationToken;
 
 use super::ComponentManifests;
 use super::progress::Progress;
-use super::webhooks::{ServiceName, Webhooks, services};
 use crate::suite::config::Until;
 
 /// What the components of a stage share while they are deployed.
 pub(super) struct Shared {
     pub(super) progress: Progress,
+    /// Cancelled when another component has failed: what has not begun does not begin any more.
+    pub(super) given_up: CancellationToken,
     /// Components that others wait for until they are ready.
     pub(super) awaited: BTreeSet<String>,
-    pub(super) webhooks: Webhooks,
     /// Whether names in the cluster have been awaited.
     pub(super) resolved: OnceCell<()>,
     /// The components that hold each one back.
     pub(super) needs: BTreeMap<String, BTreeSet<String>>,
-    /// The Services of all components.
-    pub(super) services: Arc<BTreeSet<ServiceName>>,
 }
 
 impl Shared {
     /// Returns what the components of a stage share.
-    pub(super) fn of(stage: &[ComponentManifests], namespace: &str) -> Shared {
+    pub(super) fn of(stage: &[ComponentManifests]) -> Shared {
         let awaited = stage.iter().flat_map(|parcel| &parcel.component.needs);
         let awaited = awaited.filter(|need| need.until == Some(Until::Ready)).map(|need| need.component.clone());
         Shared {
@@ -34,8 +32,7 @@ impl Shared {
             awaited: awaited.collect(),
             needs: held_back(stage),
             resolved: OnceCell::new(),
-            webhooks: Webhooks::of(stage, namespace),
-            services: Arc::new(services(stage, namespace)),
+            given_up: CancellationToken::new(),
         }
     }
 }

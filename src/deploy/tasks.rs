@@ -94,13 +94,19 @@ impl Deployer {
     ) -> Result<Vec<Applied>, ComponentError> {
         manifests::order(&mut objects);
         let mut applied = Vec::new();
+        let mut awaited = Vec::new();
         for mut manifest in objects {
             self.prepare(&mut manifest.object, component, images);
             let object = applier.apply(&manifest, &self.events).await;
-            applied.push(object.map_err(|error| ComponentError::Apply(Arc::new(error)))?);
+            let object = object.map_err(|error| ComponentError::Apply(Arc::new(error)))?;
+            if matches!(object.object.kind.as_str(), "Job" | "Pod") {
+                awaited.push(object.object.clone());
+            }
+            // A Job that removes itself is not missed.
+            if manifest.object.data.pointer("/spec/ttlSecondsAfterFinished").is_none() {
+                applied.push(object);
+            }
         }
-        let ends = |object: &&Applied| matches!(object.object.kind.as_str(), "Job" | "Pod");
-        let awaited: Vec<_> = applied.iter().filter(ends).map(|object| object.object.clone()).collect();
         if !awaited.is_empty() {
             let waited = readiness::wait_for(applier.client(), awaited, self.deadline()).await;
             waited.map_err(|error| ComponentError::NotReady(Box::new(error)))?;

@@ -1,6 +1,7 @@
 //! Webhooks of the suite: an object that one of them admits waits until it answers.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::time::Duration;
 
 use backon::{BackoffBuilder, ConstantBuilder, Retryable};
@@ -21,9 +22,13 @@ pub(super) const UNTIL: ConstantBuilder =
 /// A Service: its namespace and name.
 pub(super) type ServiceName = (String, String);
 
-/// The webhooks that the components of a stage bring along.
-#[derive(Debug, Default)]
-pub(super) struct Webhooks(Vec<Webhook>);
+/// The webhooks that the components of a suite bring along. Clones are cheap.
+#[derive(Debug, Clone, Default)]
+pub struct Webhooks {
+    webhooks: Arc<Vec<Webhook>>,
+    /// The Services of all components.
+    pub(super) services: Arc<BTreeSet<ServiceName>>,
+}
 
 /// One webhook of a configuration.
 #[derive(Debug, Clone, PartialEq)]
@@ -42,11 +47,12 @@ pub(super) struct Webhook {
 }
 
 impl Webhooks {
-    /// Finds the webhooks in the manifests of `stage` that a Service answers. Those with selectors are left out: which
-    /// objects they admit is not known before.
-    pub(super) fn of(stage: &[ComponentManifests], namespace: &str) -> Webhooks {
-        let mut found = Vec::new();
-        for parcel in stage {
+    /// Finds the webhooks in the manifests of `components` that a Service answers. Those with selectors are left out:
+    /// which objects they admit is not known before. Services that name no namespace are in `namespace`.
+    pub fn of<'a>(components: impl IntoIterator<Item = &'a ComponentManifests>, namespace: &str) -> Webhooks {
+        let (mut found, mut all) = (Vec::new(), BTreeSet::new());
+        for parcel in components {
+            all.extend(services(parcel, namespace));
             let configurations = parcel.manifests.iter().filter(|it| kind(it).ends_with("WebhookConfiguration"));
             for manifest in configurations {
                 for webhook in manifest.object.data["webhooks"].as_array().into_iter().flatten() {
@@ -66,7 +72,7 @@ impl Webhooks {
                 }
             }
         }
-        Webhooks(found)
+        Webhooks { webhooks: Arc::new(found), services: Arc::new(all) }
     }
 
     /// Returns the webhooks of other components that admit `object` of `component`.
@@ -75,7 +81,7 @@ impl Webhooks {
         object: &'a DynamicObject,
         component: &'a str,
     ) -> impl Iterator<Item = &'a Webhook> {
-        self.0.iter().filter(move |webhook| webhook.component != component && webhook.admits(object))
+        self.webhooks.iter().filter(move |webhook| webhook.component != component && webhook.admits(object))
     }
 }
 
@@ -180,15 +186,13 @@ fn is_plural(resource: &str, kind: &str) -> bool {
         || stem.is_some_and(|it| resource == it)
 }
 
-/// Returns the Services in the manifests of `stage`.
-pub(super) fn services(stage: &[ComponentManifests], namespace: &str) -> BTreeSet<ServiceName> {
-    let manifests = stage.iter().flat_map(|parcel| &parcel.manifests).filter(|it| kind(it) == "Service");
-    manifests
-        .filter_map(|manifest| {
-            let metadata = &manifest.object.metadata;
-            Some((metadata.namespace.clone().unwrap_or_else(|| namespace.to_owned()), metadata.name.clone()?))
-        })
-        .collect()
+/// Returns the Services in the manifests of a component.
+fn services<'a>(parcel: &'a ComponentManifests, namespace: &'a str) -> impl Iterator<Item = ServiceName> + use<'a> {
+    let manifests = parcel.manifests.iter().filter(|manifest| kind(manifest) == "Service");
+    manifests.filter_map(move |manifest| {
+        let metadata = &manifest.object.metadata;
+        Some((metadata.namespace.clone().unwrap_or_else(|| namespace.to_owned()), metadata.name.clone()?))
+    })
 }
 
 /// Returns the Service of a webhook that the API server could not call, from its message: `failed calling webhook

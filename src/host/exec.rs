@@ -65,9 +65,9 @@ impl Cmd {
     /// Returns the command `words`, run in `folder`, where a program with a relative path is too.
     #[must_use]
     pub fn in_folder(folder: &Path, words: &[String]) -> Cmd {
-        let program = words.first().map_or("", String::as_str);
         // Joined with an absolute path, `folder` has no effect.
-        let program = if program.contains('/') { folder.join(program) } else { program.into() };
+        let program =
+            words.first().map_or(PathBuf::new(), |it| if it.contains('/') { folder.join(it) } else { it.into() });
         Cmd::new(program, words.iter().skip(1)).dir(folder)
     }
 

@@ -6,11 +6,11 @@ use std::time::Duration;
 use futures::FutureExt;
 use http::{Request, Response};
 use kind_harness::cluster::PortMap;
-use kind_harness::deploy::{Applier, ComponentManifests, DeployError, Deployer, HostContext};
+use kind_harness::deploy::{Applier, ComponentManifests, DeployError, Deployer, HostContext, Webhooks};
 use kind_harness::images::ComponentImages;
 use kind_harness::readiness::Readiness;
 use kind_harness::report::{EventKind, Events, Phase};
-use kind_harness::suite::config::Component;
+use kind_harness::suite::config::{Component, Need, Until};
 use kube::Client;
 use kube::client::Body;
 use serde_json::json;
@@ -45,6 +45,14 @@ fn client(delay: fn(&str) -> Option<u64>) -> Client {
 
 /// Deploys components `a` to `e`, of one object each, and returns the result, and in which order they were deployed.
 async fn deploy(delay: fn(&str) -> Option<u64>) -> (Result<(), DeployError>, Vec<String>, Duration) {
+    deploy_with(delay, |_| None).await
+}
+
+/// The same, with the component until whose objects are applied each one is held back.
+async fn deploy_with(
+    delay: fn(&str) -> Option<u64>,
+    until_applied: fn(&str) -> Option<&str>,
+) -> (Result<(), DeployError>, Vec<String>, Duration) {
     let (events, mut said) = Events::channel();
     let client = client(delay);
     let deployer = Deployer {
@@ -55,13 +63,16 @@ async fn deploy(delay: fn(&str) -> Option<u64>) -> (Result<(), DeployError>, Vec
         events,
         context: HostContext::default(),
         patience: Duration::from_secs(300),
+        webhooks: Webhooks::default(),
     };
     let (_folders, stage): (Vec<_>, Vec<_>) = ["a", "b", "c", "d", "e"]
         .into_iter()
         .map(|name| {
             let (folder, manifest) =
                 manifest(&format!("apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: {name}}}\n"));
-            let component = Component { name: name.into(), ..Component::default() };
+            let need = |need: &str| Need { component: need.into(), until: Some(Until::Applied) };
+            let needs = until_applied(name).into_iter().map(need).collect();
+            let component = Component { name: name.into(), needs, ..Component::default() };
             (folder, ComponentManifests { component, manifests: vec![manifest], ..ComponentManifests::default() })
         })
         .unzip();
@@ -96,4 +107,21 @@ async fn every_component_that_failed_is_named() {
     let (result, ..) = deploy(|name| (name == "c").then_some(10)).await;
     let failed: Vec<String> = result.unwrap_err().failed.into_iter().map(|(name, _)| name).collect();
     assert_eq!(failed, ["a", "b", "d", "e"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn until_holds_back_who_says_so_and_nobody_else() {
+    let (result, order, took) = deploy_with(|_| Some(300), |name| (name == "b").then_some("e")).await;
+    assert!(result.is_ok(), "{result:?}");
+    assert_eq!(order.last().map(String::as_str), Some("b"), "{order:?}");
+    let range = Duration::from_millis(600)..Duration::from_millis(900);
+    assert!(range.contains(&took), "one after the other, the rest beside them: {took:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_waits_for_a_component_that_fails_says_so() {
+    let (result, ..) = deploy_with(|name| (name != "e").then_some(10), |name| (name == "b").then_some("e")).await;
+    let failed = result.unwrap_err().to_string();
+    assert!(failed.contains("\n  b: it needs e, which could not be deployed\n"), "{failed}");
+    assert!(failed.starts_with("2 of 5 components"), "{failed}");
 }

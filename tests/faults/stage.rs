@@ -8,7 +8,7 @@ use std::time::Duration;
 use anyhow::{Context, ensure};
 use futures::FutureExt;
 use k8s_openapi::api::core::v1::{Namespace, Node, Pod};
-use kind_harness::deploy::{Applier, ComponentManifests, Deployer, HostContext};
+use kind_harness::deploy::{Applier, ComponentManifests, Deployer, HostContext, Webhooks};
 use kind_harness::environment::{Environment, shared};
 use kind_harness::readiness::{ObjectRef, Readiness, Recorder, Settings, replay};
 use kind_harness::report::Events;
@@ -95,6 +95,7 @@ impl Stage {
             events,
             context: HostContext::default(),
             patience: Duration::from_secs(300),
+            webhooks: Webhooks::default(),
         };
         let began = Instant::now();
         let deployed = deployer.deploy(vec![parcel(case)]).await;

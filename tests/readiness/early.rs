@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use futures::FutureExt;
 use kind_harness::cluster::PortMap;
-use kind_harness::deploy::{Applier, ComponentManifests, Deployer, HostContext, StageError};
+use kind_harness::deploy::{Applier, ComponentManifests, Deployer, HostContext, StageError, Webhooks};
 use kind_harness::images::{ComponentImages, ImageError};
 use kind_harness::readiness::{NotReady, Readiness};
 use kind_harness::report::Events;
@@ -68,6 +68,7 @@ fn run(server: &Server, plan: &[(&str, &[&str])]) -> (Run, watch::Sender<bool>) 
         events: Events::discard(),
         context: HostContext::default(),
         patience: Duration::from_secs(300),
+        webhooks: Webhooks::default(),
     };
     let stage = plan.iter().map(|(name, _)| parcel(name)).collect();
     let run = tokio::spawn(async move { deployer.bring_up(stage, &mut Duration::from_secs(300)).await });

@@ -11,7 +11,7 @@ use super::existing::Guest;
 use super::usage::Measurement;
 use super::{Session, UpError};
 use crate::cluster::{Cluster, Deployment};
-use crate::deploy::{Applier, ComponentManifests, Deployer, HostContext};
+use crate::deploy::{Applier, ComponentManifests, Deployer, HostContext, Webhooks};
 use crate::host::resilience::Resilience;
 use crate::images::{ImageBuilds, Loads};
 use crate::readiness::Applied;
@@ -98,6 +98,7 @@ impl Session {
                 nodes: cluster.nodes.clone(),
             },
             patience: self.plan.suite().deadline,
+            webhooks: Webhooks::of(parcels.iter().flatten(), namespace),
         };
         let _measured = Measurement::start(&cluster.record, &self.events);
         // The remaining time to become ready; time spent on images does not count.
