@@ -66,9 +66,8 @@ impl Cmd {
     #[must_use]
     pub fn in_folder(folder: &Path, words: &[String]) -> Cmd {
         // Joined with an absolute path, `folder` has no effect.
-        let program =
-            words.first().map_or(PathBuf::new(), |it| if it.contains('/') { folder.join(it) } else { it.into() });
-        Cmd::new(program, words.iter().skip(1)).dir(folder)
+        let program = words.first().map(|it| if it.contains('/') { folder.join(it) } else { it.into() });
+        Cmd::new(program.unwrap_or_default(), words.iter().skip(1)).dir(folder)
     }
 
     /// Adds an argument.
