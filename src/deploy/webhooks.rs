@@ -121,10 +121,10 @@ impl Webhook {
         let params = ListParams::default().labels(&format!("kubernetes.io/service-name={service}"));
         let listed = resilience.api("looking at a webhook's endpoints", || slices.list(&params)).await;
         let has_endpoint = listed.is_ok_and(|slices| {
-            let mut endpoints = slices.items.iter().flat_map(|slice| slice.endpoints.iter());
-            endpoints.any(|endpoint| {
-                serde_json::to_value(endpoint).is_ok_and(|it| it["conditions"]["ready"].as_bool().unwrap_or(true))
-            })
+            // Whether its fields are optional depends on the version of k8s-openapi.
+            let slices = slices.items.iter().filter_map(|slice| serde_json::to_value(slice).ok());
+            let is_ready = |endpoint: &Value| endpoint["conditions"]["ready"].as_bool().unwrap_or(true);
+            slices.into_iter().any(|slice| slice["endpoints"].as_array().into_iter().flatten().any(is_ready))
         });
         has_endpoint && self.has_authority(client, resilience).await
     }

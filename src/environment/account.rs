@@ -68,8 +68,10 @@ impl Environment {
         let request = TokenRequest { spec: <_>::default(), ..TokenRequest::default() };
         let answer = api.create_token_request(account, &PostParams::default(), &request).await;
         let answer = answer.map_err(EnvironmentError::api(what))?;
-        let token = answer.status.map(|status| status.token).unwrap_or_default();
-        Redactor::global().learn([&token]);
+        // Whether its fields are optional depends on the version of k8s-openapi.
+        let answer = serde_json::to_value(answer).unwrap_or_default();
+        let token = answer.pointer("/status/token").and_then(Value::as_str).unwrap_or_default();
+        Redactor::global().learn([token]);
 
         let user = json!({"token": token});
         let mut config = self.running.cluster.config.clone();

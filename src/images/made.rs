@@ -92,8 +92,11 @@ impl ImageBuilder {
         present: Present,
     ) -> Result<String, Arc<ImageError>> {
         let unreadable = |source| ImageError::Context { image: image.to_owned(), source };
-        let context = Context::read(root, spec).map_err(unreadable)?;
-        let bytes = context.bytes();
+        let context = off_thread((root.to_owned(), spec.clone()), |(root, spec)| {
+            let context = Context::read(&root, &spec)?;
+            Ok((context.bytes(), context))
+        });
+        let (bytes, context) = context.await.map_err(unreadable)?;
         if bytes > LARGE {
             let megabytes = bytes / 1_000_000;
             let text = format!(
@@ -105,7 +108,10 @@ impl ImageBuilder {
         }
         let step = self.events.step(Phase::Images, image);
         let references = try_join_all(bases.iter().map(|(base, _)| base.clone())).await?;
-        let (name, tag) = (short_name(image), context.tag(spec, &references).map_err(unreadable)?);
+        let inputs = (context, spec.clone(), references.clone());
+        let tagged = off_thread(inputs, |(context, spec, references)| Ok((context.tag(&spec, &references)?, context)));
+        let (tag, context) = tagged.await.map_err(unreadable)?;
+        let name = short_name(image);
         let bases = bases.iter().map(|(_, name)| name.as_deref()).zip(references);
         let bases: Vec<_> = bases.filter_map(|(name, reference)| Some((name?, reference))).collect();
         let built = self.host.engine.local_reference(&format!("{name}-context"), &tag);
@@ -237,6 +243,14 @@ impl ImageBuilder {
         }
         Ok((reference, is_known))
     }
+}
+
+/// Reads files where that holds nothing else up.
+async fn off_thread<I: Send + 'static, T: Send + 'static>(
+    input: I,
+    read: impl FnOnce(I) -> std::io::Result<T> + Send + 'static,
+) -> std::io::Result<T> {
+    tokio::task::spawn_blocking(move || read(input)).await.map_err(std::io::Error::other)?
 }
 
 /// Returns the images that a Dockerfile begins from.

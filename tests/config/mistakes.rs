@@ -130,6 +130,18 @@ use crate::{load, with};
     "the image `docker.io/library/postgres:15` is made in another way here"
 )]
 #[case::need("needs: [db]", "needs: [dbs]", "22:13", "`app` needs `dbs`, which is no component")]
+#[case::until_itself(
+    "needs: [db]",
+    "needs: [{ component: app, until: ready }]",
+    "22:26",
+    "the components need each other in a circle: app → app"
+)]
+#[case::until_what(
+    "needs: [db]",
+    "needs: [{ component: db, until: later }]",
+    "22:37",
+    "`later` is not one of `applied`, `ready`"
+)]
 #[case::need_twice("needs: [db]", "needs: [db, db]", "22:17", "the need `db` is taken")]
 #[case::port_name("name: metrics", "name: http", "25:17", "the port name `http` is taken")]
 #[case::host_port("host: auto", "host: 8091", "25:45", "the host port `8091` is taken")]

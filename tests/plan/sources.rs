@@ -34,12 +34,16 @@ impl Fixture {
         std::fs::write(path, text).unwrap();
     }
 
-    fn folders(&self) -> Folders {
-        // Tools that were built before are not built again.
+    /// Returns folders of its own, but for the tools, which are installed once for all.
+    async fn folders(&self) -> Folders {
+        let users = Folders::of_user().unwrap();
+        for tool in [Tool::Kustomize, Tool::Helm, Tool::Curl] {
+            ensure_tool(tool, &users, consent_of_environment, &Events::discard()).await.unwrap();
+        }
         let cache = self.folder.path().join("cache");
         std::fs::create_dir_all(&cache).unwrap();
-        let tools = Folders::of_user().unwrap().cache.join("tools");
-        let _ = std::os::unix::fs::symlink(tools, cache.join("tools"));
+        // A second call finds the link.
+        let _ = std::os::unix::fs::symlink(users.cache.join("tools"), cache.join("tools"));
         Folders { cache, state: self.folder.path().join("state") }
     }
 
@@ -50,7 +54,7 @@ impl Fixture {
 
     async fn rendered(&self) -> Result<Plan, String> {
         let plan = self.plan();
-        let rendered = sources::render(&plan, &self.folders(), consent_of_environment, &Events::discard()).await;
+        let rendered = sources::render(&plan, &self.folders().await, consent_of_environment, &Events::discard()).await;
         rendered.map(|rendered| plan.with_rendered(rendered)).map_err(|error| error.to_string())
     }
 
@@ -102,9 +106,9 @@ async fn kustomize_does_all_that_it_can_and_only_when_something_changed() {
     let first = fixture.objects().await;
     assert!(first.contains(&"configmap/x-a -".to_owned()) && first.len() == 2, "{first:?}");
     // What is kept is found without running anything.
-    assert_eq!(sources::recall(&fixture.plan(), &fixture.folders()).len(), 1);
+    assert_eq!(sources::recall(&fixture.plan(), &fixture.folders().await).len(), 1);
     fixture.write("k/t.txt", "two");
-    assert!(sources::recall(&fixture.plan(), &fixture.folders()).is_empty());
+    assert!(sources::recall(&fixture.plan(), &fixture.folders().await).is_empty());
     assert_ne!(first, fixture.objects().await, "the generated name has a hash");
     fixture.write("k/kustomization.yaml", "resources: [gone.yaml]\n");
     let error = fixture.rendered().await.unwrap_err();
@@ -248,7 +252,7 @@ async fn our_objects_are_those_of_the_tools() {
     let ours: BTreeMap<String, Value> =
         ours.map(|object| (format!("{} {}", object["kind"], object["metadata"]["name"]), object)).collect();
 
-    let folders = fixture.folders();
+    let folders = fixture.folders().await;
     let tool = async |tool| ensure_tool(tool, &folders, consent_of_environment, &Events::discard()).await.unwrap();
     let args =
         ["template", "store", "charts/store", "--namespace", "s", "--include-crds", "--values", "values/e2e.yaml"];

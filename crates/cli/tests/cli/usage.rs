@@ -1,5 +1,9 @@
 //! The command line, `e2e.yaml` and manifests: told before anything runs.
 
+use kind_harness::host::folders::Folders;
+use kind_harness::host::setup::{Tool, consent_of_environment, ensure_tool};
+use kind_harness::report::Events;
+
 use crate::support::Host;
 
 #[test]
@@ -76,6 +80,7 @@ fn with_overlays(host: &Host) {
     let kustomization =
         |text: &str| format!("apiVersion: kustomize.config.k8s.io/v1beta1\nkind: Kustomization\nresources: [{text}\n");
     host.write("suite/e2e.yaml", "suite: tiny\nnamespace: tiny\ncomponents:\n  - { name: app, manifests: [app] }\n");
+    host.program("kustomize", &kustomize());
     for (path, text) in [
         ("base/kustomization.yaml", kustomization("app.yaml]")),
         (
@@ -97,6 +102,18 @@ fn with_overlays(host: &Host) {
         std::fs::create_dir_all(host.path(&path).parent().unwrap()).unwrap();
         host.write(&path, &text);
     }
+}
+
+/// A script that is the kustomize of this machine.
+fn kustomize() -> String {
+    let (folders, events) = (Folders::of_user().unwrap(), Events::discard());
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let tool = ensure_tool(Tool::Kustomize, &folders, consent_of_environment, &events);
+    let build = runtime.block_on(tool).unwrap().command([""; 0]).to_string();
+    let path = std::env::var("PATH").unwrap();
+    format!(
+        "#!/bin/sh\nexport PATH='{path}'\ncase $1 in version) echo v5.8.1 ;; build) shift; exec {build} \"$@\" ;; esac\n"
+    )
 }
 
 #[test]

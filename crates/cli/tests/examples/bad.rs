@@ -49,6 +49,15 @@ fn up(folder: &Path) -> (i32, String) {
     4,
     &["the command that makes app failed", "exit status: 3", "the disk is full"]
 )]
+#[case::an_image_for_another_architecture(
+    &format!(
+        "    manifests: {CONFIG_MAP}\n    images: [{{ name: localhost/other:1, command: [sh, -c, \
+         '$ENGINE build --platform linux/s390x -t $IMAGE -f Dockerfile .'] }}]"
+    ),
+    &[("Dockerfile", "FROM scratch\nCOPY e2e.yaml /\n")],
+    4,
+    &["localhost/other:1 is for s390x, and the nodes run on"]
+)]
 #[case::a_remote_resource_without_a_network(
     "    manifests: [{ kustomize: k }]",
     &[("k/kustomization.yaml", "resources: ['https://nowhere.invalid/all.yaml']\n")],

@@ -54,7 +54,7 @@ impl Checker<'_> {
     fn edge(&self, from: usize, to: &str) -> Span {
         let needs = self.tree.at("components").item(from).at("needs");
         let index = self.suite.components[from].needed().position(|need| need == to);
-        index.map_or(needs, |index| needs.item(index)).span
+        index.map_or(needs, |index| named(needs.item(index))).span
     }
 }
 
