@@ -126,11 +126,7 @@ impl ImageBuilder {
             // Another run may have built it meanwhile.
             is_there = engine::find(&self.host.engine, &built, &self.resilience).await?.is_some();
             if !is_there {
-                let command = self.build_command(&context, spec, &built, aside.path()).map_err(file)?;
-                let command = bases.iter().fold(command, |command, (name, reference)| {
-                    command.arg("--build-context").arg(self.build_context(name, reference))
-                });
-                let command = command.arg(&context.folder);
+                let command = self.build_command(&context, spec, &built, &bases, aside.path()).map_err(file)?;
                 let say = step.handle();
                 let done = command.deadline(super::BUILD).stream(move |line| say.progress(line)).await;
                 done.map_err(|source| ImageError::Build { image: image.to_owned(), source })?;
@@ -151,21 +147,27 @@ impl ImageBuilder {
         Ok(reference)
     }
 
-    /// Returns the command that builds `context` as `built`, without the context's folder. Files that the suite leaves out are left out by the engine
-    /// too, by an ignore file in the folder `aside`.
-    fn build_command(&self, context: &Context, spec: &BuildSpec, built: &str, aside: &Path) -> std::io::Result<Cmd> {
+    /// Returns the command that builds `context` as `built`. `bases` are images of the suite with their references, by
+    /// which a copy of the Dockerfile in the folder `aside` names them; files that the suite leaves out are left out by
+    /// the engine too, by an ignore file there.
+    fn build_command(
+        &self,
+        context: &Context,
+        spec: &BuildSpec,
+        built: &str,
+        bases: &[(&str, String)],
+        aside: &Path,
+    ) -> std::io::Result<Cmd> {
         let mut file = context.file.clone();
         let mut command = self.host.engine.command(["build", "-t", built]);
-        if !spec.ignore.is_empty() {
+        if !bases.is_empty() || !spec.ignore.is_empty() {
+            file = aside.join("Dockerfile");
+            fs_err::write(&file, with_bases(&fs_err::read_to_string(&context.file)?, bases))?;
+            // BuildKit takes the ignore file that is beside the Dockerfile.
+            let ignore = aside.join("Dockerfile.dockerignore");
+            fs_err::write(&ignore, &context.ignored)?;
             if self.host.engine.kind == EngineKind::Podman {
-                let ignore = aside.join("ignore");
-                fs_err::write(&ignore, &context.ignored)?;
                 command = command.arg("--ignorefile").arg(ignore);
-            } else {
-                // BuildKit takes the ignore file that is beside the Dockerfile.
-                file = aside.join("Dockerfile");
-                fs_err::copy(&context.file, &file)?;
-                fs_err::write(aside.join("Dockerfile.dockerignore"), &context.ignored)?;
             }
         }
         command = command.arg("-f").arg(file);
@@ -175,13 +177,7 @@ impl ImageBuilder {
         for (name, value) in &spec.args {
             command = command.arg("--build-arg").arg(format!("{name}={value}"));
         }
-        Ok(command)
-    }
-
-    /// Returns the option's value by which `FROM name` means the image `reference`.
-    fn build_context(&self, name: &str, reference: &str) -> String {
-        let scheme = if self.host.engine.kind == EngineKind::Podman { "container-image" } else { "docker-image" };
-        format!("{name}={scheme}://{reference}")
+        Ok(command.arg(&context.folder))
     }
 
     /// Runs the program that makes `image`; returns the image's reference.
@@ -257,12 +253,24 @@ async fn off_thread<I: Send + 'static, T: Send + 'static>(
 fn bases(root: &Path, build: &BuildSpec) -> Vec<String> {
     let file = build.file(&root.join(&build.context));
     let text = file.and_then(|file| fs_err::read_to_string(file).ok()).unwrap_or_default();
-    let from = |line: &str| {
-        let mut words = line.split_whitespace();
-        let is_from = words.next()?.eq_ignore_ascii_case("from");
-        words.find(|word| is_from && !word.starts_with("--")).map(str::to_owned)
+    text.lines().filter_map(base).map(str::to_owned).collect()
+}
+
+/// Returns the image that a line of a Dockerfile begins a stage from.
+fn base(line: &str) -> Option<&str> {
+    let mut words = line.split_whitespace();
+    let is_from = words.next()?.eq_ignore_ascii_case("from");
+    words.find(|word| is_from && !word.starts_with("--"))
+}
+
+/// Returns a Dockerfile that begins its stages from the references of `bases`. No option of an engine does the same in
+/// all of them.
+fn with_bases(dockerfile: &str, bases: &[(&str, String)]) -> String {
+    let line = |line: &str| {
+        let found = base(line).and_then(|name| bases.iter().find(|(known, _)| *known == name));
+        found.map_or_else(|| line.to_owned(), |(name, reference)| line.replacen(name, reference, 1))
     };
-    text.lines().filter_map(from).collect()
+    dockerfile.lines().map(line).collect::<Vec<_>>().join("\n") + "\n"
 }
 
 /// Returns the name of an image without registry, tag and digest, in one piece.
@@ -287,7 +295,15 @@ fn architecture() -> &'static str {
 
 #[cfg(test)]
 mod tests {
-    use super::short_name;
+    use super::{short_name, with_bases};
+
+    #[test]
+    fn stages_begin_from_the_images_that_are_there() {
+        let dockerfile = "FROM --platform=linux/amd64 shop/api AS a\nFROM shop/api-tools\nCOPY --from=a /shop/api /\n";
+        let bases = [("shop/api", "localhost/kind-harness/api:1".to_owned())];
+        let expected = "FROM --platform=linux/amd64 localhost/kind-harness/api:1 AS a\nFROM shop/api-tools\nCOPY --from=a /shop/api /\n";
+        assert_eq!(with_bases(dockerfile, &bases), expected);
+    }
 
     #[test]
     fn names_are_short_and_in_one_piece() {
