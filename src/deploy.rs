@@ -136,13 +136,15 @@ impl Deployer {
         let mut tasks = JoinSet::new();
         let count = stage.len();
         let groundwork = Arc::new(self.groundwork(&stage).await);
-        let shared = Arc::new(Shared::of(&stage));
+        let shared = Arc::new(Shared::of(&stage, &self.webhooks));
         let given_up = shared.given_up.clone();
         for parcel in stage {
             let (deployer, results, groundwork) = (self.clone(), results.clone(), groundwork.clone());
             let shared = shared.clone();
             tasks.spawn(async move {
                 let name = parcel.component.name.clone();
+                // Whoever waits for a component whose task panics must not wait for ever.
+                let _fails = shared.progress.fails_with_panic(&name);
                 let images = tokio::select! {
                     images = (deployer.images)(name.clone()) => images,
                     () = shared.given_up.cancelled() => return,

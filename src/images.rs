@@ -10,6 +10,7 @@ mod builds;
 mod cargo;
 mod content;
 mod context;
+mod dockerfile;
 mod engine;
 mod inputs;
 mod load;

@@ -34,6 +34,11 @@ impl Progress {
         }
     }
 
+    /// Returns a value that notes that `component` has failed, if it is dropped by a panic.
+    pub(super) fn fails_with_panic(&self, component: &str) -> FailsWithPanic {
+        FailsWithPanic(self.clone(), component.to_owned())
+    }
+
     /// Returns whether `component` is in this state; one of an earlier stage is.
     pub(super) fn is(&self, component: &str, until: Until) -> bool {
         self.0.get(component).is_none_or(|sender| *sender.borrow() >= wanted(until))
@@ -49,6 +54,17 @@ impl Progress {
         match state {
             Ok(Reached::Failed) | Err(_) => Err(ComponentError::Needed { need: component.to_owned() }),
             Ok(_) => Ok(()),
+        }
+    }
+}
+
+/// Notes that a component has failed, if it is dropped by a panic.
+pub(super) struct FailsWithPanic(Progress, String);
+
+impl Drop for FailsWithPanic {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.0.reached(&self.1, Reached::Failed);
         }
     }
 }
@@ -83,5 +99,19 @@ mod tests {
         progress.reached("api", Reached::Failed);
         let error = progress.wait("api", Until::Applied).await.unwrap_err();
         assert_eq!(error.to_string(), "it needs api, which could not be deployed");
+    }
+
+    #[tokio::test]
+    async fn a_panic_ends_the_wait() {
+        let progress = Progress::new(["db"]);
+        let fails = progress.fails_with_panic("db");
+        drop(progress.fails_with_panic("db"));
+        assert!(!progress.is("db", Until::Applied), "only a panic is a failure");
+        let task = tokio::spawn(async move {
+            let _fails = fails;
+            panic!("as a test");
+        });
+        assert!(task.await.is_err());
+        progress.wait("db", Until::Ready).await.unwrap_err();
     }
 }

@@ -7,6 +7,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::ComponentManifests;
 use super::progress::Progress;
+use super::webhooks::Webhooks;
 use crate::suite::config::Until;
 
 /// What the components of a stage share while they are deployed.
@@ -24,24 +25,29 @@ pub(super) struct Shared {
 
 impl Shared {
     /// Returns what the components of a stage share.
-    pub(super) fn of(stage: &[ComponentManifests]) -> Shared {
+    pub(super) fn of(stage: &[ComponentManifests], webhooks: &Webhooks) -> Shared {
         let awaited = stage.iter().flat_map(|parcel| &parcel.component.needs);
         let awaited = awaited.filter(|need| need.until == Some(Until::Ready)).map(|need| need.component.clone());
         Shared {
             progress: Progress::new(stage.iter().map(|parcel| parcel.component.name.as_str())),
             awaited: awaited.collect(),
-            needs: held_back(stage),
+            needs: held_back(stage, webhooks),
             resolved: OnceCell::new(),
             given_up: CancellationToken::new(),
         }
     }
 }
 
-/// Returns the components that hold each component of `stage` back, directly or through others.
-fn held_back(stage: &[ComponentManifests]) -> BTreeMap<String, BTreeSet<String>> {
+/// Returns the components that hold each component of `stage` back, directly or through others: by `until`, or by a
+/// webhook that admits one of its objects.
+fn held_back(stage: &[ComponentManifests], webhooks: &Webhooks) -> BTreeMap<String, BTreeSet<String>> {
     let direct = |parcel: &ComponentManifests| {
+        let name = &parcel.component.name;
         let needs = parcel.component.needs.iter().filter(|need| need.until.is_some());
-        (parcel.component.name.clone(), needs.map(|need| need.component.clone()).collect())
+        let objects = parcel.manifests.iter().map(|manifest| &manifest.object);
+        let admitting = objects.flat_map(|object| webhooks.admitting(object, name));
+        let holders = needs.map(|need| &need.component).chain(admitting.map(|webhook| &webhook.component));
+        (name.clone(), holders.cloned().collect())
     };
     let mut all: BTreeMap<String, BTreeSet<String>> = stage.iter().map(direct).collect();
     // A chain has at most as many links as there are components.

@@ -64,7 +64,7 @@ impl Deployer {
         for task in tasks {
             step.progress(task.to_string());
             match task {
-                Task::Command(command) => self.run_command(&command, step).await?,
+                Task::Command(command) => self.run_command(component, &command, step).await?,
                 Task::Objects { name, manifests } => {
                     let applied = self.run_objects(component, manifests, images, applier).await;
                     objects.extend(applied.map_err(|error| match error {
@@ -77,9 +77,10 @@ impl Deployer {
         Ok(objects)
     }
 
-    async fn run_command(&self, command: &[String], step: &Step) -> Result<(), ComponentError> {
+    async fn run_command(&self, component: &Component, command: &[String], step: &Step) -> Result<(), ComponentError> {
         let say = step.handle();
-        let run = self.context.command(command, &self.ports, self.applier.default_namespace());
+        let namespace = component.namespace.as_deref().unwrap_or(self.applier.default_namespace());
+        let run = self.context.command(command, &self.ports, namespace);
         let done = run.deadline(self.patience).stream(move |line| say.progress(line)).await;
         done.map_err(|error| ComponentError::Command(Arc::new(error)))
     }

@@ -69,13 +69,15 @@ impl Environment {
         let answer = api.create_token_request(account, &PostParams::default(), &request).await;
         let answer = answer.map_err(EnvironmentError::api(what))?;
         // Whether its fields are optional depends on the version of k8s-openapi.
-        let answer = serde_json::to_value(answer).unwrap_or_default();
-        let token = answer.pointer("/status/token").and_then(Value::as_str).unwrap_or_default();
+        let unreadable = |error| EnvironmentError::File(std::io::Error::other(error));
+        let answer = serde_json::to_value(answer).map_err(unreadable)?;
+        let token = answer.pointer("/status/token").and_then(Value::as_str);
+        let token = token.ok_or_else(|| EnvironmentError::NoToken { account: name.to_owned() })?;
         Redactor::global().learn([token]);
 
         let user = json!({"token": token});
         let mut config = self.running.cluster.config.clone();
-        config.auth_info = serde_json::from_value(user.clone()).unwrap_or_default();
+        config.auth_info = serde_json::from_value(user.clone()).map_err(unreadable)?;
         config.default_namespace = namespace.to_owned();
         let client = kube::Client::try_from(config.clone()).map_err(EnvironmentError::api("make a client"))?;
         let kubeconfig = self.kubeconfig_of(&user, namespace).map_err(EnvironmentError::File)?;

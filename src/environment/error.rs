@@ -41,6 +41,12 @@ pub enum EnvironmentError {
     /// A file of the environment cannot be read or written.
     #[error("a file of the environment cannot be used")]
     File(#[source] std::io::Error),
+    /// The API server answered a request for a token without one.
+    #[error("the API server made no token for service account {account}")]
+    NoToken {
+        /// The account.
+        account: String,
+    },
     /// No webhook is answered by the Service.
     #[error("no webhook of the cluster is answered by service {service}")]
     NoWebhook {

@@ -172,7 +172,8 @@ async fn patch(
     operations: Vec<Value>,
 ) -> Result<(), EnvironmentError> {
     let api: Api<DynamicObject> = Api::all_with(client.clone(), resource);
-    let operations = serde_json::from_value(Value::from(operations)).unwrap_or_default();
+    let operations = serde_json::from_value(Value::from(operations));
+    let operations = operations.map_err(|error| EnvironmentError::File(std::io::Error::other(error)))?;
     let patched = api.patch(name, &PatchParams::default(), &Patch::<()>::Json(operations)).await;
     patched.map(drop).map_err(EnvironmentError::api(format!("change the webhooks of {name}")))
 }

@@ -215,7 +215,14 @@ impl ImageBuilder {
                 _ if self.source == ImageSource::Packages => {
                     return Err(Arc::new(ImageError::NoRecipe { image: image.name.clone() }));
                 }
-                _ => self.pull(&image.name, present.clone()).await?,
+                _ => match self.pull(&image.name, present.clone()).await {
+                    Err(error) if image.optional => {
+                        let why = crate::readiness::errors::chain(&*error);
+                        self.events.warn(Phase::Images, format!("the nodes pull {} themselves: {why}", image.name));
+                        continue;
+                    }
+                    pulled => pulled?,
+                },
             };
             images.insert(image.name.clone(), reference);
         }

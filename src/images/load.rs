@@ -14,7 +14,7 @@ use super::{ComponentImages, ImageBuilds, ImageError};
 use crate::host::exec::{Cmd, ExecError};
 use crate::host::resilience::Resilience;
 use crate::host::setup::{Engine, LOOK};
-use crate::report::{Events, Phase, Step};
+use crate::report::{Events, LargestLayer, Phase, Step};
 
 /// Deadline for a node to unpack a component's images: gigabytes, on a disk with other writers.
 const UNPACK: Duration = Duration::from_secs(15 * 60);
@@ -77,6 +77,16 @@ impl Loads {
 /// The images known to be on a node, by the node's name.
 type LoadedImages = BTreeMap<String, BTreeSet<String>>;
 
+/// What was loaded into a node.
+struct NodeLoad {
+    /// The images that it has now.
+    there: BTreeSet<String>,
+    /// Whether it lacked any.
+    loaded: bool,
+    /// The largest layer of each image that it lacked.
+    layers: Vec<LargestLayer>,
+}
+
 /// The node containers of a cluster.
 #[derive(Debug, Clone)]
 pub struct Nodes {
@@ -106,31 +116,31 @@ impl Nodes {
             let known = there.get(node).cloned();
             async move { Ok((node, self.load_into(node, images, known, resilience).await?)) }
         });
-        let mut lacked = BTreeSet::new();
-        for (node, (known, lacking)) in try_join_all(each).await? {
-            there.insert(node.clone(), known);
-            lacked.extend(lacking);
+        let (mut loaded, mut layers) = (false, BTreeMap::new());
+        for (node, part) in try_join_all(each).await? {
+            loaded |= part.loaded;
+            there.insert(node.clone(), part.there);
+            layers.extend(part.layers.into_iter().map(|layer| (layer.image.clone(), layer)));
         }
-        let layers = join_all(lacked.iter().map(|image| largest_layer(&self.engine, image))).await;
-        layers.into_iter().flatten().for_each(|layer| step.largest_layer(layer));
-        Ok(!lacked.is_empty())
+        layers.into_values().for_each(|layer| step.largest_layer(layer));
+        Ok(loaded)
     }
 
-    /// Loads those of `images` that a node lacks; `known` are those that it has, if they have been listed. Returns what it
-    /// has now, and what it lacked.
+    /// Loads those of `images` that a node lacks; `known` are those that it has, if they have been listed.
     async fn load_into(
         &self,
         node: &str,
         images: &[String],
         known: Option<BTreeSet<String>>,
         resilience: &Resilience,
-    ) -> Result<(BTreeSet<String>, Vec<String>), ImageError> {
+    ) -> Result<NodeLoad, ImageError> {
         let failed = |source| ImageError::Load { images: images.join(", "), node: node.to_owned(), source };
         let mut there = match known {
             Some(known) => known,
             None => self.list(node, resilience).await.map_err(failed)?,
         };
         let lacking: Vec<String> = images.iter().filter(|image| !there.contains(&qualified(image))).cloned().collect();
+        let mut layers = Vec::new();
         if !lacking.is_empty() {
             let scratch = self.folder.join("tmp");
             let unwritable = |source| ImageError::File { image: images.join(", "), source };
@@ -141,10 +151,13 @@ impl Nodes {
             }
             let import = self.ctr(node, &["images", "import", "-"]);
             let save = lacking.iter().fold(save, |save, image| save.arg(image));
-            resilience.engine("loading", || save.pipe(&import)).await.map_err(failed)?;
+            let told = join_all(lacking.iter().map(|image| largest_layer(&self.engine, image)));
+            let (told, piped) = tokio::join!(told, resilience.engine("loading", || save.pipe(&import)));
+            piped.map_err(failed)?;
+            layers.extend(told.into_iter().flatten());
             there.extend(lacking.iter().map(|image| qualified(image)));
         }
-        Ok((there, lacking))
+        Ok(NodeLoad { there, loaded: !lacking.is_empty(), layers })
     }
 
     /// Returns the images on a node, with containerd's names.

@@ -55,3 +55,20 @@ fn the_service_of_a_webhook_that_cannot_be_called_is_in_the_message() {
     assert_eq!(uncalled(&error(text)), expected);
     assert_eq!(uncalled(&error("Internal error occurred: etcd")), None);
 }
+
+#[test]
+fn components_whose_webhooks_admit_each_other_s_objects_do_not_wait() {
+    let own = |group: &str, other: &str| {
+        let hook = configuration("").replace("example.org]", &format!("{group}]"));
+        format!("{hook}\n---\n{{apiVersion: {other}/v1, kind: Widget, metadata: {{name: a}}}}")
+    };
+    let stage = [
+        parcel("a", &own("a.org", "b.org")),
+        parcel("b", &own("b.org", "a.org")),
+        parcel("c", "{apiVersion: a.org/v1, kind: Widget, metadata: {name: c}}"),
+    ];
+    let webhooks = Webhooks::of(&stage, "shop");
+    let holders = super::super::shared::Shared::of(&stage, &webhooks).needs;
+    assert!(holders["a"].contains("b") && holders["b"].contains("a"), "each would wait for the other");
+    assert!(holders["c"].contains("a") && !holders["a"].contains("c"), "c waits, and nobody waits for it");
+}

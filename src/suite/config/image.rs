@@ -37,6 +37,10 @@ pub struct ImageSpec {
     /// environment variable or a field of a custom resource. Otherwise only the images of containers are.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub everywhere: bool,
+    /// Whether each node may pull it itself if this host cannot. No key of `e2e.yaml`: so it is with images that no
+    /// component lists, since a node may have credentials that the host has not.
+    #[serde(skip)]
+    pub optional: bool,
 }
 
 impl ImageSpec {

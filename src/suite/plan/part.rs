@@ -26,7 +26,7 @@ impl Plan {
         for component in &mut self.loaded.suite.components {
             for name in images.remove(&component.name).unwrap_or_default() {
                 if component.images.iter().all(|image| image.name != name) {
-                    component.images.push(ImageSpec { name, ..ImageSpec::default() });
+                    component.images.push(ImageSpec { name, optional: true, ..ImageSpec::default() });
                 }
             }
         }

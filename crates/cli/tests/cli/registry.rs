@@ -54,6 +54,49 @@ fn an_image_that_cannot_be_pulled_is_named_with_the_engines_words() {
     host.eventually("nothing is left", || host.left_behind().is_empty());
 }
 
+/// A host whose only manifest names an image that no component lists.
+fn with_an_unlisted_image() -> Host {
+    let host = Host::ready();
+    let pod = "spec: {containers: [{name: a, image: 'registry.example/team/extra:1'}]}";
+    host.write("suite/app.yaml", &format!("apiVersion: v1\nkind: Pod\nmetadata: {{name: a}}\n{pod}\n"));
+    host
+}
+
+#[test]
+fn an_image_that_no_component_lists_is_pulled_and_loaded_too() {
+    let host = with_an_unlisted_image();
+    host.program("kind", KIND);
+    host.run(&["up", "--name", "t"]).failed_with(5, &["creating cluster t failed"]);
+    let calls = host.calls();
+    assert!(calls.contains("podman pull registry.example/team/extra:1"), "{calls}");
+    assert!(calls.lines().any(|line| line.contains("podman save") && line.contains("team/extra:1")), "{calls}");
+}
+
+#[test]
+fn without_prefetch_the_nodes_pull_what_no_component_lists() {
+    let host = with_an_unlisted_image();
+    let suite = std::fs::read_to_string(host.path("suite/e2e.yaml")).unwrap();
+    host.write("suite/e2e.yaml", &format!("prefetch: false\n{suite}"));
+    host.program("kind", &KIND.replace(" images import -", "kind create"));
+    host.run(&["up", "--name", "t"]).failed_with(5, &["creating cluster t failed"]);
+    assert!(!host.calls().contains("podman pull"), "{}", host.calls());
+}
+
+#[test]
+fn an_image_that_no_component_lists_and_the_host_cannot_pull_is_left_to_the_nodes() {
+    let host = with_an_unlisted_image();
+    host.program("kind", &KIND.replace(" images import -", "podman pull"));
+    let denied = "case $1 in pull) echo 'unauthorized' >&2; exit 125 ;; esac\n";
+    let engine = std::fs::read_to_string(host.path("bin/podman")).unwrap();
+    let (shebang, rest) = engine.split_once('\n').unwrap();
+    host.program("podman", &format!("{shebang}\n[ $1 != pull ] || echo \"podman $*\" >> \"$CALLS\"\n{denied}{rest}"));
+    let ended = host.run(&["up", "--name", "t"]);
+    ended.failed_with(
+        5,
+        &["creating cluster t failed", "the nodes pull registry.example/team/extra:1 themselves: ", "unauthorized"],
+    );
+}
+
 /// An engine whose registry is too busy for the first two pulls, and kind that waits for the third one and gives up.
 fn busy_registry(attempts: u32) -> Host {
     let host = Host::ready();
