@@ -229,24 +229,8 @@ impl ImageBuilder {
         Ok(images)
     }
 
-    /// Builds the image of a cargo binary.
-    pub(super) async fn binary(
-        self: Arc<Self>,
-        spec: &CargoSpec,
-        root: &Path,
-        present: Present,
-        binaries: Binaries,
-    ) -> Result<String, Arc<ImageError>> {
-        let binaries = binaries.await?;
-        let missing = || ImageError::NoBinary { package: spec.package.clone(), name: spec.binary().to_owned() };
-        let binary = binaries.get(spec).ok_or_else(missing)?.clone();
-        let content = BinaryImage { binary, root: root.to_owned(), spec: spec.clone() };
-        let recipe = Recipe::own(content.recipe(), &self.host.folders.cache)?.named(spec.binary());
-        self.make(recipe, None, present, Some(content)).await
-    }
-
     /// Builds `recipe` unless an image with exactly this content exists.
-    async fn make(
+    pub(super) async fn make(
         self: Arc<Self>,
         recipe: Recipe,
         base: Option<Task<Option<String>>>,

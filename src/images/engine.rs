@@ -44,6 +44,15 @@ pub(super) async fn find(engine: &Engine, image: &str, resilience: &Resilience) 
     }))
 }
 
+/// Returns the architecture of this host, and so of its nodes, as engines name it.
+pub(super) fn architecture() -> &'static str {
+    match std::env::consts::ARCH {
+        "x86_64" => "amd64",
+        "aarch64" => "arm64",
+        other => other,
+    }
+}
+
 /// Returns whether the engine says that it has no such image: `image not known` (podman), `No such image` (docker),
 /// `no such image` (nerdctl).
 fn is_missing(said: &str) -> bool {

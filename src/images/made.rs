@@ -1,7 +1,7 @@
-//! Images that the suite's own files and programs make: by a Dockerfile, or by a command.
+//! Images that the suite's own files and programs make: by cargo, by a Dockerfile, or by a command.
 //!
-//! In the cluster such an image is named by its id, so that a component is deployed again when its image is another one,
-//! and only then.
+//! In the cluster an image of the last two is named by its id, so that a component is deployed again when its image is
+//! another one, and only then.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -9,9 +9,11 @@ use std::sync::Arc;
 
 use futures::future::try_join_all;
 
+use super::binary_image::BinaryImage;
 use super::builds::{Binaries, ImageBuilder, Present, Task, task};
 use super::context::Context;
 use super::dockerfile::{bases, with_bases};
+use super::recipe::Recipe;
 use super::{ImageError, engine, stale};
 use crate::host::exec::Cmd;
 use crate::host::folders::StagingDir;
@@ -81,6 +83,22 @@ impl ImageBuilder {
             }
         };
         made.insert(name, task(work));
+    }
+
+    /// Builds the image of a cargo binary.
+    async fn binary(
+        self: Arc<Self>,
+        spec: &CargoSpec,
+        root: &Path,
+        present: Present,
+        binaries: Binaries,
+    ) -> Result<String, Arc<ImageError>> {
+        let binaries = binaries.await?;
+        let missing = || ImageError::NoBinary { package: spec.package.clone(), name: spec.binary().to_owned() };
+        let binary = binaries.get(spec).ok_or_else(missing)?.clone();
+        let content = BinaryImage { binary, root: root.to_owned(), spec: spec.clone() };
+        let recipe = Recipe::own(content.recipe(), &self.host.folders.cache)?.named(spec.binary());
+        self.make(recipe, None, present, Some(content)).await
     }
 
     /// Builds `image` by a Dockerfile, unless there is one of exactly this context; returns its reference.
@@ -224,7 +242,7 @@ impl ImageBuilder {
     ) -> Result<(String, bool), Arc<ImageError>> {
         let engine = &self.host.engine;
         let found = engine::find(engine, made, &self.resilience).await?.ok_or_else(missing)?;
-        let wanted = architecture();
+        let wanted = engine::architecture();
         if found.architecture != wanted {
             return Err(Arc::new(ImageError::OtherArchitecture {
                 image: image.to_owned(),
@@ -259,15 +277,6 @@ fn short_name(image: &str) -> String {
     let has_host = first.contains('.') || first.contains(':') || first == "localhost";
     let path = if has_host { path.split_once('/').map_or("", |(_, rest)| rest) } else { path };
     if path.is_empty() { last.to_owned() } else { format!("{}-{last}", path.replace('/', "-")) }
-}
-
-/// Returns the architecture of this host, and so of its nodes, as engines name it.
-fn architecture() -> &'static str {
-    match std::env::consts::ARCH {
-        "x86_64" => "amd64",
-        "aarch64" => "arm64",
-        other => other,
-    }
 }
 
 #[cfg(test)]
