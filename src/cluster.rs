@@ -29,7 +29,7 @@ pub use existing::Existing;
 pub(crate) use existing::identity;
 pub(crate) use inventory::is_marked;
 pub use inventory::{InventoryFile, InventoryObject, ObjectInventory};
-pub use kind::Kind;
+pub use kind::{Kind, node_images};
 pub use labelled::{Labelled, labelled};
 pub use lease::{Claim, Expiry, Lease};
 pub use owned::Owned;

@@ -15,6 +15,7 @@ mod engine;
 mod inputs;
 mod load;
 mod made;
+mod pull;
 mod recipe;
 mod source;
 mod stale;
@@ -27,7 +28,7 @@ use thiserror::Error;
 pub use builds::{ComponentImages, ImageBuilds, build};
 pub use inputs::inputs;
 pub use load::{Loads, Nodes, NodesUp};
-pub use source::{Choice, decide};
+pub use source::{Choice, Needed, decide};
 
 use crate::host::exec::ExecError;
 
@@ -128,6 +129,12 @@ pub enum ImageError {
         /// The cause.
         #[source]
         source: ExecError,
+    },
+    /// The engine has pulled an image, and does not find it by the same reference.
+    #[error("the engine has pulled {image}, and has no image of that digest now; was it removed meanwhile?")]
+    NotPulled {
+        /// The image.
+        image: String,
     },
     /// The image has no recipe, and registries are not used.
     #[error(

@@ -6,5 +6,6 @@ pub(crate) mod hash;
 pub mod manifests;
 pub mod name;
 pub mod plan;
+pub(crate) mod reference;
 pub(crate) mod template;
 pub mod yaml;

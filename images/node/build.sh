@@ -112,6 +112,6 @@ finish "$work/assemble.log" "unpacking the control plane's images"
 
 say "committing the node image"
 background "$work/commit.log" "$ENGINE" commit \
-  --change 'ENTRYPOINT ["/usr/local/bin/entrypoint", "/sbin/init"]' --change 'STOPSIGNAL SIGRTMIN+3' --change 'CMD []' "$container" "$IMAGE"
+  --change 'ENTRYPOINT ["/usr/local/bin/entrypoint", "/sbin/init"]' --change 'CMD []' "$container" "$IMAGE"
 finish "$work/commit.log" "committing the node image"
 say "done: $("$ENGINE" image inspect -f '{{.Size}}' "$IMAGE" | awk '{ printf "%d MB", $1 / 1e6 }')"

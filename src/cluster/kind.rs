@@ -182,6 +182,16 @@ fn config_path(plan: &Plan) -> String {
     plan.suite().cluster.config.clone().unwrap_or_else(|| "kind's default".into())
 }
 
+/// Returns the node images that the suite's configuration for kind names.
+///
+/// # Errors
+/// When the file cannot be read, or is no YAML.
+pub fn node_images(plan: &Plan) -> Result<Vec<String>, ClusterError> {
+    let config = read_config(plan)?;
+    let nodes = config["nodes"].as_array().into_iter().flatten();
+    Ok(nodes.filter_map(|node| node["image"].as_str().map(str::to_owned)).collect())
+}
+
 pub(super) fn read_config(plan: &Plan) -> Result<Value, ClusterError> {
     let Some(path) = &plan.suite().cluster.config else { return Ok(json!({})) };
     let text =

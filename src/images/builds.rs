@@ -22,6 +22,7 @@ use crate::report::{Events, Outcome, Phase};
 use crate::suite::config::{CargoSpec, Component, ImageSource};
 use crate::suite::manifests::ImageMap;
 use crate::suite::plan::Plan;
+use crate::suite::reference::normalized;
 
 /// A result with any number of waiters; the work runs in the background and is cancelled when all handles are dropped.
 pub(super) type Task<T> = Shared<BoxFuture<'static, Result<T, Arc<ImageError>>>>;
@@ -168,7 +169,7 @@ impl ImageBuilder {
     /// Returns the engine's images.
     async fn list_images(self: Arc<Self>) -> Result<Arc<BTreeSet<String>>, Arc<ImageError>> {
         let text = engine::list(&self.host.engine, &self.resilience).await.map_err(Arc::new)?;
-        Ok(Arc::new(text.lines().map(str::to_owned).collect()))
+        Ok(Arc::new(text.lines().map(normalized).collect()))
     }
 
     async fn own(
@@ -270,16 +271,5 @@ impl ImageBuilder {
         stale::remove(&self.host.engine, &image, &self.resilience).await?;
         step.done();
         Ok(image)
-    }
-
-    async fn pull(&self, image: &str, present: Present) -> Result<String, Arc<ImageError>> {
-        let step = self.events.step(Phase::Images, image);
-        if present.await?.contains(image) {
-            step.unchanged();
-            return Ok(image.to_owned());
-        }
-        engine::pull(&self.host.engine, image, &self.resilience, &step).await?;
-        step.done();
-        Ok(image.to_owned())
     }
 }

@@ -7,6 +7,7 @@ use crate::host::exec::ExecError;
 use crate::host::resilience::Resilience;
 use crate::host::setup::{Engine, LOOK};
 use crate::report::{LargestLayer, Step};
+use crate::suite::reference::normalized;
 
 /// Deadline of a pull: 1 GB takes this long at 1 MB/s.
 const PULL: Duration = Duration::from_secs(20 * 60);
@@ -29,7 +30,8 @@ pub(super) struct Found {
 /// Returns `image` if the engine has it.
 pub(super) async fn find(engine: &Engine, image: &str, resilience: &Resilience) -> Result<Option<Found>, ImageError> {
     const DIGITS: usize = 12;
-    let inspect = engine.command(["image", "inspect", "--format={{.Id}} {{.Architecture}}", image]).deadline(LOOK);
+    let inspect = engine.command(["image", "inspect", "--format={{.Id}} {{.Architecture}}"]);
+    let inspect = inspect.arg(normalized(image)).deadline(LOOK);
     let look = || async {
         match inspect.output().await {
             Err(ExecError::Failed { tail, .. }) if is_missing(&tail) => Ok(None),
@@ -42,6 +44,17 @@ pub(super) async fn find(engine: &Engine, image: &str, resilience: &Resilience) 
         let id = id.trim_start_matches("sha256:").chars().take(DIGITS).collect();
         Some(Found { id, architecture: architecture.to_owned() })
     }))
+}
+
+/// Returns whether the engine has `image`; an engine that does not say has none.
+pub(super) async fn has(engine: &Engine, image: &str) -> bool {
+    engine
+        .command(["image", "inspect", "--format={{.Id}}"])
+        .arg(normalized(image))
+        .deadline(LOOK)
+        .output()
+        .await
+        .is_ok()
 }
 
 /// Returns the architecture of this host, and so of its nodes, as engines name it.
@@ -62,7 +75,7 @@ fn is_missing(said: &str) -> bool {
 
 /// Gives `image` another name.
 pub(super) async fn tag(engine: &Engine, image: &str, name: &str, resilience: &Resilience) -> Result<(), ImageError> {
-    let tag = engine.command(["tag", image, name]);
+    let tag = engine.command(["tag", &normalized(image), name]);
     let tagged = resilience.engine("naming an image", || tag.output()).await;
     tagged.map(drop).map_err(|source| ImageError::Build { image: name.to_owned(), source })
 }
@@ -70,13 +83,15 @@ pub(super) async fn tag(engine: &Engine, image: &str, name: &str, resilience: &R
 /// Returns the largest layer of `image`; `None` when the engine does not tell.
 pub(super) async fn largest_layer(engine: &Engine, image: &str) -> Option<LargestLayer> {
     let format = "--format={{.Size}}\t{{.CreatedBy}}";
-    let history = engine.command(["history", "--no-trunc", "--human=false", format, image]).deadline(LOOK);
+    let history = engine.command(["history", "--no-trunc", "--human=false", format]);
+    let history = history.arg(normalized(image)).deadline(LOOK);
     LargestLayer::of_history(image, &history.output().await.ok()?)
 }
 
 /// Pulls `image` from its registry.
 pub(super) async fn pull(engine: &Engine, image: &str, resilience: &Resilience, step: &Step) -> Result<(), ImageError> {
-    let pull = engine.command(["pull", image]).deadline(PULL);
+    // Podman resolves no short names where it is not told how.
+    let pull = engine.command(["pull", &normalized(image)]).deadline(PULL);
     let run = || {
         let say = step.handle();
         pull.stream(move |line| say.progress(line))

@@ -15,6 +15,7 @@ use crate::host::exec::{Cmd, ExecError};
 use crate::host::resilience::Resilience;
 use crate::host::setup::{Engine, LOOK};
 use crate::report::{Events, LargestLayer, Phase, Step};
+use crate::suite::reference::normalized;
 
 /// Deadline for a node to unpack a component's images: gigabytes, on a disk with other writers.
 const UNPACK: Duration = Duration::from_secs(15 * 60);
@@ -139,7 +140,7 @@ impl Nodes {
             Some(known) => known,
             None => self.list(node, resilience).await.map_err(failed)?,
         };
-        let lacking: Vec<String> = images.iter().filter(|image| !there.contains(&qualified(image))).cloned().collect();
+        let lacking: Vec<String> = images.iter().filter(|image| !there.contains(&normalized(image))).cloned().collect();
         let mut layers = Vec::new();
         if !lacking.is_empty() {
             let scratch = self.folder.join("tmp");
@@ -150,12 +151,12 @@ impl Nodes {
                 save = save.arg("--multi-image-archive");
             }
             let import = self.ctr(node, &["images", "import", "-"]);
-            let save = lacking.iter().fold(save, |save, image| save.arg(image));
+            let save = lacking.iter().fold(save, |save, image| save.arg(normalized(image)));
             let told = join_all(lacking.iter().map(|image| largest_layer(&self.engine, image)));
             let (told, piped) = tokio::join!(told, resilience.engine("loading", || save.pipe(&import)));
             piped.map_err(failed)?;
             layers.extend(told.into_iter().flatten());
-            there.extend(lacking.iter().map(|image| qualified(image)));
+            there.extend(lacking.iter().map(|image| normalized(image)));
         }
         Ok(NodeLoad { there, loaded: !lacking.is_empty(), layers })
     }
@@ -169,37 +170,5 @@ impl Nodes {
 
     fn ctr(&self, node: &str, args: &[&str]) -> Cmd {
         self.engine.command(["exec", "-i", node, "ctr", "--namespace=k8s.io"].iter().chain(args).copied())
-    }
-}
-
-/// Returns the fully qualified reference that containerd lists.
-fn qualified(image: &str) -> String {
-    let first = image.split('/').next().unwrap_or_default();
-    let has_host = image.contains('/') && (first.contains('.') || first.contains(':') || first == "localhost");
-    let path = match (has_host, image.contains('/')) {
-        (true, _) => image.to_owned(),
-        (false, true) => format!("docker.io/{image}"),
-        (false, false) => format!("docker.io/library/{image}"),
-    };
-    let name = path.rsplit('/').next().unwrap_or_default();
-    if name.contains(':') || name.contains('@') { path } else { format!("{path}:latest") }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::qualified;
-
-    #[test]
-    fn references_are_compared_in_their_full_form() {
-        for (short, full) in [
-            ("redis", "docker.io/library/redis:latest"),
-            ("redis:7", "docker.io/library/redis:7"),
-            ("me/app:1", "docker.io/me/app:1"),
-            ("localhost/kind-harness/redis:ab", "localhost/kind-harness/redis:ab"),
-            ("localhost:5000/app", "localhost:5000/app:latest"),
-            ("ghcr.io/me/app@sha256:00", "ghcr.io/me/app@sha256:00"),
-        ] {
-            assert_eq!(qualified(short), full);
-        }
     }
 }

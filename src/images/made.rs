@@ -21,6 +21,7 @@ use crate::host::setup::EngineKind;
 use crate::report::{Phase, Step};
 use crate::suite::config::{BuildSpec, CargoSpec, ImageSpec};
 use crate::suite::plan::Plan;
+use crate::suite::reference::short_name;
 
 /// A context of more bytes is worth a warning: it is read with every `up`.
 const LARGE: u64 = 500_000_000;
@@ -266,33 +267,4 @@ async fn off_thread<I: Send + 'static, T: Send + 'static>(
     read: impl FnOnce(I) -> std::io::Result<T> + Send + 'static,
 ) -> std::io::Result<T> {
     tokio::task::spawn_blocking(move || read(input)).await.map_err(std::io::Error::other)?
-}
-
-/// Returns the name of an image without registry, tag and digest, in one piece.
-fn short_name(image: &str) -> String {
-    let name = image.split('@').next().unwrap_or_default();
-    let (path, last) = name.rsplit_once('/').map_or(("", name), |(path, last)| (path, last));
-    let last = last.split(':').next().unwrap_or_default();
-    let first = path.split('/').next().unwrap_or_default();
-    let has_host = first.contains('.') || first.contains(':') || first == "localhost";
-    let path = if has_host { path.split_once('/').map_or("", |(_, rest)| rest) } else { path };
-    if path.is_empty() { last.to_owned() } else { format!("{}-{last}", path.replace('/', "-")) }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::short_name;
-
-    #[test]
-    fn names_are_short_and_in_one_piece() {
-        for (image, name) in [
-            ("api", "api"),
-            ("shop/api:dev", "shop-api"),
-            ("localhost:5000/shop/api", "shop-api"),
-            ("registry.example.org/a/b/api@sha256:00", "a-b-api"),
-            ("localhost/api:1", "api"),
-        ] {
-            assert_eq!(short_name(image), name);
-        }
-    }
 }

@@ -1,25 +1,27 @@
-//! The source of images: `auto` probes the registry once.
+//! The source of images: `auto` asks the registries of the suite's images, by means of the engine.
+//!
+//! The engine is asked, and not the registry, because only the engine knows its credentials, mirrors, proxies and
+//! authorities. It has no question without an answer of megabytes, so a pull is begun and ended when the registry has
+//! answered.
 
-use std::error::Error;
+use std::collections::BTreeMap;
 use std::time::Duration;
 
-use http::header::{HOST, PROXY_AUTHORIZATION};
-use http::{Request, StatusCode, Uri};
-use http_body_util::Empty;
-use hyper::body::Bytes;
-use hyper::client::conn::http1;
-use hyper_util::client::proxy::matcher::Matcher;
-use hyper_util::rt::TokioIo;
-use tokio::net::TcpStream;
+use futures::future::join_all;
+use tokio::sync::oneshot;
 
+use super::engine;
+use crate::host::resilience::Resilience;
+use crate::host::setup::{Engine, EngineKind};
 use crate::suite::config::ImageSource;
+use crate::suite::plan::Plan;
+use crate::suite::reference::{normalized, registry};
 
-/// The API endpoint of the registry of kind's node image and most components' images. Any HTTP response, "unauthorized"
-/// included, means that it is reachable.
-const PROBE: &str = "http://registry-1.docker.io/v2/";
+/// kind's node image. Any tag does: "no such tag" is an answer of the registry too.
+const NODE: &str = "docker.io/kindest/node";
 
-/// Deadline of the registry's response. A slower one would be too slow for pulls.
-const PATIENCE: Duration = Duration::from_secs(2);
+/// Deadline of a registry's answer. A slower one would be too slow for pulls.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// The chosen source, and why.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,97 +32,147 @@ pub struct Choice {
     pub why: String,
 }
 
-/// Replaces `auto` by one of the other sources; returns those unchanged.
-pub async fn decide(wanted: ImageSource) -> Choice {
-    match wanted {
-        ImageSource::Auto => decide_by(PROBE).await,
-        told => Choice { source: told, why: "as configured".into() },
+/// The images for which a run may need a registry.
+#[derive(Debug, Clone, Default)]
+pub struct Needed {
+    /// The images, each with whether a recipe can make it instead.
+    images: BTreeMap<String, bool>,
+}
+
+impl Needed {
+    /// Returns the images of `plan` that are pulled.
+    #[must_use]
+    pub fn of(plan: &Plan) -> Needed {
+        let images = plan.components().flat_map(|component| &component.images);
+        let pulled = images.filter(|image| !image.is_made() && image.cargo.is_none());
+        Needed { images: pulled.map(|image| (image.name.clone(), image.recipe.is_some())).collect() }
+    }
+
+    /// Adds the node images of a new cluster: `named` by kind's configuration, or else kind's own.
+    #[must_use]
+    pub fn and_nodes(mut self, named: &[String]) -> Needed {
+        self.images.extend(named.iter().map(|node| (node.clone(), false)));
+        if named.is_empty() {
+            self.images.insert(NODE.to_owned(), true);
+        }
+        self
     }
 }
 
-async fn decide_by(probe: &str) -> Choice {
-    let answer = tokio::time::timeout(PATIENCE, get(probe)).await;
-    let answer = answer.unwrap_or_else(|_| Err(format!("no answer within {PATIENCE:?}").into()));
-    match answer {
-        // A refusal by a proxy is a response too, but not one of a registry.
-        Ok(status) if status.is_redirection() || status == 401 || status == 200 => {
-            Choice { source: ImageSource::Registry, why: format!("{probe} answers") }
+/// Replaces `auto` by one of the other sources; returns those unchanged. Without an engine no registry can be asked, and
+/// they are the source.
+pub async fn decide(wanted: ImageSource, engine: Option<&Engine>, needed: &Needed) -> Choice {
+    match (wanted, engine) {
+        (ImageSource::Auto, Some(engine)) => ask(engine, needed).await,
+        (ImageSource::Auto, None) => {
+            Choice { source: ImageSource::Registry, why: "registries are asked as soon as there is an engine".into() }
         }
-        Ok(status) => {
-            let why = format!("{probe} answers {status}, so images are built from packages");
+        (told, _) => Choice { source: told, why: "as configured".into() },
+    }
+}
+
+async fn ask(engine: &Engine, needed: &Needed) -> Choice {
+    let looked = needed.images.iter().map(|(image, has_recipe)| async move {
+        (!is_here(engine, image).await).then_some((image.as_str(), *has_recipe))
+    });
+    let mut absent: BTreeMap<&str, (&str, bool)> = BTreeMap::new();
+    for (image, has_recipe) in join_all(looked).await.into_iter().flatten() {
+        let (_, all_have_recipes) = absent.entry(registry(image)).or_insert((image, true));
+        *all_have_recipes &= has_recipe;
+    }
+    if absent.is_empty() {
+        return Choice { source: ImageSource::Registry, why: "the engine has every image".into() };
+    }
+    let asked = absent
+        .iter()
+        .map(|(registry, (image, has_recipes))| async move { (*registry, *has_recipes, answer(engine, image).await) });
+    let answers = join_all(asked).await;
+    let silent = || answers.iter().filter_map(|(registry, all, answer)| Some((registry, all, answer.as_ref().err()?)));
+    let told = silent().map(|(registry, _, why)| format!("{registry} does not serve {} ({why})", engine.kind.name()));
+    let told = told.collect::<Vec<_>>().join("; ");
+    if told.is_empty() {
+        let registries = answers.iter().map(|(registry, ..)| *registry).collect::<Vec<_>>().join(", ");
+        return Choice { source: ImageSource::Registry, why: format!("{registries} answers") };
+    }
+    match silent().all(|(_, all_have_recipes, _)| *all_have_recipes) {
+        true => {
+            let why = format!("{told}, so images are built from packages");
             Choice { source: ImageSource::Packages, why }
         }
-        Err(error) => {
-            let cause = crate::readiness::errors::innermost(&*error);
-            let why = format!("{probe} cannot be reached ({cause}), so images are built from packages");
-            Choice { source: ImageSource::Packages, why }
+        // The pull that fails says so again.
+        false => {
+            let why = format!("{told}; not every image of it has a recipe, so it is tried again");
+            Choice { source: ImageSource::Registry, why }
         }
     }
 }
 
-/// Returns the status of a plain HTTP GET, through the proxy in `HTTP_PROXY`. Redirects are not followed: only the
-/// first response counts.
-async fn get(url: &str) -> Result<StatusCode, Box<dyn Error + Send + Sync>> {
-    let url: Uri = url.parse()?;
-    let proxy = Matcher::from_system().intercept(&url);
-    let next = proxy.as_ref().map_or(&url, |proxy| proxy.uri());
-    let stream = TcpStream::connect((next.host().unwrap_or_default(), next.port_u16().unwrap_or(80))).await?;
-    let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
-    let mut request = Request::get(&url).header(HOST, url.authority().map_or("", |it| it.as_str()));
-    if let Some(credentials) = proxy.as_ref().and_then(|proxy| proxy.basic_auth()) {
-        request = request.header(PROXY_AUTHORIZATION, credentials);
+/// Returns whether the engine has `image`; if it is kind's node image, of any tag.
+async fn is_here(engine: &Engine, image: &str) -> bool {
+    if image != NODE {
+        return engine::has(engine, image).await;
     }
-    let mut request = request.body(Empty::<Bytes>::new())?;
-    if proxy.is_none() {
-        *request.uri_mut() = url.path().parse()?;
+    // An engine that cannot list its images says why as soon as it is used.
+    let listed = engine::list(engine, &Resilience::default()).await.unwrap_or_default();
+    listed.lines().any(|listed| normalized(listed).starts_with(&format!("{NODE}:")))
+}
+
+/// Begins to pull `image`, and ends that as soon as its registry has answered; returns what was said otherwise.
+async fn answer(engine: &Engine, image: &str) -> Result<(), String> {
+    let (answered, answer) = oneshot::channel();
+    let (mut answered, kind) = (Some(answered), engine.kind);
+    let pull = engine.command(["pull", &normalized(image)]).deadline(PATIENCE);
+    let pull = pull.stream(move |line| {
+        if has_begun(kind, line)
+            && let Some(answered) = answered.take()
+        {
+            // Its receiver is only dropped with this pull.
+            let _ = answered.send(());
+        }
+    });
+    tokio::select! {
+        pulled = pull => match pulled {
+            Ok(()) => Ok(()),
+            Err(error) if is_answer(&error.to_string()) => Ok(()),
+            Err(error) => Err(error.brief()),
+        },
+        Ok(()) = answer => Ok(()),
     }
-    let exchange = async move { sender.send_request(request).await.map(|response| response.status()) };
-    // The connection ends when the exchange drops its sender; its errors are the exchange's errors too.
-    Ok(tokio::join!(exchange, connection).0?)
+}
+
+/// Returns whether the engine prints `line` once a registry has told what an image consists of.
+fn has_begun(engine: EngineKind, line: &str) -> bool {
+    match engine {
+        EngineKind::Podman => line.contains("Getting image source signatures") || line.contains("Copying blob"),
+        EngineKind::Docker => line.contains("Pulling from") || line.contains("Pulling fs layer"),
+        EngineKind::Nerdctl => line.contains("layer-sha256") || line.contains("manifest-sha256"),
+    }
+}
+
+/// Returns whether an engine's error is a registry's answer that there is no such image or tag.
+fn is_answer(error: &str) -> bool {
+    ["manifest unknown", "manifest for", "not found: manifest"].iter().any(|words| error.contains(words))
 }
 
 #[cfg(test)]
 mod tests {
-    use rstest::rstest;
-    use tokio::io::{AsyncReadExt, AsyncWriteExt};
-
     use super::*;
 
     #[tokio::test]
-    async fn what_is_told_is_not_probed() {
-        let choice = decide(ImageSource::Registry).await;
-        assert_eq!(choice.source, ImageSource::Registry);
-    }
-
-    #[rstest]
-    #[case("HTTP/1.1 401 Unauthorized\r\ncontent-length: 0\r\nconnection: close\r\n\r\n", ImageSource::Registry)]
-    #[case("HTTP/1.1 301 Moved\r\nlocation: https://elsewhere/v2/\r\ncontent-length: 0\r\n\r\n", ImageSource::Registry)]
-    #[case("HTTP/1.1 407 Proxy\r\ncontent-length: 0\r\nconnection: close\r\n\r\n", ImageSource::Packages)]
-    #[case("", ImageSource::Packages)]
-    #[tokio::test]
-    async fn what_answers_as_a_registry_does_is_one(#[case] answer: &'static str, #[case] source: ImageSource) {
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let probe = format!("http://{}/v2/", listener.local_addr().unwrap());
-        let serving = async {
-            let (mut stream, _) = listener.accept().await.unwrap();
-            let mut request = [0; 1024];
-            let length = stream.read(&mut request).await.unwrap();
-            stream.write_all(answer.as_bytes()).await.unwrap();
-            String::from_utf8_lossy(&request[..length]).into_owned()
-        };
-        let (choice, request) = tokio::join!(decide_by(&probe), serving);
-        assert_eq!(choice.source, source, "{}", choice.why);
-        assert!(request.starts_with("GET /v2/ HTTP/1.1\r\n"), "{request}");
-    }
-
-    #[tokio::test]
-    async fn a_registry_that_refuses_connections_means_packages() {
-        // Bound, so that no other test gets the port, and not listening.
-        let socket = tokio::net::TcpSocket::new_v4().unwrap();
-        socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
-        let probe = format!("http://{}/v2/", socket.local_addr().unwrap());
-        let choice = decide_by(&probe).await;
+    async fn what_is_told_is_not_asked() {
+        let choice = decide(ImageSource::Packages, None, &Needed::default()).await;
         assert_eq!(choice.source, ImageSource::Packages);
-        assert!(choice.why.contains("refused"), "{}", choice.why);
+    }
+
+    #[test]
+    fn a_registry_that_has_no_such_tag_has_answered() {
+        for error in [
+            "Error response from daemon: manifest for kindest/node:latest not found: manifest unknown: manifest unknown",
+            "Error: initializing source docker://kindest/node:latest: reading manifest latest in docker.io/kindest/node: \
+             manifest unknown",
+        ] {
+            assert!(is_answer(error), "{error}");
+        }
+        assert!(!is_answer("dial tcp: lookup registry-1.docker.io: no such host"));
     }
 }

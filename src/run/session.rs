@@ -4,6 +4,7 @@ mod components;
 mod deployment;
 mod error;
 mod existing;
+mod host;
 mod lease;
 mod usage;
 
@@ -21,8 +22,8 @@ use crate::cluster::{Cluster, ClusterError, CreateRequest, Kind, Lease, Provider
 use crate::deploy::ComponentManifests;
 use crate::host::folders::{self, Folders};
 use crate::host::resilience::Resilience;
-use crate::host::setup::{self, Consent, Finding, Host};
-use crate::images::{self, ImageBuilds, ImageError, Loads};
+use crate::host::setup::{Consent, Finding, Host};
+use crate::images::{ImageBuilds, ImageError, Loads};
 use crate::readiness::redact::Redactor;
 use crate::readiness::{Recorder, Settings};
 use crate::report::{ComponentStates, Events, Phase};
@@ -81,7 +82,7 @@ impl Session {
         self.of_same_provider(&records)?;
         self.render().await?;
         let parcels = self.parcels()?;
-        let (host, source) = self.host().await?;
+        let (host, source) = self.host(&records).await?;
         self.prefetch(&parcels, source);
         let resilience = self.resilience(Phase::Cluster, name);
         let provider = Provider::of(&self.plan, host.as_ref(), &resilience);
@@ -220,19 +221,6 @@ impl Session {
     fn running(&self, cluster: Cluster, unchanged: bool) -> Running {
         let (settings, deadline) = (Settings::from(&self.plan.suite().ready), self.plan.suite().deadline);
         Running { cluster, unchanged, events: self.events.clone(), settings, deadline, used: None }
-    }
-
-    async fn host(&self) -> Result<(Option<Host>, ImageSource), UpError> {
-        let suite = self.plan.suite();
-        if suite.cluster.provider == ProviderKind::Existing {
-            return Ok((None, ImageSource::Registry));
-        }
-        let choice = images::decide(suite.images).await;
-        if suite.images == ImageSource::Auto {
-            self.events.note(Phase::Images, format!("source: {}", choice.why));
-        }
-        let host = setup::ensure(&self.folders, choice.source, self.agree, &self.events).await?;
-        Ok((Some(host), choice.source))
     }
 
     fn loads(

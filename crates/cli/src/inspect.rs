@@ -12,7 +12,8 @@ use super::interrupts::Interrupts;
 use super::outputs::{self, Doctor};
 use super::{Cli, Exit, Failure, Output};
 use kind_harness::cluster::{Cluster, Record, Records};
-use kind_harness::host::setup::{self, State, Tool};
+use kind_harness::host::setup::{self, Engine, State, Tool};
+use kind_harness::images::{self, Choice, Needed};
 use kind_harness::readiness::redact::{MASKED_BY_FIELD, Redactor};
 use kind_harness::report::Reporter;
 use kind_harness::report::console::write;
@@ -25,8 +26,9 @@ use kind_harness::suite::plan::Plan;
 
 impl Cli {
     pub(super) async fn doctor(&self) -> Result<Exit, Failure> {
-        let source = kind_harness::images::decide(self.flags.images().unwrap_or_default()).await;
         let folders = self.folders()?;
+        let engine = setup::recall_engine(&folders).await;
+        let source = self.source(engine.as_ref()).await;
         let mut survey = setup::examine(&folders, source.source).await;
         let mut is_ready = survey.is_ready();
         for tool in self.suites_tools() {
@@ -61,6 +63,15 @@ impl Cli {
     /// Returns the tools that the suite needs; none without a suite.
     pub(super) fn suites_tools(&self) -> BTreeSet<Tool> {
         self.plan().map(|plan| sources::needed_tools(&plan)).unwrap_or_default()
+    }
+
+    /// Returns where this host's images come from; those of the suite, if there is one.
+    pub(super) async fn source(&self, engine: Option<&Engine>) -> Choice {
+        let (wanted, needed) = match self.plan() {
+            Ok(plan) => (plan.suite().images, Needed::of(&plan)),
+            Err(_) => (self.flags.images().unwrap_or_default(), Needed::default()),
+        };
+        images::decide(wanted, engine, &needed.and_nodes(&[])).await
     }
 
     /// Returns the plan with all its sources rendered.

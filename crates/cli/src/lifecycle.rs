@@ -21,7 +21,7 @@ use kind_harness::report::{Alert, Events, Reporter, RunHeader, StartupMetrics, T
 use kind_harness::run::failed_run::FailureCause;
 use kind_harness::run::protocol::{Interrupts as _, OnFailure, Part, Run};
 use kind_harness::run::session::{LeaseOptions, LooksLikeProduction, Session, UpError};
-use kind_harness::suite::config::{ImageSource, Keep};
+use kind_harness::suite::config::Keep;
 use kind_harness::teardown::Undo;
 
 /// The alert from which `up` fails.
@@ -71,13 +71,10 @@ impl From<FailOn> for Alert {
 impl Cli {
     pub(super) async fn setup(&self, yes: bool) -> Result<Exit, Failure> {
         let folders = self.folders()?;
-        // Without a suite, prepare for what this host would do by itself.
-        let wanted = self.flags.images().unwrap_or_default();
-        let source = kind_harness::images::decide(wanted).await.source;
         let (events, reporter) = Reporter::start(self.console());
         let mut interrupts = Interrupts::listen();
         let host = tokio::select! {
-            host = self.install(source, &folders, yes, &events) => Some(host),
+            host = self.install(&folders, yes, &events) => Some(host),
             _ = interrupts.next() => None,
         };
         reporter.finish().await;
@@ -92,14 +89,14 @@ impl Cli {
     }
 
     /// Installs what clusters need, and the tools of the suite if there is one.
-    async fn install(
-        &self,
-        source: ImageSource,
-        folders: &Folders,
-        yes: bool,
-        events: &Events,
-    ) -> Result<Host, SetupError> {
-        let host = setup::ensure(folders, source, consent(yes), events).await?;
+    async fn install(&self, folders: &Folders, yes: bool, events: &Events) -> Result<Host, SetupError> {
+        // The engine says whether registries can be reached, so it is there first.
+        let told = self.source(None).await.source;
+        let mut host = setup::ensure(folders, told, consent(yes), events).await?;
+        let source = self.source(Some(&host.engine)).await.source;
+        if source != told {
+            host = setup::ensure(folders, source, consent(yes), events).await?;
+        }
         for tool in self.suites_tools() {
             setup::ensure_tool(tool, folders, consent(yes), events).await?;
         }

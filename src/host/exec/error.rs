@@ -43,18 +43,23 @@ pub enum ExecError {
 }
 
 impl ExecError {
-    /// Returns the most informative line: the last of the program's output.
+    /// Returns the most informative line: the last of the program's output that is not about its `--help`.
     #[must_use]
     pub fn brief(&self) -> String {
         match self {
             ExecError::Start { command, source } => format!("cannot run `{command}`: {source}"),
-            ExecError::Failed { command, status, tail } => match tail.lines().last() {
+            ExecError::Failed { command, status, tail } => match tail.lines().rev().find(|line| is_informative(line)) {
                 Some(line) => line.trim().to_owned(),
                 None => format!("`{command}` failed ({status})"),
             },
             ExecError::Hung { .. } | ExecError::NotRun(_) => self.to_string(),
         }
     }
+}
+
+/// docker ends its errors with where its help is.
+fn is_informative(line: &str) -> bool {
+    !(line.trim().is_empty() || line.contains("--help") && (line.starts_with("See ") || line.starts_with("Run ")))
 }
 
 fn quote_tail(tail: &str) -> String {

@@ -91,6 +91,19 @@ async fn one_that_ends_in_time_is_not_disturbed() {
 }
 
 #[tokio::test]
+async fn the_brief_error_is_not_where_an_engine_s_help_is() {
+    let docker = "docker: Error response from daemon: no space left on device.\nSee 'docker run --help'.";
+    let docker_28 = "docker: no space left on device.\n\nRun 'docker run --help' for more information";
+    for (output, brief) in [
+        (docker, "docker: Error response from daemon: no space left on device."),
+        (docker_28, "docker: no space left on device."),
+    ] {
+        let error = Cmd::new("sh", ["-c", "printf '%s' \"$0\" >&2; exit 125", output]).output().await.unwrap_err();
+        assert_eq!(error.brief(), brief);
+    }
+}
+
+#[tokio::test]
 async fn an_error_quotes_no_secret() {
     crate::readiness::redact::Redactor::global().learn(["plant-in-output"]);
     let cmd = Cmd::new("sh", ["-c", "echo says plant-in-output; echo plant-in-output >&2; exit 1"]);

@@ -80,6 +80,9 @@ fn of_status(status: &kube::core::Status) -> Cause {
         504 => known().unwrap_or(passes("gateway timeout")),
         400 => stays("bad request"),
         401 => stays("unauthorized"),
+        // The controller manager creates it soon after the namespace; in the first seconds of a cluster, some seconds
+        // after it.
+        403 if text.contains("serviceaccount \"default\" not found") => passes("no default service account yet"),
         403 => stays("forbidden"),
         404 => stays("not found"),
         422 => stays("invalid"),

@@ -13,7 +13,8 @@ use crate::host::exec::Cmd;
 
 pub use crate::host::engine_kind::EngineKind;
 pub(super) use crate::host::engine_kind::{in_path, in_path_or_itself};
-pub(super) use choice::{choose, recall};
+pub(super) use choice::choose;
+pub use choice::recall;
 pub use memory::known_engines;
 
 /// Default deadline of an engine command: starting and removing even many containers, on a busy host.

@@ -81,7 +81,7 @@ impl Session {
         self.of_same_provider(&records)?;
         part.announce();
         self.tell_dependants(Phase::Deploy, components, "is deployed again");
-        let (host, source) = part.host().await?;
+        let (host, source) = part.host(&records).await?;
         // The cluster keeps its lease; this one only ends builds together with this process.
         self.lease(name, host.as_ref())?;
         let resilience = self.resilience(Phase::Deploy, name);

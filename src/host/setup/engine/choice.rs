@@ -54,7 +54,7 @@ impl Chosen {
 }
 
 /// Returns the engine that comes first, if it is remembered and responds; otherwise [`choose`] chooses one.
-pub(in crate::host::setup) async fn recall(folders: &Folders) -> Option<Engine> {
+pub async fn recall(folders: &Folders) -> Option<Engine> {
     let first = *candidates(wanted().as_deref()).first()?;
     let engine = memory::recall(folders, first)?;
     trial::answers(&engine, ANSWER).await.ok().map(|()| engine)

@@ -6,6 +6,7 @@ use kube::core::DynamicObject;
 use serde_json::Value;
 
 use crate::suite::manifests::ImageMap;
+use crate::suite::reference::normalized;
 
 /// Replaces image references according to `map`, in every pod template of `object` at any depth: the containers of
 /// `containers`, `initContainers` and `ephemeralContainers` under any `spec`.
@@ -37,6 +38,12 @@ pub(crate) fn pull_if_not_present(object: &mut DynamicObject, map: &ImageMap) ->
         container["imagePullPolicy"] = "IfNotPresent".into();
     });
     told
+}
+
+/// Returns the replacement of `image`, however `map` writes its reference.
+fn lookup<'a>(map: &'a ImageMap, image: &str) -> Option<&'a String> {
+    let same = |known: &str| normalized(known) == normalized(image);
+    map.get(image).or_else(|| map.iter().find(|(known, _)| same(known)).map(|(_, replacement)| replacement))
 }
 
 /// Replaces every text of `object` that is exactly an image of `map`.
@@ -88,7 +95,7 @@ fn containers(value: &mut Value, each: &mut impl FnMut(&mut Value)) {
 
 fn replace(container: &mut Value, map: &ImageMap, unknown: &mut BTreeSet<String>) {
     let Some(Value::String(image)) = container.get_mut("image") else { return };
-    if let Some(replacement) = map.get(image) {
+    if let Some(replacement) = lookup(map, image) {
         image.clone_from(replacement);
     } else if !map.values().any(|known| known == image) {
         unknown.insert(image.clone());

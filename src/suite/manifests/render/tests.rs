@@ -23,6 +23,17 @@ fn map() -> ImageMap {
     [("old/a", "new/a:1"), ("old/i", "new/i:1")].map(|(from, to)| (from.to_owned(), to.to_owned())).into()
 }
 
+#[rstest]
+#[case("redis:7", "docker.io/library/redis:7")]
+#[case("docker.io/library/redis:7", "redis:7")]
+#[case("shop/api", "docker.io/shop/api:latest")]
+fn the_same_image_may_be_written_in_another_form(#[case] suite: &str, #[case] manifest: &str) {
+    let mut pod = object(json!({"kind": "Pod", "spec": {"containers": [{"name": "a", "image": manifest}]}}));
+    let map = [(suite.to_owned(), "loaded:1".to_owned())].into();
+    assert_eq!(images(&mut pod, &map), [] as [&str; 0]);
+    assert_eq!(pod.data["spec"]["containers"][0]["image"], "loaded:1");
+}
+
 /// A workload of each kind, and the path of its pod spec.
 #[rstest]
 #[case("Pod", "/spec", json!({"spec": pod_spec()}))]

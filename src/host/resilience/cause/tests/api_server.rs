@@ -52,6 +52,18 @@ use super::*;
 )]
 #[case(400, "BadRequest", "strict decoding error: unknown field data.b", "!ApiServer: bad request")]
 #[case(401, "Unauthorized", "Unauthorized", "!ApiServer: unauthorized")]
+#[case(
+    403,
+    "Forbidden",
+    r#"pods "app" is forbidden: error looking up service account shop/default: serviceaccount "default" not found"#,
+    "~ApiServer: no default service account yet"
+)]
+#[case(
+    403,
+    "Forbidden",
+    r#"pods "app" is forbidden: error looking up service account shop/api: serviceaccount "api" not found"#,
+    "!ApiServer: forbidden"
+)]
 #[case(403, "Forbidden", r#"configmaps "app" is forbidden: exceeded quota"#, "!ApiServer: forbidden")]
 #[case(404, "NotFound", r#"namespaces "shop" not found"#, "!ApiServer: not found")]
 #[case(422, "Invalid", "spec.ports[0].nodePort: provided port is already allocated", "!ApiServer: invalid")]

@@ -1,0 +1,166 @@
+//! A docker daemon of the tests' own.
+//!
+//! Socket, state and runtime are in a temporary folder. The images are kept in the user's cache folder, because building
+//! the node image takes minutes. What the daemon changes outside of that, docker0 and rules of iptables, is taken back.
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail, ensure};
+use duct::cmd;
+use kind_harness::host::folders::Folders;
+use rustix::process::{Pid, Signal, kill_process};
+
+use crate::engine::{Engine, NotHere};
+use crate::runtime;
+
+/// How long the daemon may take to answer.
+const START: Duration = Duration::from_secs(60);
+
+/// A docker daemon, stopped when dropped.
+pub(crate) struct Dockerd {
+    /// How it is used.
+    pub(crate) engine: Engine,
+    daemon: Child,
+    folder: tempfile::TempDir,
+    rules: Vec<(String, String)>,
+    /// Only one daemon may use the folder of images.
+    _lock: File,
+}
+
+impl Dockerd {
+    /// Starts one with a mirror of Docker Hub, if one is given, that trusts only the authority in a file, if one is given.
+    ///
+    /// # Errors
+    /// [`NotHere`] where this host cannot run one; when it does not answer.
+    pub(crate) fn start(mirror: Option<&str>, authority: Option<&Path>) -> Result<Dockerd> {
+        if !rustix::process::geteuid().is_root() {
+            bail!(NotHere("dockerd needs root".into()));
+        }
+        if let Some(missing) = ["dockerd", "docker", "runc", "iptables"].iter().find(|name| !in_path(name)) {
+            bail!(NotHere(format!("{missing} is not installed (apt-get install docker.io)")));
+        }
+        if PathBuf::from("/sys/class/net/docker0").exists() {
+            bail!(NotHere("another docker daemon runs on this host, and two would share docker0".into()));
+        }
+        let data = Folders::of_user()?.cache.join("engines").join("docker");
+        std::fs::create_dir_all(&data)?;
+        let lock = File::create(data.with_extension("lock"))?;
+        ensure!(lock.try_lock().is_ok(), "another test uses {}", data.display());
+        let folder = tempfile::Builder::new().prefix("engines-").tempdir()?;
+        let at = |name: &str| folder.path().join(name);
+        let socket = format!("unix://{}", at("docker.sock").display());
+        let mut command = Command::new("dockerd");
+        command.arg("--data-root").arg(&data).arg("--exec-root").arg(at("exec")).arg("--pidfile").arg(at("pid"));
+        command.arg("--config-file").arg(at("daemon.json"));
+        command.args(["--host", &socket, "--exec-opt", "native.cgroupdriver=cgroupfs", "--log-level", "warn"]);
+        if !runtime::has_all_capabilities()? {
+            let wrapper = at(runtime::NAME);
+            std::os::unix::fs::symlink(std::env::current_exe()?, &wrapper)?;
+            command.arg("--add-runtime").arg(format!("bounded={}", wrapper.display()));
+            command.args(["--default-runtime", "bounded"]);
+        }
+        if let Some(mirror) = mirror {
+            command.arg("--registry-mirror").arg(format!("http://{mirror}"));
+        }
+        if let Some(authority) = authority {
+            command.env("SSL_CERT_FILE", authority);
+        }
+        std::fs::write(at("daemon.json"), "{}")?;
+        let log = File::create(at("log"))?;
+        let rules = rules()?;
+        let daemon = command.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log).spawn()?;
+        let home = at("config");
+        let variables = vec![
+            ("DOCKER_HOST".to_owned(), socket),
+            ("DOCKER_CONFIG".to_owned(), home.display().to_string()),
+            ("KIND_HARNESS_ENGINE".to_owned(), "docker".to_owned()),
+        ];
+        let engine = Engine { name: "docker", variables };
+        let mut dockerd = Dockerd { engine, daemon, folder, rules, _lock: lock };
+        dockerd.wait()?;
+        // What a killed test left in the folder of images.
+        for (list, remove) in [(["ps", "-aq"], ["rm", "-fv"]), (["volume", "ls"], ["volume", "rm"])] {
+            let list = if list[0] == "volume" { vec!["volume", "ls", "-q"] } else { list.to_vec() };
+            for id in dockerd.engine.ask(&list)?.lines() {
+                let remove: Vec<&str> = remove.iter().copied().chain([id]).collect();
+                dockerd.engine.ask(&remove)?;
+            }
+        }
+        dockerd.engine.ask(&["network", "prune", "-f"])?;
+        Ok(dockerd)
+    }
+
+    fn wait(&mut self) -> Result<()> {
+        let began = Instant::now();
+        while self.engine.ask(&["version"]).is_err() {
+            let log = || std::fs::read_to_string(self.folder.path().join("log")).unwrap_or_default();
+            if let Some(status) = self.daemon.try_wait()? {
+                bail!("dockerd ended ({status}):\n{}", log());
+            }
+            ensure!(began.elapsed() < START, "dockerd does not answer after {START:?}:\n{}", log());
+            std::thread::park_timeout(Duration::from_millis(100));
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Dockerd {
+    fn drop(&mut self) {
+        if let Some(pid) = Pid::from_raw(self.daemon.id().cast_signed()) {
+            // A daemon that has ended already has no containers either.
+            let _ = kill_process(pid, Signal::TERM);
+        }
+        let _ = self.daemon.wait();
+        // Otherwise every later run on this host would look for clusters of it.
+        if let Ok(folders) = Folders::of_user() {
+            let _ = std::fs::remove_file(folders.cache.join("host").join("docker.json"));
+        }
+        let _ = cmd!("ip", "link", "delete", "docker0").stderr_null().unchecked().run();
+        if let Err(error) = restore(&self.rules) {
+            eprintln!("iptables is not as it was: {error:#}");
+        }
+    }
+}
+
+fn in_path(name: &str) -> bool {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    std::env::split_paths(&path).any(|folder| folder.join(name).is_file())
+}
+
+/// The rules of iptables: each with its table.
+fn rules() -> Result<Vec<(String, String)>> {
+    let mut rules = Vec::new();
+    for table in ["filter", "nat", "raw", "mangle"] {
+        let listed = cmd!("iptables", "-t", table, "-S").stderr_null().unchecked().read().context("iptables")?;
+        rules.extend(listed.lines().map(|line| (table.to_owned(), line.to_owned())));
+    }
+    Ok(rules)
+}
+
+/// Removes every rule and chain of docker that was not there before, and sets the policies as they were.
+fn restore(before: &[(String, String)]) -> Result<()> {
+    let run = |table: &str, rule: &str| {
+        let words = rule.split_whitespace().map(|word| word.trim_matches('"'));
+        let arguments: Vec<&str> = ["-w", "-t", table].into_iter().chain(words).collect();
+        cmd("iptables", arguments).stderr_null().unchecked().run()
+    };
+    let new = || -> Result<Vec<(String, String)>> {
+        let is_docker_s = |rule: &str| rule.contains("DOCKER") || rule.contains("docker0");
+        let is_new = |it: &(String, String)| !before.contains(it) && is_docker_s(&it.1);
+        Ok(rules()?.into_iter().filter(is_new).collect())
+    };
+    for (table, rule) in new()?.iter().filter(|(_, rule)| rule.starts_with("-A")) {
+        run(table, &rule.replacen("-A", "-D", 1))?;
+    }
+    for (table, rule) in new()?.iter().filter(|(_, rule)| rule.starts_with("-N")) {
+        run(table, &rule.replacen("-N", "-F", 1))?;
+        run(table, &rule.replacen("-N", "-X", 1))?;
+    }
+    for (table, policy) in before.iter().filter(|(_, rule)| rule.starts_with("-P")) {
+        run(table, policy)?;
+    }
+    Ok(())
+}

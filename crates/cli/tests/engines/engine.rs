@@ -1,0 +1,73 @@
+//! An engine, and how commands are run on it.
+
+use std::path::Path;
+
+use anyhow::{Context, Result, ensure};
+use duct::{Expression, cmd};
+
+/// Why this host cannot run a test.
+#[derive(Debug)]
+pub(crate) struct NotHere(pub(crate) String);
+
+impl std::fmt::Display for NotHere {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "not run: {}", self.0)
+    }
+}
+
+impl std::error::Error for NotHere {}
+
+/// An engine of the tests.
+#[derive(Debug, Clone)]
+pub(crate) struct Engine {
+    /// Its command.
+    pub(crate) name: &'static str,
+    /// The environment in which its command and the harness use it.
+    pub(crate) variables: Vec<(String, String)>,
+}
+
+impl Engine {
+    /// The same engine with one more variable.
+    pub(crate) fn with(mut self, name: &str, value: &str) -> Engine {
+        self.variables.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// The engine's variables on `command`.
+    pub(crate) fn on(&self, command: Expression) -> Expression {
+        self.variables.iter().fold(command, |command, (name, value)| command.env(name, value))
+    }
+
+    /// What the engine prints.
+    ///
+    /// # Errors
+    /// When it fails, with what it wrote to standard error.
+    pub(crate) fn ask(&self, arguments: &[&str]) -> Result<String> {
+        let command = self.on(cmd(self.name, arguments)).stdin_null().stdout_capture().stderr_capture().unchecked();
+        let output = command.run().with_context(|| self.name.to_owned())?;
+        let failed = || format!("{} {}: {}", self.name, arguments.join(" "), String::from_utf8_lossy(&output.stderr));
+        ensure!(output.status.success(), failed());
+        Ok(String::from_utf8_lossy(&output.stdout).trim_end().to_owned())
+    }
+
+    /// Containers, volumes and networks.
+    pub(crate) fn traces(&self) -> Result<Vec<String>> {
+        let mut traces = Vec::new();
+        for (what, list) in [
+            ("container", &["ps", "-a", "--format", "{{.Names}}"][..]),
+            ("volume", &["volume", "ls", "-q"]),
+            ("network", &["network", "ls", "--format", "{{.Name}}"]),
+        ] {
+            traces.extend(self.ask(list)?.lines().map(|line| format!("{what} {line}")));
+        }
+        traces.sort();
+        Ok(traces)
+    }
+}
+
+/// Runs the harness in `suite` on this engine, with state of its own in `state`.
+pub(crate) fn harness(engine: &Engine, suite: &Path, state: &Path, arguments: &[&str]) -> Expression {
+    let command = cmd(env!("CARGO_BIN_EXE_kind-harness"), arguments).dir(suite);
+    let command = command.env("XDG_STATE_HOME", state).env("KIND_HARNESS_YES", "1").env("NO_COLOR", "1");
+    engine.on(command.env("KIND_HARNESS_AUTO_PORTS", "true")).stdin_null()
+}

@@ -1,0 +1,126 @@
+//! The short story that every engine has to pass: doctor, up, up again, a failing up, a killed up, down, nothing left.
+
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, ensure};
+use serde_json::Value;
+
+use crate::engine::{Engine, harness};
+
+/// How long what is killed may take to go.
+const GOING: Duration = Duration::from_secs(20);
+
+/// The exit code of a suite that does not come up.
+const NOT_READY: i32 = 7;
+
+/// A component that cannot start, beside the two of the suite.
+const BROKEN: &str = "\
+suite: lifecycle
+namespace: lifecycle
+deadline: 20s
+components:
+  - name: broken
+    images: [{name: kind-harness/faults, recipe: image}]
+    manifests:
+      - inline: |
+          apiVersion: v1
+          kind: Pod
+          metadata: {name: broken}
+          spec:
+            restartPolicy: Never
+            initContainers: [{name: broken, image: kind-harness/faults, command: [sh, -c, 'echo no database here; exit 3']}]
+            containers: [{name: waits, image: kind-harness/faults, command: [sleep, infinity]}]
+";
+
+/// One run of the story.
+pub(crate) struct Story<'a> {
+    engine: &'a Engine,
+    images: &'static str,
+    state: tempfile::TempDir,
+    before: Vec<String>,
+}
+
+impl Story<'_> {
+    /// Tells the story on `engine`, with images from `images`.
+    pub(crate) fn run(engine: &Engine, images: &'static str) -> Result<()> {
+        let (state, before) = (tempfile::tempdir()?, engine.traces()?);
+        let story = Story { engine, images, state, before };
+        let suite = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/lifecycle");
+        let said = story.step(&suite, &["doctor"], 0)?;
+        ensure!(said.contains(engine.name), "doctor does not name {}:\n{said}", engine.name);
+        story.up_and_down(&suite)?;
+        story.failing()?;
+        story.killed(&suite)?;
+        story.nothing_left()
+    }
+
+    fn up_and_down(&self, suite: &Path) -> Result<()> {
+        self.step(suite, &["up"], 0)?;
+        let status: Value = serde_json::from_str(&self.output(suite, &["status", "-o", "json"])?)?;
+        let text = status.to_string();
+        ensure!(text.contains("database") && text.contains("ready"), "{text}");
+        let again = self.step(suite, &["up"], 0)?;
+        ensure!(again.contains("unchanged"), "a second up does the work again:\n{again}");
+        self.step(suite, &["down"], 0)?;
+        self.nothing_left()
+    }
+
+    fn failing(&self) -> Result<()> {
+        let suite = tempfile::tempdir()?;
+        std::fs::write(suite.path().join("e2e.yaml"), BROKEN)?;
+        let image = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../tests/faults/image").canonicalize()?;
+        std::os::unix::fs::symlink(image, suite.path().join("image"))?;
+        let said = self.step(suite.path(), &["up"], NOT_READY)?;
+        ensure!(said.contains("no database here"), "the pod's own words are missing:\n{said}");
+        self.nothing_left()
+    }
+
+    /// Kills `up` while the engine makes the node.
+    fn killed(&self, suite: &Path) -> Result<()> {
+        let log = self.state.path().join("killed.log");
+        let up = self.command(suite, &["up"]).stdout_path(&log).stderr_to_stdout().unchecked().start()?;
+        let began = Instant::now();
+        while self.new_traces()?.iter().all(|trace| !trace.starts_with("container")) {
+            ensure!(began.elapsed() < Duration::from_secs(120), "no container appears");
+            std::thread::park_timeout(Duration::from_millis(20));
+        }
+        up.kill()?;
+        let began = Instant::now();
+        while !self.new_traces()?.is_empty() && began.elapsed() < GOING {
+            std::thread::park_timeout(Duration::from_millis(50));
+        }
+        println!("  killed while it creates: all gone after {:.1} s", began.elapsed().as_secs_f64());
+        self.nothing_left()
+    }
+
+    fn new_traces(&self) -> Result<Vec<String>> {
+        Ok(self.engine.traces()?.into_iter().filter(|trace| !self.before.contains(trace)).collect())
+    }
+
+    fn nothing_left(&self) -> Result<()> {
+        let left = self.new_traces()?;
+        ensure!(left.is_empty(), "left behind: {}", left.join(", "));
+        Ok(())
+    }
+
+    fn command(&self, suite: &Path, arguments: &[&str]) -> duct::Expression {
+        harness(self.engine, suite, self.state.path(), arguments).env("KIND_HARNESS_IMAGES", self.images)
+    }
+
+    /// What a command prints to standard output.
+    fn output(&self, suite: &Path, arguments: &[&str]) -> Result<String> {
+        self.command(suite, arguments).read().with_context(|| arguments.join(" "))
+    }
+
+    /// Runs a command that has to end with `code`; returns all that it says, and prints how long it took.
+    fn step(&self, suite: &Path, arguments: &[&str], code: i32) -> Result<String> {
+        let began = Instant::now();
+        let output = self.command(suite, arguments).stderr_to_stdout().stdout_capture().unchecked().run()?;
+        println!("  {}: {:.1} s", arguments.join(" "), began.elapsed().as_secs_f64());
+        let said = String::from_utf8_lossy(&output.stdout).into_owned();
+        let wrong = || format!("{} ended with {:?} instead of {code}:\n{said}", arguments.join(" "), output.status);
+        ensure!(output.status.code() == Some(code), wrong());
+        Ok(said)
+    }
+}

@@ -1,0 +1,35 @@
+//! The host of a run, and where its images come from.
+
+use super::{Session, UpError};
+use crate::cluster::{self, Records};
+use crate::host::setup::{self, Host};
+use crate::images::{self, Needed};
+use crate::report::Phase;
+use crate::suite::config::{ImageSource, ProviderKind};
+
+impl Session {
+    /// Prepares the host, and decides where images come from. The engine is asked for that, so it is there first.
+    pub(super) async fn host(&self, records: &Records) -> Result<(Option<Host>, ImageSource), UpError> {
+        let suite = self.plan.suite();
+        if suite.cluster.provider == ProviderKind::Existing {
+            return Ok((None, ImageSource::Registry));
+        }
+        let ensure = |source| setup::ensure(&self.folders, source, self.agree, &self.events);
+        if suite.images != ImageSource::Auto {
+            return Ok((Some(ensure(suite.images).await?), suite.images));
+        }
+        let host = ensure(ImageSource::Registry).await?;
+        let mut needed = Needed::of(&self.plan);
+        if records.read()?.is_none() {
+            needed = needed.and_nodes(&cluster::node_images(&self.plan)?);
+        }
+        let step = self.events.step(Phase::Images, "source");
+        let choice = images::decide(suite.images, Some(&host.engine), &needed).await;
+        step.done();
+        self.events.note(Phase::Images, format!("source: {}", choice.why));
+        match choice.source {
+            ImageSource::Packages => Ok((Some(ensure(choice.source).await?), choice.source)),
+            source => Ok((Some(host), source)),
+        }
+    }
+}

@@ -1,0 +1,89 @@
+//! References to images, in the form that every engine and node understands.
+//!
+//! The rules are those of docker's `distribution/reference`: the first part is a registry's host if it has a dot, a
+//! colon or is `localhost`; otherwise the image is on Docker Hub, below `library/` if it has no other folder. Without
+//! tag and digest the tag is `latest`.
+
+/// The host of Docker Hub's images.
+const HUB: &str = "docker.io";
+
+/// Returns the full form of `image`: `docker.io/library/redis:7` for `redis:7`. Engines list the same image in
+/// different forms, so references are compared in this one.
+#[must_use]
+pub(crate) fn normalized(image: &str) -> String {
+    let (host, path) = split(image);
+    let path = if host == HUB && !path.contains('/') { format!("library/{path}") } else { path.to_owned() };
+    let name = path.rsplit('/').next().unwrap_or_default();
+    let tag = if name.contains([':', '@']) { "" } else { ":latest" };
+    format!("{host}/{path}{tag}")
+}
+
+/// Returns the host, and the port if it names one, of the registry of `image`.
+#[must_use]
+pub(crate) fn registry(image: &str) -> &str {
+    split(image).0
+}
+
+/// Returns whether `image` names its content by a digest, so that it is the same wherever it is pulled.
+#[must_use]
+pub(crate) fn is_pinned(image: &str) -> bool {
+    image.contains('@')
+}
+
+/// Returns the name of `image` without registry, tag and digest, in one piece: `shop-api` for `ghcr.io/shop/api:1`.
+#[must_use]
+pub(crate) fn short_name(image: &str) -> String {
+    let (host, path) = split(image);
+    let path = path.split('@').next().unwrap_or_default();
+    let tag = path.rsplit('/').next().unwrap_or_default().split_once(':').map_or(0, |(_, tag)| tag.len() + 1);
+    let path = &path[..path.len() - tag];
+    if host == HUB { path.trim_start_matches("library/") } else { path }.replace('/', "-")
+}
+
+fn split(image: &str) -> (&str, &str) {
+    match image.split_once('/') {
+        Some(("index.docker.io", path)) => (HUB, path),
+        Some((host, path)) if host.contains(['.', ':']) || host == "localhost" => (host, path),
+        _ => (HUB, image),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    #[rstest]
+    #[case("redis", "docker.io/library/redis:latest")]
+    #[case("redis:7", "docker.io/library/redis:7")]
+    #[case("docker.io/redis:7", "docker.io/library/redis:7")]
+    #[case("index.docker.io/library/redis:7", "docker.io/library/redis:7")]
+    #[case("me/app:1", "docker.io/me/app:1")]
+    #[case("localhost/kind-harness/redis:ab", "localhost/kind-harness/redis:ab")]
+    #[case("localhost:5000/app", "localhost:5000/app:latest")]
+    #[case("ghcr.io/me/app@sha256:00", "ghcr.io/me/app@sha256:00")]
+    #[case("redis@sha256:00", "docker.io/library/redis@sha256:00")]
+    #[case("me/app:1@sha256:00", "docker.io/me/app:1@sha256:00")]
+    fn references_have_one_full_form(#[case] image: &str, #[case] full: &str) {
+        assert_eq!(normalized(image), full);
+        assert_eq!(normalized(full), full, "it is its own full form");
+    }
+
+    #[test]
+    fn a_registry_is_the_first_part_if_it_is_a_host() {
+        assert_eq!(registry("me/app"), "docker.io");
+        assert_eq!(registry("localhost:5000/app@sha256:00"), "localhost:5000");
+    }
+
+    #[rstest]
+    #[case("api", "api")]
+    #[case("shop/api:dev", "shop-api")]
+    #[case("localhost:5000/shop/api", "shop-api")]
+    #[case("registry.example.org/a/b/api:1@sha256:00", "a-b-api")]
+    #[case("localhost/api:1", "api")]
+    #[case("docker.io/library/redis:7", "redis")]
+    fn short_names_are_in_one_piece(#[case] image: &str, #[case] name: &str) {
+        assert_eq!(short_name(image), name);
+    }
+}
