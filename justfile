@@ -53,6 +53,12 @@ kill-matrix:
 hostile *args:
     cargo test --test hostile {{args}}
 
+# Tell the same story on every engine, with registries that make trouble; then the specs and the kill matrix on docker
+engines:
+    cargo test --test engines -- --include-ignored --nocapture
+    cargo test --test engines -- with docker cargo test --test e2e
+    cargo test --test engines -- with docker cargo test --test lifecycle -- --ignored --exact matrix::kill_matrix --nocapture
+
 # Try a million malformed labels, leases, records and names
 fuzz-ownership:
     PROPTEST_CASES=1000000 cargo test --release -p kind-harness --lib -- owned::properties
