@@ -99,9 +99,10 @@ msrv:
 fmt-check:
     cargo fmt --all --check
 
-# Clippy, warnings denied
+# Clippy, warnings denied; actionlint of the workflows
 lint *args:
     cargo clippy --workspace --all-targets {{args}} -- -D warnings
+    ci/lint-workflows
 
 # Documentation, warnings denied
 doc *args:
