@@ -86,6 +86,10 @@ bench-stack:
     cargo bench --bench reference_stack
     cargo bench -p data-storage --bench throughput -- --seconds 30 --rows 1000000
 
+# Run what CI runs at night, or a part of it: strategies, bench, kill-matrix, faults, engines (hours)
+nightly *parts="all":
+    ci/nightly.sh {{parts}}
+
 # Change rules, plan, ownership, leases and undo in small ways, and look which changes no test notices (hours; `cargo install cargo-mutants --locked`)
 mutants *args:
     cargo mutants -p kind-harness-readiness -f 'crates/readiness/src/rules/**' -f crates/readiness/src/rules.rs {{args}} -- --lib
@@ -101,9 +105,10 @@ msrv:
 fmt-check:
     cargo fmt --all --check
 
-# Clippy, warnings denied
+# Clippy, warnings denied; actionlint of the workflows
 lint *args:
     cargo clippy --workspace --all-targets {{args}} -- -D warnings
+    ci/lint-workflows
 
 # Documentation, warnings denied
 doc *args:
