@@ -55,9 +55,9 @@ hostile *args:
 
 # Tell the same story on every engine, with registries that make trouble; then the specs and the kill matrix on docker
 engines:
-    cargo test --test engines -- --include-ignored --nocapture
-    cargo test --test engines -- with docker cargo test --test e2e
-    cargo test --test engines -- with docker cargo test --test lifecycle -- --ignored --exact matrix::kill_matrix --nocapture
+    cargo test --workspace --test engines -- --include-ignored --nocapture
+    cargo test --workspace --test engines -- with docker cargo test --workspace --test e2e
+    cargo test --workspace --test engines -- with docker cargo test --workspace --test lifecycle -- --ignored --exact matrix::kill_matrix --nocapture
 
 # Try a million malformed labels, leases, records and names
 fuzz-ownership:

@@ -83,7 +83,7 @@ faults() {
 }
 
 engines() {
-    cargo test --locked --test engines -- --ignored --nocapture --test-threads 1
+    cargo test --locked --workspace --test engines -- --include-ignored --nocapture
 }
 
 artifacts=${ARTIFACTS:-target/nightly}

@@ -18,6 +18,7 @@ mod ports;
 mod provider;
 mod record;
 mod remains;
+mod snapshot;
 
 use std::fmt;
 use std::path::PathBuf;
@@ -145,6 +146,12 @@ pub enum ClusterError {
         path: String,
         /// The reason.
         why: String,
+    },
+    /// The suite asks for a boot from a snapshot, which is not possible.
+    #[error("`cluster.boot: snapshot` is not possible: {why}; `boot: auto` boots from one where it is")]
+    NoSnapshot {
+        /// The reason.
+        why: &'static str,
     },
     /// A kubeconfig file or context cannot be used.
     #[error("cannot use {what}")]

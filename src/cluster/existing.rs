@@ -137,7 +137,10 @@ pub(crate) async fn identity(client: &kube::Client, name: &str) -> Result<String
     let system = api.get_metadata("kube-system").await;
     let system =
         system.map_err(ClusterError::api(name, "does not show which cluster it is (namespace kube-system)"))?;
-    Ok(system.metadata.uid.unwrap_or_default())
+    let uid = system.metadata.uid.unwrap_or_default();
+    // Clusters of one snapshot have the same namespace.
+    let boot = system.metadata.annotations.and_then(|mut it| it.remove("kind-harness.dev/cluster-id"));
+    Ok(boot.map_or_else(|| uid.clone(), |boot| format!("{uid}/{boot}")))
 }
 
 fn internal_address(node: &KubeNode) -> Option<IpAddr> {

@@ -8,13 +8,15 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
+use super::snapshot::{self, Snapshot};
 use super::{ClusterError, CreateRequest, Node, Owned, Record, Records, kind_config, labels, owned, ports};
 use crate::host::exec::ExecError;
 use crate::host::folders::{Folders, Lock};
 use crate::host::resilience::{Cause, Dependency, Resilience};
 use crate::host::setup::Host;
 use crate::images::Nodes;
-use crate::suite::config::ProviderKind;
+use crate::report::{Events, Phase, Step};
+use crate::suite::config::{Boot, ProviderKind};
 use crate::suite::name::ClusterName;
 use crate::suite::plan::Plan;
 
@@ -73,7 +75,7 @@ impl Kind {
     /// When a port is taken, kind's configuration is invalid, or kind fails. The caller removes what was created so
     /// far, with [`Kind::delete`].
     pub async fn create(&self, wanted: CreateRequest<'_>) -> Result<Record, ClusterError> {
-        let CreateRequest { name, plan, image, records, lease, nodes_up, step } = wanted;
+        let CreateRequest { name, plan, image, records, lease, nodes_up, step, events } = wanted;
         let folders = &self.host.folders;
         let waits = || step.progress("waiting for another run that makes nodes");
         let turn = Lock::take(folders.nodes_lock(), waits).await.map_err(ClusterError::file("locking nodes"))?;
@@ -95,7 +97,12 @@ impl Kind {
         // Written first: if the run is killed, what it created is found by the ids beside this record.
         records.write(&record)?;
         let config = kind_config::complete(read_config(plan)?, plan.components(), &reserved.ports, image.is_some());
-        let config = config.map_err(|why| ClusterError::KindConfig { path: config_path(plan), why })?;
+        let mut config = config.map_err(|why| ClusterError::KindConfig { path: config_path(plan), why })?;
+        let snapshot = self.snapshot(plan, image, &config)?;
+        let booted_from = snapshot.as_ref().and_then(Snapshot::folder);
+        if let Some(folder) = booted_from {
+            kind_config::mount_snapshot(&mut config, folder);
+        }
         let (folder, failed) = (records.folder(), || ClusterError::file("preparing the cluster's folder"));
         let config_file = folder.join(CONFIG);
         crate::host::folders::publish(&config_file, &config.to_string()).map_err(failed())?;
@@ -153,10 +160,47 @@ impl Kind {
         };
         let created = self.resilience.call(Dependency::Engine, "kind create cluster", classify, attempt);
         created.await.map_err(ClusterError::command(format!("creating cluster {name}")))?;
+        if let Some(snapshot) = &snapshot {
+            self.settle(snapshot, booted_from.is_some(), name, step, events).await;
+        }
         let nodes = self.find(name).await?.0;
         record.nodes =
             nodes.into_iter().filter(|node| records.owned(&record).is_some_and(|owned| owned.has(node))).collect();
         Ok(record)
+    }
+}
+
+impl Kind {
+    /// Returns the snapshot from which clusters of `config` boot, if they do.
+    fn snapshot(&self, plan: &Plan, image: Option<&str>, config: &Value) -> Result<Option<Snapshot>, ClusterError> {
+        let unsupported = snapshot::unsupported(&self.host, image, config);
+        match (plan.suite().cluster.boot, unsupported, image) {
+            (Boot::Snapshot, Some(why), _) => Err(ClusterError::NoSnapshot { why }),
+            (Boot::Auto | Boot::Snapshot, None, Some(image)) => Ok(Some(Snapshot::of(&self.host, image, config))),
+            _ => Ok(None),
+        }
+    }
+
+    /// Takes the snapshot of a cluster that kubeadm has booted, or removes one from which this cluster did not boot.
+    /// Neither is worth a failure: the cluster is there.
+    async fn settle(&self, snapshot: &Snapshot, booted_from: bool, name: &ClusterName, step: &Step, events: &Events) {
+        if !booted_from {
+            step.progress("keeping a snapshot, from which later clusters boot");
+            if let Err(error) = snapshot.take(&self.host, name).await {
+                let why = crate::readiness::errors::chain(&error);
+                events.warn(Phase::Cluster, format!("no snapshot of the control plane was kept: {why}"));
+            }
+            return;
+        }
+        let why = match snapshot::refusal(&self.host, name).await {
+            Ok(None) => return events.note(Phase::Cluster, "booted from a snapshot of the control plane"),
+            Ok(Some(why)) => why,
+            Err(error) => error.brief(),
+        };
+        let removed =
+            snapshot.remove().map_or_else(|error| format!("; it cannot be removed: {error}"), |()| String::new());
+        let text = format!("kubeadm booted the control plane, since its snapshot did not come up: {why}{removed}");
+        events.warn(Phase::Cluster, text);
     }
 }
 

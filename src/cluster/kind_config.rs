@@ -1,9 +1,14 @@
 //! Additions to kind's configuration: ports always, and the settings for our own node image.
 
+use std::path::Path;
+
 use serde_json::{Value, json};
 
 use super::PortMap;
 use crate::suite::config::Component;
+
+/// The address that the API server of our own node image advertises inside its cluster.
+const ADVERTISED: &str = "10.254.254.1";
 
 /// Adds the settings that only the harness knows to `config`, the user's kind configuration.
 pub(super) fn complete<'a>(
@@ -40,6 +45,24 @@ pub(super) fn complete<'a>(
     Ok(config)
 }
 
+/// Mounts the folder of a snapshot into the node of a complete configuration.
+pub(super) fn mount_snapshot(config: &mut Value, folder: &Path) {
+    let mount = json!({"hostPath": folder, "containerPath": "/kind/snapshot", "readOnly": true});
+    match &mut config["nodes"][0]["extraMounts"] {
+        Value::Array(mounts) => mounts.push(mount),
+        none => *none = json!([mount]),
+    }
+}
+
+/// Returns what a snapshot depends on of a complete configuration: all but the ports of the host.
+pub(super) fn without_ports(config: &Value) -> Value {
+    let mut config = config.clone();
+    if let Some(node) = config["nodes"][0].as_object_mut() {
+        node.remove("extraPortMappings");
+    }
+    config
+}
+
 /// Adds the settings for the node image of `images/node`: it has its own network, and its cluster serves one run on one
 /// node, so leader election, syncing to disk and preparing for joining nodes only cost time.
 fn add_own_image(cluster: &mut serde_json::Map<String, Value>) -> Result<(), String> {
@@ -60,6 +83,8 @@ fn add_own_image(cluster: &mut serde_json::Map<String, Value>) -> Result<(), Str
         }),
         json!({
             "kind": "InitConfiguration",
+            // The image gives its loopback interface this address, so that nothing in etcd depends on the container's.
+            "localAPIEndpoint": {"advertiseAddress": ADVERTISED, "bindPort": 6443},
             // The image's patches run one CoreDNS replica, with a readiness probe every second.
             "patches": {"directory": "/kind/patches"},
             "skipPhases": [

@@ -40,6 +40,8 @@ pub struct CreateRequest<'a> {
     pub nodes_up: oneshot::Sender<()>,
     /// Receives progress.
     pub step: &'a Step,
+    /// Receives what else is worth a line.
+    pub events: &'a Events,
 }
 
 impl Provider {

@@ -258,7 +258,16 @@ impl Session {
             undoing.delete(&kept, owned.as_ref()).await
         });
         let image = image.as_deref();
-        let wanted = CreateRequest { name, plan: &self.plan, image, records, lease, nodes_up, step: &step };
+        let wanted = CreateRequest {
+            name,
+            plan: &self.plan,
+            image,
+            records,
+            lease,
+            nodes_up,
+            step: &step,
+            events: &self.events,
+        };
         let record = tokio::select! {
             record = provider.create(wanted) => record?,
             // Booting a cluster is pointless if an image is missing.

@@ -79,6 +79,24 @@ pub struct ClusterSpec {
     /// With `provider: existing`, the kubeconfig context to use.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub context: Option<String>,
+    /// How the control plane of a kind cluster boots.
+    #[serde(default)]
+    pub boot: Boot,
+}
+
+/// How the control plane of a kind cluster boots.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "lowercase")]
+pub enum Boot {
+    /// From a snapshot where the node image supports it; the first cluster of a configuration boots by kubeadm, and the
+    /// snapshot is made of it.
+    #[default]
+    Auto,
+    /// By kubeadm, always.
+    Kubeadm,
+    /// As `auto`; an error where no snapshot can be made.
+    Snapshot,
 }
 
 /// Provider of clusters.

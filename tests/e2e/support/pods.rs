@@ -89,8 +89,10 @@ impl Spec {
         ask.await?;
         let last = async {
             while let Some(event) = events.try_next().await? {
-                if let WatchEvent::Deleted(pod) = event {
-                    return Ok(pod);
+                match event {
+                    WatchEvent::Deleted(pod) => return Ok(pod),
+                    WatchEvent::Error(status) => anyhow::bail!("the watch was refused: {}", status.message),
+                    _ => {}
                 }
             }
             anyhow::bail!("the watch has ended before the pod")

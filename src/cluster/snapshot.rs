@@ -1,0 +1,134 @@
+//! Snapshots of a booted control plane: what kubeadm and kind write into etcd, so that later clusters of the same
+//! configuration need not have it written again.
+//!
+//! A snapshot is a folder of the cache, named by all that decides its content. It holds etcd's data and kubeadm's
+//! configuration, and no certificate and no key: kubeadm makes those anew for each cluster. The node's side of it is
+//! `images/node/files/usr/local/bin/boot-snapshot`.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use serde_json::Value;
+
+use super::{ClusterError, kind_config};
+use crate::host::exec::{Cmd, ExecError};
+use crate::host::folders::OwnFolder;
+use crate::host::setup::{EngineKind, Host};
+use crate::suite::hash::Content;
+
+/// The folder of snapshots in the cache.
+const KEPT_IN: &str = "snapshots";
+
+/// Snapshots that are kept, newest first. Each has about 5 MB.
+const KEPT: usize = 8;
+
+/// Changes when snapshots of earlier versions do not boot any more.
+const FORMAT: &str = "1";
+
+/// The files of a snapshot.
+const FILES: [&str; 5] = ["etcd.tar", "kubeadm.conf", "elliptic.conf", "cluster", "address"];
+
+/// Deadline of taking one.
+const TAKE: Duration = Duration::from_secs(20);
+
+/// Run in the node: stops etcd for the 0.2 s in which its files are copied, so that they are those of one moment.
+/// etcd's files are preallocated: most of them is zeros, of which the copy and its archive keep none.
+const SCRIPT: &str = r#"set -e
+taken=$(mktemp -d /run/taken.XXXXXX)
+trap 'pkill -CONT -x etcd; rm -rf "$taken"' EXIT
+pkill -STOP -x etcd
+cp -a --sparse=always /var/lib/etcd "$taken/etcd"
+pkill -CONT -x etcd
+tar -C "$taken" -S --exclude='*.tmp' -cf "$taken/etcd.tar" etcd
+rm -rf "$taken/etcd"
+cp /kind/kubeadm.conf /kind/elliptic.conf /kind/address "$taken"
+printf %s "$0" > "$taken/cluster"
+tar -C "$taken" -cf - ."#;
+
+/// The snapshot of one configuration, whether it exists or not.
+#[derive(Debug)]
+pub(super) struct Snapshot {
+    folder: PathBuf,
+    own: OwnFolder,
+}
+
+impl Snapshot {
+    /// Returns the snapshot for a node `image` and a complete configuration of kind.
+    pub(super) fn of(host: &Host, image: &str, config: &Value) -> Snapshot {
+        let mut key = Content::default();
+        key.add("format", FORMAT.as_bytes());
+        key.add("image", image.as_bytes());
+        key.add("kind", host.kind.as_os_str().as_encoded_bytes());
+        key.add("engine", host.engine.kind.name().as_bytes());
+        key.add("config", kind_config::without_ports(config).to_string().as_bytes());
+        let own = host.folders.own_cache(KEPT_IN);
+        Snapshot { folder: host.folders.cache.join(KEPT_IN).join(key.tag()), own }
+    }
+
+    /// Returns its folder if it is complete.
+    pub(super) fn folder(&self) -> Option<&PathBuf> {
+        let is_file = |name: &&str| std::fs::metadata(self.folder.join(name)).is_ok_and(|file| file.len() > 0);
+        FILES.iter().all(|name| is_file(&name)).then_some(&self.folder)
+    }
+
+    /// Removes it, so that another is made.
+    ///
+    /// # Errors
+    /// When it cannot be removed.
+    pub(super) fn remove(&self) -> std::io::Result<()> {
+        self.own.remove(self.folder.file_name().unwrap_or_default())
+    }
+
+    /// Takes it of the control plane of `cluster`, which nothing has been deployed into yet.
+    ///
+    /// # Errors
+    /// When it cannot be read or written.
+    pub(super) async fn take(&self, host: &Host, cluster: &str) -> Result<(), ClusterError> {
+        let failed = || ClusterError::file("keeping a snapshot");
+        self.own.make().map_err(failed())?;
+        let parent = self.folder.parent().unwrap_or(&self.folder);
+        let fresh = tempfile::Builder::new().prefix(".taking-").tempdir_in(parent).map_err(failed())?;
+        let node = format!("{cluster}-control-plane");
+        let read = host.engine.command(["exec", &node, "bash", "-c", SCRIPT, cluster]).deadline(TAKE);
+        let write = Cmd::new("tar", ["-x", "-C"]).arg(fresh.path()).deadline(TAKE);
+        read.pipe(&write).await.map_err(ClusterError::command("taking a snapshot of the control plane"))?;
+        // Another run may have made the same one meanwhile, which is as good.
+        if self.folder().is_none() {
+            let _ = self.remove();
+            let _ = fs_err::rename(fresh.keep(), &self.folder);
+        }
+        self.remove_old();
+        Ok(())
+    }
+
+    /// Removes all but the newest.
+    fn remove_old(&self) {
+        let entries = self.folder.parent().and_then(|parent| fs_err::read_dir(parent).ok());
+        let time = |entry: &fs_err::DirEntry| entry.metadata().and_then(|it| it.modified()).ok();
+        let mut found: Vec<_> = entries.into_iter().flatten().flatten().map(|it| (time(&it), it.file_name())).collect();
+        found.sort_by(|a, b| b.cmp(a));
+        for (_, name) in found.into_iter().skip(KEPT) {
+            // One that cannot be removed only takes room.
+            let _ = self.own.remove(name);
+        }
+    }
+}
+
+/// Returns why the node of `cluster` did not boot from its snapshot; `None` if it did.
+pub(super) async fn refusal(host: &Host, cluster: &str) -> Result<Option<String>, ExecError> {
+    let script = "cat /kind/snapshot-refused 2>/dev/null || true";
+    let node = format!("{cluster}-control-plane");
+    let said = host.engine.command(["exec", &node, "sh", "-c", script]).output().await?;
+    Ok((!said.is_empty()).then_some(said))
+}
+
+/// Returns why clusters of this configuration cannot boot from snapshots.
+pub(super) fn unsupported(host: &Host, image: Option<&str>, config: &Value) -> Option<&'static str> {
+    let nodes = config["nodes"].as_array().map_or(1, Vec::len);
+    match (image, host.engine.kind) {
+        (None, _) => Some("kind's stock node image boots by kubeadm; the one built from packages boots from snapshots"),
+        (_, EngineKind::Nerdctl) => Some("snapshots were never tried with nerdctl"),
+        _ if nodes > 1 => Some("a cluster of several nodes boots by kubeadm"),
+        _ => None,
+    }
+}
