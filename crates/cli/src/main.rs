@@ -3,6 +3,7 @@
 mod bench;
 mod board;
 mod bundle;
+mod ci;
 mod command;
 mod compare;
 mod component;
