@@ -171,6 +171,7 @@ impl TestRun {
             prepared
         };
         let ended = attempt(&self.limits, move || entered.enter(), prepare, move |given| body(environment, given));
+        report.body_ended();
         test.finish(ended.is_err());
         let ended = ended.map_err(|cause| {
             let seen = request_report(&test, &cause);

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, OnceLock};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 
@@ -95,13 +95,15 @@ pub(super) struct SpecReport {
     name: String,
     place: (&'static str, u32),
     began: Mutex<(Timestamp, Instant)>,
+    /// How long the body took.
+    took: OnceLock<Duration>,
 }
 
 impl SpecReport {
     /// Writes that the spec has begun.
     pub(super) fn begin(suite: &Path, name: &str, place: (&'static str, u32)) -> SpecReport {
         let began = Mutex::new((Timestamp::now(), Instant::now()));
-        let report = SpecReport { suite: suite.into(), name: name.to_owned(), place, began };
+        let report = SpecReport { suite: suite.into(), name: name.to_owned(), place, began, took: OnceLock::new() };
         report.write(CaseOutcome::Running);
         report
     }
@@ -109,6 +111,11 @@ impl SpecReport {
     /// Counts the spec's time from now, without the start of the environment and the wait for a namespace.
     pub(super) fn body_begins(&self) {
         *lock(&self.began) = (Timestamp::now(), Instant::now());
+    }
+
+    /// Counts no more time, such as that of a bundle.
+    pub(super) fn body_ended(&self) {
+        let _ = self.took.set(lock(&self.began).1.elapsed());
     }
 
     /// Writes that the spec could not run. The annotation and the summary are those of the environment.
@@ -129,7 +136,8 @@ impl SpecReport {
         let reports = reports();
         let (began, started) = *lock(&self.began);
         let place = Some((self.place.0.to_owned(), self.place.1));
-        let case = CaseResult { name: self.name.clone(), began, time: started.elapsed(), place, outcome };
+        let time = self.took.get().copied().unwrap_or_else(|| started.elapsed());
+        let case = CaseResult { name: self.name.clone(), began, time, place, outcome };
         reports.write(&SuiteResults { name: reports.target.clone(), properties: Vec::new(), cases: vec![case] });
     }
 }

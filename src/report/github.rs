@@ -2,6 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
+use super::markdown::cut;
+
+/// The longest message of an annotation, in bytes: it is shown beside the code.
+const MESSAGE: usize = 4 << 10;
+
 /// The job of GitHub Actions that this process belongs to.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct GitHub {
@@ -33,7 +38,7 @@ impl GitHub {
             properties.extend(line.map(|line| format!("line={line}")));
         }
         properties.push(format!("title={}", property(title)));
-        format!("::error {}::{}\n", properties.join(","), data(message.trim()))
+        format!("::error {}::{}\n", properties.join(","), data(&cut(message.trim(), MESSAGE)))
     }
 
     /// Returns the path of a file from the folder of the repository.
@@ -92,5 +97,7 @@ mod tests {
         assert_eq!(at("tests/e2e.rs", None), format!("::error file=crates/shop/tests/e2e.rs,{rest}"));
         assert_eq!(at("gone.rs", Some(1)), format!("::error file=gone.rs,line=1,{rest}"));
         assert_eq!(github.annotation(&package, None, "t", "m"), "::error title=t::m\n");
+        let long = github.annotation(&package, None, "t", &"é".repeat(MESSAGE));
+        assert!(long.len() < MESSAGE + 50 && long.ends_with("é%0A…\n"), "{}", long.len());
     }
 }

@@ -11,6 +11,7 @@ use jiff::Timestamp;
 use quick_junit::{NonSuccessKind, Property, Report, TestCase, TestCaseStatus, TestRerun, TestSuite, XmlString};
 use thiserror::Error;
 
+use super::results::ENVIRONMENT;
 use super::{CaseOutcome, CaseResult, SuiteResults};
 
 /// The type of the error of a case that has begun, and has not ended.
@@ -131,7 +132,7 @@ pub struct TestTime {
 /// When it cannot be read.
 pub fn times(report: &str) -> Result<Vec<TestTime>, JunitError> {
     let report = Report::deserialize_from_str(report)?;
-    let suites = report.test_suites.into_iter().filter(|suite| !suite.name.starts_with("environment "));
+    let suites = report.test_suites.into_iter().filter(|suite| !is_environment(suite));
     let tests = suites.flat_map(|suite| {
         let name = suite.name.into_string();
         let cases = suite.test_cases.into_iter();
@@ -153,14 +154,15 @@ pub struct Counts {
     pub skipped: usize,
 }
 
-/// Counts the cases of a report.
+/// Counts the cases of a report: all, or only the specs, without the components of environments.
 ///
 /// # Errors
 /// When it cannot be read.
-pub fn counts(report: &str) -> Result<Counts, JunitError> {
+pub fn counts(report: &str, only_specs: bool) -> Result<Counts, JunitError> {
     let report = Report::deserialize_from_str(report)?;
     let mut counts = Counts::default();
-    for case in report.test_suites.iter().flat_map(|suite| &suite.test_cases) {
+    let suites = report.test_suites.iter().filter(|suite| !(only_specs && is_environment(suite)));
+    for case in suites.flat_map(|suite| &suite.test_cases) {
         counts.cases += 1;
         counts.failed += usize::from(matches!(case.status, TestCaseStatus::NonSuccess { .. }));
         counts.skipped += usize::from(matches!(case.status, TestCaseStatus::Skipped { .. }));
@@ -170,6 +172,10 @@ pub fn counts(report: &str) -> Result<Counts, JunitError> {
 
 fn is_of(report: &Report, run: &str) -> bool {
     report.uuid.is_some_and(|uuid| uuid.to_string() == run)
+}
+
+fn is_environment(suite: &TestSuite) -> bool {
+    suite.name.starts_with(ENVIRONMENT)
 }
 
 fn is_running(case: &TestCase) -> bool {

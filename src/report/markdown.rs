@@ -1,5 +1,7 @@
 //! A summary in Markdown.
 
+use std::borrow::Cow;
+
 use super::{Phase, RunHeader, StartupMetrics, Timeline};
 
 /// The longest text that is quoted. GitHub shows a step's summary up to 1 MiB, and drops a longer one.
@@ -41,16 +43,20 @@ pub fn to_markdown(timeline: &Timeline, header: &RunHeader, outcome: &str) -> St
 /// Returns a section for a failure: its title, and why.
 #[must_use]
 pub fn failure_markdown(title: &str, why: &str) -> String {
-    let why = why.trim();
-    let mut end = why.len().min(QUOTED);
-    while !why.is_char_boundary(end) {
-        end -= 1;
-    }
-    let cut = if end < why.len() { "\n…" } else { "" };
+    let why = cut(why.trim(), QUOTED);
     // Longer than any fence in the text.
     let longest = why.split(|c| c != '`').map(str::len).max().unwrap_or_default();
     let fence = "`".repeat(3.max(longest + 1));
-    format!("\n#### {}\n\n{fence}\n{}{cut}\n{fence}\n", escaped(title), &why[..end])
+    format!("\n#### {}\n\n{fence}\n{why}\n{fence}\n", escaped(title))
+}
+
+/// Returns at most `most` bytes of `text`, with a mark where it was cut.
+pub(super) fn cut(text: &str, most: usize) -> Cow<'_, str> {
+    if text.len() <= most {
+        return text.into();
+    }
+    let end = (0..=most).rev().find(|end| text.is_char_boundary(*end)).unwrap_or_default();
+    format!("{}\n…", &text[..end]).into()
 }
 
 /// Returns `text` with what would end a cell or begin a tag escaped.

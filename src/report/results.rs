@@ -7,6 +7,9 @@ use jiff::Timestamp;
 
 use super::{Phase, RunHeader, StartupMetrics, State, Timeline};
 
+/// What the names of the results of environments begin with.
+pub(super) const ENVIRONMENT: &str = "environment ";
+
 /// The results of a test target, or of an environment.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct SuiteResults {
@@ -92,7 +95,7 @@ pub fn environment_results(timeline: &Timeline, header: &RunHeader, outcome: Cas
     let wall = up.clone().map(|span| span.end).max().zip(up.map(|span| span.start).min());
     let wall = wall.map_or(Duration::ZERO, |(end, start)| end.saturating_sub(start));
     let cases = std::iter::once(case("up", wall, outcome)).chain(components).collect();
-    SuiteResults { name: format!("environment {}", header.suite), properties, cases }
+    SuiteResults { name: format!("{ENVIRONMENT}{}", header.suite), properties, cases }
 }
 
 #[cfg(test)]

@@ -106,7 +106,7 @@ fn merge(reports: &[PathBuf], to: Option<&Path>) -> Result<Exit, Failure> {
     let texts: Result<Vec<_>, _> = reports.iter().map(fs_err::read_to_string).collect();
     let texts = texts.map_err(|error| Failure::new(Exit::Usage, &error))?;
     let merged = junit::merge(&texts).map_err(|(index, error)| unreadable(&reports[index], &error))?;
-    let counts = junit::counts(&merged).map_err(|error| Failure::new(Exit::Internal, &error))?;
+    let counts = junit::counts(&merged, false).map_err(|error| Failure::new(Exit::Internal, &error))?;
     write_or_print(to, &merged)?;
     if let Some(to) = to {
         let (to, Counts { cases, failed, skipped }) = (to.display(), counts);

@@ -8,7 +8,10 @@ use futures::future::join_all;
 use jiff::Timestamp;
 use kind_harness::cluster::Owner;
 use kind_harness::host::exec::{Cmd, ExecError};
-use kind_harness::report::SuiteResults;
+use kind_harness::host::folders::append_output;
+use kind_harness::report::console::write;
+use kind_harness::report::junit::{self, Counts};
+use kind_harness::report::{GitHub, SuiteResults};
 use kind_harness::run::junit_file::{JUNIT, JUNIT_RUN, JunitFile};
 use kind_harness::run::protocol::Interrupts as _;
 
@@ -47,13 +50,41 @@ pub(super) struct Test {
     args: Vec<String>,
 }
 
+impl Test {
+    /// Begins the JUnit report, if there is to be one: that of an earlier run is not taken for it.
+    fn junit(&self) -> Result<Option<JunitFile>, Failure> {
+        let Some(path) = &self.junit else { return Ok(None) };
+        let owner = Owner::current().map_err(|error| Failure::new(Exit::Host, &error))?;
+        let junit = JunitFile::of(path, &owner);
+        let begun = junit.update(&SuiteResults::default());
+        begun.map(|()| Some(junit)).map_err(|why| Failure::told(Exit::Internal, why))
+    }
+
+    /// Says how many specs passed, also in the summary of the step in GitHub Actions: each process of nextest knows only
+    /// its own.
+    fn tell_counts(&self, suite: &str, junit: &JunitFile) {
+        let report = fs_err::read_to_string(&junit.path).ok();
+        let Some(Ok(counts)) = report.map(|report| junit::counts(&report, true)) else { return };
+        let Counts { cases, failed, skipped } = counts;
+        let shard = self.shard.map(|Shard { number, of }| format!(", shard {number}/{of}")).unwrap_or_default();
+        let passed = cases - failed - skipped;
+        let text = format!("{suite}{shard}: {passed} specs passed, {failed} failed");
+        write(&format!("{text}; {}\n", junit.path.display()));
+        let Some(summary) = GitHub::of_environment().and_then(|github| github.summary) else { return };
+        if let Err(error) = append_output(&summary, &format!("\n### {text}\n")) {
+            write(&format!("warning: the summary of the step could not be written: {error}\n"));
+        }
+    }
+}
+
 impl Cli {
     /// Runs nextest once for each cluster, each with a part of the tests. Every part brings up its own environment, which
     /// ends with it.
     pub(super) async fn test(&self, test: &Test) -> Result<Exit, Failure> {
         // What is wrong with the suite is better told once.
         let suite = self.plan()?.suite().suite.clone();
-        let parts = self.parts(test)?;
+        let junit = test.junit()?;
+        let parts = self.parts(test, junit.as_ref())?;
         let began = Timestamp::now();
         let installed = Cmd::new("cargo", ["nextest", "--version"]).succeeds().await.unwrap_or_default();
         if !installed {
@@ -80,6 +111,9 @@ impl Cli {
             ended = ended => ended.map_err(|error| Failure::new(Exit::Tests, &error))?,
             _ = interrupts.next() => return Err(Failure::told(Exit::Interrupted, "interrupted; the reapers remove the clusters")),
         };
+        if let Some(junit) = &junit {
+            test.tell_counts(&suite, junit);
+        }
         let failed = ended.iter().zip(1..).filter(|(ended, _)| ended.is_err()).map(|(_, part)| part.to_string());
         let failed: Vec<String> = failed.collect();
         if failed.is_empty() {
@@ -88,8 +122,8 @@ impl Cli {
         Err(Failure::told(Exit::Tests, format!("tests failed in part {} of {clusters}", failed.join(", "))))
     }
 
-    /// Returns the command of each part. Begins the JUnit report, so that one of an earlier run is not taken for it.
-    fn parts(&self, test: &Test) -> Result<Vec<Cmd>, Failure> {
+    /// Returns the command of each part.
+    fn parts(&self, test: &Test, junit: Option<&JunitFile>) -> Result<Vec<Cmd>, Failure> {
         let clusters = usize::from(test.clusters);
         let shard = test.shard.unwrap_or(Shard { number: 1, of: 1 });
         let of = shard.of * clusters;
@@ -97,16 +131,9 @@ impl Cli {
             Some(times) => Some(Times::read(&self.folders()?, times)?.divide(of)),
             None => None,
         };
-        let junit = test.junit.as_deref().map(|path| {
-            let owner = Owner::current().map_err(|error| Failure::new(Exit::Host, &error))?;
-            let junit = JunitFile::of(path, &owner);
-            let begun = junit.update(&SuiteResults::default());
-            begun.map(|()| junit).map_err(|why| Failure::told(Exit::Internal, why))
-        });
-        let junit = junit.transpose()?;
         let part = |part: usize| {
             let command = command(part, of, division.as_ref(), &test.args);
-            match &junit {
+            match junit {
                 Some(junit) => command.env(JUNIT, &junit.path).env(JUNIT_RUN, &junit.run),
                 None => command,
             }

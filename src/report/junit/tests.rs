@@ -54,7 +54,7 @@ bundle: /tmp/b</failure>
 
 "#]]
     );
-    assert_eq!(counts(&text).unwrap(), Counts { cases: 3, failed: 1, skipped: 1 });
+    assert_eq!(counts(&text, false).unwrap(), Counts { cases: 3, failed: 1, skipped: 1 });
 }
 
 #[test]
@@ -63,7 +63,7 @@ fn a_report_of_another_run_or_another_program_is_replaced() {
     let other = RUN.replace("6d", "7d");
     for old in [first.as_str(), "<html/>", "", "{}"] {
         let second = update(Some(old), &other, &result("b", CaseOutcome::Passed)).unwrap();
-        assert_eq!(counts(&second).unwrap().cases, 1, "{old}: {second}");
+        assert_eq!(counts(&second, false).unwrap().cases, 1, "{old}: {second}");
     }
 }
 
@@ -96,8 +96,13 @@ fn merged_reports_have_the_cases_of_all_and_suites_once() {
     let one = update(None, RUN, &result("a", CaseOutcome::Passed)).unwrap();
     let other = update(None, &RUN.replace("6d", "7d"), &result("b", failed("late"))).unwrap();
     let merged = merge(&[one, other]).unwrap();
-    assert_eq!(counts(&merged).unwrap(), Counts { cases: 2, failed: 1, skipped: 0 });
+    assert_eq!(counts(&merged, false).unwrap(), Counts { cases: 2, failed: 1, skipped: 0 });
     assert_eq!(merged.matches("<testsuite ").count(), 1, "{merged}");
+    let up = SuiteResults { name: "environment shop".into(), ..result("up", CaseOutcome::Passed) };
+    let with_up = update(Some(&merged), RUN, &up).unwrap();
+    assert_eq!(counts(&with_up, true).unwrap().cases, 0, "a merged report is of no run, so it is replaced");
+    let with_up = merge(&[merged.clone(), with_up]).unwrap();
+    assert_eq!((counts(&with_up, true).unwrap().cases, counts(&with_up, false).unwrap().cases), (2, 3));
     let names: Vec<_> = times(&merged).unwrap().into_iter().map(|test| (test.suite, test.name)).collect();
     assert_eq!(names, [("shop::e2e".into(), "a".into()), ("shop::e2e".into(), "b".into())]);
     let (index, _) = merge(&[merged, "<x".into()]).unwrap_err();

@@ -117,6 +117,7 @@ fn a_shard_is_divided_by_name_and_its_clusters_divide_it_further() {
         ],
     );
     assert_all_in(&read(&host, "suite/junit.xml"), &["tests=\"0\""]);
+    assert_all_in(&ended.stderr, &["tiny, shard 2/5: 0 specs passed, 0 failed; "]);
 
     let host = Host::bare();
     host.program("cargo", CARGO);
