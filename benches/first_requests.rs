@@ -19,7 +19,7 @@ use kind_harness::report::Events;
 use kind_harness::run::session::{LeaseOptions, Session};
 use kind_harness::suite::config::{self, Keep, Overrides};
 use kind_harness::suite::plan::Plan;
-use kind_harness::teardown::{RemoveOptions, Undo};
+use kind_harness::teardown::{RemoveOptions, Undo, UnfinishedReports};
 use kube::ResourceExt;
 use kube::api::{Api, DeleteParams};
 use kube::runtime::wait::{await_condition, conditions};
@@ -67,6 +67,7 @@ fn session() -> Result<Session> {
         // Each round uses the cluster again.
         terms: LeaseOptions { keep: Keep::Always, ttl: Some(Duration::from_secs(3600)), ..LeaseOptions::default() },
         record: Mutex::default(),
+        reports: UnfinishedReports::default(),
         agree: setup::consent_of_environment,
         confirm: |_| true,
     })

@@ -15,6 +15,7 @@ pub mod logs;
 mod namespace;
 mod pods;
 mod registry;
+mod reports;
 mod returned;
 mod runner;
 mod shared;

@@ -31,6 +31,7 @@
 //!
 //! # Features
 //! - `specs`: `Specs`, for a test target with a `main` of its own.
+//! - `junit`: the JUnit report that `KIND_HARNESS_JUNIT` asks for.
 //! - `cel`: assertions in the Common Expression Language.
 
 #![warn(missing_debug_implementations)]

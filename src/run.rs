@@ -3,6 +3,7 @@
 pub mod diagnostics;
 pub mod failed_run;
 pub mod failure_report;
+pub mod junit_file;
 pub mod past_runs;
 pub mod protocol;
 mod running;

@@ -16,6 +16,7 @@ mod options;
 mod reaper;
 mod test_namespaces;
 mod undo;
+mod unfinished;
 
 pub use components::{RemovalTarget, remove};
 pub use error::{KillError, KillErrors};
@@ -24,3 +25,4 @@ pub(crate) use existing::settle;
 pub use options::RemoveOptions;
 pub use reaper::{Reaper, ReaperError};
 pub use undo::{Undo, UndoErrors};
+pub use unfinished::UnfinishedReports;

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::panic::resume_unwind;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::sync::mpsc::channel;
 use std::time::Duration;
 
@@ -12,6 +13,7 @@ use super::attempt::{Cause, Limits, attempt};
 use super::cleanup::Chore;
 use super::current::CurrentTest;
 use super::failed::FailedTest;
+use super::reports::SpecReport;
 use super::returned::TestResult;
 use super::shared::try_shared;
 use super::{Environment, TestNamespace};
@@ -30,6 +32,10 @@ pub struct Options {
     pub module: &'static str,
     /// The function.
     pub name: &'static str,
+    /// The file of the function, as the compiler names it.
+    pub file: &'static str,
+    /// The line of the function.
+    pub line: u32,
     /// How long the body may take.
     pub timeout: Option<Duration>,
     /// Whether the test's runtime is multi-threaded.
@@ -100,14 +106,16 @@ where
 pub(super) struct TestRun {
     pub(super) suite: PathBuf,
     pub(super) limits: Limits,
+    /// The file and line of its source.
+    pub(super) place: (&'static str, u32),
 }
 
 impl From<Options> for TestRun {
     fn from(options: Options) -> TestRun {
-        let Options { suite, module, name, timeout, multi_thread, .. } = options;
+        let Options { suite, module, name, file, line, timeout, multi_thread, .. } = options;
         // In libtest's format, without the crate.
         let name = module.split_once("::").map_or_else(|| name.to_owned(), |(_, module)| format!("{module}::{name}"));
-        TestRun { suite: suite.into(), limits: Limits { name, timeout, multi_thread } }
+        TestRun { suite: suite.into(), limits: Limits { name, timeout, multi_thread }, place: (file, line) }
     }
 }
 
@@ -148,23 +156,28 @@ impl TestRun {
         R: Future,
         R::Output: TestResult,
     {
+        let report = Arc::new(SpecReport::begin(&self.suite, &self.limits.name, self.place));
         let environment = try_shared(&self.suite).map_err(|why| {
             let why = format!("the test environment did not come up: {why}");
+            report.has_no_environment(&why);
             (Cause::Error(why), String::new())
         })?;
         let test = CurrentTest::new(&self.limits.name, environment);
-        let (entered, begun) = (test.clone(), test.clone());
+        let (entered, begun, started) = (test.clone(), test.clone(), report.clone());
         let prepare = async move || {
             let prepared = prepare(begun.clone()).await;
             begun.begin();
+            started.body_begins();
             prepared
         };
         let ended = attempt(&self.limits, move || entered.enter(), prepare, move |given| body(environment, given));
+        report.body_ended();
         test.finish(ended.is_err());
         let ended = ended.map_err(|cause| {
             let seen = request_report(&test, &cause);
             (cause, seen)
         });
+        report.end(ended.as_ref().err().map(|(cause, seen)| format!("{cause}\n{seen}")));
         let is_seen = ended.as_ref().is_err_and(|(_, seen)| !seen.is_empty());
         test.clean(ended.is_err(), is_seen);
         ended

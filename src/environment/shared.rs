@@ -18,6 +18,7 @@ use super::Environment;
 use super::cleanup::clean;
 use super::failed::TestObserver;
 use super::registry::{Shared, claim, entries, entry, lock};
+use super::reports::{UsedBy, annotate_environment, environment_came_up, never_began, summarize, unfinished};
 use super::runner::{runner, usual};
 use crate::cluster::ClusterError;
 use crate::host::folders::Folders;
@@ -99,7 +100,10 @@ async fn live(
     let (events, reporter) = Reporter::start(PlainConsole::default());
     let session = match session(&path, events) {
         Ok(session) => session,
-        Err(why) => return drop(up.send(Err(why))),
+        Err(why) => {
+            never_began(&path, &why);
+            return drop(up.send(Err(why)));
+        }
     };
     let suite = session.plan.suite().suite.clone();
     let keep = session.terms.keep;
@@ -107,15 +111,21 @@ async fn live(
     let mut run = Run::new(session, reporter);
     let ended = run.up(Part::All, on_failure, &mut Uninterrupted).await;
     let session = &run.session;
-    let mut tells = true;
+    let is_shared = session.terms.runner.is_some();
+    let mut used_by = if is_shared { UsedBy::Runner } else { UsedBy::ThisProcess };
+    let mut why_not = None;
     match ended {
         Ok(mut running) => {
             // Dropped at the end of this function: the environment becomes part of a static, which is never dropped.
             let used = running.used.take();
             let mut environment = Environment::from(running);
             let joined = session.terms.runner.is_some() && environment.was_unchanged();
-            tells = !joined;
-            let mut stays = keep == Keep::Always || environment.was_unchanged() || session.terms.runner.is_some();
+            if joined {
+                used_by = UsedBy::RunnerAlready;
+            } else {
+                environment_came_up(&run.timeline().await, &run.header, None);
+            }
+            let mut stays = keep == Keep::Always || environment.was_unchanged() || is_shared;
             if stays {
                 // It is removed when the test runner exits, or by `kind-harness down`.
                 session.undo.keep();
@@ -157,14 +167,18 @@ async fn live(
             }
             let mut why = failed.to_string();
             Redactor::global().mask(&mut why);
+            annotate_environment(&path, &why);
+            why_not = Some(why.clone());
             let _ = up.send(Err(why));
         }
     }
     let header = run.header.clone();
     let timeline = run.finish().await;
-    if tells {
+    if used_by != UsedBy::RunnerAlready {
+        environment_came_up(&timeline, &header, why_not.as_deref());
         crate::report::console::write(&format!("\n{}", to_table(&timeline, &header)));
     }
+    summarize(&path, &timeline, &header, why_not.as_deref(), used_by);
     if let Some(path) = std::env::var_os("KIND_HARNESS_REPORT") {
         let report = format!("{}\n", to_json(&timeline, &header));
         let path = if later { beside(Path::new(&path), &suite) } else { path.into() };
@@ -223,7 +237,8 @@ fn session(path: &Path, events: Events) -> Result<Session, String> {
     let agree = crate::host::setup::consent_of_environment;
     // A test run cannot ask the user.
     let confirm = |_: &LooksLikeProduction| crate::host::setup::consent_of_environment(&[]) == Consent::Given;
-    Ok(Session { plan, folders, events, undo, terms, record, agree, confirm })
+    let reports = unfinished();
+    Ok(Session { plan, folders, events, undo, terms, record, reports, agree, confirm })
 }
 
 fn will_not_stay(session: &Session, error: &ClusterError) {

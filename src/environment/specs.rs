@@ -1,6 +1,7 @@
 //! Test targets with their own `main`, like Go's `TestMain`.
 
 use std::fmt::{self, Display};
+use std::panic::Location;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -50,6 +51,7 @@ impl Specs {
     /// report is printed then, and a bundle is written. Inside, [`current_test`](super::current_test) returns this
     /// test.
     #[must_use]
+    #[track_caller]
     pub fn test<F, R, E>(mut self, name: &str, test: F) -> Specs
     where
         F: FnOnce(&'static Environment) -> R + Send + 'static,
@@ -57,10 +59,12 @@ impl Specs {
         E: Display,
     {
         let suite = self.suite.clone();
+        let caller = Location::caller();
+        let place = (caller.file(), caller.line());
         let limits = Limits { name: name.to_owned(), timeout: None, multi_thread: false };
         self.trials.push(Trial::test(name, move || {
             let body = |environment, ()| async move { test(environment).await.map_err(Told) };
-            let ended = TestRun { suite, limits }.outcome(async |_| Ok(()), body);
+            let ended = TestRun { suite, limits, place }.outcome(async |_| Ok(()), body);
             ended.map_err(|(cause, seen)| Failed::from(format!("{cause}\n{seen}")))
         }));
         self

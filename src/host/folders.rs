@@ -8,7 +8,7 @@ mod staging;
 use std::path::{Path, PathBuf};
 
 pub(crate) use lock::Lock;
-pub use output::write_output;
+pub use output::{append_output, update_output, write_output};
 pub(crate) use own::{OwnFolder, check_owner};
 pub(crate) use staging::StagingDir;
 

@@ -100,6 +100,12 @@ impl RunRecorder {
         Ok(recorder)
     }
 
+    /// Returns the path of the file.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
     /// Writes an event, so that a killed run leaves it too.
     pub(super) fn event(&mut self, event: &Event) {
         let is_detail = matches!(event.kind, EventKind::Progress(_) | EventKind::Usage(_));

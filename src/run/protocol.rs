@@ -65,10 +65,13 @@ pub struct Run {
 impl Run {
     /// Returns a run whose events are read by `reporter`, and kept in a file.
     #[must_use]
-    pub fn new(session: Session, reporter: Reporter) -> Run {
+    pub fn new(mut session: Session, reporter: Reporter) -> Run {
         let header = past_runs::header(&session);
         match past_runs::start(&session, header.clone()) {
-            Ok(recorder) => reporter.record(recorder),
+            Ok(recorder) => {
+                session.reports.run = Some(recorder.path().to_owned());
+                reporter.record(recorder);
+            }
             Err(error) => session.events.warn(Phase::Setup, format!("this run is not kept: {error}")),
         }
         Run { session, header, reporter, outcome: OnceLock::new() }

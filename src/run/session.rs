@@ -31,7 +31,7 @@ use crate::sources;
 use crate::suite::config::{ImageSource, Keep, ProviderKind};
 use crate::suite::name::ClusterName;
 use crate::suite::plan::Plan;
-use crate::teardown::{RemoveOptions, Undo, UndoErrors};
+use crate::teardown::{RemoveOptions, Undo, UndoErrors, UnfinishedReports};
 
 /// One run of a plan.
 pub struct Session {
@@ -47,6 +47,8 @@ pub struct Session {
     pub terms: LeaseOptions,
     /// Records what the watches receive, for a replay.
     pub record: Mutex<Option<Recorder>>,
+    /// The reports that the reaper finishes if the run is killed.
+    pub reports: UnfinishedReports,
     /// Called before anything is installed on the host.
     pub agree: fn(&[Finding]) -> Consent,
     /// Called before anything is deployed into a cluster that may be a production cluster.

@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use super::existing;
+use super::{UnfinishedReports, existing};
 use crate::cluster::{Claim, ClusterError, Labelled, Lease, Owned, Record, Records, labelled};
 use crate::host::exec::{Cmd, ExecError};
 use crate::host::folders::Folders;
@@ -42,6 +42,9 @@ pub struct Reaper {
     pub name: ClusterName,
     /// The lease whose end allows the removal. If the cluster has another lease by then, it belongs to another run.
     pub lease: Lease,
+    /// The reports to finish if the run was killed.
+    #[serde(default)]
+    pub reports: UnfinishedReports,
 }
 
 /// Errors of starting a reaper.
@@ -77,6 +80,8 @@ impl Reaper {
         if let Ok(Some(owner)) = self.lease.watch() {
             owner.wait(None);
         }
+        // Before anything that takes time: CI collects reports as soon as the run is gone.
+        self.reports.finish();
         self.lease.end_programs();
         let failed = |source| ClusterError::File { what: "starting the reaper".into(), source };
         tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(failed)?.block_on(self.reap())

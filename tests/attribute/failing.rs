@@ -11,7 +11,7 @@ use kind_harness::report::Events;
 use kind_harness::run::session::{LeaseOptions, Session};
 use kind_harness::suite::config::{self, Overrides};
 use kind_harness::suite::plan::Plan;
-use kind_harness::teardown::{RemoveOptions, Undo};
+use kind_harness::teardown::{RemoveOptions, Undo, UnfinishedReports};
 use tempfile::TempDir;
 
 const SUITE: &str = "tests/attribute/e2e.yaml";
@@ -37,6 +37,7 @@ async fn remove(name: &str, state: &Path) -> Result<()> {
         undo: Undo::default(),
         terms: LeaseOptions::default(),
         record: Mutex::default(),
+        reports: UnfinishedReports::default(),
         agree: |_| Consent::Refused,
         confirm: |_| false,
     };
@@ -53,6 +54,8 @@ async fn every_failure_has_its_objects_and_a_bundle_and_keeps_the_cluster() -> R
         .env("KIND_HARNESS_SHARE", "process")
         .env("RUST_BACKTRACE", "0")
         .env_remove("KIND_HARNESS_NAME")
+        .env_remove("KIND_HARNESS_JUNIT")
+        .env_remove("GITHUB_ACTIONS")
         .stderr_to_stdout()
         .stdout_capture()
         .unchecked();

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Subcommand;
 use kind_harness::host::setup::yes_or_no;
 
-use super::{bench, compare, dev, health, history, init, lifecycle, runs, serve, soak, verdict};
+use super::{bench, compare, dev, health, history, init, lifecycle, runs, serve, soak, test, verdict};
 
 /// A command, and what it is told.
 #[derive(Debug, Subcommand)]
@@ -111,19 +111,8 @@ pub(super) enum Command {
         #[arg(long, value_name = "DIR")]
         to: Option<PathBuf>,
     },
-    /// Run the tests by nextest, shared out among several clusters
-    Test {
-        /// How many clusters; each runs a part of the tests
-        #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=16))]
-        clusters: u8,
-        /// End with exit code 11 when deploy and ready take longer than in the runs of before the suite changed, as `compare`
-        /// finds
-        #[arg(long)]
-        gate: bool,
-        /// What else nextest is told, such as `-- --test e2e`
-        #[arg(last = true)]
-        args: Vec<String>,
-    },
+    /// Run the tests by nextest, or a shard of them, shared out among several clusters
+    Test(#[command(flatten)] test::Test),
     /// List our clusters on this host: owner, age, state, and how long each stays
     Ps,
     /// Remove the clusters whose owners are gone, whatever ended them

@@ -1,7 +1,6 @@
 //! The forms in which a run is reported. All are made from the run's file alone.
 
 mod bars;
-mod markdown;
 mod page;
 pub(crate) mod prometheus;
 mod trace;
@@ -9,7 +8,7 @@ mod trace;
 pub(crate) use page::STYLE;
 
 use clap::ValueEnum;
-use kind_harness::report::{RecordedRun, RunHeader, Timeline, to_json, to_table};
+use kind_harness::report::{RecordedRun, RunHeader, Timeline, to_json, to_markdown, to_table};
 
 use super::selection::Finished;
 
@@ -41,7 +40,7 @@ pub(super) fn render(run: &RecordedRun, format: Format, earlier: &[Finished]) ->
         Format::Table => to_table(&timeline, header),
         Format::Bars => bars::render(&timeline, header),
         Format::Json => format!("{}\n", to_json(&timeline, header)),
-        Format::Markdown => markdown::render(&timeline, header, outcome(run)),
+        Format::Markdown => to_markdown(&timeline, header, outcome(run)),
         Format::Html => page::render(&timeline, header, outcome(run), earlier),
         Format::Trace => trace::render(&timeline, header),
         Format::Prometheus => prometheus::run_metrics(&timeline, header),

@@ -5,6 +5,7 @@ use std::sync::Mutex;
 
 use clap::{Args, ValueEnum};
 
+use super::ci::CiReports;
 use super::compare::{Comparison, THRESHOLD};
 use super::consent::consent;
 use super::inspect::print_json;
@@ -22,7 +23,7 @@ use kind_harness::run::failed_run::FailureCause;
 use kind_harness::run::protocol::{Interrupts as _, OnFailure, Part, Run};
 use kind_harness::run::session::{LeaseOptions, LooksLikeProduction, Session, UpError};
 use kind_harness::suite::config::Keep;
-use kind_harness::teardown::Undo;
+use kind_harness::teardown::{Undo, UnfinishedReports};
 
 /// The alert from which `up` fails.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -45,6 +46,9 @@ pub(super) struct Up {
     /// Write the timing report to FILE, as JSON
     #[arg(long, env = "KIND_HARNESS_REPORT", value_name = "FILE")]
     report: Option<PathBuf>,
+    /// Write the components' results to FILE, as JUnit XML
+    #[arg(long, env = "KIND_HARNESS_JUNIT", value_name = "FILE")]
+    junit: Option<PathBuf>,
     /// Record what the watches bring into FILE, for `replay`; Secrets' contents are never in it
     #[arg(long, value_name = "FILE")]
     record: Option<PathBuf>,
@@ -109,10 +113,13 @@ impl Cli {
         let recorder = up.record.as_deref().map(Recorder::create).transpose();
         let recorder = recorder.map_err(|error| Failure::new(Exit::Usage, &error))?;
         let (events, reporter) = Reporter::start(self.console());
-        let session = Session { record: Mutex::new(recorder), ..self.session(events, up.yes)? };
+        let ci = CiReports::of(up.junit.as_deref(), &self.file)?;
+        let session =
+            Session { record: Mutex::new(recorder), reports: ci.unfinished(), ..self.session(events, up.yes)? };
         up.only.iter().try_for_each(|component| self.known(&session.plan, Some(component)))?;
         let mut run = Run::new(session, reporter);
         let header = run.header.clone();
+        ci.begin(&header);
         let part = if up.only.is_empty() { Part::All } else { Part::Only(&up.only) };
         let on_failure = if up.keep { OnFailure::Keep } else { OnFailure::Undo };
         let ended = run.up(part, on_failure, &mut Interrupts::listen()).await.map_err(|failed| {
@@ -124,7 +131,8 @@ impl Cli {
         let written = up.report.as_deref().map_or(Ok(()), |path| {
             kind_harness::host::folders::write_output(path, &format!("{}\n", to_json(&timeline, &header)))
         });
-        let written = written.map_err(|error| Failure::new(Exit::Internal, &error));
+        let in_ci = ci.end(&timeline, &header, ended.as_ref().map(|running| running.unchanged).map_err(|(_, why)| why));
+        let written = written.map_err(|error| Failure::new(Exit::Internal, &error)).and(in_ci);
         let environment = match ended {
             Ok(running) => Environment::from(running),
             Err((failed, mut failure)) => {
@@ -210,6 +218,7 @@ impl Cli {
             // What `up` brought up stays until `down`.
             terms: LeaseOptions { runner: None, keep: Keep::Always, ttl: self.flags.ttl },
             record: Mutex::default(),
+            reports: UnfinishedReports::default(),
             agree: consent(yes),
             confirm,
         })

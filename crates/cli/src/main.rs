@@ -3,6 +3,7 @@
 mod bench;
 mod board;
 mod bundle;
+mod ci;
 mod command;
 mod compare;
 mod component;
@@ -28,6 +29,7 @@ mod replay;
 mod runs;
 mod selection;
 mod serve;
+mod shard;
 mod soak;
 mod speed_up;
 mod statistics;
@@ -123,7 +125,7 @@ impl Cli {
                 self.logs(component.as_deref(), &wanted).await
             }
             Command::Bundle { to } => self.bundle(to.as_deref()).await,
-            Command::Test { clusters, gate, args } => self.test(usize::from(*clusters), *gate, args).await,
+            Command::Test(test) => self.test(test).await,
             Command::Ps => self.ps().await,
             Command::Gc { dry_run } => self.gc(*dry_run).await,
             Command::Runs => self.runs(),

@@ -1,19 +1,25 @@
 //! `runs` and `report`: past runs.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use clap::Args;
+use clap::{Args, Subcommand};
+use kind_harness::host::folders::write_output;
+use kind_harness::report::junit::{self, Counts};
 use kind_harness::report::{RecordedRun, StartupMetrics};
 use kind_harness::run::past_runs;
 
 use super::formats::{self, Format, outcome};
 use super::inspect::{lines_of, print, print_json};
 use super::selection::earlier;
+use super::shard::unreadable;
 use super::{Cli, Exit, Failure, Output, outputs};
 
 /// What `report` is told.
 #[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true, subcommand_precedence_over_arg = true)]
 pub(super) struct Report {
+    #[command(subcommand)]
+    command: Option<ReportCommand>,
     /// The run: its name, the beginning of it, or its file; the last one when left out
     run: Option<String>,
     /// The form of the report
@@ -22,6 +28,20 @@ pub(super) struct Report {
     /// Write it to FILE instead of standard output
     #[arg(long, value_name = "FILE")]
     to: Option<PathBuf>,
+}
+
+/// A command about reports of tests.
+#[derive(Debug, Subcommand)]
+enum ReportCommand {
+    /// Merge JUnit reports, such as those of shards, into one
+    Merge {
+        /// The reports
+        #[arg(required = true, value_name = "REPORT")]
+        reports: Vec<PathBuf>,
+        /// Write the merged report to FILE instead of standard output
+        #[arg(long, value_name = "FILE")]
+        to: Option<PathBuf>,
+    },
 }
 
 impl Cli {
@@ -66,6 +86,9 @@ impl Cli {
 
     /// Prints the report of a past run, made again from its events.
     pub(super) fn report(&self, report: &Report) -> Result<Exit, Failure> {
+        if let Some(ReportCommand::Merge { reports, to }) = &report.command {
+            return merge(reports, to.as_deref());
+        }
         let path = past_runs::find(&self.folders()?, report.run.as_deref())
             .map_err(|error| Failure::new(Exit::Usage, &error))?;
         let run = RecordedRun::read(&path).map_err(|error| Failure::new(Exit::Usage, &error))?;
@@ -73,12 +96,33 @@ impl Cli {
         let format = if self.output == Output::Json { Format::Json } else { report.format };
         let earlier = if format == Format::Html { earlier(&self.folders()?, &run)? } else { Vec::new() };
         let text = formats::render(&run, format, &earlier);
-        match &report.to {
-            Some(file) => kind_harness::host::folders::write_output(file, &text)
-                .map_err(|error| Failure::new(Exit::Internal, &error))?,
-            None => print(text.trim_end_matches('\n')),
-        }
+        write_or_print(report.to.as_deref(), &text)?;
         Ok(Exit::Done)
+    }
+}
+
+/// Merges JUnit reports, and says how many tests they have.
+fn merge(reports: &[PathBuf], to: Option<&Path>) -> Result<Exit, Failure> {
+    let texts: Result<Vec<_>, _> = reports.iter().map(fs_err::read_to_string).collect();
+    let texts = texts.map_err(|error| Failure::new(Exit::Usage, &error))?;
+    let merged = junit::merge(&texts).map_err(|(index, error)| unreadable(&reports[index], &error))?;
+    let counts = junit::counts(&merged, false).map_err(|error| Failure::new(Exit::Internal, &error))?;
+    write_or_print(to, &merged)?;
+    if let Some(to) = to {
+        let (to, Counts { cases, failed, skipped }) = (to.display(), counts);
+        kind_harness::report::console::write(&format!("{to}: {cases} cases, {failed} failed, {skipped} skipped\n"));
+    }
+    Ok(Exit::Done)
+}
+
+/// Writes a report to a file, or prints it.
+fn write_or_print(to: Option<&Path>, text: &str) -> Result<(), Failure> {
+    match to {
+        Some(file) => write_output(file, text).map_err(|error| Failure::new(Exit::Internal, &error)),
+        None => {
+            print(text.trim_end_matches('\n'));
+            Ok(())
+        }
     }
 }
 

@@ -1,7 +1,7 @@
 //! The expansion of the attribute: a test without arguments that calls the library.
 
 use proc_macro2::TokenStream;
-use quote::quote;
+use quote::{quote, quote_spanned};
 use syn::ext::IdentExt;
 use syn::{Attribute, ItemFn};
 
@@ -35,6 +35,8 @@ pub(crate) fn expand(options: TokenStream, function: TokenStream) -> syn::Result
         }
         None => quote!(::core::option::Option::None),
     };
+    // The macro tells the line of the token that it is called by.
+    let line = quote_spanned!(ident.span()=> ::core::line!());
     let (multi_thread, exclusive) = (options.multi_thread, options.exclusive);
     // A test without arguments uses fixtures, which take the lock themselves.
     let turn = !arguments.is_empty();
@@ -48,6 +50,8 @@ pub(crate) fn expand(options: TokenStream, function: TokenStream) -> syn::Result
                 suite: #suite,
                 module: ::core::module_path!(),
                 name: #name,
+                file: ::core::file!(),
+                line: #line,
                 timeout: #timeout,
                 multi_thread: #multi_thread,
                 turn: #turn,
@@ -114,6 +118,8 @@ mod tests {
                     suite: "shop.yaml",
                     module: ::core::module_path!(),
                     name: "it",
+                    file: ::core::file!(),
+                    line: ::core::line!(),
                     timeout: ::core::option::Option::Some(::core::time::Duration::new(30u64, 0u32)),
                     multi_thread: false,
                     turn: true,

@@ -21,6 +21,12 @@ impl Lock {
         take(path, try_lock)
     }
 
+    /// Takes the lock at `path` like [`Lock::try_take`], but blocks the thread while another holder has it.
+    pub(crate) fn hold(path: &Path) -> io::Result<Lock> {
+        fs_err::create_dir_all(path.parent().unwrap_or(Path::new(".")))?;
+        take(path, |file| file.lock().map(|()| true))?.ok_or_else(|| io::ErrorKind::WouldBlock.into())
+    }
+
     /// Takes the lock at `path` like [`Lock::try_take`], but waits for other holders; calls `is_waiting` if it has to
     /// wait.
     pub(crate) async fn take(path: PathBuf, is_waiting: impl FnOnce()) -> io::Result<Lock> {

@@ -69,6 +69,7 @@ impl Session {
             events: self.events.clone(),
             undo: Undo::default(),
             terms: self.terms.clone(),
+            reports: self.reports.clone(),
             record: Mutex::default(),
             agree: self.agree,
             confirm: self.confirm,

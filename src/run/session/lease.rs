@@ -81,7 +81,8 @@ impl Session {
     pub(super) fn lease(&self, name: &ClusterName, host: Option<&Host>) -> Result<Lease, UpError> {
         let lease = Lease::take(self.owner()?, self.terms.keep, self.terms.ttl);
         let engine = host.map(|host| host.engine.clone());
-        Reaper { folders: self.folders.clone(), engine, name: name.clone(), lease: lease.clone() }.start()?;
+        let reports = self.reports.clone();
+        Reaper { folders: self.folders.clone(), engine, name: name.clone(), lease: lease.clone(), reports }.start()?;
         Ok(lease)
     }
 

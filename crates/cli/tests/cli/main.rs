@@ -17,6 +17,7 @@ mod guest;
 mod health;
 mod leases;
 mod registry;
+mod reports;
 mod runs;
 mod support;
 mod usage;

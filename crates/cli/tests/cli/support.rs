@@ -117,7 +117,7 @@ impl Host {
     /// decide anything, consent included.
     pub(crate) fn here(&self, command: &duct::Expression) -> duct::Expression {
         let decides = |name: &str| {
-            let prefixes = ["KIND_HARNESS", "XDG", "DOCKER", "CONTAINER", "NERDCTL", "DEBIAN"];
+            let prefixes = ["KIND_HARNESS", "XDG", "DOCKER", "CONTAINER", "NERDCTL", "DEBIAN", "GITHUB"];
             name == "CI" || prefixes.iter().any(|prefix| name.starts_with(prefix))
         };
         let command = std::env::vars()

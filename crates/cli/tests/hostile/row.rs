@@ -66,7 +66,9 @@ pub(crate) fn cli(args: &[&str]) -> Command {
 }
 
 fn forget_environment(command: &mut Command) {
-    let ours = |name: &str| name.starts_with("KIND_HARNESS") || name.starts_with("XDG_") || name == "CONTAINERS_CONF";
+    let ours = |name: &str| {
+        ["KIND_HARNESS", "XDG_", "GITHUB_"].iter().any(|prefix| name.starts_with(prefix)) || name == "CONTAINERS_CONF"
+    };
     for (name, _) in std::env::vars().filter(|(name, _)| ours(name)) {
         command.env_remove(name);
     }

@@ -63,7 +63,7 @@ impl Host {
     pub(crate) fn at_home(&self, command: Expression) -> Expression {
         let command = command.env("XDG_STATE_HOME", self.state.path()).env("TMPDIR", self.temporary());
         let command = command.env("KIND_HARNESS_AUTO_PORTS", "true").env("KIND_HARNESS_NAME", NAME);
-        command.unchecked().stdin_null().stdout_null().stderr_path(self.said())
+        command.env_remove("GITHUB_ACTIONS").unchecked().stdin_null().stdout_null().stderr_path(self.said())
     }
 
     /// The kubeconfig of the cluster.

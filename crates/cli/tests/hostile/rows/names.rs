@@ -90,7 +90,9 @@ fn private(length: usize) -> Result<()> {
     let long = format!("suite: {}", "s".repeat(length));
     host.write("suite/e2e.yaml", &suite.replace("suite: tiny", &long));
     let mut test = Command::new(std::env::current_exe()?);
-    let ours = |name: &str| name.starts_with("KIND_HARNESS") || name.starts_with("XDG_") || name == "CONTAINERS_CONF";
+    let ours = |name: &str| {
+        ["KIND_HARNESS", "XDG_", "GITHUB_"].iter().any(|prefix| name.starts_with(prefix)) || name == "CONTAINERS_CONF"
+    };
     for (name, _) in std::env::vars().filter(|(name, _)| ours(name)) {
         test.env_remove(name);
     }
