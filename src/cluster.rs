@@ -3,6 +3,7 @@
 //! A cluster is identified by its node containers' ids, not by its name: a cluster that only has the same name is
 //! refused, never reused and never deleted.
 
+mod boot;
 mod existing;
 mod inventory;
 mod kind;
@@ -153,6 +154,9 @@ pub enum ClusterError {
         /// The reason.
         why: &'static str,
     },
+    /// The control plane did not boot from its snapshot, which is removed: a second attempt boots by kubeadm.
+    #[error("the control plane did not boot from its snapshot")]
+    SnapshotRefused(#[source] Box<ClusterError>),
     /// A kubeconfig file or context cannot be used.
     #[error("cannot use {what}")]
     Kubeconfig {

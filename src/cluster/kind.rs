@@ -15,7 +15,7 @@ use crate::host::folders::{Folders, Lock};
 use crate::host::resilience::{Cause, Dependency, Resilience};
 use crate::host::setup::Host;
 use crate::images::Nodes;
-use crate::report::{Events, Phase, Step};
+use crate::report::Phase;
 use crate::suite::config::{Boot, ProviderKind};
 use crate::suite::name::ClusterName;
 use crate::suite::plan::Plan;
@@ -80,7 +80,7 @@ impl Kind {
         let waits = || step.progress("waiting for another run that makes nodes");
         let turn = Lock::take(folders.nodes_lock(), waits).await.map_err(ClusterError::file("locking nodes"))?;
         let reserved = ports::reserve(plan.components()).map_err(|error| name_cluster(error, folders))?;
-        let mut record = Record {
+        let record = Record {
             name: name.clone(),
             suite: plan.path().into(),
             namespace: plan.suite().namespace.clone(),
@@ -97,12 +97,8 @@ impl Kind {
         // Written first: if the run is killed, what it created is found by the ids beside this record.
         records.write(&record)?;
         let config = kind_config::complete(read_config(plan)?, plan.components(), &reserved.ports, image.is_some());
-        let mut config = config.map_err(|why| ClusterError::KindConfig { path: config_path(plan), why })?;
+        let config = config.map_err(|why| ClusterError::KindConfig { path: config_path(plan), why })?;
         let snapshot = self.snapshot(plan, image, &config)?;
-        let booted_from = snapshot.as_ref().and_then(Snapshot::folder);
-        if let Some(folder) = booted_from {
-            kind_config::mount_snapshot(&mut config, folder);
-        }
         let (folder, failed) = (records.folder(), || ClusterError::file("preparing the cluster's folder"));
         let config_file = folder.join(CONFIG);
         crate::host::folders::publish(&config_file, &config.to_string()).map_err(failed())?;
@@ -114,6 +110,14 @@ impl Kind {
             &folders.networks(self.host.engine.kind.name()),
         )
         .map_err(failed())?;
+        let network = network(folders);
+        if let Some(snapshot) = snapshot.as_ref().filter(|snapshot| snapshot.exists()) {
+            let (host, network) = (&self.host, network.as_str());
+            let boot = super::boot::Boot { host, snapshot, name, network, shim: &shim, records, step };
+            let booted = boot.run(plan.components(), reserved, turn, nodes_up).await;
+            booted.map_err(|error| refused(snapshot, error))?;
+            return self.with_nodes(record, records).await;
+        }
         let path = std::env::var_os("PATH").unwrap_or_default();
         let path = std::env::join_paths(std::iter::once(shim).chain(std::env::split_paths(&path)));
         let path = path.map_err(std::io::Error::other).map_err(failed())?;
@@ -126,7 +130,6 @@ impl Kind {
         // kind's children are not killed with it: a container that the engine was still creating would be hard to find
         // and remove.
         command = command.env("PATH", path).sparing_children();
-        let network = network(folders);
         command = command.env("KIND_EXPERIMENTAL_PODMAN_NETWORK", &network);
         command = command.env("KIND_EXPERIMENTAL_DOCKER_NETWORK", &network);
         // From here on the engine binds the ports.
@@ -161,13 +164,29 @@ impl Kind {
         let created = self.resilience.call(Dependency::Engine, "kind create cluster", classify, attempt);
         created.await.map_err(ClusterError::command(format!("creating cluster {name}")))?;
         if let Some(snapshot) = &snapshot {
-            self.settle(snapshot, booted_from.is_some(), name, step, events).await;
+            step.progress("keeping a snapshot, from which later clusters boot");
+            // Not worth a failure: the cluster is there.
+            if let Err(error) = snapshot.take(&self.host, name, &folder.join(labels::MADE)).await {
+                let why = crate::readiness::errors::chain(&error);
+                events.warn(Phase::Cluster, format!("no snapshot of the control plane was kept: {why}"));
+            }
         }
-        let nodes = self.find(name).await?.0;
+        self.with_nodes(record, records).await
+    }
+
+    /// Adds the nodes that were created to `record`.
+    async fn with_nodes(&self, mut record: Record, records: &Records) -> Result<Record, ClusterError> {
+        let nodes = self.find(&record.name).await?.0;
         record.nodes =
             nodes.into_iter().filter(|node| records.owned(&record).is_some_and(|owned| owned.has(node))).collect();
         Ok(record)
     }
+}
+
+/// Removes a snapshot that does not boot, so that kubeadm makes another.
+fn refused(snapshot: &Snapshot, why: ClusterError) -> ClusterError {
+    let _ = snapshot.remove();
+    ClusterError::SnapshotRefused(Box::new(why))
 }
 
 impl Kind {
@@ -179,28 +198,6 @@ impl Kind {
             (Boot::Auto | Boot::Snapshot, None, Some(image)) => Ok(Some(Snapshot::of(&self.host, image, config))),
             _ => Ok(None),
         }
-    }
-
-    /// Takes the snapshot of a cluster that kubeadm has booted, or removes one from which this cluster did not boot.
-    /// Neither is worth a failure: the cluster is there.
-    async fn settle(&self, snapshot: &Snapshot, booted_from: bool, name: &ClusterName, step: &Step, events: &Events) {
-        if !booted_from {
-            step.progress("keeping a snapshot, from which later clusters boot");
-            if let Err(error) = snapshot.take(&self.host, name).await {
-                let why = crate::readiness::errors::chain(&error);
-                events.warn(Phase::Cluster, format!("no snapshot of the control plane was kept: {why}"));
-            }
-            return;
-        }
-        let why = match snapshot::refusal(&self.host, name).await {
-            Ok(None) => return events.note(Phase::Cluster, "booted from a snapshot of the control plane"),
-            Ok(Some(why)) => why,
-            Err(error) => error.brief(),
-        };
-        let removed =
-            snapshot.remove().map_or_else(|error| format!("; it cannot be removed: {error}"), |()| String::new());
-        let text = format!("kubeadm booted the control plane, since its snapshot did not come up: {why}{removed}");
-        events.warn(Phase::Cluster, text);
     }
 }
 

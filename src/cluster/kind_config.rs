@@ -1,7 +1,5 @@
 //! Additions to kind's configuration: ports always, and the settings for our own node image.
 
-use std::path::Path;
-
 use serde_json::{Value, json};
 
 use super::PortMap;
@@ -43,15 +41,6 @@ pub(super) fn complete<'a>(
         }
     }
     Ok(config)
-}
-
-/// Mounts the folder of a snapshot into the node of a complete configuration.
-pub(super) fn mount_snapshot(config: &mut Value, folder: &Path) {
-    let mount = json!({"hostPath": folder, "containerPath": "/kind/snapshot", "readOnly": true});
-    match &mut config["nodes"][0]["extraMounts"] {
-        Value::Array(mounts) => mounts.push(mount),
-        none => *none = json!([mount]),
-    }
 }
 
 /// Returns what a snapshot depends on of a complete configuration: all but the ports of the host.

@@ -74,10 +74,16 @@ fn user() -> String {
 /// Folder in a cluster's own folder in which the shim records ids.
 pub(super) const MADE: &str = "made";
 
+/// File in [`MADE`] with the arguments by which kind has started the last node, one per line.
+pub(super) const ARGUMENTS: &str = "arguments";
+
+/// File in [`MADE`] with the arguments by which kind has made the network, if it did not exist.
+pub(super) const NETWORK_ARGUMENTS: &str = "network-arguments";
+
 /// Writes a shim for the engine, because kind can neither label what it creates nor report its ids. The shim is a
 /// script with the engine's name below `folder`: it adds `labels` and records container ids and volume names in
-/// [`MADE`], and network ids, which other clusters share, in the file `networks`. Returns the folder to prepend to
-/// PATH.
+/// [`MADE`], and network ids, which other clusters share, in the file `networks`; with what arguments nodes and networks
+/// were made, for clusters that boot from snapshots. Returns the folder to prepend to PATH.
 pub(super) fn shim(
     engine: &Path,
     labels: &BTreeMap<&str, String>,
@@ -97,10 +103,12 @@ pub(super) fn shim(
     let script = format!(
         "#!/bin/sh\n\
          case \"$1 $2\" in\n\
-         'run '*) shift; exec {path} run --cidfile {made}/container.$$ {all} \"$@\" ;;\n\
+         'run '*) shift; printf '%s\\n' \"$@\" > {made}/arguments\n\
+         exec {path} run --cidfile {made}/container.$$ {all} \"$@\" ;;\n\
          'volume create') shift 2; name=$({path} volume create {some} \"$@\") || exit\n\
          echo \"$name\" > {made}/volume.$$; echo \"$name\"; exit ;;\n\
          'network create') shift 2; {path} network create {network} \"$@\" || exit; for name; do :; done\n\
+         printf '%s\\n' \"$@\" > {made}/network-arguments\n\
          {path} network inspect --format '{{{{.ID}}}}' \"$name\" >> {networks}; exit ;;\n\
          esac\n\
          exec {path} \"$@\"\n"

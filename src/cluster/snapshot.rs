@@ -5,13 +5,13 @@
 //! configuration, and no certificate and no key: kubeadm makes those anew for each cluster. The node's side of it is
 //! `images/node/files/usr/local/bin/boot-snapshot`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde_json::Value;
 
-use super::{ClusterError, kind_config};
-use crate::host::exec::{Cmd, ExecError};
+use super::{ClusterError, kind_config, labels};
+use crate::host::exec::Cmd;
 use crate::host::folders::OwnFolder;
 use crate::host::setup::{EngineKind, Host};
 use crate::suite::hash::Content;
@@ -26,7 +26,13 @@ const KEPT: usize = 8;
 const FORMAT: &str = "1";
 
 /// The files of a snapshot.
-const FILES: [&str; 5] = ["etcd.tar", "kubeadm.conf", "elliptic.conf", "cluster", "address"];
+const FILES: [&str; 6] = ["etcd.tar", "kubeadm.conf", "elliptic.conf", "cluster", "address", labels::ARGUMENTS];
+
+/// Where its folder is mounted in a node.
+pub(super) const FOLDER: &str = "/kind/snapshot";
+
+/// What kind passes on to nodes, and a snapshot depends on.
+const PROXIES: [&str; 6] = ["HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy"];
 
 /// Deadline of taking one.
 const TAKE: Duration = Duration::from_secs(20);
@@ -61,14 +67,29 @@ impl Snapshot {
         key.add("kind", host.kind.as_os_str().as_encoded_bytes());
         key.add("engine", host.engine.kind.name().as_bytes());
         key.add("config", kind_config::without_ports(config).to_string().as_bytes());
+        for name in PROXIES {
+            key.add(name, std::env::var_os(name).unwrap_or_default().as_encoded_bytes());
+        }
         let own = host.folders.own_cache(KEPT_IN);
         Snapshot { folder: host.folders.cache.join(KEPT_IN).join(key.tag()), own }
     }
 
-    /// Returns its folder if it is complete.
-    pub(super) fn folder(&self) -> Option<&PathBuf> {
-        let is_file = |name: &&str| std::fs::metadata(self.folder.join(name)).is_ok_and(|file| file.len() > 0);
-        FILES.iter().all(|name| is_file(&name)).then_some(&self.folder)
+    /// Returns whether it exists, and is complete.
+    pub(super) fn exists(&self) -> bool {
+        FILES.iter().all(|name| std::fs::metadata(self.folder.join(name)).is_ok_and(|file| file.len() > 0))
+    }
+
+    /// Returns its folder.
+    pub(super) fn path(&self) -> &Path {
+        &self.folder
+    }
+
+    /// Returns the text of one of its files.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub(super) fn read(&self, file: &str) -> Result<String, ClusterError> {
+        fs_err::read_to_string(self.folder.join(file)).map_err(ClusterError::file("reading a snapshot"))
     }
 
     /// Removes it, so that another is made.
@@ -79,11 +100,12 @@ impl Snapshot {
         self.own.remove(self.folder.file_name().unwrap_or_default())
     }
 
-    /// Takes it of the control plane of `cluster`, which nothing has been deployed into yet.
+    /// Takes it of the control plane of `cluster`, which nothing has been deployed into yet; `made` is where its node's
+    /// arguments are.
     ///
     /// # Errors
     /// When it cannot be read or written.
-    pub(super) async fn take(&self, host: &Host, cluster: &str) -> Result<(), ClusterError> {
+    pub(super) async fn take(&self, host: &Host, cluster: &str, made: &Path) -> Result<(), ClusterError> {
         let failed = || ClusterError::file("keeping a snapshot");
         self.own.make().map_err(failed())?;
         let parent = self.folder.parent().unwrap_or(&self.folder);
@@ -92,8 +114,12 @@ impl Snapshot {
         let read = host.engine.command(["exec", &node, "bash", "-c", SCRIPT, cluster]).deadline(TAKE);
         let write = Cmd::new("tar", ["-x", "-C"]).arg(fresh.path()).deadline(TAKE);
         read.pipe(&write).await.map_err(ClusterError::command("taking a snapshot of the control plane"))?;
+        let arguments = fs_err::copy(made.join(labels::ARGUMENTS), fresh.path().join(labels::ARGUMENTS));
+        arguments.map_err(failed())?;
+        // It is only there if this run has made the network.
+        let _ = fs_err::copy(made.join(labels::NETWORK_ARGUMENTS), fresh.path().join(labels::NETWORK_ARGUMENTS));
         // Another run may have made the same one meanwhile, which is as good.
-        if self.folder().is_none() {
+        if !self.exists() {
             let _ = self.remove();
             let _ = fs_err::rename(fresh.keep(), &self.folder);
         }
@@ -112,14 +138,6 @@ impl Snapshot {
             let _ = self.own.remove(name);
         }
     }
-}
-
-/// Returns why the node of `cluster` did not boot from its snapshot; `None` if it did.
-pub(super) async fn refusal(host: &Host, cluster: &str) -> Result<Option<String>, ExecError> {
-    let script = "cat /kind/snapshot-refused 2>/dev/null || true";
-    let node = format!("{cluster}-control-plane");
-    let said = host.engine.command(["exec", &node, "sh", "-c", script]).output().await?;
-    Ok((!said.is_empty()).then_some(said))
 }
 
 /// Returns why clusters of this configuration cannot boot from snapshots.
