@@ -63,6 +63,8 @@ fn add_own_image(cluster: &mut serde_json::Map<String, Value>) -> Result<(), Str
     let ours = [
         json!({
             "kind": "ClusterConfiguration",
+            // Not the node's name, which kube-proxy's configuration would keep in etcd.
+            "controlPlaneEndpoint": format!("{ADVERTISED}:6443"),
             // With its default rate the controller manager throttles itself in its first seconds.
             "controllerManager": {
                 "extraArgs": {"leader-elect": "false", "kube-api-qps": "500", "kube-api-burst": "1000"},

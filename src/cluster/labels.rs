@@ -201,13 +201,17 @@ mod tests {
             volume,
             "<volume><create><--label><kind-harness.dev/cluster=c><--label><kind-harness.dev/state=/s><--label><n=true>"
         );
-        let kept: Vec<_> = fs_err::read_dir(home.path().join(MADE)).unwrap().map(|it| it.unwrap().path()).collect();
+        let made = home.path().join(MADE);
+        assert_eq!(fs_err::read_to_string(made.join(ARGUMENTS)).unwrap(), "-d\ntwo words\n");
+        let kept: Vec<_> = fs_err::read_dir(&made).unwrap().map(|it| it.unwrap().path()).collect();
+        let kept: Vec<_> = kept.iter().filter(|path| !path.ends_with(ARGUMENTS)).collect();
         let [kept] = &kept[..] else { panic!("{kept:?}") };
         assert_eq!(fs_err::read_to_string(kept).unwrap().trim_end(), volume);
         let network = run(&["network", "create", "-d=bridge", "n"]).await;
         assert_eq!(network, "<network><create><--label><kind-harness.dev/state=/s><-d=bridge><n>");
         let recorded = fs_err::read_to_string(networks).unwrap();
         assert_eq!(recorded, "<network><inspect><--format><{{.ID}}><n>");
+        assert_eq!(fs_err::read_to_string(made.join(NETWORK_ARGUMENTS)).unwrap(), "-d=bridge\nn\n");
         assert_eq!(run(&["ps", "-a"]).await, "<ps><-a>");
     }
 }

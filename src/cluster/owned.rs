@@ -119,9 +119,9 @@ impl Owned {
             remove.output().await.map_err(ClusterError::command(format!("removing the nodes of cluster {name}")))?;
         }
         self.remove_volumes().await?;
-        let turn = Lock::try_take(&folders.nodes_lock());
-        // A run that is creating nodes will remove the network. Without a lock, as on a full disk, remove it all the
-        // same.
+        // A run that is creating nodes will remove the network; runs that remove nodes try it each, and the last one
+        // can. Without a lock, as on a full disk, remove it all the same.
+        let turn = Lock::try_share(&folders.nodes_lock());
         if !matches!(turn, Ok(None)) {
             self.remove_networks(folders).await;
         }

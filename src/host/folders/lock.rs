@@ -42,6 +42,12 @@ impl Lock {
         wait(path, File::lock).await
     }
 
+    /// Takes a shared lock at `path`; `None` while another holder has it exclusively.
+    pub(crate) fn try_share(path: &Path) -> io::Result<Option<Lock>> {
+        fs_err::create_dir_all(path.parent().unwrap_or(Path::new(".")))?;
+        take(path, |file| locked(file.try_lock_shared()))
+    }
+
     /// Takes a shared lock at `path`; waits while another process holds it exclusively. Its folder must exist.
     pub(crate) async fn share(path: PathBuf) -> io::Result<Lock> {
         wait(path, File::lock_shared).await
@@ -58,7 +64,11 @@ impl Drop for Lock {
 }
 
 fn try_lock(file: &File) -> io::Result<bool> {
-    match file.try_lock() {
+    locked(file.try_lock())
+}
+
+fn locked(tried: Result<(), TryLockError>) -> io::Result<bool> {
+    match tried {
         Ok(()) => Ok(true),
         Err(TryLockError::WouldBlock) => Ok(false),
         Err(TryLockError::Error(error)) => Err(error),
@@ -131,12 +141,13 @@ mod tests {
         assert!(Lock::try_take(&path).unwrap().is_none());
         drop(first);
         assert!(Lock::try_take(&path).unwrap().is_none(), "the second still has it");
-        let third = Lock::share(path.clone()).await.unwrap();
+        let third = Lock::try_share(&path).unwrap().unwrap();
         drop(second);
         assert!(Lock::try_take(&path).unwrap().is_none(), "the third has the same file");
         drop(third);
         assert!(!path.exists());
-        assert!(Lock::try_take(&path).unwrap().is_some());
+        let alone = Lock::try_take(&path).unwrap();
+        assert!(alone.is_some() && Lock::try_share(&path).unwrap().is_none());
     }
 
     #[tokio::test]
