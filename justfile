@@ -59,6 +59,10 @@ engines:
     cargo test --workspace --test engines -- with docker cargo test --workspace --test e2e
     cargo test --workspace --test engines -- with docker cargo test --workspace --test lifecycle -- --ignored --exact matrix::kill_matrix --nocapture
 
+# Compare clusters that boot from a snapshot with one of kubeadm, and boot 50 of them (15 minutes)
+snapshots:
+    cargo test --workspace --test snapshots -- --ignored --nocapture --test-threads 1
+
 # Try a million malformed labels, leases, records and names
 fuzz-ownership:
     PROPTEST_CASES=1000000 cargo test --release -p kind-harness --lib -- owned::properties

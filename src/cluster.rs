@@ -154,9 +154,6 @@ pub enum ClusterError {
         /// The reason.
         why: &'static str,
     },
-    /// The control plane did not boot from its snapshot, which is removed: a second attempt boots by kubeadm.
-    #[error("the control plane did not boot from its snapshot")]
-    SnapshotRefused(#[source] Box<ClusterError>),
     /// A kubeconfig file or context cannot be used.
     #[error("cannot use {what}")]
     Kubeconfig {

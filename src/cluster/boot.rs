@@ -7,12 +7,11 @@ use std::path::Path;
 use std::time::Duration;
 
 use kube::config::Kubeconfig;
-use tokio::sync::oneshot;
 
 use super::ports::Reserved;
 use super::snapshot::{FOLDER, Snapshot};
 use super::{ClusterError, Records, labels};
-use crate::host::exec::{Cmd, ExecError};
+use crate::host::exec::Cmd;
 use crate::host::folders::{Lock, publish};
 use crate::host::setup::{EngineKind, Host};
 use crate::report::Step;
@@ -36,7 +35,7 @@ pub(super) struct Boot<'a> {
 }
 
 impl Boot<'_> {
-    /// Starts the node, tells `nodes_up` when it accepts images, and waits until its control plane is ready.
+    /// Starts the node, and waits until its control plane is ready.
     ///
     /// # Errors
     /// Why it did not come up. What was created is recorded.
@@ -45,7 +44,6 @@ impl Boot<'_> {
         components: impl Iterator<Item = &'c Component>,
         reserved: Reserved,
         turn: Lock,
-        nodes_up: oneshot::Sender<()>,
     ) -> Result<(), ClusterError> {
         self.step.progress("starting the node from a snapshot");
         let (api, mut published) = api_port()?;
@@ -82,16 +80,9 @@ impl Boot<'_> {
             .map_err(failed())?;
         drop(turn);
         let node = format!("{}-control-plane", self.name);
-        let listens = "until ctr version >/dev/null 2>&1; do sleep 0.02; done";
-        let listens = self.host.engine.command(["exec", &node, "sh", "-c", listens]).deadline(BOOT);
+        self.step.progress("waiting for the control plane");
         let waits = self.host.engine.command(["exec", &node, "boot-snapshot", "wait"]).deadline(BOOT);
-        let listening = async {
-            listens.output().await?;
-            let _ = nodes_up.send(());
-            self.step.progress("waiting for the control plane");
-            Ok::<(), ExecError>(())
-        };
-        let (_, admin) = tokio::try_join!(listening, waits.output()).map_err(failed())?;
+        let admin = waits.output().await.map_err(failed())?;
         let kubeconfig = kubeconfig(&admin, self.name, api.1)?;
         publish(&self.records.kubeconfig(), &kubeconfig).map_err(ClusterError::file("writing the kubeconfig"))
     }

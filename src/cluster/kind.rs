@@ -114,9 +114,21 @@ impl Kind {
         if let Some(snapshot) = snapshot.as_ref().filter(|snapshot| snapshot.exists()) {
             let (host, network) = (&self.host, network.as_str());
             let boot = super::boot::Boot { host, snapshot, name, network, shim: &shim, records, step };
-            let booted = boot.run(plan.components(), reserved, turn, nodes_up).await;
-            booted.map_err(|error| refused(snapshot, error))?;
-            return self.with_nodes(record, records).await;
+            let Err(error) = boot.run(plan.components(), reserved, turn).await else {
+                // Only now: unpacking images would slow the boot down more than it gains.
+                let _ = nodes_up.send(());
+                return self.with_nodes(record, records).await;
+            };
+            let why = crate::readiness::errors::chain(&error);
+            let text = format!("kubeadm boots the control plane, since its snapshot does not: {why}");
+            events.warn(Phase::Cluster, text);
+            // Without it, kubeadm boots the cluster and makes another.
+            snapshot.remove().map_err(ClusterError::file("removing a snapshot that does not boot"))?;
+            if let Some(owned) = records.owned(&record) {
+                self.delete(&owned).await?;
+            }
+            let again = CreateRequest { name, plan, image, records, lease, nodes_up, step, events };
+            return Box::pin(self.create(again)).await;
         }
         let path = std::env::var_os("PATH").unwrap_or_default();
         let path = std::env::join_paths(std::iter::once(shim).chain(std::env::split_paths(&path)));
@@ -181,12 +193,6 @@ impl Kind {
             nodes.into_iter().filter(|node| records.owned(&record).is_some_and(|owned| owned.has(node))).collect();
         Ok(record)
     }
-}
-
-/// Removes a snapshot that does not boot, so that kubeadm makes another.
-fn refused(snapshot: &Snapshot, why: ClusterError) -> ClusterError {
-    let _ = snapshot.remove();
-    ClusterError::SnapshotRefused(Box::new(why))
 }
 
 impl Kind {

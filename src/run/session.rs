@@ -109,22 +109,14 @@ impl Session {
             self.collect(name).await;
         }
         let (nodes_up, up) = oneshot::channel();
-        let mut loads = self.loads(name, &provider, &builds, up, &resilience);
+        let loads = self.loads(name, &provider, &builds, up, &resilience);
         let is_found = found.is_some();
         let mut cluster = match found {
             Some(record) => {
                 let _ = nodes_up.send(());
                 Cluster::attach(record, records.kubeconfig()).await?
             }
-            None => match self.cluster(name, &provider, &builds, &records, &lease, nodes_up).await {
-                Err(UpError::Cluster(ClusterError::SnapshotRefused(why))) => {
-                    self.remove_refused(&provider, &records, &why).await?;
-                    let (nodes_up, up) = oneshot::channel();
-                    loads = self.loads(name, &provider, &builds, up, &resilience);
-                    self.cluster(name, &provider, &builds, &records, &lease, nodes_up).await?
-                }
-                created => created?,
-            },
+            None => self.cluster(name, &provider, &builds, &records, &lease, nodes_up).await?,
         };
         let guest = self.enter(&mut cluster, &records, &lease, is_found).await?;
         let previous = cluster.record.deployment.take().unwrap_or_default();
