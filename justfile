@@ -131,4 +131,4 @@ package:
     cargo package --locked --no-verify --quiet -p kind-harness-readiness -p kind-harness-macros -p kind-harness -p kind-harness-cli
 
 # What CI runs
-ci: fmt-check (lint "--locked") (doc "--locked") package (outside "v1_33") (outside "latest") (test "--locked")
+ci: fmt-check (lint "--locked") (doc "--locked") package (outside "v1_33") (outside "latest") (test "--locked") (test "--locked --test engines")
