@@ -90,7 +90,7 @@ bench-stack:
     cargo bench --bench reference_stack
     cargo bench -p data-storage --bench throughput -- --seconds 30 --rows 1000000
 
-# Run what CI runs at night, or a part of it: strategies, bench, kill-matrix, faults, engines (hours)
+# Run what CI runs at night, or a part of it: strategies, bench, kill-matrix, faults, snapshots, engines (hours)
 nightly *parts="all":
     ci/nightly.sh {{parts}}
 
@@ -131,4 +131,4 @@ package:
     cargo package --locked --no-verify --quiet -p kind-harness-readiness -p kind-harness-macros -p kind-harness -p kind-harness-cli
 
 # What CI runs
-ci: fmt-check (lint "--locked") (doc "--locked") package (outside "v1_33") (outside "latest") (test "--locked") (test "--locked --test engines")
+ci: fmt-check (lint "--locked") (doc "--locked") package (outside "v1_33") (outside "latest") (test "--locked")

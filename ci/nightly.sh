@@ -4,7 +4,7 @@
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit
 
-parts=(strategies bench kill-matrix faults engines)
+parts=(strategies bench kill-matrix faults snapshots engines)
 
 usage() {
     cat <<'END'
@@ -19,7 +19,8 @@ Parts:
   bench        how long the suite takes to come up, and whether that is longer than in earlier nights
   kill-matrix  runs that are ended in every way, and what they leave
   faults       every fault of tests/faults, in a cluster
-  engines      suites on each container engine
+  snapshots    clusters that boot from a snapshot beside one of kubeadm, and many boots in a row
+  engines      suites on each container engine, and the specs on docker
   all          all of them
 
 Variables:
@@ -83,7 +84,14 @@ faults() {
 }
 
 engines() {
-    cargo test --locked --workspace --test engines -- --include-ignored --nocapture
+    local failed=0
+    cargo test --locked --workspace --test engines -- --include-ignored --nocapture || failed=1
+    cargo test --locked --workspace --test engines -- with docker cargo test --locked --workspace --test e2e || failed=1
+    return $failed
+}
+
+snapshots() {
+    cargo test --locked --workspace --test snapshots -- --ignored --nocapture --test-threads 1
 }
 
 artifacts=${ARTIFACTS:-target/nightly}
