@@ -27,11 +27,10 @@ pub(super) struct Found {
     pub(super) architecture: String,
 }
 
-/// Returns `image` if the engine has it.
+/// Returns `image` if the engine has it. Its name is taken as written: podman calls what is built here `localhost/…`.
 pub(super) async fn find(engine: &Engine, image: &str, resilience: &Resilience) -> Result<Option<Found>, ImageError> {
     const DIGITS: usize = 12;
-    let inspect = engine.command(["image", "inspect", "--format={{.Id}} {{.Architecture}}"]);
-    let inspect = inspect.arg(normalized(image)).deadline(LOOK);
+    let inspect = engine.command(["image", "inspect", "--format={{.Id}} {{.Architecture}}", image]).deadline(LOOK);
     let look = || async {
         match inspect.output().await {
             Err(ExecError::Failed { tail, .. }) if is_missing(&tail) => Ok(None),
@@ -75,7 +74,7 @@ fn is_missing(said: &str) -> bool {
 
 /// Gives `image` another name.
 pub(super) async fn tag(engine: &Engine, image: &str, name: &str, resilience: &Resilience) -> Result<(), ImageError> {
-    let tag = engine.command(["tag", &normalized(image), name]);
+    let tag = engine.command(["tag", image, name]);
     let tagged = resilience.engine("naming an image", || tag.output()).await;
     tagged.map(drop).map_err(|source| ImageError::Build { image: name.to_owned(), source })
 }

@@ -31,20 +31,20 @@ impl ImageBuilder {
         present: &BTreeSet<String>,
         step: Step,
     ) -> Result<String, Arc<ImageError>> {
-        let engine = &self.host.engine;
-        let found = engine::find(engine, image, &self.resilience).await?;
+        let (engine, full) = (&self.host.engine, &normalized(image));
+        let found = engine::find(engine, full, &self.resilience).await?;
         let is_new = found.is_none();
         if is_new {
             engine::pull(engine, image, &self.resilience, &step).await?;
         }
         let found = match found {
             Some(found) => Some(found),
-            None => engine::find(engine, image, &self.resilience).await?,
+            None => engine::find(engine, full, &self.resilience).await?,
         };
         let found = found.ok_or_else(|| ImageError::NotPulled { image: image.to_owned() })?;
         let reference = engine.local_reference(&short_name(image), &found.id);
         if !present.contains(&reference) {
-            engine::tag(engine, image, &reference, &self.resilience).await?;
+            engine::tag(engine, full, &reference, &self.resilience).await?;
         }
         if is_new {
             step.done()

@@ -15,11 +15,19 @@ fn every_part_runs_after_one_has_failed_and_the_end_says_so() {
     let called = called(&checkout);
     let has = |words: &str| called.iter().filter(|call| call.contains(words)).count();
     assert_eq!(has("cargo test --locked --test e2e"), 2, "both strategies: {called:#?}");
-    for words in ["-- bench --runs 3 ", "-- compare ", "matrix::kill_matrix", "--test faults", "--test engines"] {
+    for words in [
+        "-- bench --runs 3 ",
+        "-- compare ",
+        "matrix::kill_matrix",
+        "--test faults",
+        "--test snapshots",
+        "--test engines -- --include-ignored",
+        "--test engines -- with docker",
+    ] {
         assert_eq!(has(words), 1, "{words}: {called:#?}");
     }
     for line in
-        ["==> strategies: FAILED, ", "==> bench: passed, ", "==> engines: passed, ", "  summary.md", "  faults.log"]
+        ["==> strategies: FAILED, ", "==> bench: passed, ", "==> snapshots: passed, ", "  summary.md", "  faults.log"]
     {
         assert!(ended.said.contains(line), "{line:?} is not in:\n{}", ended.said);
     }
