@@ -3,6 +3,7 @@
 //! `cargo test --test engines -- with docker COMMAND…` runs another command on that daemon, such as the kill matrix.
 
 #![expect(clippy::disallowed_methods, reason = "these programs are the tests' own, not the harness's")]
+#![expect(clippy::print_stdout, reason = "how long each step takes is for whoever runs them")]
 
 mod dockerd;
 mod engine;

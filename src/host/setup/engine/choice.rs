@@ -53,7 +53,7 @@ impl Chosen {
     }
 }
 
-/// Returns the engine that comes first, if it is remembered and responds; otherwise [`choose`] chooses one.
+/// Returns the engine that comes first, if it is remembered and responds.
 pub async fn recall(folders: &Folders) -> Option<Engine> {
     let first = *candidates(wanted().as_deref()).first()?;
     let engine = memory::recall(folders, first)?;
