@@ -1,7 +1,6 @@
 //! Boots a node from a snapshot, without kind: the engine starts it as kind has started the one of the snapshot, with
 //! kind's labels, so that to kind and kubectl it is a cluster like any other.
 
-use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, TcpListener};
 use std::path::Path;
 use std::time::Duration;
@@ -169,10 +168,10 @@ fn kubeconfig(admin: &str, name: &ClusterName, port: u16) -> Result<String, Clus
         }
     }
     config.current_context = Some(named);
-    let extra: BTreeMap<&str, &str> = [("apiVersion", "v1"), ("kind", "Config")].into();
     let mut value = serde_json::to_value(&config).map_err(|error| invalid(error.to_string()))?;
     if let Some(fields) = value.as_object_mut() {
-        fields.extend(extra.into_iter().map(|(key, text)| (key.to_owned(), text.into())));
+        fields.insert("apiVersion".into(), "v1".into());
+        fields.insert("kind".into(), "Config".into());
     }
     Ok(value.to_string())
 }

@@ -19,7 +19,7 @@ use crate::suite::hash::Content;
 /// The folder of snapshots in the cache.
 const KEPT_IN: &str = "snapshots";
 
-/// Snapshots that are kept, newest first. Each has about 5 MB.
+/// Snapshots that are kept, newest first. Each has about 1 MB.
 const KEPT: usize = 8;
 
 /// Changes when snapshots of earlier versions do not boot any more.
@@ -120,8 +120,8 @@ impl Snapshot {
         let _ = fs_err::copy(made.join(labels::NETWORK_ARGUMENTS), fresh.path().join(labels::NETWORK_ARGUMENTS));
         // Another run may have made the same one meanwhile, which is as good.
         if !self.exists() {
-            let _ = self.remove();
-            let _ = fs_err::rename(fresh.keep(), &self.folder);
+            self.remove().map_err(failed())?;
+            fs_err::rename(fresh.path(), &self.folder).map_err(failed())?;
         }
         self.remove_old();
         Ok(())
@@ -145,7 +145,7 @@ pub(super) fn unsupported(host: &Host, image: Option<&str>, config: &Value) -> O
     let nodes = config["nodes"].as_array().map_or(1, Vec::len);
     match (image, host.engine.kind) {
         (None, _) => Some("kind's stock node image boots by kubeadm; the one built from packages boots from snapshots"),
-        (_, EngineKind::Nerdctl) => Some("snapshots were never tried with nerdctl"),
+        (_, EngineKind::Nerdctl) => Some("with nerdctl clusters boot by kubeadm"),
         _ if nodes > 1 => Some("a cluster of several nodes boots by kubeadm"),
         _ => None,
     }
