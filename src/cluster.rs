@@ -43,7 +43,7 @@ pub use record::{Deployment, Node, Record, Records};
 
 use crate::host::exec::ExecError;
 use crate::images::Nodes;
-use crate::suite::config::ProviderKind;
+use crate::suite::config::{Load, ProviderKind};
 use crate::suite::plan::Plan;
 
 /// A cluster with a reachable API server.
@@ -154,6 +154,12 @@ pub enum ClusterError {
         /// The reason.
         why: &'static str,
     },
+    /// The suite asks for the engine's layers to be mounted, which is not possible.
+    #[error("`cluster.load: mount` is not possible: {why}; `load: auto` copies images where it is not")]
+    NotMounted {
+        /// The reason.
+        why: String,
+    },
     /// A kubeconfig file or context cannot be used.
     #[error("cannot use {what}")]
     Kubeconfig {
@@ -244,20 +250,24 @@ impl Cluster {
         strict.default_retry = false;
         let client = kube::Client::try_from(strict).map_err(ClusterError::api(&record.name, "cannot be addressed"))?;
         let nodes = match (&record.engine, record.provider) {
-            (Some(engine), ProviderKind::Kind) => Some(Nodes {
-                engine: engine.clone(),
-                names: record.nodes.iter().map(|node| node.name.clone()).collect(),
-                folder: kubeconfig.parent().map(PathBuf::from).unwrap_or_default(),
-            }),
+            (Some(engine), ProviderKind::Kind) => {
+                let folder = kubeconfig.parent().map(PathBuf::from).unwrap_or_default();
+                Some(kind::nodes_of(&record, engine, &record.nodes, folder))
+            }
             _ => None,
         };
         Ok(Cluster { record, kubeconfig, config, client, nodes })
     }
 }
 
-/// Returns what is fixed once a cluster is created: kind's configuration and the port mappings.
+/// Returns what is fixed once a cluster is created: kind's configuration, the port mappings and how images come in.
 fn shape(plan: &Plan) -> Result<String, ClusterError> {
     let ports = plan.components().flat_map(|component| &component.ports).map(|port| (port.node, port.host));
     let ports = serde_json::to_value(ports.collect::<Vec<_>>()).unwrap_or_default();
-    Ok(format!("{} {ports}", kind::read_config(plan)?))
+    let load = match plan.suite().cluster.load {
+        Load::Auto => "",
+        Load::Mount => " mount",
+        Load::Copy => " copy",
+    };
+    Ok(format!("{} {ports}{load}", kind::read_config(plan)?))
 }

@@ -13,8 +13,10 @@ mod context;
 mod dockerfile;
 mod engine;
 mod inputs;
+mod layers;
 mod load;
 mod made;
+mod nodes;
 mod pull;
 mod recipe;
 mod source;
@@ -27,7 +29,9 @@ use thiserror::Error;
 
 pub use builds::{ComponentImages, ImageBuilds, build};
 pub use inputs::inputs;
-pub use load::{Loads, Nodes, NodesUp};
+pub(crate) use layers::HOLDER;
+pub use load::{Loads, NodesUp};
+pub use nodes::{MountedLayers, Nodes};
 pub use source::{Choice, Needed, decide};
 
 use crate::host::exec::ExecError;
@@ -154,6 +158,14 @@ pub enum ImageError {
         /// The cause.
         #[source]
         source: ExecError,
+    },
+    /// A node cannot use layers where the engine keeps them, and the suite does not want copies.
+    #[error("`cluster.load: mount` is not possible for {images}: {why}; `load: auto` copies them where it is not")]
+    NotMounted {
+        /// The images, separated by commas.
+        images: String,
+        /// The reason.
+        why: String,
     },
     /// The engine cannot list its images.
     #[error("cannot list the engine's images")]

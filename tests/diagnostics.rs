@@ -99,6 +99,7 @@ fn cluster(client: kube::Client) -> Cluster {
         context: None,
         engine: None,
         nodes: Vec::new(),
+        layers: None,
         ports: PortMap::default(),
         shape: String::new(),
         created: jiff::Timestamp::UNIX_EPOCH,

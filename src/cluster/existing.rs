@@ -65,6 +65,7 @@ impl Existing {
             context: Some(self.context.clone()),
             engine: None,
             nodes: Vec::new(),
+            layers: None,
             ports,
             shape: String::new(),
             created: Timestamp::now(),

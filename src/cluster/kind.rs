@@ -1,6 +1,7 @@
 //! Clusters created by kind.
 
 use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -13,15 +14,18 @@ use super::{ClusterError, CreateRequest, Node, Owned, Record, Records, kind_conf
 use crate::host::exec::ExecError;
 use crate::host::folders::{Folders, Lock};
 use crate::host::resilience::{Cause, Dependency, Resilience};
-use crate::host::setup::Host;
-use crate::images::Nodes;
-use crate::report::Phase;
-use crate::suite::config::{Boot, ProviderKind};
+use crate::host::setup::{Engine, Host, engine_layers};
+use crate::images::{MountedLayers, Nodes};
+use crate::report::{Events, Phase};
+use crate::suite::config::{Boot, Load, ProviderKind};
 use crate::suite::name::ClusterName;
 use crate::suite::plan::Plan;
 
 /// Name of the configuration file for kind, in the cluster's folder.
 pub(super) const CONFIG: &str = "kind-config.json";
+
+/// Where the engine's folder of layers is mounted in a node.
+const LAYERS: &str = "/kind/engine";
 
 /// Creates clusters with kind, on the host's engine.
 #[derive(Debug, Clone)]
@@ -48,7 +52,7 @@ impl Kind {
     /// # Errors
     /// When the engine does not list them.
     pub async fn find(&self, name: &ClusterName) -> Result<(Vec<Node>, bool), ClusterError> {
-        owned::find(&self.host.engine, name, &self.resilience).await
+        owned::find(&self.host.engine, labels::KIND, name, &self.resilience).await
     }
 
     /// Removes the containers and volumes in `owned`.
@@ -65,8 +69,28 @@ impl Kind {
     /// When the engine does not list them.
     pub async fn nodes(&self, name: &ClusterName) -> Result<Nodes, ClusterError> {
         let (nodes, _) = self.find(name).await?;
-        let names = nodes.into_iter().map(|node| node.name).collect();
-        Ok(Nodes { engine: self.host.engine.clone(), names, folder: self.host.folders.cluster(name) })
+        let folder = self.host.folders.cluster(name);
+        let nodes = match Records::peek(&self.host.folders, name)? {
+            Some(record) => nodes_of(&record, &self.host.engine, &nodes, folder),
+            None => Nodes { engine: self.host.engine.clone(), names: names(&nodes), folder, layers: None },
+        };
+        Ok(nodes)
+    }
+
+    /// Returns the engine's folder of layers, if nodes are to use images from there.
+    async fn layers(&self, plan: &Plan, events: &Events) -> Result<Option<PathBuf>, ClusterError> {
+        let load = plan.suite().cluster.load;
+        if load == Load::Copy {
+            return Ok(None);
+        }
+        match (engine_layers(&self.host.engine).await, load) {
+            (Ok(root), _) => Ok(Some(root)),
+            (Err(why), Load::Mount) => Err(ClusterError::NotMounted { why }),
+            (Err(why), _) => {
+                events.note(Phase::Load, format!("images are copied into the nodes: {why}"));
+                Ok(None)
+            }
+        }
     }
 
     /// Creates the requested cluster.
@@ -78,7 +102,8 @@ impl Kind {
         let CreateRequest { name, plan, image, records, lease, nodes_up, step, events } = wanted;
         let folders = &self.host.folders;
         let waits = || step.progress("waiting for another run that makes nodes");
-        let turn = Lock::take(folders.nodes_lock(), waits).await.map_err(ClusterError::file("locking nodes"))?;
+        let (turn, layers) = tokio::join!(Lock::take(folders.nodes_lock(), waits), self.layers(plan, events));
+        let (turn, layers) = (turn.map_err(ClusterError::file("locking nodes"))?, layers?);
         let reserved = ports::reserve(plan.components()).map_err(|error| name_cluster(error, folders))?;
         let record = Record {
             name: name.clone(),
@@ -88,6 +113,7 @@ impl Kind {
             context: None,
             engine: Some(self.host.engine.clone()),
             nodes: Vec::new(),
+            layers: layers.clone(),
             ports: reserved.ports.clone(),
             shape: super::shape(plan)?,
             created: Timestamp::now(),
@@ -103,13 +129,10 @@ impl Kind {
         let config_file = folder.join(CONFIG);
         crate::host::folders::publish(&config_file, &config.to_string()).map_err(failed())?;
         let labels = labels::labels_for(name, lease, folders);
-        let shim = labels::shim(
-            &self.host.engine.kind.path(),
-            &labels,
-            folder,
-            &folders.networks(self.host.engine.kind.name()),
-        )
-        .map_err(failed())?;
+        let mount = layers.as_deref().map(mount_option);
+        let networks = folders.networks(self.host.engine.kind.name());
+        let shim = labels::shim(&self.host.engine.kind.path(), &labels, mount.as_deref(), folder, &networks);
+        let shim = shim.map_err(failed())?;
         let network = network(folders);
         if let Some(snapshot) = snapshot.as_ref().filter(|snapshot| snapshot.exists()) {
             let (host, network) = (&self.host, network.as_str());
@@ -205,6 +228,27 @@ impl Kind {
             _ => Ok(None),
         }
     }
+}
+
+/// Returns the nodes of the cluster of `record`, whose folder is `folder`.
+pub(super) fn nodes_of(record: &Record, engine: &Engine, nodes: &[Node], folder: PathBuf) -> Nodes {
+    let layers = record.layers.clone().map(|root| MountedLayers {
+        root,
+        shim: labels::shim_of(engine, &folder),
+        cluster: record.name.clone(),
+        required: false,
+    });
+    Nodes { engine: engine.clone(), names: names(nodes), folder, layers }
+}
+
+fn names(nodes: &[Node]) -> Vec<String> {
+    nodes.iter().map(|node| node.name.clone()).collect()
+}
+
+/// Returns the engine's option that mounts its folder of layers in a node. What is mounted below it (the file systems of
+/// other containers) is left out: it could not be unmounted while the node runs.
+fn mount_option(layers: &Path) -> String {
+    format!("type=bind,source={},destination={LAYERS},readonly,bind-nonrecursive=true", layers.display())
 }
 
 /// Returns the network of the clusters of one state folder. No other folder's clusters use it, so it can be removed

@@ -25,10 +25,10 @@ pub struct Labelled {
     pub lease: Lease,
     /// Its node containers.
     pub nodes: Vec<Node>,
-    /// Whether all of them run.
+    /// Whether it has nodes, and all of them run.
     pub running: bool,
-    /// The image of each node.
-    pub(super) images: Vec<String>,
+    /// The ids of all its containers, also of those that keep images for it, and their images.
+    pub(super) containers: Vec<(String, String)>,
 }
 
 impl Labelled {
@@ -69,12 +69,15 @@ pub async fn labelled(engine: &Engine) -> Result<Vec<Labelled>, ClusterError> {
             lease: found.lease,
             nodes: Vec::new(),
             running: true,
-            images: Vec::new(),
+            containers: Vec::new(),
         });
-        cluster.nodes.push(Node { id: id.into(), name: node.into() });
-        cluster.images.push(image.into());
-        cluster.running &= running == "true";
+        cluster.containers.push((id.into(), image.into()));
+        if found.is_node {
+            cluster.nodes.push(Node { id: id.into(), name: node.into() });
+            cluster.running &= running == "true";
+        }
     }
+    clusters.values_mut().for_each(|cluster| cluster.running &= !cluster.nodes.is_empty());
     Ok(clusters.into_values().collect())
 }
 

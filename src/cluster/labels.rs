@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use super::{Lease, Owner};
 use crate::host::exec;
 use crate::host::folders::Folders;
+use crate::host::setup::Engine;
 use crate::suite::name::ClusterName;
 
 /// Label of every node container that we create; its value is the cluster's name.
@@ -26,6 +27,8 @@ pub(super) struct Identity {
     pub(super) name: ClusterName,
     pub(super) state: PathBuf,
     pub(super) lease: Lease,
+    /// Whether it is a node, and not a container that keeps an image.
+    pub(super) is_node: bool,
 }
 
 /// Returns the labels of the node containers of cluster `name`.
@@ -45,23 +48,36 @@ pub(super) fn labels_for(name: &ClusterName, lease: &Lease, folders: &Folders) -
     ])
 }
 
-/// Returns the identity in the `labels` of a container called `node`. `None` unless the cluster's name is valid, kind's
-/// labels and the node's name agree with it, the user is this one, and the lease can be parsed. Every user of the
-/// engine can write labels, so they count only where a record is lost.
-pub(super) fn read(node: &str, labels: &BTreeMap<String, String>) -> Option<Identity> {
+/// Returns the identity in the `labels` of a container called `container`. `None` unless the cluster's name is valid,
+/// kind's labels and the container's name agree with it, the user is this one, and the lease can be parsed. Every user of
+/// the engine can write labels, so they count only where a record is lost.
+pub(super) fn read(container: &str, labels: &BTreeMap<String, String>) -> Option<Identity> {
     let name = ClusterName::new(labels.get(CLUSTER)?).ok()?;
-    if labels.get(KIND).map(String::as_str) != Some(name.as_str()) || *labels.get(UID)? != user() {
+    if *labels.get(UID)? != user() {
         return None;
     }
-    let role = node.strip_prefix(name.as_str())?.strip_prefix('-')?.trim_end_matches(|c: char| c.is_ascii_digit());
-    if role != labels.get(ROLE)? || !ROLES.contains(&role) {
-        return None;
-    }
+    let rest = container.strip_prefix(name.as_str())?.strip_prefix('-')?;
+    let is_node = match labels.get(KIND) {
+        Some(kind_s) => {
+            let role = rest.trim_end_matches(|c: char| c.is_ascii_digit());
+            if *kind_s != *name.as_str() || role != labels.get(ROLE)? || !ROLES.contains(&role) {
+                return None;
+            }
+            true
+        }
+        None => {
+            let id = rest.strip_prefix(crate::images::HOLDER)?;
+            if id.is_empty() || !id.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+                return None;
+            }
+            false
+        }
+    };
     let state = PathBuf::from(labels.get(STATE)?);
     let lease = serde_json::from_str::<Lease>(labels.get(LEASE)?).ok()?;
     // Labels cannot be changed when a run succeeds: a cluster that may have been kept counts as kept.
     let lease = if lease.keep.may_stay() { lease.staying() } else { lease };
-    Some(Identity { name, state, lease })
+    Some(Identity { name, state, lease, is_node })
 }
 
 /// Node roles in kind's label.
@@ -80,13 +96,23 @@ pub(super) const ARGUMENTS: &str = "arguments";
 /// File in [`MADE`] with the arguments by which kind has made the network, if it did not exist.
 pub(super) const NETWORK_ARGUMENTS: &str = "network-arguments";
 
+/// Folder of a cluster's own folder in which the shim is.
+const SHIM: &str = "bin";
+
+/// Returns the shim for `engine` of the cluster whose folder is `folder`.
+pub(super) fn shim_of(engine: &Engine, folder: &Path) -> PathBuf {
+    folder.join(SHIM).join(engine.kind.path().file_name().unwrap_or_default())
+}
+
 /// Writes a shim for the engine, because kind can neither label what it creates nor report its ids. The shim is a
 /// script with the engine's name below `folder`: it adds `labels` and records container ids and volume names in
 /// [`MADE`], and network ids, which other clusters share, in the file `networks`; with what arguments nodes and networks
-/// were made, for clusters that boot from snapshots. Returns the folder to prepend to PATH.
+/// were made, for clusters that boot from snapshots. It starts nodes with the option `mount`, which kind has not. Returns
+/// the folder to prepend to PATH.
 pub(super) fn shim(
     engine: &Path,
     labels: &BTreeMap<&str, String>,
+    mount: Option<&str>,
     folder: &Path,
     networks: &Path,
 ) -> std::io::Result<PathBuf> {
@@ -100,11 +126,13 @@ pub(super) fn shim(
     let (all, some, network) = (write(&[]), write(&[CLUSTER, UID, STATE]), write(&[UID, STATE]));
     let quoted = |path: &Path| quote(&path.display().to_string());
     let (path, made, networks) = (quoted(engine), quoted(&made), quoted(networks));
+    let mount = mount.map(|mount| format!("--mount {} ", quote(mount))).unwrap_or_default();
     let script = format!(
         "#!/bin/sh\n\
          case \"$1 $2\" in\n\
          'run '*) shift; printf '%s\\n' \"$@\" > {made}/arguments\n\
-         exec {path} run --cidfile {made}/container.$$ {all} \"$@\" ;;\n\
+         exec {path} run --cidfile {made}/container.$$ {all} {mount}\"$@\" ;;\n\
+         'create '*) shift; exec {path} create --cidfile {made}/container.$$ {all} \"$@\" ;;\n\
          'volume create') shift 2; name=$({path} volume create {some} \"$@\") || exit\n\
          echo \"$name\" > {made}/volume.$$; echo \"$name\"; exit ;;\n\
          'network create') shift 2; {path} network create {network} \"$@\" || exit; for name; do :; done\n\
@@ -113,7 +141,7 @@ pub(super) fn shim(
          esac\n\
          exec {path} \"$@\"\n"
     );
-    let bin = folder.join("bin");
+    let bin = folder.join(SHIM);
     let file = bin.join(engine.file_name().unwrap_or_default());
     crate::host::folders::publish(&file, &script)?;
     fs_err::set_permissions(&file, std::fs::Permissions::from_mode(0o700))?;
@@ -153,6 +181,16 @@ mod tests {
     }
 
     #[test]
+    fn a_container_that_keeps_an_image_is_the_clusters_and_no_node() {
+        let mut labels = written(&lease(Keep::Never));
+        labels.remove(KIND);
+        assert!(!read("a-image-0123456789ab", &labels).unwrap().is_node);
+        for other in ["a-image-", "a-image-xyz", "b-image-01", "a-control-plane"] {
+            assert_eq!(read(other, &labels), None, "{other}");
+        }
+    }
+
+    #[test]
     fn labels_that_contradict_each_other_or_name_another_user_prove_nothing() {
         let good = written(&lease(Keep::Never));
         assert!(read("a-worker", &good).is_some());
@@ -187,7 +225,7 @@ mod tests {
         let labels =
             BTreeMap::from([("a", "it's \"1\"".to_owned()), (CLUSTER, "c".to_owned()), (STATE, "/s".to_owned())]);
         let networks = home.path().join("networks");
-        let shim = shim(&engine, &labels, home.path(), &networks).unwrap().join("echo it's");
+        let shim = shim(&engine, &labels, Some("type=bind"), home.path(), &networks).unwrap().join("echo it's");
         let run = async |words: &[&str]| Cmd::new(&shim, words).output().await.unwrap();
         let ran = run(&["run", "-d", "two words"]).await;
         let (recorded, labelled) = ran.split_once("><--label>").unwrap();
@@ -195,7 +233,7 @@ mod tests {
             recorded.starts_with(&format!("<run><--cidfile><{}/container.", home.path().join(MADE).display())),
             "{ran}"
         );
-        assert!(labelled.starts_with("<a=it's \"1\">") && labelled.ends_with("<-d><two words>"), "{ran}");
+        assert!(labelled.starts_with("<a=it's \"1\">") && labelled.ends_with("<--mount><type=bind><-d><two words>"), "{ran}");
         let volume = run(&["volume", "create", "--label", "n=true"]).await;
         assert_eq!(
             volume,

@@ -6,7 +6,7 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use super::labelled::{Labelled, reach};
-use super::labels::{KIND, MADE, STATE};
+use super::labels::{MADE, STATE};
 use super::{ClusterError, Node, Record};
 use crate::host::exec;
 use crate::host::folders::{Folders, Lock};
@@ -47,11 +47,11 @@ impl Owned {
     /// When the engine does not report where the labels are from.
     pub(super) async fn labelled(engine: &Engine, cluster: &Labelled) -> Result<Owned, ClusterError> {
         let mut containers = BTreeSet::new();
-        for (node, image) in cluster.nodes.iter().zip(&cluster.images) {
+        for (id, image) in &cluster.containers {
             let labels = engine.command(["image", "inspect", "--format", "{{json .Config.Labels}}", image]);
             let labels = labels.deadline(LOOK).output().await.map_err(ClusterError::command("looking at our image"))?;
-            if !labels.contains(super::labels::CLUSTER) && is_id(&node.id) {
-                containers.insert(node.id.clone());
+            if !labels.contains(super::labels::CLUSTER) && is_id(id) {
+                containers.insert(id.clone());
             }
         }
         let mut volumes = BTreeSet::new();
@@ -107,15 +107,16 @@ impl Owned {
         let (engine, name) = (&self.engine, &self.name);
         // A kind process ended a moment ago may have left an engine command running.
         let _ = tokio::task::spawn_blocking(exec::settle).await;
-        let (nodes, _) = find(engine, name, &resilience.afresh()).await?;
-        let nodes = self.removable(nodes);
-        if !nodes.is_empty() {
+        // Nodes, and the containers that keep images.
+        let (found, _) = find(engine, super::labels::CLUSTER, name, &resilience.afresh()).await?;
+        let containers = self.removable(found);
+        if !containers.is_empty() {
             // Nodes need no graceful stop; kind's own delete takes four seconds for one.
             let remove = match engine.kind {
                 EngineKind::Podman => engine.command(["rm", "-f", "-t", "0", "-v"]),
                 EngineKind::Docker | EngineKind::Nerdctl => engine.command(["rm", "-f", "-v"]),
             };
-            let remove = nodes.iter().fold(remove, |remove, node| remove.arg(&node.id));
+            let remove = containers.iter().fold(remove, |remove, container| remove.arg(&container.id));
             remove.output().await.map_err(ClusterError::command(format!("removing the nodes of cluster {name}")))?;
         }
         self.remove_volumes().await?;
@@ -181,17 +182,18 @@ impl Labelled {
     }
 }
 
-/// Returns the node containers that have the name of cluster `name`, whether ours or not, and whether all of them run.
+/// Returns the containers whose `label` is the name of cluster `name`, whether ours or not, and whether all of them run.
 pub(super) async fn find(
     engine: &Engine,
+    label: &str,
     name: &ClusterName,
     resilience: &Resilience,
 ) -> Result<(Vec<Node>, bool), ClusterError> {
-    let filter = format!("label={KIND}={name}");
+    let filter = format!("label={label}={name}");
     let list = ["ps", "-a", "--no-trunc", "--filter", &filter, "--format", "{{.ID}} {{.Names}} {{.Status}}"];
     let list = engine.command(list).deadline(LOOK);
-    let text = resilience.engine("listing node containers", || list.output()).await;
-    let text = text.map_err(ClusterError::command("listing node containers"))?;
+    let text = resilience.engine("listing the cluster's containers", || list.output()).await;
+    let text = text.map_err(ClusterError::command("listing the cluster's containers"))?;
     let mut running = true;
     let nodes = text.lines().filter_map(|line| {
         let mut words = line.split_whitespace();

@@ -34,6 +34,9 @@ pub struct Record {
     pub nodes: Vec<Node>,
     /// Addresses of the components' ports.
     pub ports: PortMap,
+    /// The engine's folder of images, if it is mounted in the nodes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub layers: Option<PathBuf>,
     /// kind's configuration and the requested ports, which are fixed once a cluster is created.
     pub shape: String,
     /// When it was created.

@@ -42,6 +42,7 @@ pub struct Cmd {
     env: Vec<(OsString, OsString)>,
     without: Vec<OsString>,
     dir: Option<PathBuf>,
+    input: Option<&'static str>,
     foreground: bool,
     spares_children: bool,
     deadline: Duration,
@@ -56,6 +57,7 @@ impl Cmd {
             env: Vec::new(),
             without: Vec::new(),
             dir: None,
+            input: None,
             foreground: false,
             spares_children: false,
             deadline: DEADLINE,
@@ -120,13 +122,24 @@ impl Cmd {
         self
     }
 
-    /// Runs it and returns its standard output, without trailing white space. Its standard input is empty: reading from
-    /// the terminal would stop it, because it is not in the terminal's foreground.
+    /// Gives it a standard input for [`output`](Cmd::output), such as a script that would be unreadable as an argument.
+    #[must_use]
+    pub(crate) fn input(mut self, input: &'static str) -> Cmd {
+        self.input = Some(input);
+        self
+    }
+
+    /// Runs it and returns its standard output, without trailing white space. Its standard input is empty, unless it was
+    /// given one: reading from the terminal would stop it, because it is not in the terminal's foreground.
     ///
     /// # Errors
     /// When it cannot be started, fails or hangs. Dropping the future ends the program.
     pub async fn output(&self) -> Result<String, ExecError> {
-        let (stdout, outcome) = self.run(self.tracked().stdin_null().stderr_capture(), |_| ()).await?;
+        let expression = match self.input {
+            Some(input) => self.tracked().stdin_bytes(input),
+            None => self.tracked().stdin_null(),
+        };
+        let (stdout, outcome) = self.run(expression.stderr_capture(), |_| ()).await?;
         outcome.map(|()| stdout)
     }
 

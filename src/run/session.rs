@@ -233,11 +233,12 @@ impl Session {
         up: oneshot::Receiver<()>,
         resilience: &Resilience,
     ) -> Arc<Loads> {
-        let (provider, name) = (provider.clone(), name.clone());
+        let (provider, name, load) = (provider.clone(), name.clone(), self.plan.suite().cluster.load);
         let nodes = async move {
             // The sender is dropped if no nodes will come up; its error is reported where it was dropped.
             up.await.map_err(|_| Arc::new(ImageError::Abandoned))?;
-            provider.nodes(&name).await.map_err(|error| Arc::new(ImageError::Nodes(Box::new(error))))
+            let nodes = provider.nodes(&name).await.map_err(|error| Arc::new(ImageError::Nodes(Box::new(error))))?;
+            Ok(nodes.map(|nodes| nodes.loading(load)))
         };
         let components = self.plan.components().map(|component| component.name.as_str());
         Arc::new(Loads::begin(components, builds, &nodes.boxed().shared(), &self.events, resilience))

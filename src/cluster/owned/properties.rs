@@ -101,19 +101,21 @@ proptest! {
         let me = rustix::process::geteuid().as_raw().to_string();
         let written = [
             ("kind-harness.dev/cluster", right(1, cluster, "shop")),
-            (KIND, right(2, kind, "shop")),
+            (labels::KIND, right(2, kind, "shop")),
             ("kind-harness.dev/uid", right(4, user, &me)),
             (STATE, right(8, state, "/s/kind-harness")),
             ("kind-harness.dev/lease", right(16, lease, &self::lease().to_string())),
             ("io.x-k8s.kind.role", Some("worker".to_owned())),
         ];
         let node = if right(32, None, "").is_some() { "shop-worker".to_owned() } else { node };
-        let labels: BTreeMap<_, _> =
+        let on_it: BTreeMap<_, _> =
             written.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value?))).collect();
-        if let Some(identity) = labels::read(&node, &labels) {
+        if let Some(identity) = labels::read(&node, &on_it) {
             prop_assert!(ClusterName::new(identity.name.as_str()).is_ok());
-            prop_assert_eq!(labels.get(KIND).map(String::as_str), Some(identity.name.as_str()));
-            prop_assert_eq!(labels.get("kind-harness.dev/uid"), Some(&me));
+            prop_assert!(node.starts_with(identity.name.as_str()));
+            let kind = identity.is_node.then_some(identity.name.as_str());
+            prop_assert_eq!(on_it.get(labels::KIND).map(String::as_str), kind);
+            prop_assert_eq!(on_it.get("kind-harness.dev/uid"), Some(&me));
         }
     }
 

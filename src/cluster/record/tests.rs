@@ -45,6 +45,7 @@ fn what_is_written_is_read_and_forgotten() {
         context: None,
         engine: None,
         nodes: vec![Node { name: "a-control-plane".into(), id: "1f".into() }],
+        layers: None,
         ports: PortMap::default(),
         shape: String::new(),
         created: Timestamp::UNIX_EPOCH,

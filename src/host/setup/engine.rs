@@ -1,6 +1,7 @@
 //! The container engine: one that has been able to start a privileged container.
 
 mod choice;
+mod layers;
 mod memory;
 mod trial;
 
@@ -15,6 +16,7 @@ pub use crate::host::engine_kind::EngineKind;
 pub(super) use crate::host::engine_kind::{in_path, in_path_or_itself};
 pub(super) use choice::choose;
 pub use choice::recall;
+pub use layers::layers;
 pub use memory::known_engines;
 
 /// Default deadline of an engine command: starting and removing even many containers, on a busy host.

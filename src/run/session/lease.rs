@@ -117,6 +117,7 @@ impl Session {
             context: None,
             engine: Some(engine),
             nodes: cluster.nodes,
+            layers: None,
             ports: PortMap::default(),
             shape: String::new(),
             created: Timestamp::now(),

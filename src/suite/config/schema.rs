@@ -65,7 +65,7 @@ pub struct Suite {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
-#[serde(expecting = "a mapping with `provider`, `name`, `config` or `context`")]
+#[serde(expecting = "a mapping with `provider`, `name`, `config`, `context`, `boot` or `load`")]
 pub struct ClusterSpec {
     /// The provider of the cluster.
     #[serde(default)]
@@ -82,6 +82,9 @@ pub struct ClusterSpec {
     /// How the control plane of a kind cluster boots.
     #[serde(default)]
     pub boot: Boot,
+    /// How images come from the engine into the nodes of a kind cluster.
+    #[serde(default)]
+    pub load: Load,
 }
 
 /// How the control plane of a kind cluster boots.
@@ -97,6 +100,21 @@ pub enum Boot {
     Kubeadm,
     /// As `auto`; an error where no snapshot can be made.
     Snapshot,
+}
+
+/// How images come from the engine into the nodes of a kind cluster.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "lowercase")]
+pub enum Load {
+    /// Mounted where the engine keeps layers in folders that nodes can use, otherwise copied.
+    #[default]
+    Auto,
+    /// The engine's folder of layers is mounted in the nodes, read-only, and layers are used from there; an error where
+    /// that is not possible.
+    Mount,
+    /// Streamed into each node and unpacked there.
+    Copy,
 }
 
 /// Provider of clusters.

@@ -1,0 +1,180 @@
+//! The nodes of a cluster, and how images come into them.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use futures::future::{join_all, try_join_all};
+
+use super::engine::largest_layer;
+use super::{ImageError, layers};
+use crate::host::exec::{Cmd, ExecError};
+use crate::host::resilience::Resilience;
+use crate::host::setup::{Engine, EngineKind, LOOK};
+use crate::report::{LargestLayer, Step};
+use crate::suite::config::Load;
+use crate::suite::name::ClusterName;
+use crate::suite::reference::normalized;
+
+/// Deadline for a node to unpack a component's images: gigabytes, on a disk with other writers.
+const UNPACK: Duration = Duration::from_secs(15 * 60);
+
+/// The images known to be on a node, by the node's name.
+pub(super) type LoadedImages = BTreeMap<String, BTreeSet<String>>;
+
+/// What was loaded into a node.
+struct NodeLoad {
+    /// The images that it has now.
+    there: BTreeSet<String>,
+    /// Whether it lacked any.
+    loaded: bool,
+    /// The largest layer of each image that was copied into it.
+    layers: Vec<LargestLayer>,
+}
+
+/// The node containers of a cluster.
+#[derive(Debug, Clone)]
+pub struct Nodes {
+    /// The engine that runs them.
+    pub engine: Engine,
+    /// Their names.
+    pub names: Vec<String>,
+    /// The cluster's folder. The engine's temporary files are below it and are deleted with it, since an engine that is
+    /// ended does not clean up.
+    pub folder: PathBuf,
+    /// The engine's layers, if they are mounted in the nodes.
+    pub layers: Option<MountedLayers>,
+}
+
+/// The engine's layers in the nodes of a cluster.
+#[derive(Debug, Clone)]
+pub struct MountedLayers {
+    /// The engine's folder, which is mounted.
+    pub root: PathBuf,
+    /// The engine's command by which containers become those of the cluster.
+    pub shim: PathBuf,
+    /// The cluster.
+    pub cluster: ClusterName,
+    /// Whether images are not copied where layers cannot be used.
+    pub required: bool,
+}
+
+impl Nodes {
+    /// Returns the nodes, with images coming into them as `load` says.
+    #[must_use]
+    pub fn loading(mut self, load: Load) -> Nodes {
+        self.layers = self.layers.filter(|_| load != Load::Copy);
+        if let Some(layers) = &mut self.layers {
+            layers.required = load == Load::Mount;
+        }
+        self
+    }
+
+    /// Loads those of `images` that a node lacks, into all nodes at once; lists the images of nodes that are not in
+    /// `there`. Returns whether any was loaded.
+    ///
+    /// # Errors
+    /// When a node's images cannot be listed, or loading fails.
+    pub(super) async fn load(
+        &self,
+        images: &[String],
+        there: &mut LoadedImages,
+        step: &Step,
+        resilience: &Resilience,
+    ) -> Result<bool, ImageError> {
+        let each = self.names.iter().map(|node| {
+            let known = there.get(node).cloned();
+            async move { Ok((node, self.load_into(node, images, known, step, resilience).await?)) }
+        });
+        let (mut loaded, mut layers) = (false, BTreeMap::new());
+        for (node, part) in try_join_all(each).await? {
+            loaded |= part.loaded;
+            there.insert(node.clone(), part.there);
+            layers.extend(part.layers.into_iter().map(|layer| (layer.image.clone(), layer)));
+        }
+        layers.into_values().for_each(|layer| step.largest_layer(layer));
+        Ok(loaded)
+    }
+
+    /// Loads those of `images` that a node lacks; `known` are those that it has, if they have been listed.
+    async fn load_into(
+        &self,
+        node: &str,
+        images: &[String],
+        known: Option<BTreeSet<String>>,
+        step: &Step,
+        resilience: &Resilience,
+    ) -> Result<NodeLoad, ImageError> {
+        let failed = |source| ImageError::Load { images: images.join(", "), node: node.to_owned(), source };
+        let mut there = match known {
+            Some(known) => known,
+            None => self.list(node, resilience).await.map_err(failed)?,
+        };
+        let lacking: Vec<String> = images.iter().filter(|image| !there.contains(&normalized(image))).cloned().collect();
+        let mut layers = Vec::new();
+        if !lacking.is_empty() {
+            if !self.mount(node, &lacking, step).await? {
+                layers = self.copy(node, &lacking, resilience).await?;
+            }
+            there.extend(lacking.iter().map(|image| normalized(image)));
+        }
+        Ok(NodeLoad { there, loaded: !lacking.is_empty(), layers })
+    }
+
+    /// Has a node use the layers of `images` where the engine keeps them. Returns whether it does; if not, nothing of the
+    /// images is in the node.
+    async fn mount(&self, node: &str, images: &[String], step: &Step) -> Result<bool, ImageError> {
+        let Some(mounted) = &self.layers else { return Ok(false) };
+        let refused = |why: String| match mounted.required {
+            true => Err(ImageError::NotMounted { images: images.join(", "), why }),
+            false => {
+                step.progress(format!("copying the layers, which the node cannot use where they are: {why}"));
+                Ok(false)
+            }
+        };
+        let failed = |source| ImageError::Load { images: images.join(", "), node: node.to_owned(), source };
+        let images = match layers::inspect(&self.engine, images, &mounted.root).await {
+            Ok(images) => images,
+            Err(why) => return refused(why),
+        };
+        let holds = images.iter().map(|image| layers::hold(&self.engine, &mounted.shim, &mounted.cluster, image));
+        try_join_all(holds).await.map_err(failed)?;
+        match layers::mount(&self.engine, node, &images).await {
+            Ok(()) => Ok(true),
+            Err(error) => layers::refused(&error).map_or(Err(failed(error)), refused),
+        }
+    }
+
+    /// Streams `images` into a node, without an archive in between. Returns their largest layers.
+    async fn copy(
+        &self,
+        node: &str,
+        images: &[String],
+        resilience: &Resilience,
+    ) -> Result<Vec<LargestLayer>, ImageError> {
+        let scratch = self.folder.join("tmp");
+        let unwritable = |source| ImageError::File { image: images.join(", "), source };
+        fs_err::create_dir_all(&scratch).map_err(unwritable)?;
+        let mut save = self.engine.command(["save"]).env("TMPDIR", scratch).deadline(UNPACK);
+        if images.len() > 1 && self.engine.kind == EngineKind::Podman {
+            save = save.arg("--multi-image-archive");
+        }
+        let import = self.ctr(node, &["images", "import", "-"]);
+        let save = images.iter().fold(save, |save, image| save.arg(normalized(image)));
+        let told = join_all(images.iter().map(|image| largest_layer(&self.engine, image)));
+        let (told, piped) = tokio::join!(told, resilience.engine("loading", || save.pipe(&import)));
+        piped.map_err(|source| ImageError::Load { images: images.join(", "), node: node.to_owned(), source })?;
+        Ok(told.into_iter().flatten().collect())
+    }
+
+    /// Returns the images on a node, with containerd's names.
+    async fn list(&self, node: &str, resilience: &Resilience) -> Result<BTreeSet<String>, ExecError> {
+        let list = self.ctr(node, &["images", "ls", "-q"]).deadline(LOOK);
+        let list = resilience.engine("listing the node's images", || list.output()).await?;
+        Ok(list.lines().map(str::to_owned).collect())
+    }
+
+    fn ctr(&self, node: &str, args: &[&str]) -> Cmd {
+        self.engine.command(["exec", "-i", node, "ctr", "--namespace=k8s.io"].iter().chain(args).copied())
+    }
+}
