@@ -17,6 +17,7 @@ mod layers;
 mod load;
 mod made;
 mod nodes;
+mod nodes_up;
 mod pull;
 mod recipe;
 mod source;
@@ -30,8 +31,9 @@ use thiserror::Error;
 pub use builds::{ComponentImages, ImageBuilds, build};
 pub use inputs::inputs;
 pub(crate) use layers::HOLDER;
-pub use load::{Loads, NodesUp};
+pub use load::Loads;
 pub use nodes::{MountedLayers, Nodes};
+pub use nodes_up::{NodesSignal, NodesUp};
 pub use source::{Choice, Needed, decide};
 
 use crate::host::exec::ExecError;

@@ -34,7 +34,7 @@ pub(super) struct Boot<'a> {
 }
 
 impl Boot<'_> {
-    /// Starts the node, and waits until its control plane is ready.
+    /// Starts the node, and waits until its control plane is ready. Calls `started` as soon as the node runs.
     ///
     /// # Errors
     /// Why it did not come up. What was created is recorded.
@@ -43,6 +43,7 @@ impl Boot<'_> {
         components: impl Iterator<Item = &'c Component>,
         reserved: Reserved,
         turn: Lock,
+        started: impl FnOnce(),
     ) -> Result<(), ClusterError> {
         self.step.progress("starting the node from a snapshot");
         let (api, mut published) = api_port()?;
@@ -78,6 +79,7 @@ impl Boot<'_> {
             .await
             .map_err(failed())?;
         drop(turn);
+        started();
         let node = format!("{}-control-plane", self.name);
         self.step.progress("waiting for the control plane");
         let waits = self.host.engine.command(["exec", &node, "boot-snapshot", "wait"]).deadline(BOOT);

@@ -137,11 +137,13 @@ impl Kind {
         if let Some(snapshot) = snapshot.as_ref().filter(|snapshot| snapshot.exists()) {
             let (host, network) = (&self.host, network.as_str());
             let boot = super::boot::Boot { host, snapshot, name, network, shim: &shim, records, step };
-            let Err(error) = boot.run(plan.components(), reserved, turn).await else {
-                // Only now: unpacking images would slow the boot down more than it gains.
-                let _ = nodes_up.send(());
+            // Unpacking images beside it would slow the boot down more than it gains; a mount costs little.
+            let started = || if layers.is_some() { nodes_up.accept() };
+            let Err(error) = boot.run(plan.components(), reserved, turn, started).await else {
+                nodes_up.certain();
                 return self.with_nodes(record, records).await;
             };
+            nodes_up.replaced();
             let why = crate::readiness::errors::chain(&error);
             let text = format!("kubeadm boots the control plane, since its snapshot does not: {why}");
             events.warn(Phase::Cluster, text);
@@ -185,7 +187,7 @@ impl Kind {
                     && line.contains("Preparing nodes")
                     && let Some((nodes_up, _turn)) = nodes_up.lock().unwrap_or_else(PoisonError::into_inner).take()
                 {
-                    let _ = nodes_up.send(());
+                    nodes_up.certain();
                 }
             });
             created.await

@@ -1,14 +1,13 @@
 //! The providers of clusters, kind and an existing cluster, behind one interface.
 
 use jiff::Timestamp;
-use tokio::sync::oneshot;
 
 use super::{
     Claim, ClusterError, Existing, InventoryFile, Kind, Labelled, Lease, Node, Owned, Record, Records, labelled,
 };
 use crate::host::resilience::Resilience;
 use crate::host::setup::Host;
-use crate::images::Nodes;
+use crate::images::{Nodes, NodesSignal};
 use crate::report::{Events, Phase, Step};
 use crate::suite::config::ProviderKind;
 use crate::suite::name::ClusterName;
@@ -37,7 +36,7 @@ pub struct CreateRequest<'a> {
     /// Its lease.
     pub lease: &'a Lease,
     /// Notified once its nodes accept images, which is long before its API server responds.
-    pub nodes_up: oneshot::Sender<()>,
+    pub nodes_up: NodesSignal,
     /// Receives progress.
     pub step: &'a Step,
     /// Receives what else is worth a line.
@@ -115,8 +114,7 @@ impl Provider {
             Provider::Kind(kind) => kind.create(wanted).await,
             Provider::Existing(existing) => {
                 let record = existing.attach(wanted.plan, wanted.name, wanted.records).await?;
-                // The receiver may be dropped: then nodes are no longer awaited.
-                let _ = wanted.nodes_up.send(());
+                wanted.nodes_up.certain();
                 Ok(Record { lease: Some(wanted.lease.clone()), ..record })
             }
         }

@@ -3,17 +3,15 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use futures::future::{BoxFuture, Shared};
+use futures::future::BoxFuture;
 use tokio::sync::Mutex;
 
 use super::builds::{Task, task};
-use super::nodes::{LoadedImages, Nodes};
+use super::nodes::LoadedImages;
+use super::nodes_up::NodesUp;
 use super::{ComponentImages, ImageBuilds, ImageError};
 use crate::host::resilience::Resilience;
-use crate::report::{Events, Phase};
-
-/// Resolves to the nodes once they accept images; to `None` when images are not loaded into this cluster.
-pub type NodesUp = Shared<BoxFuture<'static, Result<Option<Nodes>, Arc<ImageError>>>>;
+use crate::report::{Events, Outcome, Phase};
 
 /// The images of all components, being loaded into the nodes.
 pub struct Loads {
@@ -37,21 +35,38 @@ impl Loads {
         resilience: &Resilience,
     ) -> Loads {
         // Unpacking takes the time, and a node does not unpack two images faster in parallel.
-        let there = Arc::new(Mutex::new(LoadedImages::default()));
+        let there = Arc::new(Mutex::new((0, LoadedImages::default())));
         let components = components.into_iter().map(|name| {
-            let (builds, nodes, events, there) = (builds.clone(), nodes.clone(), events.clone(), there.clone());
+            let (builds, mut nodes, events, there) = (builds.clone(), nodes.clone(), events.clone(), there.clone());
             let (component, resilience) = (name.to_owned(), resilience.of(events.handle(Phase::Load, name)));
             let load = async move {
                 let images = builds.component(&component).await?;
-                let Some(nodes) = nodes.await? else { return Ok(images) };
-                let mut there = there.lock().await;
-                let step = events.step(Phase::Load, &component);
                 let references: Vec<String> = images.values().cloned().collect();
-                match nodes.load(&references, &mut there, &step, &resilience).await? {
-                    true => step.done(),
-                    false => step.unchanged(),
+                loop {
+                    let (boot, up) = nodes.accepting().await?;
+                    let Some(up) = up else { return Ok(images) };
+                    let prepared = up.prepare(&references).await;
+                    let mut there = there.lock().await;
+                    if there.0 != boot {
+                        *there = (boot, LoadedImages::default());
+                    }
+                    let step = events.step(Phase::Load, &component);
+                    let loaded = up.load(&references, &prepared, &mut there.1, &step, &resilience).await;
+                    drop(there);
+                    let failed = match loaded {
+                        Ok(loaded) => {
+                            step.finish(if loaded { Outcome::Done } else { Outcome::Unchanged });
+                            None
+                        }
+                        Err(error) => Some((step, error)),
+                    };
+                    match (nodes.stay(boot).await?, failed) {
+                        (true, None) => return Ok(images),
+                        (true, Some((_step, error))) => return Err(Arc::new(error)),
+                        // Images are loaded again, into the nodes that replace these.
+                        (false, failed) => failed.into_iter().for_each(|(step, _)| step.unchanged()),
+                    }
                 }
-                Ok(images)
             };
             (name.to_owned(), task(load))
         });

@@ -32,6 +32,15 @@ struct NodeLoad {
     layers: Vec<LargestLayer>,
 }
 
+/// How images come into nodes.
+#[derive(Debug)]
+pub(super) enum Prepared {
+    /// Their layers are used where they are.
+    Mount(Vec<layers::Image>),
+    /// They are copied; the reason, if it is new.
+    Copy(Option<String>),
+}
+
 /// The node containers of a cluster.
 #[derive(Debug, Clone)]
 pub struct Nodes {
@@ -70,6 +79,21 @@ impl Nodes {
         self
     }
 
+    /// Prepares what can be prepared before it is the turn of `images` to be loaded: asks the engine where their layers
+    /// are, and keeps it from deleting them.
+    pub(super) async fn prepare(&self, images: &[String]) -> Prepared {
+        let Some(mounted) = self.layers.as_ref().filter(|_| !images.is_empty()) else { return Prepared::Copy(None) };
+        let found = match layers::inspect(&self.engine, images, &mounted.root).await {
+            Ok(found) => found,
+            Err(why) => return Prepared::Copy(Some(why)),
+        };
+        let holds = found.iter().map(|image| layers::hold(&self.engine, &mounted.shim, &mounted.cluster, image));
+        match try_join_all(holds).await {
+            Ok(_) => Prepared::Mount(found),
+            Err(error) => Prepared::Copy(Some(format!("it might be deleted there, since {}", error.brief()))),
+        }
+    }
+
     /// Loads those of `images` that a node lacks, into all nodes at once; lists the images of nodes that are not in
     /// `there`. Returns whether any was loaded.
     ///
@@ -78,13 +102,15 @@ impl Nodes {
     pub(super) async fn load(
         &self,
         images: &[String],
+        prepared: &Prepared,
         there: &mut LoadedImages,
         step: &Step,
         resilience: &Resilience,
     ) -> Result<bool, ImageError> {
-        let each = self.names.iter().map(|node| {
-            let known = there.get(node).cloned();
-            async move { Ok((node, self.load_into(node, images, known, step, resilience).await?)) }
+        let known = &*there;
+        let each = self.names.iter().map(|node| async move {
+            let known = known.get(node).cloned();
+            Ok((node, self.load_into(node, images, prepared, known, step, resilience).await?))
         });
         let (mut loaded, mut layers) = (false, BTreeMap::new());
         for (node, part) in try_join_all(each).await? {
@@ -101,6 +127,7 @@ impl Nodes {
         &self,
         node: &str,
         images: &[String],
+        prepared: &Prepared,
         known: Option<BTreeSet<String>>,
         step: &Step,
         resilience: &Resilience,
@@ -113,7 +140,7 @@ impl Nodes {
         let lacking: Vec<String> = images.iter().filter(|image| !there.contains(&normalized(image))).cloned().collect();
         let mut layers = Vec::new();
         if !lacking.is_empty() {
-            if !self.mount(node, &lacking, step).await? {
+            if !self.mount(node, &lacking, prepared, step).await? {
                 layers = self.copy(node, &lacking, resilience).await?;
             }
             there.extend(lacking.iter().map(|image| normalized(image)));
@@ -123,25 +150,33 @@ impl Nodes {
 
     /// Has a node use the layers of `images` where the engine keeps them. Returns whether it does; if not, nothing of the
     /// images is in the node.
-    async fn mount(&self, node: &str, images: &[String], step: &Step) -> Result<bool, ImageError> {
-        let Some(mounted) = &self.layers else { return Ok(false) };
-        let refused = |why: String| match mounted.required {
-            true => Err(ImageError::NotMounted { images: images.join(", "), why }),
+    async fn mount(
+        &self,
+        node: &str,
+        images: &[String],
+        prepared: &Prepared,
+        step: &Step,
+    ) -> Result<bool, ImageError> {
+        let refused = |why: &str| match self.layers.as_ref().is_some_and(|layers| layers.required) {
+            true => Err(ImageError::NotMounted { images: images.join(", "), why: why.to_owned() }),
             false => {
-                step.progress(format!("copying the layers, which the node cannot use where they are: {why}"));
+                step.progress(format!("copying what the node cannot use where the engine keeps it: {why}"));
                 Ok(false)
             }
         };
-        let failed = |source| ImageError::Load { images: images.join(", "), node: node.to_owned(), source };
-        let images = match layers::inspect(&self.engine, images, &mounted.root).await {
-            Ok(images) => images,
-            Err(why) => return refused(why),
+        let found = match prepared {
+            Prepared::Mount(found) => found,
+            Prepared::Copy(Some(why)) => return refused(why),
+            Prepared::Copy(None) => return Ok(false),
         };
-        let holds = images.iter().map(|image| layers::hold(&self.engine, &mounted.shim, &mounted.cluster, image));
-        try_join_all(holds).await.map_err(failed)?;
-        match layers::mount(&self.engine, node, &images).await {
+        match layers::mount(&self.engine, node, found).await {
             Ok(()) => Ok(true),
-            Err(error) => layers::refused(&error).map_or(Err(failed(error)), refused),
+            Err(error) => match layers::refused(&error) {
+                Some(why) => refused(&why),
+                None => {
+                    Err(ImageError::Load { images: images.join(", "), node: node.to_owned(), source: error })
+                }
+            },
         }
     }
 
@@ -169,7 +204,9 @@ impl Nodes {
 
     /// Returns the images on a node, with containerd's names.
     async fn list(&self, node: &str, resilience: &Resilience) -> Result<BTreeSet<String>, ExecError> {
-        let list = self.ctr(node, &["images", "ls", "-q"]).deadline(LOOK);
+        // containerd may be starting.
+        const LIST: &str = "until ctr version >/dev/null 2>&1; do sleep 0.05; done; exec ctr --namespace=k8s.io images ls -q";
+        let list = self.engine.command(["exec", node, "sh", "-c", LIST]).deadline(LOOK);
         let list = resilience.engine("listing the node's images", || list.output()).await?;
         Ok(list.lines().map(str::to_owned).collect())
     }

@@ -11,7 +11,6 @@ mod usage;
 use std::sync::{Arc, Mutex};
 
 use futures::FutureExt;
-use tokio::sync::oneshot;
 
 pub use error::UpError;
 pub use existing::LooksLikeProduction;
@@ -23,7 +22,7 @@ use crate::deploy::ComponentManifests;
 use crate::host::folders::{self, Folders};
 use crate::host::resilience::Resilience;
 use crate::host::setup::{Consent, Finding, Host};
-use crate::images::{ImageBuilds, ImageError, Loads};
+use crate::images::{ImageBuilds, ImageError, Loads, NodesSignal, NodesUp};
 use crate::readiness::redact::Redactor;
 use crate::readiness::{Recorder, Settings};
 use crate::report::{ComponentStates, Events, Phase};
@@ -108,12 +107,11 @@ impl Session {
         if host.is_some() {
             self.collect(name).await;
         }
-        let (nodes_up, up) = oneshot::channel();
-        let loads = self.loads(name, &provider, &builds, up, &resilience);
+        let (nodes_up, loads) = self.loads(name, &provider, &builds, &resilience);
         let is_found = found.is_some();
         let mut cluster = match found {
             Some(record) => {
-                let _ = nodes_up.send(());
+                nodes_up.certain();
                 Cluster::attach(record, records.kubeconfig()).await?
             }
             None => self.cluster(name, &provider, &builds, &records, &lease, nodes_up).await?,
@@ -230,18 +228,19 @@ impl Session {
         name: &ClusterName,
         provider: &Provider,
         builds: &Arc<ImageBuilds>,
-        up: oneshot::Receiver<()>,
         resilience: &Resilience,
-    ) -> Arc<Loads> {
+    ) -> (NodesSignal, Arc<Loads>) {
         let (provider, name, load) = (provider.clone(), name.clone(), self.plan.suite().cluster.load);
-        let nodes = async move {
-            // The sender is dropped if no nodes will come up; its error is reported where it was dropped.
-            up.await.map_err(|_| Arc::new(ImageError::Abandoned))?;
-            let nodes = provider.nodes(&name).await.map_err(|error| Arc::new(ImageError::Nodes(Box::new(error))))?;
-            Ok(nodes.map(|nodes| nodes.loading(load)))
-        };
+        let (signal, nodes) = NodesUp::new(move || {
+            let (provider, name) = (provider.clone(), name.clone());
+            async move {
+                let nodes = provider.nodes(&name).await.map_err(|error| Arc::new(ImageError::Nodes(Box::new(error))))?;
+                Ok(nodes.map(|nodes| nodes.loading(load)))
+            }
+            .boxed()
+        });
         let components = self.plan.components().map(|component| component.name.as_str());
-        Arc::new(Loads::begin(components, builds, &nodes.boxed().shared(), &self.events, resilience))
+        (signal, Arc::new(Loads::begin(components, builds, &nodes, &self.events, resilience)))
     }
 
     async fn cluster(
@@ -251,7 +250,7 @@ impl Session {
         builds: &ImageBuilds,
         records: &Arc<Records>,
         lease: &Lease,
-        nodes_up: oneshot::Sender<()>,
+        nodes_up: NodesSignal,
     ) -> Result<Cluster, UpError> {
         let image = builds.node().await?;
         let step = self.events.step(Phase::Cluster, name.as_str());

@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
-use tokio::sync::oneshot;
 
 use super::{Session, UpError};
 use crate::cluster::{Cluster, ClusterError, Deployment, InventoryFile, InventoryObject, Provider, Target};
@@ -92,10 +91,8 @@ impl Session {
             Some(host) => ImageBuilds::begin(host, &part.plan, source, false, &self.events, &resilience),
             None => ImageBuilds::none(),
         });
-        let (nodes_up, up) = oneshot::channel();
-        // Cannot fail: this function holds the receiver.
-        let _ = nodes_up.send(());
-        let loads = part.loads(name, &provider, &builds, up, &resilience);
+        let (nodes_up, loads) = part.loads(name, &provider, &builds, &resilience);
+        nodes_up.certain();
         let known = cluster.record.deployment.clone().unwrap_or_default();
         let mut previous = known.clone();
         previous.objects.retain(|component, _| components.contains(component));
