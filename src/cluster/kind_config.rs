@@ -82,9 +82,17 @@ fn add_own_image(cluster: &mut serde_json::Map<String, Value>) -> Result<(), Str
                 "preflight", "bootstrap-token", "kubelet-finalize", "show-join-command", "upload-config/kubeadm", "upload-certs",
             ],
         }),
-        json!({"kind": "KubeletConfiguration", "cgroupDriver": "cgroupfs", "failCgroupV1": false}),
-        // kind sets 1 s between two syncs: a ready pod would wait up to 1 s to be reachable, per level of `needs`.
-        json!({"kind": "KubeProxyConfiguration", "iptables": {"minSyncPeriod": "0s"}}),
+        json!({
+            "kind": "KubeletConfiguration",
+            "cgroupDriver": "cgroupfs",
+            "failCgroupV1": false,
+            // The default is a watch for each object. A kubelet that has seen a new pod before the API server's authorizer
+            // is refused, tries again after a second, and starts the pod two seconds late.
+            "configMapAndSecretChangeDetectionStrategy": "Get",
+        }),
+        // The default, also for 0, is 1 s between two syncs: a ready pod would wait up to 1 s to be reachable, per level of
+        // `needs`.
+        json!({"kind": "KubeProxyConfiguration", "iptables": {"minSyncPeriod": "10ms"}}),
     ];
     // Before the user's own patches, which take precedence.
     patches.splice(0..0, ours.iter().map(|patch| json!(patch.to_string())));

@@ -54,6 +54,11 @@ wait_for fresh_lease
 say node-lease "$(fresh_lease && echo fresh)"
 say certificate "$([ "$(stat -c %Y /etc/kubernetes/pki/ca.key)" -gt $(($(date +%s) - 3600)) ] && echo new)"
 
+configured() { kubectl get --raw "$1" | jq -cS . | sed "s/$(cat /kind/address | sed 's/[.]/[.]/g')/ADDRESS/g"; }
+say kubelet-configuration "$(configured "/api/v1/nodes/$name/proxy/configz")"
+say kube-proxy-configuration "$(curl -s http://127.0.0.1:10249/configz | jq -cS .)"
+say static-pod-commands "$(sed -n 's/^ *- //p' /etc/kubernetes/manifests/*.yaml | grep -e '^--' -e '^kube' -e '^etcd' | sed "s/$(cat /kind/address | sed 's/[.]/[.]/g')/ADDRESS/g; s/${name%-control-plane}/CLUSTER/g" | sort)"
+
 # ---- objects ----
 kubectl create namespace checks >/dev/null
 wait_for kubectl -n checks get serviceaccount default
