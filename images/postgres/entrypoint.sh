@@ -28,14 +28,29 @@ if [ ! -s "$PGDATA/PG_VERSION" ]; then
     rm -rf "$fresh"
     mkdir -p "$fresh"
     chmod 700 "$fresh"
-    # The password goes through a pipe, so that it is in no file and on no command line.
-    # shellcheck disable=SC2086
-    printf '%s\n' "$password" \
-        | initdb --pgdata="$fresh" --username="$user" --pwfile=/dev/stdin --auth-local=trust \
-            --auth-host=scram-sha-256 --encoding=UTF8 --no-instructions ${POSTGRES_INITDB_ARGS:-} > /dev/null
+    # On the socket only: nobody outside takes the temporary server for the real one. A statement that fails is not logged,
+    # since one has the password.
+    settings="-c listen_addresses='' -c fsync=off -c log_min_error_statement=panic"
+    case "$user ${POSTGRES_INITDB_ARGS:-}" in
+        'postgres ' | 'postgres --no-sync' | 'postgres -N')
+            # What initdb would make now was made with the image.
+            cp -a /usr/share/postgresql/made/. "$fresh"
+            pg_ctl --pgdata="$fresh" --options="$settings" --wait --silent start
+            PASSWORD=$password psql --no-psqlrc --quiet --username=postgres --dbname=postgres --set=ON_ERROR_STOP=1 <<-'SQL'
+				\getenv password PASSWORD
+				ALTER ROLE postgres PASSWORD :'password';
+			SQL
+            ;;
+        *)
+            # The password goes through a pipe, so that it is in no file and on no command line.
+            # shellcheck disable=SC2086
+            printf '%s\n' "$password" \
+                | initdb --pgdata="$fresh" --username="$user" --pwfile=/dev/stdin --auth-local=trust \
+                    --auth-host=scram-sha-256 --encoding=UTF8 --no-instructions ${POSTGRES_INITDB_ARGS:-} > /dev/null
+            pg_ctl --pgdata="$fresh" --options="$settings" --wait --silent start
+            ;;
+    esac
     printf 'host all all all scram-sha-256\n' >> "$fresh/pg_hba.conf"
-    # On the socket only: nobody outside takes the temporary server for the real one.
-    pg_ctl --pgdata="$fresh" --options="-c listen_addresses='' -c fsync=off" --wait --silent start
     if [ -n "$database" ] && [ "$database" != postgres ]; then
         psql --no-psqlrc --quiet --username="$user" --dbname=postgres --set=ON_ERROR_STOP=1 --set=db="$database" <<-'SQL'
 			CREATE DATABASE :"db";
