@@ -6,10 +6,10 @@ image=$1
 name=$(hostname)
 k() { timeout 30 kubectl -n checks "$@" 2>&1; }
 say() { printf '%s: %s\n' "$1" "$(printf '%s' "$2" | tr '\n' ' ' | sed "s/$name/NODE/g")"; }
-# wait_for COMMAND...: until it succeeds, 30 s at most.
+# wait_for COMMAND...: until it succeeds, 60 s at least: a pod of the checks takes 30 s to end.
 wait_for() {
   local tries
-  for tries in $(seq 150); do
+  for tries in $(seq 300); do
     "$@" >/dev/null 2>&1 && return
     sleep 0.2
   done
@@ -54,7 +54,7 @@ wait_for fresh_lease
 say node-lease "$(fresh_lease && echo fresh)"
 say certificate "$([ "$(stat -c %Y /etc/kubernetes/pki/ca.key)" -gt $(($(date +%s) - 3600)) ] && echo new)"
 
-configured() { kubectl get --raw "$1" | jq -cS . | sed "s/$(cat /kind/address | sed 's/[.]/[.]/g')/ADDRESS/g"; }
+configured() { kubectl get --raw "$1" | jq -cS . | sed "s/$(cat /kind/address | sed 's/[.]/[.]/g')/ADDRESS/g; s/${name%-control-plane}/CLUSTER/g"; }
 say kubelet-configuration "$(configured "/api/v1/nodes/$name/proxy/configz")"
 say kube-proxy-configuration "$(curl -s http://127.0.0.1:10249/configz | jq -cS .)"
 say static-pod-commands "$(sed -n 's/^ *- //p' /etc/kubernetes/manifests/*.yaml | grep -e '^--' -e '^kube' -e '^etcd' | sed "s/$(cat /kind/address | sed 's/[.]/[.]/g')/ADDRESS/g; s/${name%-control-plane}/CLUSTER/g" | sort)"

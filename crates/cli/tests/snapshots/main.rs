@@ -3,6 +3,8 @@
 
 #![expect(clippy::print_stdout, reason = "how long each boot takes is for whoever runs them")]
 
+mod layers;
+
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -27,10 +29,13 @@ impl Host {
     fn new() -> Result<Host> {
         let folders = Folders::of_user()?;
         let engine = known_engines(&folders).into_iter().next().context("no engine has worked here yet")?;
-        // All else of the cache is used as it is.
+        // All else of the cache is used as it is, but for where builds are prepared: that folder has to be a real one.
         let cache = tempfile::tempdir()?;
         std::fs::create_dir(cache.path().join("kind-harness"))?;
-        for entry in std::fs::read_dir(&folders.cache)?.flatten().filter(|entry| entry.file_name() != "snapshots") {
+        for entry in std::fs::read_dir(&folders.cache)?.flatten() {
+            if entry.file_name() == "snapshots" || entry.file_name() == "aside" {
+                continue;
+            }
             let link = cache.path().join("kind-harness").join(entry.file_name());
             std::os::unix::fs::symlink(entry.path(), link)?;
         }
@@ -42,11 +47,16 @@ impl Host {
 
     /// Brings a cluster of that name up; returns what was said.
     fn up(&self, name: &str, boot: &str) -> Result<String> {
+        self.up_with(name, &format!("boot: {boot}"), "[{name: kind-harness/faults, recipe: image}]", "kind-harness/faults")
+    }
+
+    /// Brings a cluster up with these settings, and a pod of one of these images; returns what was said.
+    fn up_with(&self, name: &str, cluster: &str, images: &str, image: &str) -> Result<String> {
         let text = format!(
-            "suite: snapshots\nnamespace: lifecycle\nimages: packages\ncluster: {{boot: {boot}}}\ncomponents:\n  - name: app\n    \
-             images: [{{name: kind-harness/faults, recipe: image}}]\n    manifests:\n      - inline: |\n          \
+            "suite: snapshots\nnamespace: lifecycle\nimages: packages\ncluster: {{{cluster}}}\ncomponents:\n  - name: app\n    \
+             images: {images}\n    manifests:\n      - inline: |\n          \
              {{apiVersion: v1, kind: Pod, metadata: {{name: app}}, spec: {{terminationGracePeriodSeconds: 0, \
-             containers: [{{name: app, image: kind-harness/faults, command: [sleep, infinity]}}]}}}}\n"
+             containers: [{{name: app, image: {image}, command: [sleep, infinity]}}]}}}}\n"
         );
         std::fs::write(self.suite.path().join("e2e.yaml"), text)?;
         self.run(&["up", "--name", name])
@@ -73,6 +83,14 @@ impl Host {
         let node = format!("{name}-control-plane");
         let arguments = ["exec", "-i", &node].into_iter().chain(command.iter().copied());
         let command = cmd(self.engine.kind.name(), arguments).stdin_bytes(input).stdout_capture().unchecked();
+        let conf = self.engine.containers_conf.iter();
+        let command = conf.fold(command, |command, path| command.env("CONTAINERS_CONF", path));
+        Ok(String::from_utf8_lossy(&command.run()?.stdout).into_owned())
+    }
+
+    /// What a command of the engine prints, with its errors.
+    fn engine(&self, arguments: &[&str]) -> Result<String> {
+        let command = cmd(self.engine.kind.name(), arguments).stderr_to_stdout().stdout_capture().unchecked();
         let conf = self.engine.containers_conf.iter();
         let command = conf.fold(command, |command, path| command.env("CONTAINERS_CONF", path));
         Ok(String::from_utf8_lossy(&command.run()?.stdout).into_owned())
