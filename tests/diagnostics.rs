@@ -100,6 +100,7 @@ fn cluster(client: kube::Client) -> Cluster {
         engine: None,
         nodes: Vec::new(),
         layers: None,
+        images: None,
         ports: PortMap::default(),
         shape: String::new(),
         created: jiff::Timestamp::UNIX_EPOCH,

@@ -66,6 +66,7 @@ impl Existing {
             engine: None,
             nodes: Vec::new(),
             layers: None,
+            images: None,
             ports,
             shape: String::new(),
             created: Timestamp::now(),

@@ -114,6 +114,7 @@ impl Kind {
             engine: Some(self.host.engine.clone()),
             nodes: Vec::new(),
             layers: layers.clone(),
+            images: None,
             ports: reserved.ports.clone(),
             shape: super::shape(plan)?,
             created: Timestamp::now(),
@@ -138,7 +139,11 @@ impl Kind {
             let (host, network) = (&self.host, network.as_str());
             let boot = super::boot::Boot { host, snapshot, name, network, shim: &shim, records, step };
             // Unpacking images beside it would slow the boot down more than it gains; a mount costs little.
-            let started = || if layers.is_some() { nodes_up.accept() };
+            let started = || {
+                if layers.is_some() {
+                    nodes_up.accept()
+                }
+            };
             let Err(error) = boot.run(plan.components(), reserved, turn, started).await else {
                 nodes_up.certain();
                 return self.with_nodes(record, records).await;

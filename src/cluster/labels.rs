@@ -233,7 +233,10 @@ mod tests {
             recorded.starts_with(&format!("<run><--cidfile><{}/container.", home.path().join(MADE).display())),
             "{ran}"
         );
-        assert!(labelled.starts_with("<a=it's \"1\">") && labelled.ends_with("<--mount><type=bind><-d><two words>"), "{ran}");
+        assert!(
+            labelled.starts_with("<a=it's \"1\">") && labelled.ends_with("<--mount><type=bind><-d><two words>"),
+            "{ran}"
+        );
         let volume = run(&["volume", "create", "--label", "n=true"]).await;
         assert_eq!(
             volume,

@@ -10,7 +10,7 @@ use super::{ClusterError, Expiry, Lease, Owned, PortMap, remains};
 use crate::host::folders::{self, Folders, Lock};
 use crate::host::setup::Engine;
 use crate::readiness::{Applied, Probe};
-use crate::suite::config::ProviderKind;
+use crate::suite::config::{ImageSource, ProviderKind};
 use crate::suite::manifests::ImageMap;
 use crate::suite::name::ClusterName;
 
@@ -37,6 +37,9 @@ pub struct Record {
     /// The engine's folder of images, if it is mounted in the nodes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub layers: Option<PathBuf>,
+    /// Where the images of its deployment came from, if `auto` has chosen that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub images: Option<ImageSource>,
     /// kind's configuration and the requested ports, which are fixed once a cluster is created.
     pub shape: String,
     /// When it was created.

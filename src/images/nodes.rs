@@ -150,13 +150,7 @@ impl Nodes {
 
     /// Has a node use the layers of `images` where the engine keeps them. Returns whether it does; if not, nothing of the
     /// images is in the node.
-    async fn mount(
-        &self,
-        node: &str,
-        images: &[String],
-        prepared: &Prepared,
-        step: &Step,
-    ) -> Result<bool, ImageError> {
+    async fn mount(&self, node: &str, images: &[String], prepared: &Prepared, step: &Step) -> Result<bool, ImageError> {
         let refused = |why: &str| match self.layers.as_ref().is_some_and(|layers| layers.required) {
             true => Err(ImageError::NotMounted { images: images.join(", "), why: why.to_owned() }),
             false => {
@@ -173,9 +167,7 @@ impl Nodes {
             Ok(()) => Ok(true),
             Err(error) => match layers::refused(&error) {
                 Some(why) => refused(&why),
-                None => {
-                    Err(ImageError::Load { images: images.join(", "), node: node.to_owned(), source: error })
-                }
+                None => Err(ImageError::Load { images: images.join(", "), node: node.to_owned(), source: error }),
             },
         }
     }
@@ -205,7 +197,8 @@ impl Nodes {
     /// Returns the images on a node, with containerd's names.
     async fn list(&self, node: &str, resilience: &Resilience) -> Result<BTreeSet<String>, ExecError> {
         // containerd may be starting.
-        const LIST: &str = "until ctr version >/dev/null 2>&1; do sleep 0.05; done; exec ctr --namespace=k8s.io images ls -q";
+        const LIST: &str =
+            "until ctr version >/dev/null 2>&1; do sleep 0.05; done; exec ctr --namespace=k8s.io images ls -q";
         let list = self.engine.command(["exec", node, "sh", "-c", LIST]).deadline(LOOK);
         let list = resilience.engine("listing the node's images", || list.output()).await?;
         Ok(list.lines().map(str::to_owned).collect())

@@ -120,6 +120,7 @@ impl Session {
         let previous = cluster.record.deployment.take().unwrap_or_default();
         let deployed = self.deploy(&cluster, guest.as_ref(), loads, parcels, &previous, &resilience).await?;
         cluster.record.deployment = Some(deployed);
+        cluster.record.images = (self.plan.suite().images == ImageSource::Auto).then_some(source);
         if let Some(guest) = &guest {
             self.leave(&mut cluster, guest)?;
         }
@@ -234,7 +235,8 @@ impl Session {
         let (signal, nodes) = NodesUp::new(move || {
             let (provider, name) = (provider.clone(), name.clone());
             async move {
-                let nodes = provider.nodes(&name).await.map_err(|error| Arc::new(ImageError::Nodes(Box::new(error))))?;
+                let nodes =
+                    provider.nodes(&name).await.map_err(|error| Arc::new(ImageError::Nodes(Box::new(error))))?;
                 Ok(nodes.map(|nodes| nodes.loading(load)))
             }
             .boxed()

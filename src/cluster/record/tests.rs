@@ -46,6 +46,7 @@ fn what_is_written_is_read_and_forgotten() {
         engine: None,
         nodes: vec![Node { name: "a-control-plane".into(), id: "1f".into() }],
         layers: None,
+        images: None,
         ports: PortMap::default(),
         shape: String::new(),
         created: Timestamp::UNIX_EPOCH,

@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
-
 use super::{Session, UpError};
 use crate::cluster::{Cluster, ClusterError, Deployment, InventoryFile, InventoryObject, Provider, Target};
 use crate::images::ImageBuilds;

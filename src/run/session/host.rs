@@ -14,13 +14,23 @@ impl Session {
         if suite.cluster.provider == ProviderKind::Existing {
             return Ok((None, ImageSource::Registry));
         }
+        let digest = self.plan.digest()?;
         let ensure = |source| setup::ensure(&self.folders, source, self.agree, &self.events);
         if suite.images != ImageSource::Auto {
             return Ok((Some(ensure(suite.images).await?), suite.images));
         }
+        let record = records.read()?;
+        // What runs came from somewhere: without a change nobody is asked again.
+        let chosen = record.as_ref().filter(|record| record.deployment.as_ref().is_some_and(|it| it.plan == digest));
+        if let Some((record, source)) = chosen.and_then(|record| Some((record, record.images?))) {
+            let host = ensure(source).await?;
+            if record.engine.as_ref() == Some(&host.engine) {
+                return Ok((Some(host), source));
+            }
+        }
         let host = ensure(ImageSource::Registry).await?;
         let mut needed = Needed::of(&self.plan);
-        if records.read()?.is_none() {
+        if record.is_none() {
             needed = needed.and_nodes(&cluster::node_images(&self.plan)?);
         }
         let step = self.events.step(Phase::Images, "source");

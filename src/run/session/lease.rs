@@ -118,6 +118,7 @@ impl Session {
             engine: Some(engine),
             nodes: cluster.nodes,
             layers: None,
+            images: None,
             ports: PortMap::default(),
             shape: String::new(),
             created: Timestamp::now(),

@@ -19,6 +19,7 @@ fn record(name: &str, owner: Option<Owner>) -> Record {
         engine: Some(Engine { kind: EngineKind::Podman, containers_conf: None }),
         nodes: vec![Node { name: format!("{name}-control-plane"), id: "1f2e".into() }],
         layers: None,
+        images: None,
         ports: PortMap::default(),
         shape: String::new(),
         created: "2026-01-01T00:00:00Z".parse().unwrap(),

@@ -47,7 +47,12 @@ impl Host {
 
     /// Brings a cluster of that name up; returns what was said.
     fn up(&self, name: &str, boot: &str) -> Result<String> {
-        self.up_with(name, &format!("boot: {boot}"), "[{name: kind-harness/faults, recipe: image}]", "kind-harness/faults")
+        self.up_with(
+            name,
+            &format!("boot: {boot}"),
+            "[{name: kind-harness/faults, recipe: image}]",
+            "kind-harness/faults",
+        )
     }
 
     /// Brings a cluster up with these settings, and a pod of one of these images; returns what was said.

@@ -21,9 +21,9 @@ pub async fn layers(engine: &Engine) -> Result<PathBuf, String> {
             )
             .await?,
         ),
-        EngineKind::Docker => of_docker(
-            &told("{{.Driver}}\t{{.DockerRootDir}}\t{{.OperatingSystem}}\t{{json .SecurityOptions}}").await?,
-        ),
+        EngineKind::Docker => {
+            of_docker(&told("{{.Driver}}\t{{.DockerRootDir}}\t{{.OperatingSystem}}\t{{json .SecurityOptions}}").await?)
+        }
         EngineKind::Nerdctl => Err("nerdctl keeps them in another containerd".into()),
     }
 }
@@ -65,7 +65,10 @@ mod tests {
     fn layers_are_used_where_they_lie_as_the_image_has_them() {
         let root = "/var/lib/containers/storage";
         assert_eq!(of_podman(&format!("overlay\t{root}\tfalse\tfalse\t{{}}")), Ok(root.into()));
-        assert_eq!(of_docker("overlay2\t/var/lib/docker\tDebian\t[\"name=seccomp,profile=default\"]"), Ok("/var/lib/docker".into()));
+        assert_eq!(
+            of_docker("overlay2\t/var/lib/docker\tDebian\t[\"name=seccomp,profile=default\"]"),
+            Ok("/var/lib/docker".into())
+        );
     }
 
     #[test]

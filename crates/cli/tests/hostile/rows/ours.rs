@@ -73,6 +73,8 @@ pub(super) fn record(name: &str, lease: &Value, engine: Option<Engine>, ids: &[&
         context: None,
         engine: Some(engine.unwrap_or(Engine { kind: EngineKind::Podman, containers_conf: None })),
         nodes: ids.iter().map(node).collect(),
+        layers: None,
+        images: None,
         ports: PortMap::default(),
         shape: String::new(),
         created: "2026-01-01T00:00:00Z".parse()?,
