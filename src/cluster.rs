@@ -4,6 +4,7 @@
 //! refused, never reused and never deleted.
 
 mod boot;
+mod create;
 mod existing;
 mod inventory;
 mod kind;

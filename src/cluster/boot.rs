@@ -46,6 +46,18 @@ impl Boot<'_> {
         started: impl FnOnce(),
     ) -> Result<(), ClusterError> {
         self.step.progress("starting the node from a snapshot");
+        let port = self.start(components, reserved).await?;
+        drop(turn);
+        started();
+        self.wait(port).await
+    }
+
+    /// Starts the node; returns the port of its API server.
+    async fn start<'c>(
+        &self,
+        components: impl Iterator<Item = &'c Component>,
+        reserved: Reserved,
+    ) -> Result<u16, ClusterError> {
         let (api, mut published) = api_port()?;
         for component in components {
             for port in &component.ports {
@@ -78,13 +90,17 @@ impl Boot<'_> {
             .output()
             .await
             .map_err(failed())?;
-        drop(turn);
-        started();
+        Ok(api.1)
+    }
+
+    /// Waits until the control plane is ready, and writes the kubeconfig.
+    async fn wait(&self, port: u16) -> Result<(), ClusterError> {
+        let failed = ClusterError::command(format!("booting the node of cluster {}", self.name));
         let node = format!("{}-control-plane", self.name);
         self.step.progress("waiting for the control plane");
         let waits = self.host.engine.command(["exec", &node, "boot-snapshot", "wait"]).deadline(BOOT);
-        let admin = waits.output().await.map_err(failed())?;
-        let kubeconfig = kubeconfig(&admin, self.name, api.1)?;
+        let admin = waits.output().await.map_err(failed)?;
+        let kubeconfig = kubeconfig(&admin, self.name, port)?;
         publish(&self.records.kubeconfig(), &kubeconfig).map_err(ClusterError::file("writing the kubeconfig"))
     }
 

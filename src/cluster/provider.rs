@@ -73,7 +73,7 @@ impl Provider {
         let (nodes, running) = kind.find(name).await?;
         let record = records.read()?;
         let elsewhere = record.as_ref().and_then(|record| records.owned(record));
-        if let Some(owned) = elsewhere.filter(|owned| *owned.engine() != kind.host().engine) {
+        if let Some(owned) = elsewhere.filter(|owned| *owned.engine() != kind.host.engine) {
             leave_engine(owned, kind, records, events).await?;
             return Box::pin(self.find(plan, name, records, events)).await;
         }
@@ -153,7 +153,7 @@ impl Provider {
 
 /// Returns the containers of cluster `name` whose record is lost, if their labels prove that they are ours and unused.
 async fn lost(kind: &Kind, name: &ClusterName) -> Result<Option<Owned>, ClusterError> {
-    let (engine, state) = (&kind.host().engine, &kind.host().folders.state);
+    let (engine, state) = (&kind.host.engine, &kind.host.folders.state);
     let found = labelled(engine).await?.into_iter().find(|cluster| cluster.name == *name);
     let unused = |cluster: &Labelled| match cluster.lease.claim(Timestamp::now()) {
         Claim::Expired(_) => cluster.state == *state || cluster.is_forgotten(),

@@ -219,7 +219,7 @@ impl Records {
             let name = entry.file_name().into_string().ok().and_then(|name| ClusterName::new(name).ok());
             let is_folder = entry.file_type().is_ok_and(|found| found.is_dir());
             let has = |file: &&str| entry.path().join(file).exists();
-            let is_a_clusters = is_folder && [FILE, KUBECONFIG, remains::FILE, super::kind::CONFIG].iter().any(has);
+            let is_a_clusters = is_folder && [FILE, KUBECONFIG, remains::FILE, super::create::CONFIG].iter().any(has);
             names.extend(name.filter(|_| is_a_clusters));
         }
         names.sort();
