@@ -57,14 +57,18 @@ impl Host {
 
     /// Brings a cluster up with these settings, and a pod of one of these images; returns what was said.
     fn up_with(&self, name: &str, cluster: &str, images: &str, image: &str) -> Result<String> {
+        self.write_suite(cluster, images, image)?;
+        self.run(&["up", "--name", name])
+    }
+
+    fn write_suite(&self, cluster: &str, images: &str, image: &str) -> Result<()> {
         let text = format!(
             "suite: snapshots\nnamespace: lifecycle\nimages: packages\ncluster: {{{cluster}}}\ncomponents:\n  - name: app\n    \
              images: {images}\n    manifests:\n      - inline: |\n          \
              {{apiVersion: v1, kind: Pod, metadata: {{name: app}}, spec: {{terminationGracePeriodSeconds: 0, \
              containers: [{{name: app, image: {image}, command: [sleep, infinity]}}]}}}}\n"
         );
-        std::fs::write(self.suite.path().join("e2e.yaml"), text)?;
-        self.run(&["up", "--name", name])
+        Ok(std::fs::write(self.suite.path().join("e2e.yaml"), text)?)
     }
 
     fn down(&self, name: &str) -> Result<String> {
@@ -197,6 +201,28 @@ fn a_snapshot_that_does_not_boot_is_told_of_and_kubeadm_boots() -> Result<()> {
     host.down("snapshot-c")?;
     let said = host.up("snapshot-c", "kubeadm")?;
     ensure!(is_kubeadm_s(&said), "{said}");
+    Ok(())
+}
+
+#[test]
+#[ignore = "three clusters, 1 minute: just snapshots"]
+fn two_runs_at_once_make_one_snapshot() -> Result<()> {
+    let host = Host::new()?;
+    host.write_suite("boot: auto", "[{name: kind-harness/faults, recipe: image}]", "kind-harness/faults")?;
+    let (a, b) = std::thread::scope(|scope| {
+        let a = scope.spawn(|| host.run(&["up", "--name", "snapshot-a"]));
+        let b = scope.spawn(|| host.run(&["up", "--name", "snapshot-b"]));
+        (a.join(), b.join())
+    });
+    for said in [a, b] {
+        let said = said.map_err(|_| anyhow::anyhow!("a run panicked"))??;
+        ensure!(!said.contains("warning"), "{said}");
+    }
+    let folder = host.cache.path().join("kind-harness/snapshots");
+    let names: Vec<_> = std::fs::read_dir(folder)?.flatten().map(|entry| entry.file_name()).collect();
+    ensure!(names.len() == 1, "{names:?}");
+    let said = host.up("snapshot-c", "auto")?;
+    ensure!(!is_kubeadm_s(&said), "it boots from the snapshot:\n{said}");
     Ok(())
 }
 
