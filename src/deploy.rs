@@ -31,6 +31,7 @@ pub use tasks::HostContext;
 pub use webhooks::Webhooks;
 
 pub(crate) use network::services_are_reached;
+pub(crate) use prepare::complete;
 pub(crate) use probes::probes;
 
 use self::progress::Reached;

@@ -5,6 +5,7 @@ mod attempt;
 pub(crate) mod attribute;
 mod change;
 mod cleanup;
+mod copies;
 mod current;
 mod error;
 mod failed;
@@ -18,6 +19,7 @@ mod registry;
 mod reports;
 mod returned;
 mod runner;
+mod scope;
 mod shared;
 #[cfg(feature = "specs")]
 mod specs;
@@ -26,6 +28,8 @@ mod webhook;
 
 use std::net::SocketAddr;
 use std::path::Path;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 pub use account::AccountAccess;
 pub(crate) use cleanup::Chore;
@@ -53,11 +57,13 @@ pub struct Environment {
     running: Running,
     /// Deletes unneeded namespaces in the background, and collects what is left of failed tests.
     janitor: Option<mpsc::WeakUnboundedSender<Chore>>,
+    /// How long each test that has ended took, without its waits for other tests.
+    times: Arc<Mutex<Vec<(String, Duration)>>>,
 }
 
 impl From<Running> for Environment {
     fn from(running: Running) -> Environment {
-        Environment { running, janitor: None }
+        Environment { running, janitor: None, times: Arc::default() }
     }
 }
 

@@ -109,7 +109,25 @@ pub use environment::{Environment, TestNamespace, current_test, shared};
 /// | `suite = "shop.yaml"` | the suite, from the package's folder | `"e2e.yaml"` |
 /// | `timeout = "1m 30s"` | how long the body may take, without the environment's start and the wait for a namespace | none |
 /// | `exclusive` | no other test runs meanwhile that takes an environment or a namespace, in any process | |
+/// | `exclusive = "cache"`, `exclusive = ["cache", "db"]` | no other test runs meanwhile that uses these components, or one that needs them | |
+/// | `uses = "api"`, `uses = ["api", "db"]`, `uses = []` | the components that the test uses: it runs beside tests that are exclusive on others. What these need is counted in | all; with `exclusive = …` none but those |
 /// | `flavor = "multi_thread"` | the test's tasks run on several threads | `"current_thread"` |
+///
+/// Components that the suite does not have fail the test, and so does a lock that the test asks for later and did not name
+/// here ([`Environment::exclusive_on`], [`Environment::test_namespace_on`]).
+///
+/// ```no_run
+/// use kind_harness::environment::Environment;
+///
+/// #[kind_harness::test(exclusive = "cache")]
+/// async fn the_api_survives_its_cache(environment: &Environment) -> anyhow::Result<()> {
+///     environment.scale("cache", 0).await?;
+///     // Check the API; tests of what needs no cache run meanwhile.
+///     environment.scale("cache", 1).await?;
+///     Ok(())
+/// }
+/// # fn main() {}
+/// ```
 ///
 /// A body that blocks its thread past the time-out is abandoned, and fails with that reason.
 ///

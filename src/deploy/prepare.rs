@@ -8,6 +8,7 @@ use kube::core::DynamicObject;
 use super::progress::Reached;
 use super::webhooks::Webhook;
 use super::{ComponentError, ComponentManifests, DeployedComponent, Deployer, Shared};
+use crate::cluster::PortMap;
 use crate::readiness::Missed;
 use crate::report::{Events, Phase};
 use crate::suite::config::{Component, Until};
@@ -60,29 +61,10 @@ impl Deployer {
     /// Completes an object of `component`: with the images in the cluster, with what templates stand for, and with
     /// labels.
     pub(super) fn prepare(&self, object: &mut DynamicObject, component: &Component, images: &ImageMap) {
-        manifests::images(object, images);
-        if let Some(image) = manifests::pull_if_not_present(object, images) {
+        if let Some(image) = complete(object, component, images, &self.ports) {
             let text = format!("{image} is loaded into the nodes, so its imagePullPolicy is IfNotPresent, not Always");
             self.events.note(Phase::Deploy, text);
         }
-        let images_of_templates =
-            images.iter().map(|(name, it)| (placeholder(&Reference::Image(name.clone())), it.clone()));
-        let mut pairs: Vec<_> = images_of_templates.collect();
-        for (component, ports) in &self.ports.0 {
-            for (port, address) in ports {
-                let reference = Reference::Port(format!("{component}.{port}"));
-                pairs.push((placeholder(&reference), address.port().to_string()));
-            }
-        }
-        fill(&mut object.data, &pairs);
-        let everywhere: ImageMap = component
-            .images
-            .iter()
-            .filter(|image| image.everywhere)
-            .filter_map(|image| Some((image.name.clone(), images.get(&image.name)?.clone())))
-            .collect();
-        manifests::images_everywhere(object, &everywhere);
-        manifests::label(object, &component.name);
     }
 
     /// Runs what follows once an applied component is ready, if anything or anybody waits for that.
@@ -130,4 +112,34 @@ impl Waiting<'_> {
         let seconds = self.began.elapsed().as_secs_f64();
         self.events.note(Phase::Deploy, format!("{} {seconds:.1} s", self.text));
     }
+}
+
+/// Completes an object like [`Deployer::prepare`]. Returns an image whose `imagePullPolicy` was changed.
+pub(crate) fn complete(
+    object: &mut DynamicObject,
+    component: &Component,
+    images: &ImageMap,
+    ports: &PortMap,
+) -> Option<String> {
+    manifests::images(object, images);
+    let changed = manifests::pull_if_not_present(object, images);
+    let images_of_templates =
+        images.iter().map(|(name, it)| (placeholder(&Reference::Image(name.clone())), it.clone()));
+    let mut pairs: Vec<_> = images_of_templates.collect();
+    for (component, ports) in &ports.0 {
+        for (port, address) in ports {
+            let reference = Reference::Port(format!("{component}.{port}"));
+            pairs.push((placeholder(&reference), address.port().to_string()));
+        }
+    }
+    fill(&mut object.data, &pairs);
+    let everywhere: ImageMap = component
+        .images
+        .iter()
+        .filter(|image| image.everywhere)
+        .filter_map(|image| Some((image.name.clone(), images.get(&image.name)?.clone())))
+        .collect();
+    manifests::images_everywhere(object, &everywhere);
+    manifests::label(object, &component.name);
+    changed
 }

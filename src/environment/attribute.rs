@@ -15,6 +15,7 @@ use super::current::CurrentTest;
 use super::failed::FailedTest;
 use super::reports::SpecReport;
 use super::returned::TestResult;
+use super::scope::Scope;
 use super::shared::try_shared;
 use super::{Environment, TestNamespace};
 use crate::readiness::errors::chain;
@@ -42,8 +43,23 @@ pub struct Options {
     pub multi_thread: bool,
     /// Whether the test holds a shared lock on the environment, so that it does not run during an exclusive test.
     pub turn: bool,
-    /// Whether the test holds an exclusive lock, so that no other test with a lock runs meanwhile.
-    pub exclusive: bool,
+    /// The components that the test disturbs, so that no other test runs meanwhile that uses them; all if it names none.
+    pub exclusive: Option<&'static [&'static str]>,
+    /// The components that the test uses; all without this.
+    pub uses: Option<&'static [&'static str]>,
+}
+
+impl Options {
+    /// Returns what the test uses and disturbs.
+    fn scope(&self) -> Scope {
+        let owned = |names: &[&str]| names.iter().map(|&name| name.to_owned()).collect();
+        match (self.exclusive, self.uses) {
+            (None, None) => Scope::Shared,
+            (None, Some(uses)) => Scope::Uses(owned(uses)),
+            (Some([]), _) => Scope::Alone,
+            (Some(on), uses) => Scope::Exclusive { on: owned(on), uses: owned(uses.unwrap_or_default()) },
+        }
+    }
 }
 
 /// Why a test failed, with the report. Test runners print it with `{:?}`, so it is plain text.
@@ -68,11 +84,11 @@ where
     R: Future,
     R::Output: TestResult,
 {
-    let Options { turn, exclusive, .. } = options;
+    // Fixtures take the locks of a test that says nothing, if it needs any.
+    let turn = options.turn || options.scope() != Scope::Shared;
     let prepare = async move |test: CurrentTest| {
-        let folder = test.environment().folder();
-        let turn = if turn || exclusive { Some(test.turn(folder, exclusive).await) } else { None };
-        turn.transpose().map_err(|error| format!("no turn for the test: {error}"))
+        let turn = if turn { Some(test.turn(test.environment(), None).await) } else { None };
+        turn.transpose().map_err(|error| format!("no turn for the test: {}", chain(&error)))
     };
     TestRun::from(options).run(prepare, |environment, turn| async move {
         let _turn = turn;
@@ -93,10 +109,8 @@ where
     R: Future,
     R::Output: TestResult,
 {
-    let exclusive = options.exclusive;
-    let prepare = async move |test: CurrentTest| {
-        let (environment, name) = (test.environment(), test.name());
-        let made = if exclusive { environment.exclusive(name).await } else { environment.test_namespace(name).await };
+    let prepare = async |test: CurrentTest| {
+        let made = test.namespace().await;
         made.map_err(|error| format!("no namespace for the test: {}", chain(&error)))
     };
     TestRun::from(options).run(prepare, body)
@@ -106,16 +120,19 @@ where
 pub(super) struct TestRun {
     pub(super) suite: PathBuf,
     pub(super) limits: Limits,
+    /// What the test uses and disturbs.
+    pub(super) scope: Scope,
     /// The file and line of its source.
     pub(super) place: (&'static str, u32),
 }
 
 impl From<Options> for TestRun {
     fn from(options: Options) -> TestRun {
+        let scope = options.scope();
         let Options { suite, module, name, file, line, timeout, multi_thread, .. } = options;
         // In libtest's format, without the crate.
         let name = module.split_once("::").map_or_else(|| name.to_owned(), |(_, module)| format!("{module}::{name}"));
-        TestRun { suite: suite.into(), limits: Limits { name, timeout, multi_thread }, place: (file, line) }
+        TestRun { suite: suite.into(), limits: Limits { name, timeout, multi_thread }, scope, place: (file, line) }
     }
 }
 
@@ -162,7 +179,7 @@ impl TestRun {
             report.has_no_environment(&why);
             (Cause::Error(why), String::new())
         })?;
-        let test = CurrentTest::new(&self.limits.name, environment);
+        let test = CurrentTest::new(&self.limits.name, environment, self.scope);
         let (entered, begun, started) = (test.clone(), test.clone(), report.clone());
         let prepare = async move || {
             let prepared = prepare(begun.clone()).await;

@@ -2,12 +2,15 @@
 
 use std::cell::RefCell;
 use std::io;
-use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard, Weak};
+use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc::WeakUnboundedSender;
 
 use super::cleanup::{Chore, FinishedNamespace};
+use super::registry::lock;
+use super::scope::{Locks, Scope};
 use super::{Environment, EnvironmentLock, NamespaceError, TestNamespace};
 use crate::report::{Outcome, Phase, Step};
 
@@ -40,6 +43,8 @@ pub struct CurrentTest(Arc<Inner>);
 struct Inner {
     name: String,
     environment: &'static Environment,
+    /// What it uses and disturbs in this environment.
+    scope: Scope,
     state: Mutex<State>,
     /// The locks that it holds, by the folders of their environments.
     turns: tokio::sync::Mutex<Vec<HeldTurn>>,
@@ -48,6 +53,10 @@ struct Inner {
 #[derive(Default)]
 struct State {
     step: Option<Step>,
+    /// When it began; `None` before that.
+    began: Option<Instant>,
+    /// How long it has waited for other tests since then.
+    waited: Duration,
     made: Vec<Made>,
 }
 
@@ -61,7 +70,7 @@ struct Made {
 
 struct HeldTurn {
     folder: PathBuf,
-    alone: bool,
+    locks: Locks,
     turn: Weak<EnvironmentLock>,
 }
 
@@ -72,9 +81,9 @@ impl std::fmt::Debug for CurrentTest {
 }
 
 impl CurrentTest {
-    pub(super) fn new(name: &str, environment: &'static Environment) -> CurrentTest {
+    pub(super) fn new(name: &str, environment: &'static Environment, scope: Scope) -> CurrentTest {
         let (state, turns) = (Mutex::default(), tokio::sync::Mutex::default());
-        CurrentTest(Arc::new(Inner { name: name.to_owned(), environment, state, turns }))
+        CurrentTest(Arc::new(Inner { name: name.to_owned(), environment, scope, state, turns }))
     }
 
     /// Returns the test's name, as the test runner prints it.
@@ -105,26 +114,46 @@ impl CurrentTest {
     /// Starts the test's step in the report.
     pub(super) fn begin(&self) {
         let Inner { name, environment, .. } = &*self.0;
-        self.state().step.get_or_insert_with(|| environment.running.events.step(Phase::Specs, name));
+        let mut state = self.state();
+        state.step.get_or_insert_with(|| environment.running.events.step(Phase::Specs, name));
+        state.began.get_or_insert_with(Instant::now);
     }
 
-    /// Returns a lock on the environment of `folder`: the one that the test holds, or a new one. A test that took a
-    /// second one could deadlock with itself.
-    pub(super) async fn turn(&self, folder: &Path, alone: bool) -> io::Result<Arc<EnvironmentLock>> {
+    /// Returns the test's locks in `environment`: those that it holds, or new ones, for `scope` or else for what it says
+    /// that it uses. A test that took others later could deadlock with itself.
+    pub(super) async fn turn(
+        &self,
+        environment: &Environment,
+        scope: Option<Scope>,
+    ) -> Result<Arc<EnvironmentLock>, NamespaceError> {
+        let folder = environment.folder();
+        let is_ours = folder == self.0.environment.folder();
         let mut turns = self.0.turns.lock().await;
         turns.retain(|held| held.turn.strong_count() > 0);
         if let Some(held) = turns.iter().find(|held| held.folder == folder)
             && let Some(turn) = held.turn.upgrade()
         {
-            let text = "the test runs beside others already; write `#[kind_harness::test(exclusive)]`";
-            return if alone && !held.alone { Err(io::Error::new(io::ErrorKind::Deadlock, text)) } else { Ok(turn) };
+            let Some(scope) = scope else { return Ok(turn) };
+            let covered = held.locks.cover(&environment.locks(&scope)?);
+            let text = match scope {
+                Scope::Alone => "the test runs beside others already; write `#[kind_harness::test(exclusive)]`",
+                _ => {
+                    "the test has locked other components already; name all of them at once, in \
+                     `#[kind_harness::test(exclusive = …, uses = …)]`"
+                }
+            };
+            return if covered { Ok(turn) } else { Err(io::Error::new(io::ErrorKind::Deadlock, text).into()) };
         }
-        let turn = Arc::new(if alone {
-            EnvironmentLock::alone(folder).await?
-        } else {
-            EnvironmentLock::shared(folder).await?
-        });
-        turns.push(HeldTurn { folder: folder.to_owned(), alone, turn: Arc::downgrade(&turn) });
+        let declared = || if is_ours { self.0.scope.clone() } else { Scope::default() };
+        let locks = environment.locks(&scope.unwrap_or_else(declared))?;
+        let asked = Instant::now();
+        let turn = Arc::new(EnvironmentLock::take(folder, &locks).await?);
+        let waited = asked.elapsed();
+        let state = &mut *self.state();
+        if state.began.is_some() {
+            state.waited += waited;
+        }
+        turns.push(HeldTurn { folder: folder.to_owned(), locks, turn: Arc::downgrade(&turn) });
         Ok(turn)
     }
 
@@ -146,6 +175,8 @@ impl CurrentTest {
         // A test that failed before its start is in the report, too.
         self.begin();
         let state = &mut *self.state();
+        let took = state.began.map(|began| began.elapsed().saturating_sub(state.waited)).unwrap_or_default();
+        lock(&self.0.environment.times).push((self.0.name.clone(), took));
         let others = state.made.iter_mut().filter_map(|made| made.step.take());
         for step in others.chain(state.step.take()) {
             step.finish(if failed { Outcome::Failed } else { Outcome::Done });
@@ -168,6 +199,6 @@ impl CurrentTest {
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.0.state)
     }
 }

@@ -2,8 +2,10 @@
 
 use thiserror::Error;
 
+use crate::deploy::ApplyError;
 use crate::host::exec::ExecError;
 use crate::readiness::NotReady;
+use crate::suite::manifests::ManifestError;
 
 /// Why an operation of a test on an environment failed.
 #[derive(Debug, Error)]
@@ -77,6 +79,20 @@ pub enum EnvironmentError {
     /// The component did not become ready again.
     #[error(transparent)]
     NotReady(#[from] Box<NotReady>),
+    /// The manifests of the suite cannot be read any more.
+    #[error("the manifests cannot be read")]
+    Manifests(#[source] Box<ManifestError>),
+    /// An object of a component's copy is denied.
+    #[error(transparent)]
+    Apply(#[from] Box<ApplyError>),
+    /// A component has objects in a namespace of its own, which a copy would share.
+    #[error("component {component} cannot be copied: its {object} has a namespace of its own")]
+    Elsewhere {
+        /// The component.
+        component: String,
+        /// The object, with its namespace.
+        object: String,
+    },
     /// Old pods still exist.
     #[error("pods of component {component} were still on their way out at the deadline")]
     StillGoing {

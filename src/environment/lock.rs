@@ -1,43 +1,55 @@
-//! Locks that let a test run exclusively, across threads and processes.
+//! Locks that keep tests apart, across threads and processes: of the environment, and of each of its components.
 
 use std::fs::{File, OpenOptions};
 use std::io;
 use std::path::Path;
 
-/// A test's lock on the environment, released when it is dropped or the process exits for any reason.
+use super::scope::{Locks, Mode};
+
+/// A test's locks on the environment and its components, released when this value is dropped or the process exits for
+/// any reason.
 #[derive(Debug)]
 pub struct EnvironmentLock {
-    room: File,
+    held: Vec<File>,
 }
 
 impl EnvironmentLock {
-    /// Releases the lock now, even if a reference to it is never dropped.
+    /// Releases the locks now, even if a reference to this value is never dropped.
     pub(super) fn end(&self) {
-        // If this fails, it is released when the process exits.
-        let _ = self.room.unlock();
+        for file in &self.held {
+            // If this fails, it is released when the process exits.
+            let _ = file.unlock();
+        }
     }
 
-    /// Takes a shared lock; waits for tests that hold, or wait for, an exclusive one.
-    pub(super) async fn shared(folder: &Path) -> io::Result<EnvironmentLock> {
-        take(folder, File::lock_shared).await
-    }
-
-    /// Takes an exclusive lock; waits until all others are released, and blocks new ones meanwhile.
-    pub(super) async fn alone(folder: &Path) -> io::Result<EnvironmentLock> {
-        take(folder, File::lock).await
+    /// Takes `locks` in the folder of an environment, and waits for tests that hold, or wait for, locks that exclude
+    /// them. Every test takes its locks in the same order, the environment's first and then by name, so that no two wait
+    /// for each other.
+    pub(super) async fn take(folder: &Path, locks: &Locks) -> io::Result<EnvironmentLock> {
+        let environment = (folder.join("door.lock"), folder.join("room.lock"), locks.environment);
+        let components = locks.components.iter().map(|(name, mode)| {
+            (folder.join(format!("component-{name}.door.lock")), folder.join(format!("component-{name}.lock")), *mode)
+        });
+        let all: Vec<_> = std::iter::once(environment).chain(components).collect();
+        let taken = tokio::task::spawn_blocking(move || {
+            let held =
+                all.into_iter().map(|(door, room, mode)| enter(&door, &room, mode)).collect::<io::Result<_>>()?;
+            Ok(EnvironmentLock { held })
+        });
+        taken.await.map_err(io::Error::other)?
     }
 }
 
-/// Takes a fair cross-process read-write lock: a writer holds `door.lock` while it waits, so that new readers queue
+/// Takes a fair cross-process read-write lock: a writer holds the file at `door` while it waits, so that new readers queue
 /// behind it.
-async fn take(folder: &Path, enter: fn(&File) -> io::Result<()>) -> io::Result<EnvironmentLock> {
-    let (door, room) = (open(&folder.join("door.lock"))?, open(&folder.join("room.lock"))?);
-    let entered = tokio::task::spawn_blocking(move || {
-        door.lock()?;
-        enter(&room)?;
-        Ok(EnvironmentLock { room })
-    });
-    entered.await.map_err(io::Error::other)?
+fn enter(door: &Path, room: &Path, mode: Mode) -> io::Result<File> {
+    let (door, room) = (open(door)?, open(room)?);
+    door.lock()?;
+    match mode {
+        Mode::Shared => room.lock_shared()?,
+        Mode::Exclusive => room.lock()?,
+    }
+    Ok(room)
 }
 
 fn open(path: &Path) -> io::Result<File> {
@@ -45,33 +57,4 @@ fn open(path: &Path) -> io::Result<File> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[tokio::test]
-    async fn one_alone_or_many_and_nobody_starves() {
-        let folder = tempfile::tempdir().unwrap();
-        let (a, b) = (
-            EnvironmentLock::shared(folder.path()).await.unwrap(),
-            EnvironmentLock::shared(folder.path()).await.unwrap(),
-        );
-        let path = folder.path().to_owned();
-        let mut alone = tokio::spawn(async move { EnvironmentLock::alone(&path).await });
-        // Until the writer holds `door.lock`.
-        let door = open(&folder.path().join("door.lock")).unwrap();
-        while door.try_lock().is_ok() {
-            door.unlock().unwrap();
-            tokio::task::yield_now().await;
-        }
-        let path = folder.path().to_owned();
-        let late = tokio::spawn(async move { EnvironmentLock::shared(&path).await });
-        drop(a);
-        assert!(futures::poll!(&mut alone).is_pending(), "another is still there");
-        assert!(!late.is_finished(), "who came later waits");
-        drop(b);
-        let alone = alone.await.unwrap().unwrap();
-        assert!(!late.is_finished(), "alone is alone");
-        drop(alone);
-        late.await.unwrap().unwrap();
-    }
-}
+mod tests;

@@ -11,6 +11,7 @@ use tokio::sync::mpsc;
 
 use super::cleanup::{Chore, FinishedNamespace};
 use super::current::current_test;
+use super::scope::{Locks, Scope, UnknownComponent};
 use super::{Environment, EnvironmentLock};
 use crate::cluster::InventoryFile;
 use crate::report::{Outcome, Phase, Step};
@@ -40,6 +41,14 @@ pub enum NamespaceError {
     /// The lock files of the environment cannot be used, mostly because the environment is gone.
     #[error("cannot take turns with other tests")]
     EnvironmentLock(#[from] std::io::Error),
+    /// The suite has no such component.
+    #[error("the environment has no component {component}; it has {known}")]
+    Unknown {
+        /// The name.
+        component: String,
+        /// The components of the environment.
+        known: String,
+    },
     /// The namespace has no default ServiceAccount, which Kubernetes creates.
     #[error("namespace {namespace} has no ServiceAccount `default` after {ACCOUNT:?}")]
     NoAccount {
@@ -60,11 +69,28 @@ impl Environment {
     /// # Errors
     /// When the API server denies it, or the environment is gone.
     pub async fn test_namespace(&self, test: &str) -> Result<TestNamespace, NamespaceError> {
-        let turn = match current_test() {
-            Some(current) => current.turn(self.folder(), false).await?,
-            None => Arc::new(EnvironmentLock::shared(self.folder()).await?),
-        };
-        self.namespace_for(test, turn).await
+        self.namespace_in(test, None).await
+    }
+
+    /// Creates a namespace like [`Environment::test_namespace`], for a test that uses only these components, and what they
+    /// need. Tests that are [exclusive](Environment::exclusive_on) on other components run beside it.
+    ///
+    /// # Errors
+    /// As [`Environment::test_namespace`]; and when the suite has no such component, or the test already has a namespace
+    /// for others.
+    ///
+    /// ```no_run
+    /// # async fn test(environment: &kind_harness::Environment) -> anyhow::Result<()> {
+    /// let namespace = environment.test_namespace_on(["api"], "the_api_is_healthy").await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub async fn test_namespace_on(
+        &self,
+        components: impl IntoIterator<Item = impl Into<String>>,
+        test: &str,
+    ) -> Result<TestNamespace, NamespaceError> {
+        self.namespace_in(test, Some(Scope::Uses(components.into_iter().map(Into::into).collect()))).await
     }
 
     /// Creates a namespace for a test that disturbs others: waits until no other test has a namespace, and blocks new
@@ -83,11 +109,53 @@ impl Environment {
     /// # }
     /// ```
     pub async fn exclusive(&self, test: &str) -> Result<TestNamespace, NamespaceError> {
+        self.namespace_in(test, Some(Scope::Alone)).await
+    }
+
+    /// Creates a namespace for a test that disturbs these components, and with them every component that needs one of
+    /// them, directly or not (`needs` in `e2e.yaml`). Waits until no other test uses any of these, and blocks those that
+    /// want to until this namespace is dropped. Tests that use [other components](Environment::test_namespace_on) run
+    /// beside it; a test that does not say what it uses uses all. Applies to all processes that share the environment.
+    ///
+    /// # Errors
+    /// As [`Environment::exclusive`]; and when the suite has no such component.
+    ///
+    /// ```no_run
+    /// # async fn test(environment: &kind_harness::Environment) -> anyhow::Result<()> {
+    /// let namespace = environment.exclusive_on(["cache"], "the_api_survives_its_cache").await?;
+    /// environment.scale("cache", 0).await?;
+    /// // Check the API.
+    /// environment.scale("cache", 1).await?;
+    /// drop(namespace);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub async fn exclusive_on(
+        &self,
+        components: impl IntoIterator<Item = impl Into<String>>,
+        test: &str,
+    ) -> Result<TestNamespace, NamespaceError> {
+        let on = components.into_iter().map(Into::into).collect();
+        self.namespace_in(test, Some(Scope::Exclusive { on, uses: Vec::new() })).await
+    }
+
+    /// Creates a namespace for a test with this scope; without one, for the test's own.
+    async fn namespace_in(&self, test: &str, scope: Option<Scope>) -> Result<TestNamespace, NamespaceError> {
         let turn = match current_test() {
-            Some(current) => current.turn(self.folder(), true).await?,
-            None => Arc::new(EnvironmentLock::alone(self.folder()).await?),
+            Some(current) => current.turn(self, scope).await?,
+            None => {
+                let locks = self.locks(&scope.unwrap_or_default())?;
+                Arc::new(EnvironmentLock::take(self.folder(), &locks).await?)
+            }
         };
         self.namespace_for(test, turn).await
+    }
+
+    /// Returns the locks of a test with this scope.
+    pub(super) fn locks(&self, scope: &Scope) -> Result<Locks, NamespaceError> {
+        scope
+            .locks(&self.running.plan.needs())
+            .map_err(|UnknownComponent { component, known }| NamespaceError::Unknown { component, known })
     }
 
     async fn namespace_for(&self, test: &str, turn: Arc<EnvironmentLock>) -> Result<TestNamespace, NamespaceError> {

@@ -25,7 +25,7 @@ use crate::host::folders::Folders;
 use crate::host::setup::Consent;
 use crate::readiness::redact::Redactor;
 use crate::report::console::PlainConsole;
-use crate::report::{Events, Phase, Reporter, to_json, to_table};
+use crate::report::{Events, Phase, Reporter, slowest, to_json, to_table};
 use crate::run::failed_run::Cleanup;
 use crate::run::protocol::{OnFailure, Part, Run, Uninterrupted};
 use crate::run::session::{LeaseOptions, LooksLikeProduction, Session};
@@ -114,6 +114,7 @@ async fn live(
     let is_shared = session.terms.runner.is_some();
     let mut used_by = if is_shared { UsedBy::Runner } else { UsedBy::ThisProcess };
     let mut why_not = None;
+    let mut times = None;
     match ended {
         Ok(mut running) => {
             // Dropped at the end of this function: the environment becomes part of a static, which is never dropped.
@@ -135,6 +136,7 @@ async fn live(
             }
             let (janitor, chores) = mpsc::unbounded_channel();
             environment.janitor = Some(janitor.downgrade());
+            times = Some(environment.times.clone());
             let cluster = environment.running.cluster.clone();
             let observer = TestObserver { run: &run, cluster: &cluster, bundled: RefCell::default() };
             let mut cleaning = pin!(clean(environment.client(), chores, &observer));
@@ -177,6 +179,10 @@ async fn live(
     if used_by != UsedBy::RunnerAlready {
         environment_came_up(&timeline, &header, why_not.as_deref());
         crate::report::console::write(&format!("\n{}", to_table(&timeline, &header)));
+    }
+    if let Some(times) = times {
+        let text = slowest(&lock(&times));
+        crate::report::console::write(&text);
     }
     summarize(&path, &timeline, &header, why_not.as_deref(), used_by);
     if let Some(path) = std::env::var_os("KIND_HARNESS_REPORT") {

@@ -10,6 +10,7 @@ use libtest_mimic::{Arguments, Failed, Trial};
 use super::Environment;
 use super::attempt::Limits;
 use super::attribute::TestRun;
+use super::scope::Scope;
 
 /// Tests that share an environment, for a test target with `harness = false`. They are listed, filtered, ignored and
 /// run like those of `cargo test`, including by nextest.
@@ -64,7 +65,7 @@ impl Specs {
         let limits = Limits { name: name.to_owned(), timeout: None, multi_thread: false };
         self.trials.push(Trial::test(name, move || {
             let body = |environment, ()| async move { test(environment).await.map_err(Told) };
-            let ended = TestRun { suite, limits, place }.outcome(async |_| Ok(()), body);
+            let ended = TestRun { suite, limits, scope: Scope::default(), place }.outcome(async |_| Ok(()), body);
             ended.map_err(|(cause, seen)| Failed::from(format!("{cause}\n{seen}")))
         }));
         self

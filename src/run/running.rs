@@ -7,6 +7,7 @@ use crate::cluster::{Cluster, Records};
 use crate::host::folders::Lock;
 use crate::readiness::{Settings, errors};
 use crate::report::{Events, Phase};
+use crate::suite::plan::Plan;
 
 /// A cluster in which every component of a suite is ready.
 #[derive(Debug, Clone)]
@@ -21,6 +22,8 @@ pub struct Running {
     pub settings: Settings,
     /// How long a component may take to become ready.
     pub deadline: Duration,
+    /// The plan by which it came up.
+    pub plan: Arc<Plan>,
     /// Prevents removal at the end of the time to live while this process uses the cluster.
     pub(crate) used: Option<Arc<Lock>>,
 }

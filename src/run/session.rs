@@ -221,7 +221,8 @@ impl Session {
 
     fn running(&self, cluster: Cluster, unchanged: bool) -> Running {
         let (settings, deadline) = (Settings::from(&self.plan.suite().ready), self.plan.suite().deadline);
-        Running { cluster, unchanged, events: self.events.clone(), settings, deadline, used: None }
+        let plan = Arc::new(self.plan.clone());
+        Running { cluster, unchanged, events: self.events.clone(), settings, deadline, plan, used: None }
     }
 
     fn loads(

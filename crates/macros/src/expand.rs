@@ -37,7 +37,8 @@ pub(crate) fn expand(options: TokenStream, function: TokenStream) -> syn::Result
     };
     // The macro tells the line of the token that it is called by.
     let line = quote_spanned!(ident.span()=> ::core::line!());
-    let (multi_thread, exclusive) = (options.multi_thread, options.exclusive);
+    let multi_thread = options.multi_thread;
+    let (exclusive, uses) = (names(options.exclusive.as_deref()), names(options.uses.as_deref()));
     // A test without arguments uses fixtures, which take the lock themselves.
     let turn = !arguments.is_empty();
     Ok(quote! {
@@ -56,10 +57,19 @@ pub(crate) fn expand(options: TokenStream, function: TokenStream) -> syn::Result
                 multi_thread: #multi_thread,
                 turn: #turn,
                 exclusive: #exclusive,
+                uses: #uses,
             };
             ::kind_harness::__test::#run
         }
     })
+}
+
+/// Returns names of components as an optional slice.
+fn names(names: Option<&[String]>) -> TokenStream {
+    match names {
+        Some(names) => quote!(::core::option::Option::Some(&[#(#names),*])),
+        None => quote!(::core::option::Option::None),
+    }
 }
 
 /// Rejects functions that cannot be a test in an environment.
@@ -123,11 +133,13 @@ mod tests {
                     timeout: ::core::option::Option::Some(::core::time::Duration::new(30u64, 0u32)),
                     multi_thread: false,
                     turn: true,
-                    exclusive: false,
+                    exclusive: ::core::option::Option::None,
+                    uses: ::core::option::Option::Some(&["api", "db"]),
                 };
                 ::kind_harness::__test::run(options, |environment| async move { it(environment).await })
             }"#;
-        assert_eq!(expanded(r#"suite = "shop.yaml", timeout = "30s""#, function), Ok(tokens(expected)));
+        let options = r#"suite = "shop.yaml", timeout = "30s", uses = ["api", "db"]"#;
+        assert_eq!(expanded(options, function), Ok(tokens(expected)));
     }
 
     #[test]

@@ -20,6 +20,38 @@ pub struct Config {
     pub data_storage_url: String,
     /// Where the approval policy is.
     pub policy: PolicyConfig,
+    /// Which analyses it works on: all, unless this says otherwise.
+    #[serde(default)]
+    pub watch: WatchConfig,
+}
+
+/// The analyses that a controller works on. With several controllers in a cluster, each analysis must be one controller's.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct WatchConfig {
+    /// Their namespace; all namespaces without it.
+    pub namespace: Option<String>,
+    /// A label selector, such as `!kubernaut.ai/controller`; all without it.
+    pub selector: Option<String>,
+}
+
+impl WatchConfig {
+    /// Returns the API of the analyses.
+    pub fn api(&self, client: kube::Client) -> kube::Api<crate::api::AIAnalysis> {
+        match &self.namespace {
+            Some(namespace) => kube::Api::namespaced(client, namespace),
+            None => kube::Api::all(client),
+        }
+    }
+
+    /// Returns the settings of a watch of the analyses.
+    pub fn watcher(&self) -> kube::runtime::watcher::Config {
+        let all = kube::runtime::watcher::Config::default();
+        match &self.selector {
+            Some(selector) => all.labels(selector),
+            None => all,
+        }
+    }
 }
 
 /// The ConfigMap that has the approval policy.
@@ -52,5 +84,9 @@ mod tests {
         let config: Config = serde_saphyr::from_str(text).unwrap();
         assert_eq!(config.policy.config_map, "aianalysis-policies");
         assert_eq!((config.metrics_listen.port(), config.health_listen.port()), (9090, 8081));
+        assert_eq!(
+            (config.watch.namespace, config.watch.selector.as_deref()),
+            (None, Some("!kubernaut.ai/controller"))
+        );
     }
 }

@@ -1,4 +1,4 @@
-//! Watching the analyses of all namespaces, and reconciling each when its spec has changed.
+//! Watching the analyses of this controller, and reconciling each when its spec has changed.
 
 use std::{
     hash::{DefaultHasher, Hash, Hasher},
@@ -8,7 +8,7 @@ use std::{
 
 use futures::StreamExt;
 use kube::{
-    Api, ResourceExt,
+    ResourceExt,
     runtime::{Config, Controller, PredicateConfig, WatchStreamExt, controller::Action, reflector, watcher},
 };
 use tokio::time::timeout;
@@ -16,6 +16,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     api::AIAnalysis,
+    config::WatchConfig,
     reconcile::{Context, Error, reconcile},
     watching,
 };
@@ -26,11 +27,10 @@ const CONCURRENCY: u16 = 64;
 /// How long what is in flight may take once the controller was asked to stop. What is cut off goes on at the next start.
 const DRAIN: Duration = Duration::from_secs(5);
 
-/// Reconciles until `stop`, and returns when what is in flight has ended or been cut off.
-pub async fn run(context: Arc<Context>, stop: CancellationToken) {
-    let api: Api<AIAnalysis> = Api::all(context.client.clone());
+/// Reconciles the analyses of `watch` until `stop`, and returns when what is in flight has ended or been cut off.
+pub async fn run(context: Arc<Context>, watch: WatchConfig, stop: CancellationToken) {
     let (reader, writer) = reflector::store();
-    let changes = watcher(api, watcher::Config::default())
+    let changes = watcher(watch.api(context.client.clone()), watch.watcher())
         .backoff(watching::backoff())
         .reflect(writer)
         .applied_objects()

@@ -40,7 +40,7 @@ async fn seventy_analyses_at_once_complete_and_every_event_is_stored_once() {
     let context = world.context().await;
     let (stop, trail_complete) = (CancellationToken::new(), CancellationToken::new());
     let trail = tokio::spawn(context.audit.clone().run(trail_complete.clone()));
-    let running = tokio::spawn(run(context, stop.clone()));
+    let running = tokio::spawn(run(context, WatchConfig::default(), stop.clone()));
     until("every analysis completes", || all_over(&world)).await;
     let tidy = |it: &AIAnalysis| it.status.as_ref().is_some_and(|status| status.pending_audit_events.is_empty());
     until("every trail is stored", || world.objects().iter().all(tidy)).await;
@@ -61,7 +61,7 @@ async fn a_stop_in_the_middle_flushes_and_the_next_controller_goes_on() {
     let stop = CancellationToken::new();
     let trail_complete = CancellationToken::new();
     let trail = tokio::spawn(first.audit.clone().run(trail_complete.clone()));
-    let running = tokio::spawn(run(first, stop.clone()));
+    let running = tokio::spawn(run(first, WatchConfig::default(), stop.clone()));
     until("some analyses have got somewhere", || world.phases().len() > 30).await;
     stop.cancel();
     running.await.unwrap();
@@ -74,7 +74,7 @@ async fn a_stop_in_the_middle_flushes_and_the_next_controller_goes_on() {
 
     let second = world.context().await;
     let stop = CancellationToken::new();
-    let running = tokio::spawn(run(second.clone(), stop.clone()));
+    let running = tokio::spawn(run(second.clone(), WatchConfig::default(), stop.clone()));
     until("every analysis completes", || all_over(&world)).await;
     assert!(second.audit.flush().await);
     assert_eq!((*lock(&world.calls), lock(&world.stored).len()), (30, 210));

@@ -26,13 +26,13 @@ pub mod watching;
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use anyhow::{Context as _, Result, bail};
-use kube::{Api, Client, api::ListParams};
+use kube::{Client, api::ListParams};
 use service_common::{Readiness, Shutdown, config::load, http::serve, retry, telemetry};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    api::AIAnalysis, audit::Audit, config::Config, hapi::Hapi, metrics::Metrics, policy::Policy,
+    audit::Audit, config::Config, config::WatchConfig, hapi::Hapi, metrics::Metrics, policy::Policy,
     policy_watch::Follower, reconcile::Context,
 };
 
@@ -70,7 +70,7 @@ pub async fn run() -> Result<()> {
     };
     let policies = tokio::spawn(follower.follow(client.clone(), shutdown.requested.clone()));
     let context = Arc::new(Context { client, hapi, policy: policy.clone(), audit: audit.clone(), metrics });
-    let working = work(context, audit, readiness.clone(), shutdown.requested.clone());
+    let working = work(context, config.watch, audit, readiness.clone(), shutdown.requested.clone());
     // The listeners go last: until the audit trail is complete somebody may want to know how it stands.
     let finished = CancellationToken::new();
     let health = serve(config.health_listen, health::router(readiness, policy), finished.clone());
@@ -98,17 +98,17 @@ async fn unasked(task: JoinHandle<()>, asked: CancellationToken) -> String {
 }
 
 /// The controller until it is asked to stop, and then the audit trail until it is complete.
-async fn work(context: Arc<Context>, audit: Audit, readiness: Readiness, stop: CancellationToken) {
+async fn work(context: Arc<Context>, watch: WatchConfig, audit: Audit, readiness: Readiness, stop: CancellationToken) {
     let trail_complete = CancellationToken::new();
     let trail = tokio::spawn(audit.run(trail_complete.clone()));
     let check = readiness.check("kubernetes");
-    let api: Api<AIAnalysis> = Api::all(context.client.clone());
+    let api = watch.api(context.client.clone());
     let first = ListParams::default().limit(1);
     // The definition may come after the controller; a watch of what is not defined would be an error per attempt.
     let defined =
         retry::until_ok(&check, || async { api.list_metadata(&first).await.map(|_| ()).map_err(anyhow::Error::from) });
     if stop.run_until_cancelled(defined).await.is_some() {
-        controller::run(context, stop).await;
+        controller::run(context, watch, stop).await;
     }
     trail_complete.cancel();
     if let Err(error) = trail.await {
