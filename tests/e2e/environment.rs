@@ -43,7 +43,7 @@ async fn endpoints_answer_from_the_host_at_once(
     Ok(())
 }
 
-#[kind_harness::test]
+#[kind_harness::test(uses = [])]
 async fn each_spec_has_a_namespace_of_its_own(environment: &Environment, namespace: &TestNamespace) -> Result<()> {
     assert!(namespace.name.starts_with("environment--each-spec"), "{}", namespace.name);
     let pods = Api::<Pod>::namespaced(environment.client(), &namespace.name).list(&ListParams::default()).await?;
@@ -51,7 +51,7 @@ async fn each_spec_has_a_namespace_of_its_own(environment: &Environment, namespa
     Ok(())
 }
 
-#[kind_harness::test]
+#[kind_harness::test(uses = [])]
 async fn the_users_own_kubeconfig_is_left_alone(environment: &Environment) -> Result<()> {
     if let Ok(own) = kube::config::Kubeconfig::read() {
         let cluster = format!("kind-{}", environment.name());

@@ -4,7 +4,7 @@ use aianalysis::api::{Phase, Reason, SubReason};
 use anyhow::{Context, Result};
 use rstest::rstest;
 
-use crate::support::{Alone, AuditEvent, CYCLE, Spec, Trail, alone, analysis, spec};
+use crate::support::{AuditEvent, CYCLE, Spec, Trail, analysis, spec};
 
 /// Status of each call of HolmesGPT-API, in order.
 fn calls(trail: &Trail) -> Vec<u64> {
@@ -76,33 +76,32 @@ async fn a_refusal_of_holmesgpt_api_fails_at_once(#[future(awt)] spec: Spec) -> 
 }
 
 #[rstest]
-#[kind_harness::test]
-async fn a_controller_that_is_killed_mid_analysis_loses_and_repeats_nothing(#[future(awt)] alone: Alone) -> Result<()> {
-    alone
-        .run(async |spec| {
-            let controller = spec.pod("aianalysis").await?;
-            let slow = spec.create(analysis("MOCK_SLOW").named("slow")).await?;
-            let waiting = spec.create(analysis("MOCK_HTTP_500_ONCE").named("waiting")).await?;
-            slow.investigating().await?;
-            waiting.until("waiting for its second try", |status| status.consecutive_failures == Some(1)).await?;
-            spec.kill(&controller).await?;
-            assert_eq!(slow.until("there", |_| true).await?.phase, Some(Phase::Investigating), "it was in the middle");
+#[kind_harness::test(uses = ["data-storage", "holmesgpt-api"])]
+async fn a_controller_that_is_killed_mid_analysis_loses_and_repeats_nothing(#[future(awt)] spec: Spec) -> Result<()> {
+    spec.with_own(&["aianalysis"], async |spec| {
+        let controller = spec.pod("aianalysis").await?;
+        let slow = spec.create(analysis("MOCK_SLOW").named("slow")).await?;
+        let waiting = spec.create(analysis("MOCK_HTTP_500_ONCE").named("waiting")).await?;
+        slow.investigating().await?;
+        waiting.until("waiting for its second try", |status| status.consecutive_failures == Some(1)).await?;
+        spec.kill(&controller).await?;
+        assert_eq!(slow.until("there", |_| true).await?.phase, Some(Phase::Investigating), "it was in the middle");
 
-            slow.completed().await?;
-            let trail = slow.trail().await?;
-            let mut expected = CYCLE;
-            expected.sort_unstable();
-            assert_eq!(trail.sorted_types(), expected, "each step once: {trail:#?}");
-            let expected = [("Pending", "Investigating"), ("Investigating", "Analyzing"), ("Analyzing", "Completed")];
-            assert_eq!(trail.transitions(), expected);
+        slow.completed().await?;
+        let trail = slow.trail().await?;
+        let mut expected = CYCLE;
+        expected.sort_unstable();
+        assert_eq!(trail.sorted_types(), expected, "each step once: {trail:#?}");
+        let expected = [("Pending", "Investigating"), ("Investigating", "Analyzing"), ("Analyzing", "Completed")];
+        assert_eq!(trail.transitions(), expected);
 
-            assert_eq!(waiting.completed().await?.consecutive_failures, Some(0));
-            let trail = waiting.trail().await?;
-            assert_eq!(calls(&trail), [500, 200], "the first try is not forgotten: {trail:#?}");
-            assert_eq!(trail.transitions(), expected);
-            Ok(())
-        })
-        .await
+        assert_eq!(waiting.completed().await?.consecutive_failures, Some(0));
+        let trail = waiting.trail().await?;
+        assert_eq!(calls(&trail), [500, 200], "the first try is not forgotten: {trail:#?}");
+        assert_eq!(trail.transitions(), expected);
+        Ok(())
+    })
+    .await
 }
 
 #[rstest]

@@ -46,7 +46,7 @@ async fn controller_readyz_verbose_lists_its_checks(#[future(awt)] spec: Spec) -
 }
 
 #[rstest]
-#[kind_harness::test]
+#[kind_harness::test(uses = "holmesgpt-api")]
 async fn holmesgpt_api_health_tells_status_service_endpoints_and_features(#[future(awt)] spec: Spec) -> Result<()> {
     let health = spec.hapi.health().await?;
     assert_eq!((health.status.as_str(), health.service.as_str()), ("healthy", "holmesgpt-api"));
@@ -58,7 +58,7 @@ async fn holmesgpt_api_health_tells_status_service_endpoints_and_features(#[futu
 }
 
 #[rstest]
-#[kind_harness::test]
+#[kind_harness::test(uses = "data-storage")]
 async fn data_storage_health_is_connected(#[future(awt)] spec: Spec) -> Result<()> {
     let health: Value = spec.data_storage.health().await?.json(200)?;
     assert_eq!(health, json!({"status": "healthy", "database": "connected"}));
@@ -67,7 +67,7 @@ async fn data_storage_health_is_connected(#[future(awt)] spec: Spec) -> Result<(
 
 /// Asked of the sessions that the services have at this moment, so that it is true of what they really connect as.
 #[rstest]
-#[kind_harness::test]
+#[kind_harness::test(uses = ["data-storage", "holmesgpt-api"])]
 async fn the_databases_users_are_no_superusers(#[future(awt)] spec: Spec) -> Result<()> {
     let postgresql = spec.pod("postgresql").await?;
     let sessions = "SELECT application_name, rolsuper, rolcreaterole, rolcreatedb, rolreplication, rolbypassrls \

@@ -3,13 +3,13 @@
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use futures::TryStreamExt;
+use futures::{TryStreamExt, try_join};
 use kind_harness::environment::{Environment, EnvironmentError};
 use kube::ResourceExt;
 use rstest::rstest;
 use tokio::time::timeout;
 
-use crate::support::{Alone, Spec, alone, spec};
+use crate::support::{Spec, spec};
 
 #[rstest]
 #[kind_harness::test]
@@ -24,7 +24,7 @@ async fn logs_come_with_component_pod_and_container(#[future(awt)] spec: Spec) -
     Ok(())
 }
 
-#[kind_harness::test]
+#[kind_harness::test(uses = ["postgresql", "redis"])]
 async fn a_command_tells_what_it_printed_and_how_it_ended(environment: &Environment) -> Result<()> {
     let pong = environment.exec("redis", ["redis-cli", "ping"]).await?;
     assert_eq!((pong.stdout.trim(), pong.stderr.as_str(), pong.exit_code), ("PONG", "", 0));
@@ -57,15 +57,18 @@ async fn a_forwarded_port_takes_many_connections_and_ends_with_its_value(environ
 }
 
 #[rstest]
-#[kind_harness::test]
-async fn replicas_are_there_and_gone_when_scale_returns(#[future(awt)] alone: Alone) -> Result<()> {
-    alone
-        .run(async |spec| {
-            let environment: &Environment = spec;
+#[kind_harness::test(uses = "postgresql")]
+async fn replicas_are_there_and_gone_when_scale_returns(#[future(awt)] spec: Spec) -> Result<()> {
+    spec.with_own(&["holmesgpt-api", "redis"], async |spec| {
+        let environment: &Environment = spec;
+        let more_and_less = async {
             environment.scale("holmesgpt-api", 2).await?;
             assert_eq!(spec.pods("holmesgpt-api").await?.len(), 2);
             environment.scale("holmesgpt-api", 1).await?;
             assert_eq!(spec.pods("holmesgpt-api").await?.len(), 1);
+            anyhow::Ok(())
+        };
+        let none_and_one = async {
             environment.scale("redis", 0).await?;
             assert_eq!(spec.pods("redis").await?.len(), 0);
             let nobody = environment.exec("redis", ["redis-cli", "ping"]).await;
@@ -73,23 +76,24 @@ async fn replicas_are_there_and_gone_when_scale_returns(#[future(awt)] alone: Al
             environment.scale("redis", 1).await?;
             assert_eq!(environment.exec("redis", ["redis-cli", "ping"]).await?.stdout.trim(), "PONG");
             Ok(())
-        })
-        .await
+        };
+        try_join!(more_and_less, none_and_one)?;
+        Ok(())
+    })
+    .await
 }
 
 #[rstest]
-#[kind_harness::test]
-async fn a_restart_leaves_new_pods_that_answer(#[future(awt)] alone: Alone) -> Result<()> {
-    alone
-        .run(async |spec| {
-            let environment: &Environment = spec;
-            let before = [spec.pod("holmesgpt-api").await?.uid(), spec.pod("redis").await?.uid()];
-            environment.restart("holmesgpt-api").await?;
-            environment.restart("redis").await?;
-            let after = [spec.pod("holmesgpt-api").await?.uid(), spec.pod("redis").await?.uid()];
-            ensure!(before[0] != after[0] && before[1] != after[1], "{before:?} {after:?}");
-            assert_eq!(environment.exec("redis", ["redis-cli", "ping"]).await?.stdout.trim(), "PONG");
-            Ok(())
-        })
-        .await
+#[kind_harness::test(uses = "postgresql")]
+async fn a_restart_leaves_new_pods_that_answer(#[future(awt)] spec: Spec) -> Result<()> {
+    spec.with_own(&["holmesgpt-api", "redis"], async |spec| {
+        let environment: &Environment = spec;
+        let before = [spec.pod("holmesgpt-api").await?.uid(), spec.pod("redis").await?.uid()];
+        try_join!(environment.restart("holmesgpt-api"), environment.restart("redis"))?;
+        let after = [spec.pod("holmesgpt-api").await?.uid(), spec.pod("redis").await?.uid()];
+        ensure!(before[0] != after[0] && before[1] != after[1], "{before:?} {after:?}");
+        assert_eq!(environment.exec("redis", ["redis-cli", "ping"]).await?.stdout.trim(), "PONG");
+        Ok(())
+    })
+    .await
 }

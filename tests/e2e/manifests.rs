@@ -38,7 +38,7 @@ async fn dry_run(spec: &Spec, manifest: &Manifest) -> Result<(), kube::Error> {
 }
 
 #[rstest]
-#[kind_harness::test]
+#[kind_harness::test(uses = [])]
 async fn the_api_server_accepts_every_object_of_an_overlay(
     #[future(awt)] spec: Spec,
     #[values("dev", "prod")] overlay: &str,

@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
+use futures::try_join;
 use k8s_openapi::api::apps::v1::{Deployment, ReplicaSet};
 use k8s_openapi::api::core::v1::{ConfigMap, Pod};
 use kind_harness::host::resilience::Resilience;
@@ -69,9 +70,9 @@ impl Spec {
 }
 
 #[rstest]
-#[kind_harness::test]
+#[kind_harness::test(uses = [])]
 async fn what_goes_by_itself_is_gone_with_its_pods_when_it_returns(#[future(awt)] spec: Spec) -> Result<()> {
-    let doomed = [spec.component("one", 1, &[]).await?, spec.component("two", 1, &[]).await?];
+    let doomed: [_; 2] = try_join!(spec.component("one", 1, &[]), spec.component("two", 1, &[]))?.into();
     assert_eq!(spec.left().await?, (4, 4));
     let began = Instant::now();
     spec.remove(&doomed, &RemoveOptions::default()).await?;
@@ -82,7 +83,7 @@ async fn what_goes_by_itself_is_gone_with_its_pods_when_it_returns(#[future(awt)
 }
 
 #[rstest]
-#[kind_harness::test]
+#[kind_harness::test(uses = [])]
 async fn what_does_not_go_is_forced_and_what_is_kept_is_named(#[future(awt)] spec: Spec) -> Result<()> {
     let doomed = [spec.component("stuck", 25, &["example.com/guard"]).await?];
     let kill = RemoveOptions { deadline: Duration::from_secs(1), ..RemoveOptions::default() };

@@ -54,88 +54,91 @@ impl Spec {
 }
 
 #[rstest]
-#[kind_harness::test]
-async fn postgres_killed_events_wait_in_the_stream_and_come_back_once_each(#[future(awt)] alone: Alone) -> Result<()> {
-    alone
-        .run(async |spec| {
-            const EVENTS: usize = 25;
-            let storage = &spec.data_storage;
-            let redis = spec.pod("redis").await?;
-            spec.take_away("postgresql").await?;
-            // A database that was killed may go on for a moment; what it takes then is lost with its volume.
-            let dead = format!("{}-dead", spec.namespace.name);
-            eventually("the end of the database", NOTICING, async || {
-                let taken = storage.send(&NewEvent::numbered(&dead, 0)).await?;
-                Ok(if taken == Taken::Accepted { Ok(()) } else { Err(taken) })
-            })
-            .await?;
-            spec.data_storage_says("database", false).await?;
-            assert_eq!(storage.health().await?.status, 503);
-
-            let own = spec.namespace.name.clone();
-            for number in 0..EVENTS {
-                let taken = storage.send(&NewEvent::numbered(&own, number)).await?;
-                assert_eq!(taken, Taken::Accepted, "event {number}");
-            }
-            let waiting: usize = spec.exec(&redis, &["redis-cli", "XLEN", "dlq-stream"]).await?.parse()?;
-            assert!((EVENTS..=1000).contains(&waiting), "{waiting} events are in the stream");
-            // HolmesGPT-API refuses this without its database, so it leaves a whole trail now.
-            let refused = spec.create(analysis("OOMKilled").of_priority(" ")).await?;
-            refused.failed().await?;
-
-            spec.scale::<StatefulSet>("postgresql", 1).await?;
-            spec.data_storage_says("database", true).await?;
-            spec.stored_once_each(&own, EVENTS).await?;
-            eventually("an empty stream", NOTICING, async || {
-                let left = spec.exec(&redis, &["redis-cli", "XLEN", "dlq-stream"]).await?;
-                Ok(if left == "0" { Ok(()) } else { Err(left) })
-            })
-            .await?;
-            // Nothing is left that could come once more.
-            spec.stored_once_each(&own, EVENTS).await?;
-            let trail = refused.trail().await?;
-            assert_eq!(trail.transitions(), [("Pending", "Investigating"), ("Investigating", "Failed")]);
-            assert_eq!(trail.0.len(), 5, "each event once: {trail:#?}");
-            assert_eq!(storage.send(&NewEvent::numbered(&dead, 1)).await?, Taken::Stored);
-            Ok(())
+#[kind_harness::test(uses = [])]
+async fn postgres_killed_events_wait_in_the_stream_and_come_back_once_each(#[future(awt)] spec: Spec) -> Result<()> {
+    spec.with_own(&["postgresql", "redis", "data-storage", "holmesgpt-api", "aianalysis"], async |spec| {
+        const EVENTS: usize = 25;
+        let storage = &spec.data_storage;
+        let redis = spec.pod("redis").await?;
+        spec.take_away("postgresql").await?;
+        // A database that was killed may go on for a moment; what it takes then is lost with its volume.
+        let dead = format!("{}-dead", spec.namespace.name);
+        eventually("the end of the database", NOTICING, async || {
+            let taken = storage.send(&NewEvent::numbered(&dead, 0)).await?;
+            Ok(if taken == Taken::Accepted { Ok(()) } else { Err(taken) })
         })
-        .await
+        .await?;
+        spec.data_storage_says("database", false).await?;
+        assert_eq!(storage.health().await?.status, 503);
+
+        let own = spec.namespace.name.clone();
+        for number in 0..EVENTS {
+            let taken = storage.send(&NewEvent::numbered(&own, number)).await?;
+            assert_eq!(taken, Taken::Accepted, "event {number}");
+        }
+        let waiting: usize = spec.exec(&redis, &["redis-cli", "XLEN", "dlq-stream"]).await?.parse()?;
+        assert!((EVENTS..=1000).contains(&waiting), "{waiting} events are in the stream");
+        // HolmesGPT-API refuses this without its database, so it leaves a whole trail now.
+        let refused = spec.create(analysis("OOMKilled").of_priority(" ")).await?;
+        refused.failed().await?;
+
+        spec.scale::<StatefulSet>("postgresql", 1).await?;
+        spec.data_storage_says("database", true).await?;
+        spec.stored_once_each(&own, EVENTS).await?;
+        eventually("an empty stream", NOTICING, async || {
+            let left = spec.exec(&redis, &["redis-cli", "XLEN", "dlq-stream"]).await?;
+            Ok(if left == "0" { Ok(()) } else { Err(left) })
+        })
+        .await?;
+        // Nothing is left that could come once more.
+        spec.stored_once_each(&own, EVENTS).await?;
+        let trail = refused.trail().await?;
+        assert_eq!(trail.transitions(), [("Pending", "Investigating"), ("Investigating", "Failed")]);
+        assert_eq!(trail.0.len(), 5, "each event once: {trail:#?}");
+        assert_eq!(storage.send(&NewEvent::numbered(&dead, 1)).await?, Taken::Stored);
+        eventually("everything that is ready again", NOTICING, async || {
+            let (hapi, controller) = (spec.hapi.ready().await?, spec.controller.readyz().await?);
+            Ok(if (hapi.status, controller.status) == (200, 200) { Ok(()) } else { Err((hapi, controller)) })
+        })
+        .await?;
+        Ok(())
+    })
+    .await
 }
 
 #[rstest]
-#[kind_harness::test]
-async fn redis_killed_data_storage_stays_correct(#[future(awt)] alone: Alone) -> Result<()> {
-    alone
-        .run(async |spec| {
-            let storage = &spec.data_storage;
-            let own = spec.namespace.name.clone();
-            let store = async |numbers: std::ops::Range<usize>| -> Result<()> {
-                for number in numbers {
-                    let taken = timeout(Duration::from_secs(2), storage.send(&NewEvent::numbered(&own, number))).await;
-                    let taken = taken.with_context(|| format!("event {number} has waited for Redis"))??;
-                    assert_eq!(taken, Taken::Stored, "event {number}");
-                }
-                Ok(())
-            };
-            // First it hangs, then it is gone.
-            let redis = spec.pod("redis").await?;
-            let paused = spec.exec(&redis, &["redis-cli", "CLIENT", "PAUSE", "3000", "ALL"]).await?;
-            assert_eq!(paused, "OK");
-            store(0..10).await?;
-            spec.take_away("redis").await?;
-            spec.data_storage_says("redis", false).await?;
-            store(10..20).await?;
-            spec.stored_once_each(&own, 20).await?;
-            assert_eq!(storage.health().await?.status, 200, "the database is there");
-            let refused = storage.send_json(&serde_json::json!({"version": "1.0"})).await?;
-            assert_eq!(refused.status, 400, "{refused:?}");
+#[kind_harness::test(uses = "postgresql")]
+async fn redis_killed_data_storage_stays_correct(#[future(awt)] spec: Spec) -> Result<()> {
+    spec.with_own(&["redis", "data-storage"], async |spec| {
+        let storage = &spec.data_storage;
+        let own = spec.namespace.name.clone();
+        let store = async |numbers: std::ops::Range<usize>| -> Result<()> {
+            for number in numbers {
+                let taken = timeout(Duration::from_secs(2), storage.send(&NewEvent::numbered(&own, number))).await;
+                let taken = taken.with_context(|| format!("event {number} has waited for Redis"))??;
+                assert_eq!(taken, Taken::Stored, "event {number}");
+            }
+            Ok(())
+        };
+        // First it hangs, then it is gone.
+        let redis = spec.pod("redis").await?;
+        let paused = spec.exec(&redis, &["redis-cli", "CLIENT", "PAUSE", "3000", "ALL"]).await?;
+        assert_eq!(paused, "OK");
+        store(0..10).await?;
+        spec.take_away("redis").await?;
+        spec.data_storage_says("redis", false).await?;
+        store(10..20).await?;
+        spec.stored_once_each(&own, 20).await?;
+        assert_eq!(storage.health().await?.status, 200, "the database is there");
+        let refused = storage.send_json(&serde_json::json!({"version": "1.0"})).await?;
+        assert_eq!(refused.status, 400, "{refused:?}");
 
-            spec.scale::<StatefulSet>("redis", 1).await?;
-            spec.data_storage_says("redis", true).await?;
-            store(20..30).await?;
-            spec.stored_once_each(&own, 30).await
-        })
-        .await
+        spec.scale::<StatefulSet>("redis", 1).await?;
+        spec.data_storage_says("redis", true).await?;
+        store(20..30).await?;
+        spec.stored_once_each(&own, 30).await
+    })
+    .await
 }
 
 fn is_rolled_out(deployment: Option<&Deployment>) -> bool {
@@ -165,7 +168,7 @@ async fn load(
 }
 
 #[rstest]
-#[kind_harness::test]
+#[kind_harness::test(exclusive = "data-storage")]
 async fn data_storage_rolled_under_load_fails_no_request(#[future(awt)] alone: Alone) -> Result<()> {
     alone
         .run(async |spec| {

@@ -1,20 +1,16 @@
 //! Dependants started before their dependencies: nobody crash-loops because somebody else is late.
 
-use std::time::Duration;
-
 use anyhow::Result;
+use futures::future::try_join_all;
+use k8s_openapi::api::apps::v1::{Deployment, StatefulSet};
 use k8s_openapi::api::core::v1::Pod;
-use kind_harness::deploy::Applier;
-use kind_harness::readiness::Readiness;
-use kind_harness::report::Events;
-use kube::ResourceExt;
-use kube::api::{DeleteParams, ListParams};
+use kind_harness::Environment;
+use kube::api::ListParams;
+use kube::core::DynamicObject;
 use rstest::rstest;
-use tokio::time::Instant;
+use serde_json::json;
 
-use crate::support::{Alone, alone, eventually};
-
-const WORKLOADS: [&str; 2] = ["Deployment", "StatefulSet"];
+use crate::support::{Spec, spec};
 
 /// Whether a container of this pod has started.
 fn has_started(pod: &Pod) -> bool {
@@ -22,49 +18,41 @@ fn has_started(pod: &Pod) -> bool {
     containers.into_iter().any(|it| it.state.as_ref().is_some_and(|state| state.running.is_some()))
 }
 
+/// Leaves a workload without pods, until it is scaled.
+fn not_yet(object: &mut DynamicObject) {
+    if object.types.as_ref().is_some_and(|types| ["Deployment", "StatefulSet"].contains(&types.kind.as_str())) {
+        object.data["spec"]["replicas"] = json!(0);
+    }
+}
+
 #[rstest]
-#[kind_harness::test]
-async fn applied_in_the_worst_order_nothing_is_ever_restarted(#[future(awt)] alone: Alone) -> Result<()> {
-    alone
-        .run(async |spec| {
-            let plan = spec.plan()?;
-            let pods = spec.objects::<Pod>();
-            let applier = Applier::new(spec.client(), spec.namespace());
-            let objects = spec.record().deployment.iter().flat_map(|deployment| deployment.objects.values().flatten());
-            for applied in objects.filter(|applied| WORKLOADS.contains(&applied.object.kind.as_str())) {
-                applier.delete(applied).await?;
-            }
-            // Nobody is asked to be graceful: this spec is about beginnings.
-            pods.delete_collection(&DeleteParams::default().grace_period(0), &ListParams::default()).await?;
-            eventually("the end of all pods", Duration::from_secs(30), async || {
-                let left: Vec<_> = pods.list(&ListParams::default()).await?.iter().map(ResourceExt::name_any).collect();
-                Ok(if left.is_empty() { Ok(()) } else { Err(left) })
-            })
-            .await?;
-
-            let events = Events::discard();
-            let readiness = Readiness::start(spec.client(), spec.namespace(), events.observer());
-            for component in plan.components().collect::<Vec<_>>().into_iter().rev() {
-                let mut applied = Vec::new();
-                for manifest in spec.manifests(&plan, component, &WORKLOADS)? {
-                    applied.push(applier.apply(&manifest, &events).await?);
-                }
-                readiness.expect(&component.name, applied, spec.probes(&component.name));
-                eventually(&format!("a running {}", component.name), Duration::from_secs(30), async || {
-                    let pods = spec.pods(&component.name).await?;
-                    let names = || pods.iter().map(ResourceExt::name_any).collect::<Vec<_>>();
-                    Ok(if pods.iter().any(has_started) { Ok(()) } else { Err(names()) })
-                })
-                .await?;
-            }
-            readiness.wait_for_all_ready(None, Instant::now() + Duration::from_secs(60)).await?;
-
-            for pod in pods.list(&ListParams::default()).await? {
-                for container in pod.status.and_then(|status| status.container_statuses).into_iter().flatten() {
-                    assert_eq!(container.restart_count, 0, "{} was restarted", container.name);
-                }
-            }
-            Ok(())
-        })
-        .await
+#[kind_harness::test(uses = [])]
+async fn applied_in_the_worst_order_nothing_is_ever_restarted(#[future(awt)] mut spec: Spec) -> Result<()> {
+    // Those that need most come first.
+    let all = ["aianalysis", "holmesgpt-api", "data-storage", "redis", "postgresql"];
+    spec.copy(&all, not_yet).await?;
+    for component in all {
+        match component {
+            "redis" | "postgresql" => spec.scale::<StatefulSet>(component, 1).await?,
+            _ => spec.scale::<Deployment>(component, 1).await?,
+        }
+        spec.until_pod(component, has_started).await?;
+    }
+    let environment: &Environment = &spec;
+    try_join_all(all.map(|component| environment.scale(component, 1))).await?;
+    for (component, port, path) in
+        [("data-storage", 8080, "/health/ready"), ("holmesgpt-api", 8080, "/ready"), ("aianalysis", 8081, "/readyz")]
+    {
+        let forward = environment.port_forward(component, port).await?;
+        let answer = reqwest::get(format!("http://{}{path}", forward.address())).await?;
+        assert_eq!(answer.status(), 200, "{component}: {}", answer.text().await?);
+    }
+    let pods = spec.objects::<Pod>().list(&ListParams::default()).await?.items;
+    assert_eq!(pods.len(), all.len());
+    for pod in pods {
+        for container in pod.status.and_then(|status| status.container_statuses).into_iter().flatten() {
+            assert_eq!(container.restart_count, 0, "{} was restarted", container.name);
+        }
+    }
+    Ok(())
 }

@@ -113,6 +113,7 @@ impl Spec {
         let name = wanted.metadata.name.clone().context("a fixture has a name")?;
         let correlation = format!("rem-{}-{name}", self.namespace.name);
         wanted.spec.remediation_id.clone_from(&correlation);
+        self.claim(&mut wanted);
         self.analyses().create(&PostParams::default(), &wanted).await?;
         Ok(Analysis { spec: self, name, correlation })
     }

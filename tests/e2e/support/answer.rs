@@ -26,7 +26,7 @@ impl Answer {
     }
 }
 
-/// Asks one service. No connection is used twice: the pod behind the address may be another by then.
+/// Asks one service.
 #[derive(Debug, Clone)]
 pub(super) struct Http {
     client: reqwest::Client,
@@ -34,9 +34,20 @@ pub(super) struct Http {
 }
 
 impl Http {
+    /// Uses no connection twice: the pod behind the address may be another by then.
     pub(super) fn at(address: SocketAddr) -> Http {
-        let client = reqwest::Client::builder().no_proxy().pool_max_idle_per_host(0).timeout(Duration::from_secs(10));
-        Http { client: client.build().expect("plain HTTP needs nothing of the host"), address }
+        Http::keeping(0, address)
+    }
+
+    /// Uses connections again, where each costs a request to the API server: through a forwarded port, to a pod that stays.
+    pub(super) fn forwarded(address: SocketAddr) -> Http {
+        Http::keeping(4, address)
+    }
+
+    fn keeping(idle: usize, address: SocketAddr) -> Http {
+        let client = reqwest::Client::builder().no_proxy().pool_max_idle_per_host(idle);
+        let client = client.timeout(Duration::from_secs(10)).build();
+        Http { client: client.expect("plain HTTP needs nothing of the host"), address }
     }
 
     pub(super) fn request(&self, method: Method, path: &str) -> RequestBuilder {

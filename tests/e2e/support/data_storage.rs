@@ -122,6 +122,11 @@ impl DataStorage {
         DataStorage { http: Http::at(address) }
     }
 
+    /// A copy, whose pod stays as long as the spec.
+    pub(super) fn forwarded(address: SocketAddr) -> DataStorage {
+        DataStorage { http: Http::forwarded(address) }
+    }
+
     pub(crate) async fn health(&self) -> Result<Answer> {
         self.http.get("/health").await
     }

@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use anyhow::Result;
 use serde::Deserialize;
 
-use super::answer::Http;
+use super::answer::{Answer, Http};
 
 /// A client of HolmesGPT-API.
 #[derive(Debug)]
@@ -26,6 +26,15 @@ pub(crate) struct HapiHealth {
 impl Hapi {
     pub(super) fn at(address: SocketAddr) -> Hapi {
         Hapi { http: Http::at(address) }
+    }
+
+    /// A copy, whose pod stays as long as the spec.
+    pub(super) fn forwarded(address: SocketAddr) -> Hapi {
+        Hapi { http: Http::forwarded(address) }
+    }
+
+    pub(crate) async fn ready(&self) -> Result<Answer> {
+        self.http.get("/ready").await
     }
 
     pub(crate) async fn health(&self) -> Result<HapiHealth> {

@@ -3,6 +3,7 @@
 mod analysis;
 mod answer;
 mod controller;
+mod copies;
 mod data_storage;
 mod exposition;
 mod hapi;
@@ -13,7 +14,7 @@ mod waiting;
 
 use std::ops::Deref;
 
-use kind_harness::environment::{Environment, TestNamespace, current_test};
+use kind_harness::environment::{Environment, Forward, TestNamespace, current_test};
 use rstest::fixture;
 
 pub(crate) use analysis::{Fixture, analysis};
@@ -25,39 +26,45 @@ pub(crate) use healing::Alone;
 pub(crate) use trail::{CYCLE, Trail};
 pub(crate) use waiting::eventually;
 
-/// A spec's view of the world: the shared environment, and a namespace of its own.
+/// A spec's view of the world: the shared environment, or copies of its components, and a namespace of its own.
 pub(crate) struct Spec {
-    environment: &'static Environment,
+    environment: Environment,
     client: kube::Client,
     /// Deleted when the spec is over.
     pub(crate) namespace: TestNamespace,
     pub(crate) controller: Controller,
     pub(crate) hapi: Hapi,
     pub(crate) data_storage: DataStorage,
+    /// Whether analyses are those of a controller of the spec's own.
+    has_own_controller: bool,
+    /// How copies are reached.
+    _forwards: Vec<Forward>,
 }
 
 impl Deref for Spec {
     type Target = Environment;
 
     fn deref(&self) -> &Environment {
-        self.environment
+        &self.environment
     }
 }
 
 impl Spec {
-    async fn new(alone: bool) -> Spec {
+    async fn new() -> Spec {
         let test = current_test().expect("specs are marked `#[kind_harness::test]`");
         let environment = test.environment();
-        // Specs that disturb what others use run while no other does.
-        let namespace = if alone { environment.exclusive(test.name()).await } else { test.namespace().await };
+        // What the spec uses or disturbs is told by its attribute.
+        let namespace = test.namespace().await.expect("a namespace for the spec");
         let at = |component, port| environment.endpoint(component, port).expect("e2e.yaml maps this port");
         Spec {
-            environment,
+            environment: environment.clone(),
             client: environment.client(),
-            namespace: namespace.expect("a namespace for the spec"),
+            namespace,
             controller: Controller::at(at("aianalysis", "health"), at("aianalysis", "metrics")),
             hapi: Hapi::at(at("holmesgpt-api", "http")),
             data_storage: DataStorage::at(at("data-storage", "http")),
+            has_own_controller: false,
+            _forwards: Vec::new(),
         }
     }
 
@@ -67,14 +74,14 @@ impl Spec {
     }
 }
 
-/// For specs that disturb nobody: they run side by side.
+/// For specs that disturb nobody, or copies of their own: they run side by side.
 #[fixture]
 pub(crate) async fn spec() -> Spec {
-    Spec::new(false).await
+    Spec::new().await
 }
 
-/// For specs that disturb what others use.
+/// For specs that disturb what others use: their attribute has `exclusive`.
 #[fixture]
 pub(crate) async fn alone() -> Alone {
-    Alone::new(Spec::new(true).await)
+    Alone::new(Spec::new().await)
 }

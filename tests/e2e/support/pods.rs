@@ -1,6 +1,7 @@
 //! What specs do to the components' pods.
 
 use std::fmt::Debug;
+use std::pin::pin;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
@@ -10,6 +11,7 @@ use k8s_openapi::api::core::v1::Pod;
 use kind_harness::suite::manifests::COMPONENT_LABEL;
 use kube::api::{Api, AttachParams, DeleteParams, ListParams, Patch, PatchParams, WatchEvent, WatchParams};
 use kube::runtime::wait::{await_condition, conditions};
+use kube::runtime::{WatchStreamExt, watcher};
 use kube::{Resource, ResourceExt};
 use serde::de::DeserializeOwned;
 use serde_json::json;
@@ -17,6 +19,8 @@ use tokio::io::AsyncReadExt;
 
 use super::Spec;
 
+/// How long a pod may take to come.
+const COMING: Duration = Duration::from_secs(30);
 /// How long a pod may take to go: longer than any grace period in the manifests.
 const GOING: Duration = Duration::from_secs(30);
 
@@ -27,6 +31,8 @@ pub(crate) struct End {
     pub(crate) after: Duration,
     /// Exit code of its container; 137 would be SIGKILL.
     pub(crate) exit_code: Option<i32>,
+    /// When its container had ended at the latest: Kubernetes tells whole seconds.
+    pub(crate) ended_by: Option<jiff::Timestamp>,
 }
 
 impl Spec {
@@ -50,6 +56,21 @@ impl Spec {
         let mut pods = self.pods(component).await?;
         ensure!(pods.len() == 1, "{component} has {} pods: {:?}", pods.len(), names(&pods));
         pods.pop().context("one pod")
+    }
+
+    /// Waits until a pod of a component is as `wanted`.
+    pub(crate) async fn until_pod(&self, component: &str, wanted: impl Fn(&Pod) -> bool) -> Result<()> {
+        let theirs = watcher::Config::default().labels(&format!("{COMPONENT_LABEL}={component}"));
+        let mut pods = pin!(watcher(self.objects::<Pod>(), theirs).default_backoff().applied_objects());
+        let found = async {
+            while let Some(pod) = pods.next().await {
+                if pod.is_ok_and(|pod| wanted(&pod)) {
+                    return;
+                }
+            }
+        };
+        let in_time = tokio::time::timeout(COMING, found).await;
+        in_time.with_context(|| format!("{component} had no such pod after {COMING:?}"))
     }
 
     /// Ends a pod as hard as the API permits.
@@ -101,7 +122,9 @@ impl Spec {
         let last = last.with_context(|| format!("{} was still there after {GOING:?}", pod.name_any()))??;
         let status = last.status.unwrap_or_default().container_statuses.unwrap_or_default();
         let terminated = status.into_iter().find_map(|container| container.state?.terminated);
-        Ok(End { after: asked.elapsed(), exit_code: terminated.map(|state| state.exit_code) })
+        let exit_code = terminated.as_ref().map(|state| state.exit_code);
+        let ended_by = terminated.and_then(|state| Some(state.finished_at?.0 + Duration::from_secs(1)));
+        Ok(End { after: asked.elapsed(), exit_code, ended_by })
     }
 
     /// Runs a command in a pod; what it prints.
