@@ -31,6 +31,8 @@ pub(crate) struct End {
     pub(crate) after: Duration,
     /// Exit code of its container; 137 would be SIGKILL.
     pub(crate) exit_code: Option<i32>,
+    /// When its container had ended at the latest: Kubernetes tells whole seconds.
+    pub(crate) ended_by: Option<jiff::Timestamp>,
 }
 
 impl Spec {
@@ -120,7 +122,9 @@ impl Spec {
         let last = last.with_context(|| format!("{} was still there after {GOING:?}", pod.name_any()))??;
         let status = last.status.unwrap_or_default().container_statuses.unwrap_or_default();
         let terminated = status.into_iter().find_map(|container| container.state?.terminated);
-        Ok(End { after: asked.elapsed(), exit_code: terminated.map(|state| state.exit_code) })
+        let exit_code = terminated.as_ref().map(|state| state.exit_code);
+        let ended_by = terminated.and_then(|state| Some(state.finished_at?.0 + Duration::from_secs(1)));
+        Ok(End { after: asked.elapsed(), exit_code, ended_by })
     }
 
     /// Runs a command in a pod; what it prints.
