@@ -146,8 +146,8 @@ impl Owned {
         remove.output().await.map(drop).map_err(failed)
     }
 
-    /// Removes the networks created for clusters of this state folder, by id. The engine refuses to remove one that is
-    /// in use; it is removed with the cluster that uses it.
+    /// Removes the networks created for clusters of this state folder, known by id. The engine refuses to remove one that
+    /// is in use; it is removed with the cluster that uses it.
     async fn remove_networks(&self, folders: &Folders) {
         let file = folders.networks(self.engine.kind.name());
         let text = std::fs::read_to_string(&file).unwrap_or_default();
@@ -156,11 +156,17 @@ impl Owned {
             return;
         }
         let ours = format!("label={STATE}={}", folders.state.display());
-        let list = ["network", "ls", "--no-trunc", "--filter", &ours, "--format", "{{.ID}}"];
+        let list = ["network", "ls", "--no-trunc", "--filter", &ours, "--format", "{{.ID}} {{.Name}}"];
         let Ok(listed) = self.engine.command(list).deadline(LOOK).output().await else { return };
         let mut left = String::new();
-        for id in listed.lines().filter(|id| is_id(id) && (self.lost || recorded.contains(id))) {
-            if self.engine.command(["network", "rm", id]).output().await.is_err() {
+        let listed = listed.lines().filter_map(|line| line.split_once(' '));
+        for (id, name) in listed.filter(|(id, _)| is_id(id) && (self.lost || recorded.contains(id))) {
+            let network = match self.engine.kind {
+                // By its id podman 4.3 removes a network that is in use, and then leaves the port rules of the nodes in it.
+                EngineKind::Podman => name,
+                EngineKind::Docker | EngineKind::Nerdctl => id,
+            };
+            if self.engine.command(["network", "rm", network]).output().await.is_err() {
                 left.push_str(&format!("{id}\n"));
             }
         }

@@ -120,7 +120,7 @@ fn after_sigkill_the_reaper_removes_the_cluster() {
     let ended = interrupt(&host, Signal::KILL);
     assert_eq!(ended.code, None, "it was killed");
     host.eventually("everything is removed", || {
-        host.calls().contains("podman network rm 0a1b") && host.left_behind().is_empty()
+        host.calls().contains("podman network rm n") && host.left_behind().is_empty()
     });
     assert!(host.calls().contains("podman rm -f -t 0 -v 1f2e"), "{}", host.calls());
     // Of a process that ended and that nobody has asked about yet, the command line is empty.

@@ -41,7 +41,7 @@ case "$1" in
     images) [ ! -f "$IMAGES" ] || cat "$IMAGES" ;;
     # A node that kind makes: its id is written down.
     run) [ "$2" != --cidfile ] || { echo 1f2e > "$3"; echo "1f2e t-control-plane Up 1 second" > "$NODES"; } ;;
-    network) case $2 in ls | inspect) echo 0a1b ;; esac ;;
+    network) case $2 in ls) echo 0a1b n ;; inspect) echo 0a1b ;; esac ;;
     # Whoever writes to it must be able to write to the end.
     import) cat > /dev/null ;;
 esac

@@ -97,6 +97,11 @@ impl Host {
         Ok(String::from_utf8_lossy(&command.run()?.stdout).into_owned())
     }
 
+    /// The state folder of this run.
+    fn own(&self) -> String {
+        self.state.path().join("kind-harness").display().to_string()
+    }
+
     /// What a command of the engine prints, with its errors.
     fn engine(&self, arguments: &[&str]) -> Result<String> {
         let command = cmd(self.engine.kind.name(), arguments).stderr_to_stdout().stdout_capture().unchecked();
@@ -223,6 +228,15 @@ fn two_runs_at_once_make_one_snapshot() -> Result<()> {
     ensure!(names.len() == 1, "{names:?}");
     let said = host.up("snapshot-c", "auto")?;
     ensure!(!is_kubeadm_s(&said), "it boots from the snapshot:\n{said}");
+    // Their network is that of all clusters of the state folder, and stays until the last one is gone.
+    let network =
+        || host.engine(&["network", "ls", "--filter", &format!("label=kind-harness.dev/state={}", host.own()), "-q"]);
+    for name in ["snapshot-a", "snapshot-b"] {
+        host.down(name)?;
+        ensure!(!network()?.trim().is_empty(), "the network is gone while a cluster uses it");
+    }
+    host.down("snapshot-c")?;
+    ensure!(network()?.trim().is_empty(), "the network is left");
     Ok(())
 }
 
