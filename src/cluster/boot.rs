@@ -123,7 +123,7 @@ impl Boot<'_> {
     /// Returns a command of the shim.
     fn engine<A: Into<std::ffi::OsString>>(&self, arguments: impl IntoIterator<Item = A>) -> Cmd {
         let shim = self.shim.join(self.host.engine.kind.path().file_name().unwrap_or_default());
-        self.host.engine.environment(Cmd::new(shim, arguments)).deadline(BOOT).sparing_children()
+        self.host.engine.environment(Cmd::new(shim, arguments)).deadline(BOOT).finishing()
     }
 }
 

@@ -1,6 +1,7 @@
 //! The only way to run another program: quoted, streamed, with a deadline, and killed with its children when its result
 //! is no longer awaited.
 
+mod cancelled;
 mod display;
 mod error;
 mod orphans;
@@ -13,21 +14,18 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
-use duct::{Expression, ReaderHandle};
-use rustix::process::{Pid, Signal, kill_process, kill_process_group};
+use duct::Expression;
 
 use crate::readiness::redact::Redactor;
 use crate::suite::config::Switches;
 
+use cancelled::{EndOnDrop, OnDrop};
 pub(crate) use display::quote;
 pub use error::ExecError;
 pub(crate) use orphans::{RUN, end_programs, run_id, settle};
 
 /// Lines of output quoted in an error.
 const TAIL: usize = 20;
-
-/// How long a cancelled program may take to clean up before it is killed.
-const GRACE: Duration = Duration::from_secs(5);
 
 /// The default deadline of a program: every program has one.
 const DEADLINE: Duration = Duration::from_secs(10 * 60);
@@ -44,7 +42,7 @@ pub struct Cmd {
     dir: Option<PathBuf>,
     input: Option<&'static str>,
     foreground: bool,
-    spares_children: bool,
+    on_drop: OnDrop,
     deadline: Duration,
 }
 
@@ -59,7 +57,7 @@ impl Cmd {
             dir: None,
             input: None,
             foreground: false,
-            spares_children: false,
+            on_drop: OnDrop::End,
             deadline: DEADLINE,
         }
     }
@@ -111,7 +109,14 @@ impl Cmd {
     /// Lets engine calls that it has started finish on cancellation, before they are ended too.
     #[must_use]
     pub(crate) fn sparing_children(mut self) -> Cmd {
-        self.spares_children = true;
+        self.on_drop = OnDrop::SpareChildren;
+        self
+    }
+
+    /// Lets it finish on cancellation, since it makes something that nobody would find half made.
+    #[must_use]
+    pub(crate) fn finishing(mut self) -> Cmd {
+        self.on_drop = OnDrop::Finish;
         self
     }
 
@@ -167,7 +172,7 @@ impl Cmd {
     pub async fn pipe(&self, reader: &Cmd) -> Result<(), ExecError> {
         let both = self.tracked().stdin_null().pipe(reader.tracked().stderr_to_stdout());
         let deadline = self.deadline.max(reader.deadline);
-        run(both.stderr_capture(), format!("{self} | {reader}"), deadline, false, |_| ()).await?.1
+        run(both.stderr_capture(), format!("{self} | {reader}"), deadline, OnDrop::End, |_| ()).await?.1
     }
 
     /// Starts it so that it outlives this process.
@@ -187,7 +192,7 @@ impl Cmd {
     }
 
     async fn run(&self, expression: Expression, on_line: impl FnMut(&str) + Send + 'static) -> Ran {
-        run(expression, self.to_string(), self.deadline, self.spares_children, on_line).await
+        run(expression, self.to_string(), self.deadline, self.on_drop, on_line).await
     }
 
     fn expression(&self) -> Expression {
@@ -219,7 +224,7 @@ async fn run(
     expression: Expression,
     command: String,
     deadline: Duration,
-    spares_children: bool,
+    on_drop: OnDrop,
     mut on_line: impl FnMut(&str) + Send + 'static,
 ) -> Ran {
     let start = |source| ExecError::Start { command: command.clone(), source };
@@ -227,7 +232,7 @@ async fn run(
         crate::report::console::write(&format!("+ {command}\n"));
     }
     let handle = Arc::new(expression.unchecked().reader().map_err(start)?);
-    let guard = EndOnDrop { handle: Some(handle.clone()), spares_children };
+    let guard = EndOnDrop::new(handle.clone(), on_drop);
     let reading = tokio::task::spawn_blocking(move || {
         let (mut stdout, mut tail) = (String::new(), VecDeque::with_capacity(TAIL));
         for line in BufReader::new(&*handle).split(b'\n') {
@@ -265,48 +270,6 @@ fn push_tail(tail: &mut VecDeque<String>, line: String) {
         tail.pop_front();
     }
     tail.push_back(line);
-}
-
-/// Ends a program, and everything that it started, when its result is no longer awaited: SIGTERM, then SIGKILL.
-struct EndOnDrop {
-    handle: Option<Arc<ReaderHandle>>,
-    spares_children: bool,
-}
-
-impl EndOnDrop {
-    fn disarm(mut self) {
-        self.handle = None;
-    }
-}
-
-impl Drop for EndOnDrop {
-    fn drop(&mut self) {
-        let Some(handle) = self.handle.take() else { return };
-        let spares_children = self.spares_children;
-        let pids: Vec<Pid> =
-            handle.pids().into_iter().filter_map(|pid| i32::try_from(pid).ok().and_then(Pid::from_raw)).collect();
-        if spares_children {
-            signal(&pids, Signal::TERM, kill_process);
-        } else {
-            signal(&pids, Signal::TERM, kill_process_group);
-        }
-        // The thread that reads its output observes the exit; this one only enforces it.
-        std::thread::spawn(move || {
-            if spares_children {
-                settle();
-                signal(&pids, Signal::TERM, kill_process_group);
-            }
-            std::thread::park_timeout(GRACE);
-            signal(&pids, Signal::KILL, kill_process_group);
-        });
-    }
-}
-
-fn signal(pids: &[Pid], signal: Signal, send: fn(Pid, Signal) -> rustix::io::Result<()>) {
-    for pid in pids {
-        // Fails if it has exited already, which is fine.
-        let _ = send(*pid, signal);
-    }
 }
 
 #[cfg(test)]

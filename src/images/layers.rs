@@ -103,7 +103,7 @@ pub(super) async fn hold(engine: &Engine, shim: &Path, cluster: &ClusterName, im
         return Ok(());
     }
     let create = ["create", "--name", &holder, &image.id, "never-started"];
-    let create = engine.environment(Cmd::new(shim, create)).deadline(LOOK).sparing_children();
+    let create = engine.environment(Cmd::new(shim, create)).deadline(LOOK).finishing();
     create.output().await.map(drop)
 }
 

@@ -55,6 +55,27 @@ async fn dropping_the_future_ends_grandchildren_too() {
     }
 }
 
+#[tokio::test]
+async fn what_makes_something_may_finish_when_nobody_waits_any_more() {
+    let folder = tempfile::tempdir().unwrap();
+    let (engine, made) = (folder.path().join("podman"), folder.path().join("made"));
+    let script = format!("#!/bin/sh\ntrap 'exit 1' TERM\necho up\nsleep 0.3\ntouch {}\n", made.display());
+    fs_err::write(&engine, script).unwrap();
+    fs_err::set_permissions(&engine, std::os::unix::fs::PermissionsExt::from_mode(0o700)).unwrap();
+    let (up, is_up) = tokio::sync::oneshot::channel();
+    let mut up = Some(up);
+    let command = Cmd::new(&engine, ["create"]).finishing();
+    let running = command.stream(move |_| {
+        up.take().map(|up| up.send(()));
+    });
+    tokio::select! {
+        result = running => panic!("it ended by itself: {result:?}"),
+        _ = is_up => {}
+    }
+    tokio::task::spawn_blocking(settle).await.unwrap();
+    assert!(made.exists(), "it was interrupted");
+}
+
 /// Returns whether the process exists and has not exited.
 fn lives(pid: &str) -> bool {
     let status = fs_err::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
