@@ -49,6 +49,11 @@ impl Dockerd {
         std::fs::create_dir_all(&data)?;
         let lock = File::create(data.with_extension("lock"))?;
         ensure!(lock.try_lock().is_ok(), "another test uses {}", data.display());
+        // Only images are kept. docker 20.10 does not start with a network that was being made or removed when it ended.
+        match std::fs::remove_dir_all(data.join("network")) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error.into()),
+            _ => {}
+        }
         let folder = tempfile::Builder::new().prefix("engines-").tempdir()?;
         let at = |name: &str| folder.path().join(name);
         let socket = format!("unix://{}", at("docker.sock").display());
