@@ -19,6 +19,7 @@ pub use lease::LeaseOptions;
 use super::Running;
 use crate::cluster::{Cluster, ClusterError, CreateRequest, Kind, Lease, Provider, Record, Records};
 use crate::deploy::ComponentManifests;
+use crate::host::exec;
 use crate::host::folders::{self, Folders};
 use crate::host::resilience::Resilience;
 use crate::host::setup::{Consent, Finding, Host};
@@ -259,6 +260,8 @@ impl Session {
         let step = self.events.step(Phase::Cluster, name.as_str());
         let (undoing, kept) = (provider.clone(), records.clone());
         self.undo.register(format!("cluster {name}"), async move {
+            // What the engine is still making is recorded when it is made.
+            let _ = tokio::task::spawn_blocking(exec::settle).await;
             let owned = kept.read()?.and_then(|record| kept.owned(&record));
             undoing.delete(&kept, owned.as_ref()).await
         });

@@ -8,6 +8,8 @@ use futures::future::BoxFuture;
 use thiserror::Error;
 use tokio_util::sync::CancellationToken;
 
+use crate::readiness::errors;
+
 type Act = BoxFuture<'static, Result<(), Box<dyn std::error::Error + Send + Sync>>>;
 
 /// The actions to run if the run fails. Clones share one stack.
@@ -24,7 +26,7 @@ pub struct UndoErrors(Vec<(String, Box<dyn std::error::Error + Send + Sync>)>);
 impl fmt::Display for UndoErrors {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("not everything could be removed:")?;
-        self.0.iter().try_for_each(|(what, error)| write!(f, "\n  {what}: {error}"))
+        self.0.iter().try_for_each(|(what, error)| write!(f, "\n  {what}: {}", errors::chain(&**error)))
     }
 }
 
