@@ -25,7 +25,6 @@ use tokio::time::{Instant, timeout_at};
 pub use adopt::Expected;
 pub use apply::Applier;
 pub use error::{ApplyError, ComponentError, DeployError};
-
 pub use stage::StageError;
 pub use tasks::HostContext;
 pub use webhooks::Webhooks;

@@ -117,7 +117,7 @@ pub(super) async fn mount(engine: &Engine, node: &str, images: &[Image]) -> Resu
     arguments.fold(run, Cmd::arg).output().await.map(drop)
 }
 
-/// Returns why layers cannot be used, if that is what [`mount`] failed for. Then the node is as it was.
+/// Returns why layers cannot be used, if that is what [`mount`] failed for. Then images can be copied into the node.
 pub(super) fn refused(error: &ExecError) -> Option<String> {
     match error {
         ExecError::Failed { status, .. } if status.code() == Some(REFUSED) => Some(error.brief()),

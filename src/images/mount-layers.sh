@@ -2,7 +2,8 @@
 # folder, mounted at /kind/engine. Arguments, in this order for each image, its lowest layer first:
 #   "layer CHAIN PARENT FOLDER": a layer's chain id, its parent's or -, and its folder below /kind/engine
 #   "image NAME ID LAYERS": the image's name, the hash of its configuration, and its layers for a manifest, as JSON
-# Everything is checked before containerd is changed. Exit code 3: layers cannot be used here; the reason is printed.
+# What it relies on is checked before containerd is changed, and a layer counts only once it is committed. Exit code 3: layers
+# cannot be used here; the reason is printed, and images can be copied instead.
 set -eu
 engine=/kind/engine
 snapshots=/var/lib/containerd/io.containerd.snapshotter.v1.overlayfs/snapshots
@@ -57,7 +58,7 @@ add_layer() {
   local chain=$1 parent=${2#-} folder=$3 key number
   ! grep -qxF "$chain" "$work/known" || return 0
   key="mounted-$chain-$$"
-  # Of the mount's options, the last number is that of the new one, whose folder is still empty.
+  # The folder of the new snapshot, still empty: where a layer is written, or what is mounted if it has no parent.
   control snapshots prepare "$key" $parent
   number=$(control snapshots mounts /target "$key" | sed -E 's#.*(upperdir=|overlayfs/|[ ,])[^ ,:=]*/snapshots/([0-9]+)/fs.*#\2#')
   [ -d "$snapshots/$number/fs" ] || refuse "containerd tells no folder of a layer"
@@ -82,6 +83,7 @@ add_image() {
 }
 
 [ -d "$engine" ] || refuse "the engine's folder is not mounted in this node"
+[ -d "$snapshots" ] || refuse "containerd keeps snapshots elsewhere in this node"
 check "$@"
 control snapshots ls | awk 'NR > 1 { print $1 }' >"$work/known"
 mkdir -p "$work/image/blobs/sha256"

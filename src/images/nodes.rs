@@ -37,7 +37,7 @@ struct NodeLoad {
 pub(super) enum Prepared {
     /// Their layers are used where they are.
     Mount(Vec<layers::Image>),
-    /// They are copied; the reason, if it is new.
+    /// They are copied; the reason, if layers are mounted in the nodes and cannot be used.
     Copy(Option<String>),
 }
 
@@ -148,8 +148,8 @@ impl Nodes {
         Ok(NodeLoad { there, loaded: !lacking.is_empty(), layers })
     }
 
-    /// Has a node use the layers of `images` where the engine keeps them. Returns whether it does; if not, nothing of the
-    /// images is in the node.
+    /// Has a node use the layers of `images` where the engine keeps them. Returns whether it does; if not, they are to be
+    /// copied.
     async fn mount(&self, node: &str, images: &[String], prepared: &Prepared, step: &Step) -> Result<bool, ImageError> {
         let refused = |why: &str| match self.layers.as_ref().is_some_and(|layers| layers.required) {
             true => Err(ImageError::NotMounted { images: images.join(", "), why: why.to_owned() }),

@@ -2,6 +2,7 @@
 
 mod check;
 mod checks;
+mod cluster;
 pub mod duration;
 mod image;
 #[cfg(feature = "schema")]
@@ -21,6 +22,7 @@ mod timing;
 use std::path::{Path, PathBuf};
 
 pub use checks::{Check, ServicePort};
+pub use cluster::{Boot, ClusterSpec, Load, ProviderKind};
 pub use image::{Base, BuildSpec, CargoSpec, ImageSpec};
 #[cfg(feature = "schema")]
 pub use json_schema::json_schema;

@@ -9,7 +9,8 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 #[cfg(feature = "schema")]
 use super::json_schema;
 use super::{
-    AlertSpec, Check, GradeSpec, HelmSpec, ImageSpec, ManifestSpec, Need, ReadySpec, RetrySpec, TaskSpec, duration,
+    AlertSpec, Check, ClusterSpec, GradeSpec, HelmSpec, ImageSpec, ManifestSpec, Need, ReadySpec, RetrySpec, TaskSpec,
+    duration,
 };
 
 /// A test suite's environment: one cluster and the components that run in it.
@@ -59,74 +60,6 @@ pub struct Suite {
     /// The components, in the order in which `sequential` deploys them if `needs` leave a choice.
     #[cfg_attr(feature = "schema", schemars(length(min = 1)))]
     pub components: Vec<Component>,
-}
-
-/// The cluster that a suite runs in.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(deny_unknown_fields, rename_all = "camelCase")]
-#[serde(expecting = "a mapping with `provider`, `name`, `config`, `context`, `boot` or `load`")]
-pub struct ClusterSpec {
-    /// The provider of the cluster.
-    #[serde(default)]
-    pub provider: ProviderKind,
-    /// Name of the cluster. When absent, a name is derived from the suite and its folder.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub name: Option<String>,
-    /// kind's own configuration file, relative to `e2e.yaml`; the harness adds names, ports and images to it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub config: Option<String>,
-    /// With `provider: existing`, the kubeconfig context to use.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub context: Option<String>,
-    /// How the control plane of a kind cluster boots.
-    #[serde(default)]
-    pub boot: Boot,
-    /// How images come from the engine into the nodes of a kind cluster.
-    #[serde(default)]
-    pub load: Load,
-}
-
-/// How the control plane of a kind cluster boots.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(rename_all = "lowercase")]
-pub enum Boot {
-    /// From a snapshot where the node image supports it; the first cluster of a configuration boots by kubeadm, and the
-    /// snapshot is made of it.
-    #[default]
-    Auto,
-    /// By kubeadm, always.
-    Kubeadm,
-    /// As `auto`; an error where no snapshot can be made.
-    Snapshot,
-}
-
-/// How images come from the engine into the nodes of a kind cluster.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(rename_all = "lowercase")]
-pub enum Load {
-    /// Mounted where the engine keeps layers in folders that nodes can use, otherwise copied.
-    #[default]
-    Auto,
-    /// The engine's folder of layers is mounted in the nodes, read-only, and layers are used from there; an error where
-    /// that is not possible.
-    Mount,
-    /// Streamed into each node and unpacked there.
-    Copy,
-}
-
-/// Provider of clusters.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(rename_all = "lowercase")]
-pub enum ProviderKind {
-    /// kind, on docker, podman or nerdctl.
-    #[default]
-    Kind,
-    /// An existing cluster, named by a kubeconfig context; never created and never deleted by us.
-    Existing,
 }
 
 /// Source of images.
