@@ -20,6 +20,7 @@ mod ports;
 mod provider;
 mod record;
 mod remains;
+mod reset;
 mod snapshot;
 
 use std::fmt;
@@ -152,6 +153,14 @@ pub enum ClusterError {
     /// The suite asks for a boot from a snapshot, which is not possible.
     #[error("`cluster.boot: snapshot` is not possible: {why}; `boot: auto` boots from one where it is")]
     NoSnapshot {
+        /// The reason.
+        why: &'static str,
+    },
+    /// The cluster cannot be reset.
+    #[error("cluster {name} was not reset: {why}; `kind-harness down` and `kind-harness up` make it anew")]
+    NoReset {
+        /// The cluster.
+        name: String,
         /// The reason.
         why: &'static str,
     },

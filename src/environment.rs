@@ -17,6 +17,7 @@ mod namespace;
 mod pods;
 mod registry;
 mod reports;
+mod reset;
 mod returned;
 mod runner;
 mod scope;

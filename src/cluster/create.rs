@@ -56,7 +56,7 @@ impl Kind {
         let record = prepared.record.clone();
         let Err(error) = self.by_snapshot(&snapshot, prepared, &wanted).await else {
             wanted.nodes_up.certain();
-            return self.with_nodes(record, wanted.records).await;
+            return self.created(record, wanted.records, wanted.events).await;
         };
         wanted.nodes_up.replaced();
         let why = crate::readiness::errors::chain(&error);
@@ -184,12 +184,19 @@ impl Kind {
                 events.warn(Phase::Cluster, format!("no snapshot of the control plane was kept: {why}"));
             }
         }
-        self.with_nodes(record, records).await
+        self.created(record, records, events).await
     }
 
-    /// Adds the nodes that were created to `record`.
-    async fn with_nodes(&self, mut record: Record, records: &Records) -> Result<Record, ClusterError> {
-        let nodes = self.find(&record.name).await?.0;
+    /// Adds the nodes that were created to `record`, and keeps their state for a reset.
+    async fn created(&self, mut record: Record, records: &Records, events: &Events) -> Result<Record, ClusterError> {
+        let (nodes, kept) = tokio::join!(self.find(&record.name), self.keep_state(&record.name));
+        let nodes = nodes?.0;
+        if let Err(error) = kept
+            && nodes.len() == 1
+        {
+            let why = crate::readiness::errors::chain(&error);
+            events.warn(Phase::Cluster, format!("the cluster cannot be reset later: {why}"));
+        }
         record.nodes =
             nodes.into_iter().filter(|node| records.owned(&record).is_some_and(|owned| owned.has(node))).collect();
         Ok(record)

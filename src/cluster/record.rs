@@ -149,8 +149,13 @@ impl Records {
     /// Resolves when no process [uses](Records::use_it) the cluster any more; `None` if there is nothing to wait for.
     /// Only an expired time to live waits for users.
     pub(crate) fn wait_for_users(&self, why: Expiry) -> Option<impl Future<Output = Result<(), ClusterError>> + use<>> {
+        self.in_use().filter(|_| why == Expiry::TimeOver)
+    }
+
+    /// Resolves when no process [uses](Records::use_it) the cluster any more; `None` if none does.
+    pub(crate) fn in_use(&self) -> Option<impl Future<Output = Result<(), ClusterError>> + use<>> {
         let (path, name) = (use_lock(&self.folders, &self.name), self.name.clone());
-        let is_used = why == Expiry::TimeOver && path.exists() && matches!(Lock::try_take(&path), Ok(None));
+        let is_used = path.exists() && matches!(Lock::try_take(&path), Ok(None));
         is_used.then_some(async move { Lock::wait(path).await.map(drop).map_err(locking(&name)) })
     }
 

@@ -2,9 +2,11 @@
 
 use thiserror::Error;
 
+use super::NamespaceError;
 use crate::deploy::ApplyError;
 use crate::host::exec::ExecError;
 use crate::readiness::NotReady;
+use crate::run::session::UpError;
 use crate::suite::manifests::ManifestError;
 
 /// Why an operation of a test on an environment failed.
@@ -93,6 +95,12 @@ pub enum EnvironmentError {
         /// The object, with its namespace.
         object: String,
     },
+    /// The test does not hold the whole environment for itself.
+    #[error(transparent)]
+    Shared(#[from] Box<NamespaceError>),
+    /// The cluster could not be reset, or its components did not become ready again.
+    #[error("the environment was not reset")]
+    Reset(#[source] Box<UpError>),
     /// Old pods still exist.
     #[error("pods of component {component} were still on their way out at the deadline")]
     StillGoing {

@@ -141,14 +141,17 @@ impl Environment {
 
     /// Creates a namespace for a test with this scope; without one, for the test's own.
     async fn namespace_in(&self, test: &str, scope: Option<Scope>) -> Result<TestNamespace, NamespaceError> {
-        let turn = match current_test() {
-            Some(current) => current.turn(self, scope).await?,
-            None => {
-                let locks = self.locks(&scope.unwrap_or_default())?;
-                Arc::new(EnvironmentLock::take(self.folder(), &locks).await?)
-            }
-        };
+        let turn = self.turn(scope).await?;
         self.namespace_for(test, turn).await
+    }
+
+    /// Returns the locks of the current test, or of another with this scope.
+    pub(super) async fn turn(&self, scope: Option<Scope>) -> Result<Arc<EnvironmentLock>, NamespaceError> {
+        if let Some(current) = current_test() {
+            return current.turn(self, scope).await;
+        }
+        let locks = self.locks(&scope.unwrap_or_default())?;
+        Ok(Arc::new(EnvironmentLock::take(self.folder(), &locks).await?))
     }
 
     /// Returns the locks of a test with this scope.

@@ -217,7 +217,8 @@ fn session(path: &Path, events: Events) -> Result<Session, String> {
     let mut overrides = Overrides::from_env().map_err(|error| error.to_string())?;
     let switches = Switches::from_env().map_err(|error| error.to_string())?;
     switches.complete(&mut overrides);
-    let mut terms = LeaseOptions { keep: switches.keep, ttl: overrides.ttl, runner: None };
+    let test_file = std::env::current_exe().ok();
+    let mut terms = LeaseOptions { keep: switches.keep, ttl: overrides.ttl, test_file, runner: None };
     let folders = Folders::of_user().map_err(|error| error.to_string())?;
     let private = terms.keep != Keep::Always && overrides.name.is_none();
     overrides.auto_ports |= private;

@@ -21,6 +21,8 @@ pub const REPORT: &str = "report.json";
 pub enum Part<'a> {
     /// Everything, the cluster included.
     All,
+    /// Everything, in a cluster that is returned to the state in which it booted first.
+    Reset,
     /// Redeploys these components in the current cluster. All others are unchanged; if the run fails, what it deployed
     /// is kept.
     Only(&'a [String]),
@@ -105,7 +107,7 @@ impl Run {
         if ended.is_ok() && self.session.terms.keep == Keep::Always {
             self.session.undo.keep();
         }
-        let is_new = matches!(part, Part::All) && ended.as_ref().is_ok_and(|running| !running.unchanged);
+        let is_new = matches!(part, Part::All | Part::Reset) && ended.as_ref().is_ok_and(|running| !running.unchanged);
         self.write_down(is_new).await;
         ended
     }
@@ -131,10 +133,10 @@ impl Run {
         }
         let cleanup = match (part, &cause, on_failure) {
             (Part::Only(_), ..) => Cleanup::Stays,
-            (Part::All, FailureCause::Error(_), OnFailure::Keep) => {
+            (_, FailureCause::Error(_), OnFailure::Keep) => {
                 self.session.keep().await.map_or_else(Cleanup::NotKept, |()| Cleanup::Kept)
             }
-            (Part::All, ..) => self.undo(&cause, interrupts).await,
+            (Part::All | Part::Reset, ..) => self.undo(&cause, interrupts).await,
         };
         FailedRun { cause, seen, cleanup }
     }
@@ -153,6 +155,7 @@ impl Run {
     async fn bring_up(&mut self, part: Part<'_>) -> Result<Running, UpError> {
         match part {
             Part::All => self.session.up().await,
+            Part::Reset => self.session.reset(None).await,
             Part::Only(components) => self.session.up_only(components).await,
         }
     }

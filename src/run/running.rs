@@ -1,6 +1,6 @@
 //! The result of a run: a cluster in which every component is ready.
 
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use crate::cluster::{Cluster, Records};
@@ -26,11 +26,14 @@ pub struct Running {
     pub plan: Arc<Plan>,
     /// Prevents removal at the end of the time to live while this process uses the cluster.
     pub(crate) used: Option<Arc<Lock>>,
+    /// The lock of the cluster's folder, which this process holds as long as it may have to remove the cluster.
+    pub(crate) records: Weak<Records>,
 }
 
 impl Running {
     /// Marks the cluster as in use by this process until the last clone is dropped.
-    pub(super) async fn using(mut self, records: &Records) -> Running {
+    pub(super) async fn using(mut self, records: &Arc<Records>) -> Running {
+        self.records = Arc::downgrade(records);
         match records.use_it().await {
             Ok(lock) => self.used = Some(Arc::new(lock)),
             Err(error) => {

@@ -1,35 +1,33 @@
 //! The pipeline. Its stages and their order are only in this file.
 
+mod cluster;
 mod components;
 mod deployment;
 mod error;
 mod existing;
 mod host;
+mod isolation;
 mod lease;
 mod usage;
 
-use std::sync::{Arc, Mutex};
-
-use futures::FutureExt;
+use std::sync::{Arc, Mutex, Weak};
 
 pub use error::UpError;
 pub use existing::LooksLikeProduction;
 pub use lease::LeaseOptions;
 
 use super::Running;
-use crate::cluster::{Cluster, ClusterError, CreateRequest, Kind, Lease, Provider, Record, Records};
+use crate::cluster::{Cluster, ClusterError, Kind, Lease, Provider, Record, Records};
 use crate::deploy::ComponentManifests;
-use crate::host::exec;
 use crate::host::folders::{self, Folders};
 use crate::host::resilience::Resilience;
 use crate::host::setup::{Consent, Finding, Host};
-use crate::images::{ImageBuilds, ImageError, Loads, NodesSignal, NodesUp};
+use crate::images::ImageBuilds;
 use crate::readiness::redact::Redactor;
 use crate::readiness::{Recorder, Settings};
 use crate::report::{ComponentStates, Events, Phase};
 use crate::sources;
 use crate::suite::config::{ImageSource, Keep, ProviderKind};
-use crate::suite::name::ClusterName;
 use crate::suite::plan::Plan;
 use crate::teardown::{RemoveOptions, Undo, UndoErrors, UnfinishedReports};
 
@@ -55,6 +53,13 @@ pub struct Session {
     pub confirm: fn(&LooksLikeProduction) -> bool,
 }
 
+/// The state of a cluster in which a run finds it, or puts it first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Start {
+    AsFound,
+    Reset,
+}
+
 impl std::fmt::Debug for Session {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Session")
@@ -75,10 +80,33 @@ impl Session {
     ///
     /// In either case what was created still exists and will be undone, unless [`Undo::keep`] is called.
     pub async fn up(&mut self) -> Result<Running, UpError> {
+        let records = self.own_records().await?;
+        let running = self.bring_up(Start::AsFound, records.clone()).await?;
+        self.isolated(running, records).await
+    }
+
+    /// Brings the environment up like [`Session::up`], after its cluster was returned to the state in which it booted.
+    /// `held` is the lock of the cluster's folder, if this process has it already.
+    ///
+    /// # Errors
+    /// Also when there is no cluster of ours, or it cannot be reset.
+    pub async fn reset(&mut self, held: Option<Arc<Records>>) -> Result<Running, UpError> {
+        let records = match held {
+            Some(records) => records,
+            None => self.own_records().await?,
+        };
+        self.bring_up(Start::Reset, records).await
+    }
+
+    async fn bring_up(&mut self, start: Start, records: Arc<Records>) -> Result<Running, UpError> {
         self.announce();
         let name = &self.plan.cluster_name().clone();
-        let records = Arc::new(self.records(name).await?);
-        if let Some(cluster) = self.joined(&records).await? {
+        if start == Start::Reset && records.read()?.is_none() {
+            return Err(ClusterError::Missing { name: name.to_string() }.into());
+        }
+        if start == Start::AsFound
+            && let Some(cluster) = self.joined(&records).await?
+        {
             return Ok(self.running(cluster, true));
         }
         self.of_same_provider(&records)?;
@@ -88,15 +116,23 @@ impl Session {
         self.prefetch(&parcels, source);
         let resilience = self.resilience(Phase::Cluster, name);
         let provider = Provider::of(&self.plan, host.as_ref(), &resilience);
-        let found = provider.find(&self.plan, name, &records, &self.events).await?;
+        let mut found = provider.find(&self.plan, name, &records, &self.events).await?;
         if found.is_none() {
             self.confirm_context(&provider, name).await?;
         }
-        let lease = self.lease(name, host.as_ref())?;
+        let lease = match (start, &found) {
+            (Start::Reset, Some(Record { lease: Some(lease), .. })) => lease.clone(),
+            _ => self.lease(name, host.as_ref())?,
+        };
         let builds = Arc::new(match &host {
             Some(host) => ImageBuilds::begin(host, &self.plan, source, found.is_none(), &self.events, &resilience),
             None => ImageBuilds::none(),
         });
+        if start == Start::Reset
+            && let Some(record) = found.take()
+        {
+            found = Some(self.emptied(record, &provider, &records).await?);
+        }
         if let Some(record) = &found {
             let mut cluster = Cluster::attach(record.clone(), records.kubeconfig()).await?;
             if self.is_unchanged(&cluster, &builds).await? {
@@ -105,7 +141,7 @@ impl Session {
             }
         }
 
-        if host.is_some() {
+        if host.is_some() && start == Start::AsFound {
             self.collect(name).await;
         }
         let (nodes_up, loads) = self.loads(name, &provider, &builds, &resilience);
@@ -223,68 +259,16 @@ impl Session {
     fn running(&self, cluster: Cluster, unchanged: bool) -> Running {
         let (settings, deadline) = (Settings::from(&self.plan.suite().ready), self.plan.suite().deadline);
         let plan = Arc::new(self.plan.clone());
-        Running { cluster, unchanged, events: self.events.clone(), settings, deadline, plan, used: None }
-    }
-
-    fn loads(
-        &self,
-        name: &ClusterName,
-        provider: &Provider,
-        builds: &Arc<ImageBuilds>,
-        resilience: &Resilience,
-    ) -> (NodesSignal, Arc<Loads>) {
-        let (provider, name, load) = (provider.clone(), name.clone(), self.plan.suite().cluster.load);
-        let (signal, nodes) = NodesUp::new(move || {
-            let (provider, name) = (provider.clone(), name.clone());
-            async move {
-                let nodes =
-                    provider.nodes(&name).await.map_err(|error| Arc::new(ImageError::Nodes(Box::new(error))))?;
-                Ok(nodes.map(|nodes| nodes.loading(load)))
-            }
-            .boxed()
-        });
-        let components = self.plan.components().map(|component| component.name.as_str());
-        (signal, Arc::new(Loads::begin(components, builds, &nodes, &self.events, resilience)))
-    }
-
-    async fn cluster(
-        &self,
-        name: &ClusterName,
-        provider: &Provider,
-        builds: &ImageBuilds,
-        records: &Arc<Records>,
-        lease: &Lease,
-        nodes_up: NodesSignal,
-    ) -> Result<Cluster, UpError> {
-        let image = builds.node().await?;
-        let step = self.events.step(Phase::Cluster, name.as_str());
-        let (undoing, kept) = (provider.clone(), records.clone());
-        self.undo.register(format!("cluster {name}"), async move {
-            // What the engine is still making is recorded when it is made.
-            let _ = tokio::task::spawn_blocking(exec::settle).await;
-            let owned = kept.read()?.and_then(|record| kept.owned(&record));
-            undoing.delete(&kept, owned.as_ref()).await
-        });
-        let image = image.as_deref();
-        let wanted = CreateRequest {
-            name,
-            plan: &self.plan,
-            image,
-            records,
-            lease,
-            nodes_up,
-            step: &step,
-            events: &self.events,
-        };
-        let record = tokio::select! {
-            record = provider.create(wanted) => record?,
-            // Booting a cluster is pointless if an image is missing.
-            error = builds.failure() => return Err(error.into()),
-        };
-        records.write(&record)?;
-        let cluster = Cluster::attach(record, records.kubeconfig()).await?;
-        step.done();
-        Ok(cluster)
+        Running {
+            cluster,
+            unchanged,
+            events: self.events.clone(),
+            settings,
+            deadline,
+            plan,
+            used: None,
+            records: Weak::new(),
+        }
     }
 
     /// Writes the components' states to the cluster's folder, for `status`, which works without them too.

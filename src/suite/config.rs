@@ -22,7 +22,7 @@ mod timing;
 use std::path::{Path, PathBuf};
 
 pub use checks::{Check, ServicePort};
-pub use cluster::{Boot, ClusterSpec, Load, ProviderKind};
+pub use cluster::{Boot, ClusterSpec, Isolation, Load, ProviderKind};
 pub use image::{Base, BuildSpec, CargoSpec, ImageSpec};
 #[cfg(feature = "schema")]
 pub use json_schema::json_schema;

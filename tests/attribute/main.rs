@@ -2,6 +2,7 @@
 
 mod failing;
 mod namespaces;
+mod resets;
 mod specimens;
 mod suites;
 mod writing;

@@ -39,6 +39,15 @@ pub(super) enum Command {
     },
     /// Bring the environment up; does nothing when it is up and nothing changed
     Up(#[command(flatten)] lifecycle::Up),
+    /// Return the cluster to the state in which it booted, and bring the environment up in it again
+    ///
+    /// Takes a few seconds instead of a new cluster: its kubeconfig, host ports and images stay. Folders of the node
+    /// itself that pods have written into (`hostPath`) stay too. Only for a cluster of one node that kind-harness has made.
+    Reset {
+        /// Write the timing report to FILE, as JSON
+        #[arg(long, env = "KIND_HARNESS_REPORT", value_name = "FILE")]
+        report: Option<PathBuf>,
+    },
     /// Bring the environment up, and again whenever a file of its images or manifests changes, until Ctrl-C
     ///
     /// Prints one line for each change: how long it took until everything was ready, or why it is not. The environment

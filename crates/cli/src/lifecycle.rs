@@ -35,7 +35,7 @@ enum FailOn {
 }
 
 /// What `up` is told.
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 pub(super) struct Up {
     /// Do not ask before installing what the host lacks
     #[arg(short, long, env = "KIND_HARNESS_YES", value_parser = yes_or_no)]
@@ -61,6 +61,16 @@ pub(super) struct Up {
     /// Deploy only this component again, into the environment that is up; may be given more than once
     #[arg(long, value_name = "COMPONENT", conflicts_with_all = ["keep", "record"])]
     only: Vec<String>,
+    /// Whether the cluster is reset first, which is a command of its own
+    #[arg(skip)]
+    reset: bool,
+}
+
+impl Up {
+    /// Returns what `reset` is told.
+    pub(super) fn reset(report: Option<PathBuf>) -> Up {
+        Up { reset: true, report, keep: true, ..Up::default() }
+    }
 }
 
 impl From<FailOn> for Alert {
@@ -120,7 +130,11 @@ impl Cli {
         let mut run = Run::new(session, reporter);
         let header = run.header.clone();
         ci.begin(&header);
-        let part = if up.only.is_empty() { Part::All } else { Part::Only(&up.only) };
+        let part = match (up.reset, up.only.as_slice()) {
+            (true, _) => Part::Reset,
+            (false, []) => Part::All,
+            (false, only) => Part::Only(only),
+        };
         let on_failure = if up.keep { OnFailure::Keep } else { OnFailure::Undo };
         let ended = run.up(part, on_failure, &mut Interrupts::listen()).await.map_err(|failed| {
             let failure = why::tell(&run, &failed);
@@ -216,7 +230,7 @@ impl Cli {
             events,
             undo: Undo::default(),
             // What `up` brought up stays until `down`.
-            terms: LeaseOptions { runner: None, keep: Keep::Always, ttl: self.flags.ttl },
+            terms: LeaseOptions { keep: Keep::Always, ttl: self.flags.ttl, ..LeaseOptions::default() },
             record: Mutex::default(),
             reports: UnfinishedReports::default(),
             agree: consent(yes),

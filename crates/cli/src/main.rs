@@ -109,6 +109,7 @@ impl Cli {
             Command::Plan { dot, json } => self.plan_command(*dot, *json).await,
             Command::Render { component } => self.render(component.as_deref()).await,
             Command::Up(up) => self.up(up).await,
+            Command::Reset { report } => self.up(&lifecycle::Up::reset(report.clone())).await,
             Command::Dev(request) => self.dev(request).await,
             Command::Status { why: None, json } => self.status(*json).await,
             Command::Status { why: Some(component), .. } => self.why(component.as_deref()).await,

@@ -1,5 +1,7 @@
 //! The lease of a session's cluster: taken, shared, kept.
 
+use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -22,6 +24,8 @@ const PATIENCE: Duration = Duration::from_secs(20);
 pub struct LeaseOptions {
     /// The test runner whose processes share the cluster; `None` when it belongs to this process alone.
     pub runner: Option<Owner>,
+    /// The file of tests that this process runs, for suites that keep files apart.
+    pub test_file: Option<PathBuf>,
     /// Whether the cluster is kept.
     pub keep: Keep,
     /// Time to live of a kept cluster.
@@ -42,6 +46,11 @@ impl Session {
         }
         record.lease = record.lease.map(Lease::released);
         records.write(&record)
+    }
+
+    /// Locks the folder of this session's own cluster, like [`Session::records`].
+    pub(super) async fn own_records(&self) -> Result<Arc<Records>, ClusterError> {
+        self.records(self.plan.cluster_name()).await.map(Arc::new)
     }
 
     /// Locks the cluster's folder. Waits for another run that holds it: without limit if runs share a cluster,

@@ -15,7 +15,7 @@ use std::fmt::Display;
 use std::hash::Hash;
 use std::path::Path;
 
-use super::{Component, ProviderKind, Suite};
+use super::{Component, Isolation, ProviderKind, Suite};
 use crate::suite::yaml::{Diagnostic, Node, Source, Span};
 
 pub(super) use names::overriding_name;
@@ -95,6 +95,11 @@ impl<'a> Checker<'a> {
             ProviderKind::Existing if spec.config.is_some() => self.refuse(
                 span("config"),
                 "`config` means nothing to a cluster that exists already",
+                "remove it, or write `provider: kind`",
+            ),
+            ProviderKind::Existing if spec.isolation == Isolation::File => self.refuse(
+                span("isolation"),
+                "`isolation: file` resets the cluster between files of tests, which is only done to clusters that are made here",
                 "remove it, or write `provider: kind`",
             ),
             ProviderKind::Kind if spec.context.is_some() => self.refuse(

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
-#[serde(expecting = "a mapping with `provider`, `name`, `config`, `context`, `boot` or `load`")]
+#[serde(expecting = "a mapping with `provider`, `name`, `config`, `context`, `boot`, `load` or `isolation`")]
 pub struct ClusterSpec {
     /// The provider of the cluster.
     #[serde(default)]
@@ -26,6 +26,21 @@ pub struct ClusterSpec {
     /// How images come from the engine into the nodes of a kind cluster.
     #[serde(default)]
     pub load: Load,
+    /// What tests of different files share.
+    #[serde(default)]
+    pub isolation: Isolation,
+}
+
+/// What tests of different files share, where their processes use one cluster.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "lowercase")]
+pub enum Isolation {
+    /// The environment, as the tests before left it.
+    #[default]
+    Suite,
+    /// Nothing: the tests of a file wait until those of another have ended, and the cluster is reset between them.
+    File,
 }
 
 /// How the control plane of a kind cluster boots.

@@ -5,6 +5,7 @@
 mod attach;
 mod ending;
 mod host;
+mod isolation;
 mod matrix;
 mod soak;
 mod strategies;

@@ -1,0 +1,67 @@
+//! `isolation: file`: what tests of one file leave behind, those of another do not find.
+
+use std::path::Path;
+
+use anyhow::{Context, Result, ensure};
+use duct::cmd;
+use k8s_openapi::api::core::v1::{ConfigMap, Namespace};
+use kind_harness::environment::shared;
+use kube::api::{Api, PostParams};
+use serde_json::json;
+
+use crate::host::Host;
+
+const ISOLATED: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/lifecycle/isolated.yaml");
+const PROGRAM: &str = env!("CARGO_BIN_EXE_kind-harness");
+
+/// Tells the specimen whether it finds what another has left.
+const FINDS: &str = "KIND_HARNESS_TEST_FINDS";
+
+/// A test that looks for a namespace that others have left behind, and leaves it behind itself.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "started by the other test"]
+async fn leaves_something_behind() -> Result<()> {
+    let environment = tokio::task::spawn_blocking(|| shared(ISOLATED)).await?;
+    let namespaces: Api<Namespace> = Api::all(environment.client());
+    let finds = namespaces.get_opt("left-behind").await?.is_some();
+    ensure!(finds.to_string() == std::env::var(FINDS)?, "another has left something behind: {finds}");
+    let settings: Api<ConfigMap> = Api::namespaced(environment.client(), environment.namespace());
+    ensure!(settings.get_opt("settings").await?.is_some(), "the component is there, whoever came before");
+    if !finds {
+        let made = serde_json::from_value(json!({"metadata": {"name": "left-behind"}}))?;
+        namespaces.create(&PostParams::default(), &made).await?;
+    }
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn tests_of_another_file_find_the_cluster_as_it_came_up() -> Result<()> {
+    let host = Host::look().await?;
+    let ended = tokio::task::block_in_place(|| files(&host));
+    let down = host.at_home(cmd!(PROGRAM, "down", "--file", ISOLATED)).run()?;
+    ended?;
+    ensure!(down.status.success(), "{}", std::fs::read_to_string(host.said())?);
+    let (_, left) = host.until_clean().await?;
+    ensure!(left.is_empty(), "left {left}");
+    Ok(())
+}
+
+fn files(host: &Host) -> Result<()> {
+    let own = std::env::current_exe()?;
+    let folder = tempfile::tempdir_in(own.parent().context("a folder")?)?;
+    let another = folder.path().join("another");
+    // A file of tests is known by its program.
+    std::fs::hard_link(&own, &another)?;
+    let run = |file: &Path, finds: bool| -> Result<()> {
+        let test = cmd!(file, "--exact", "isolation::leaves_something_behind", "--ignored", "--nocapture");
+        let ended = host.at_home(test.env(FINDS, finds.to_string()).env("KIND_HARNESS_KEEP", "always")).run()?;
+        let said = std::fs::read_to_string(host.said())?;
+        ensure!(ended.status.success(), "{} finds {finds}: {said}", file.display());
+        Ok(())
+    };
+    run(&own, false)?;
+    run(&own, true)?;
+    run(&another, false)?;
+    run(&another, true)?;
+    run(&own, false)
+}

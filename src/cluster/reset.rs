@@ -1,0 +1,102 @@
+//! Returns a cluster to the state in which it booted, in place: nothing that was deployed is left, while certificates,
+//! keys, host ports and images stay. So kubeconfigs and clients stay valid, and no image has to be loaded again.
+
+use std::time::Duration;
+
+use futures::future::try_join_all;
+use k8s_openapi::api::core::v1::Pod;
+use kube::ResourceExt;
+use kube::api::{Api, ListParams, Patch, PatchParams};
+use kube::runtime::wait::await_condition;
+use serde_json::json;
+use tokio::time::{Instant, sleep, timeout_at};
+
+use super::{Cluster, ClusterError, Kind};
+use crate::readiness::conditions::is_ready;
+use crate::report::Step;
+use crate::suite::name::ClusterName;
+
+/// Run in the node.
+const SCRIPT: &str = include_str!("reset.sh");
+
+/// Deadline of one run of it.
+const DEADLINE: Duration = Duration::from_secs(30);
+
+/// Deadline of the control plane, once it was started again.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Pause between two questions to an API server that does not answer yet.
+const PAUSE: Duration = Duration::from_millis(50);
+
+impl Kind {
+    /// Keeps the state to which [`Kind::reset`] returns cluster `name`, which nothing has been deployed into yet.
+    ///
+    /// # Errors
+    /// When it cannot be copied in the node.
+    pub(super) async fn keep_state(&self, name: &ClusterName) -> Result<(), ClusterError> {
+        self.in_node(name, "keep", "keeping the state that a reset returns to").await
+    }
+
+    /// Returns `cluster` to the state in which it booted, and waits until its control plane is ready and Services lead
+    /// to pods. What pods have written into folders of the node itself stays.
+    ///
+    /// # Errors
+    /// When it has several nodes, no state was kept, or its control plane does not come up again.
+    pub async fn reset(&self, cluster: &Cluster, step: &Step) -> Result<(), ClusterError> {
+        let name = &cluster.record.name;
+        if cluster.record.nodes.len() != 1 {
+            return Err(no_reset(cluster, "only a cluster of one node can be reset"));
+        }
+        step.progress("ending what runs in it");
+        self.in_node(name, "return", format!("resetting cluster {name}")).await?;
+        step.progress("waiting for the control plane");
+        let deadline = Instant::now() + PATIENCE;
+        while let Err(error) = cluster.client.apiserver_version().await {
+            if Instant::now() > deadline {
+                return Err(ClusterError::api(name, "does not answer after a reset")(error));
+            }
+            sleep(PAUSE).await;
+        }
+        forget_statuses(cluster).await?;
+        let pods = Api::<Pod>::namespaced(cluster.client.clone(), "kube-system");
+        let proxies = pods.list(&ListParams::default().labels("k8s-app=kube-proxy")).await;
+        let proxies = proxies.map_err(ClusterError::api(name, "does not list pods"))?.items;
+        let names: Vec<_> = proxies.iter().map(ResourceExt::name_any).collect();
+        // Pods that start before Services lead anywhere end, and wait before they are started again.
+        let ready = names.iter().map(|name| await_condition(pods.clone(), name, is_ready()));
+        match timeout_at(deadline, try_join_all(ready)).await {
+            Ok(Ok(_)) => Ok(()),
+            Ok(Err(_)) | Err(_) => Err(no_reset(cluster, "kube-proxy did not become ready again")),
+        }
+    }
+
+    async fn in_node(&self, name: &ClusterName, action: &str, what: impl Into<String>) -> Result<(), ClusterError> {
+        let node = format!("{name}-control-plane");
+        let run = self.host.engine.command(["exec", "-i", &node, "bash", "-s", action]).input(SCRIPT);
+        run.deadline(DEADLINE).finishing().output().await.map(drop).map_err(ClusterError::command(what))
+    }
+}
+
+/// Removes the statuses of pods, which tell of containers that have ended: they would be seen as ready until the kubelet
+/// has looked at them.
+async fn forget_statuses(cluster: &Cluster) -> Result<(), ClusterError> {
+    let failed = || ClusterError::api(&cluster.record.name, "does not take the statuses of pods");
+    let all = Api::<Pod>::all(cluster.client.clone()).list(&ListParams::default()).await.map_err(failed())?;
+    let nothing = json!({"status": {"phase": "Pending", "conditions": null, "containerStatuses": null}});
+    let each = all.items.iter().map(|pod| {
+        let pods = Api::<Pod>::namespaced(cluster.client.clone(), &pod.namespace().unwrap_or_default());
+        let (name, nothing) = (pod.name_any(), &nothing);
+        async move {
+            match pods.patch_status(&name, &PatchParams::default(), &Patch::Merge(nothing)).await {
+                // The kubelet has replaced it meanwhile.
+                Err(kube::Error::Api(status)) if status.code == 404 => Ok(()),
+                done => done.map(drop),
+            }
+        }
+    });
+    try_join_all(each).await.map(drop).map_err(failed())
+}
+
+fn no_reset(cluster: &Cluster, why: &'static str) -> ClusterError {
+    ClusterError::NoReset { name: cluster.record.name.to_string(), why }
+}
