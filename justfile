@@ -75,6 +75,10 @@ soak:
 bench-attach:
     cargo test --test lifecycle -- --ignored --exact attach::attach --nocapture
 
+# Compare the moments of reports with what an observer beside the run sees, in 10 deployments
+bench-moments:
+    cargo test --test lifecycle -- --ignored --exact moments::moments_are_those_that_an_observer_sees --nocapture
+
 # Bench readiness: the lag after the last event, memory, and whether what is up answers at once (50 deployments)
 bench-ready:
     cargo bench --bench readiness_lag

@@ -7,6 +7,7 @@ mod ending;
 mod host;
 mod isolation;
 mod matrix;
+mod moments;
 mod soak;
 mod strategies;
 #[expect(dead_code, reason = "shared with the target `hostile`")]

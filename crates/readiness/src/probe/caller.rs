@@ -3,6 +3,8 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use futures::StreamExt;
+use futures::stream::FuturesUnordered;
 use http::StatusCode;
 use http::header::HOST;
 use http_body_util::{BodyExt, Empty};
@@ -28,6 +30,8 @@ use crate::view::Lenient;
 const STAYS_OPEN: Duration = Duration::from_millis(50);
 /// The same for forwarding by the kubelet, which takes longer to detect that there is no listener.
 const STAYS_FORWARDED: Duration = Duration::from_millis(150);
+/// After how long another packet is sent to an address that does not answer the first.
+const AGAIN: Duration = Duration::from_millis(100);
 /// Maximum length of the quote of an unexpected response.
 const QUOTE: usize = 120;
 
@@ -46,7 +50,7 @@ impl Caller {
     pub(super) async fn call(&self, probe: &Probe) -> Result<(), String> {
         match probe {
             Probe::Tcp(Place::Host(address)) => {
-                let stream = TcpStream::connect(address).await.map_err(|error| format!("does not answer: {error}"))?;
+                let stream = connect(*address).await.map_err(|error| format!("does not answer: {error}"))?;
                 stays_open(stream, STAYS_OPEN).await
             }
             Probe::Tcp(Place::Service { namespace, name, port }) => self.forwarded(namespace, name, *port).await,
@@ -128,9 +132,24 @@ impl Caller {
     }
 }
 
+/// Connects, with a new attempt whenever [`AGAIN`] has passed: the first to succeed, or to be refused, counts.
+///
+/// A node drops packets to a Service that leads nowhere yet (it should refuse them, but the kernel limits how often it
+/// does), and the kernel sends a lost one again after a second: too long for a route that is there 10 ms later.
+async fn connect(address: SocketAddr) -> std::io::Result<TcpStream> {
+    let mut attempts = FuturesUnordered::new();
+    loop {
+        attempts.push(TcpStream::connect(address));
+        tokio::select! {
+            Some(first) = attempts.next() => return first,
+            () = tokio::time::sleep(AGAIN) => {}
+        }
+    }
+}
+
 async fn get(address: SocketAddr, path: &str) -> Result<(StatusCode, String), String> {
     let silent = |error: &dyn std::error::Error| format!("does not answer: {}", innermost(error));
-    let stream = TcpStream::connect(address).await.map_err(|error| silent(&error))?;
+    let stream = connect(address).await.map_err(|error| silent(&error))?;
     let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(|error| silent(&error))?;
     let request = http::Request::get(path).header(HOST, address.to_string()).body(Empty::<Bytes>::new());
     let request = request.map_err(|error| format!("cannot be asked: {error}"))?;
@@ -189,6 +208,24 @@ fn quoted(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// A listener whose queue is full drops packets, as a node does whose Service leads nowhere yet.
+    #[tokio::test]
+    async fn a_lost_packet_costs_no_second() {
+        let socket = tokio::net::TcpSocket::new_v4().unwrap();
+        socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+        let listener = socket.listen(0).unwrap();
+        let address = listener.local_addr().unwrap();
+        let first = TcpStream::connect(address).await.unwrap();
+        let began = tokio::time::Instant::now();
+        let mut connecting = std::pin::pin!(connect(address));
+        assert!(timeout(AGAIN / 2, &mut connecting).await.is_err(), "the queue is full");
+        listener.accept().await.unwrap();
+        connecting.await.unwrap();
+        // The kernel sends the lost packet again after one second (RFC 6298).
+        assert!(began.elapsed() < Duration::from_secs(1), "{:?}", began.elapsed());
+        drop(first);
+    }
 
     #[test]
     fn an_answer_is_masked_before_it_is_cut() {
