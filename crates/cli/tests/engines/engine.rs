@@ -27,8 +27,9 @@ pub(crate) struct Engine {
 }
 
 impl Engine {
-    /// The same engine with one more variable.
+    /// The same engine with another variable, or another value of one.
     pub(crate) fn with(mut self, name: &str, value: &str) -> Engine {
+        self.variables.retain(|(known, _)| known != name);
         self.variables.push((name.to_owned(), value.to_owned()));
         self
     }

@@ -22,6 +22,9 @@ use crate::engine::{Engine, NotHere};
 use crate::registry::{Front, Registry};
 use crate::story::Story;
 
+/// docker's plugin for BuildKit, of a version that docker 20.10 and 28 both take.
+const BUILDX: &str = "github.com/docker/buildx/cmd/buildx@v0.14.1";
+
 fn main() -> ExitCode {
     if let Some(code) = runtime::run_if_called() {
         return code;
@@ -40,6 +43,19 @@ fn main() -> ExitCode {
     arguments.test_threads = Some(1);
     let trials = vec![
         trial("docker::story_from_packages", || Story::run(&Dockerd::start(None, None)?.engine, "packages")),
+        long_trial("docker::story_with_buildkit", || {
+            let docker = Dockerd::start(None, None)?;
+            let (engine, _plugins) = buildkit(docker.engine.clone())?;
+            // What an earlier story has built is not built again.
+            for image in engine.ask(&["images", "-q", "localhost/kind-harness/image"])?.lines() {
+                engine.ask(&["rmi", "-f", image])?;
+            }
+            engine.ask(&["buildx", "prune", "--all", "--force"])?;
+            Story::run(&engine, "packages")?;
+            let built = engine.ask(&["buildx", "du"])?;
+            anyhow::ensure!(!built.trim_end().ends_with("0B"), "BuildKit has built nothing:\n{built}");
+            Ok(())
+        }),
         long_trial("docker::mirror", || {
             let registry = Registry::plain()?;
             let front = Front::before(&registry)?;
@@ -93,6 +109,25 @@ fn podman() -> Result<Engine> {
     let conf = known.containers_conf.map(|path| ("CONTAINERS_CONF".to_owned(), path.display().to_string()));
     let variables = [("KIND_HARNESS_ENGINE".to_owned(), "podman".to_owned())].into_iter().chain(conf).collect();
     Ok(Engine { name: "podman", variables })
+}
+
+/// docker with buildx, which is compiled where the host has none (3 minutes); and the folder of its configuration.
+fn buildkit(docker: Engine) -> Result<(Engine, tempfile::TempDir)> {
+    let home = tempfile::tempdir()?;
+    let plugins = home.path().join("cli-plugins");
+    std::fs::create_dir(&plugins)?;
+    if docker.ask(&["buildx", "version"]).is_err() {
+        let kept = kind_harness::host::folders::Folders::of_user()?.cache.join("engines").join("buildx");
+        if !kept.join("buildx").is_file() {
+            let install = duct::cmd!("go", "install", BUILDX).env("GOBIN", &kept).stderr_to_stdout().stdout_capture();
+            let output =
+                install.unchecked().run().map_err(|error| NotHere(format!("no buildx, and no Go: {error}")))?;
+            anyhow::ensure!(output.status.success(), "{BUILDX}: {}", String::from_utf8_lossy(&output.stdout));
+        }
+        std::os::unix::fs::symlink(kept.join("buildx"), plugins.join("docker-buildx"))?;
+    }
+    let config = home.path().display().to_string();
+    Ok((docker.with("DOCKER_CONFIG", &config).with("DOCKER_BUILDKIT", "1"), home))
 }
 
 /// podman's configuration: a mirror of Docker Hub, and a registry that speaks HTTP.
