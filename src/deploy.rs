@@ -1,5 +1,6 @@
 //! Deployment: all components of a stage concurrently, with every result sent over one channel.
 
+mod accounts;
 mod adopt;
 mod apply;
 mod error;
@@ -29,6 +30,7 @@ pub use stage::StageError;
 pub use tasks::HostContext;
 pub use webhooks::Webhooks;
 
+pub(crate) use accounts::default_account;
 pub(crate) use network::services_are_reached;
 pub(crate) use prepare::complete;
 pub(crate) use probes::probes;

@@ -66,6 +66,10 @@ impl Server {
                 {"metadata": {"name": "other", "namespace": "shop"}, "spec": {"ports": [{"port": 80, "nodePort": 30081}]}},
                 {"metadata": {"name": "web", "namespace": "stall"}, "spec": {"ports": [{"port": 80, "nodePort": 30080}]}},
             ]}),
+            "/api/v1/namespaces/shop/serviceaccounts" => {
+                json!({"kind": "ServiceAccountList", "apiVersion": "v1", "metadata": {"resourceVersion": "1"},
+                    "items": [{"metadata": {"name": "default", "namespace": "shop"}}]})
+            }
             path if path.contains("/configmaps/") || path.contains("/services/") => {
                 let mut state = self.0.lock().unwrap();
                 state.applies.push(request.uri().query().unwrap_or_default().into());
@@ -124,6 +128,19 @@ async fn what_passes_is_tried_again(#[case] first: Value) {
     let server = Server::answering([first.clone(), first, taken()]);
     assert_eq!(apply(&server, CONFIG_MAP).await, (Ok("u1 3".into()), vec![]));
     assert_eq!(server.applies().len(), 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_lacks_its_namespaces_account_is_tried_again_once_that_is_there() {
+    let text = "pods \"app\" is forbidden: error looking up service account shop/default: serviceaccount \"default\" not found";
+    let server = Server::answering([failure(403, text), taken()]);
+    let began = Instant::now();
+    assert_eq!(apply(&server, CONFIG_MAP).await, (Ok("u1 3".into()), vec![]));
+    assert_eq!(
+        (server.applies().len(), began.elapsed()),
+        (2, Duration::ZERO),
+        "no pause, which would be a second or more"
+    );
 }
 
 #[rstest]

@@ -4,9 +4,10 @@
 use std::time::Duration;
 
 use futures::future::try_join_all;
+use k8s_openapi::api::coordination::v1::Lease;
 use k8s_openapi::api::core::v1::Pod;
 use kube::ResourceExt;
-use kube::api::{Api, ListParams, Patch, PatchParams};
+use kube::api::{Api, DeleteParams, ListParams, Patch, PatchParams};
 use kube::runtime::wait::await_condition;
 use serde_json::json;
 use tokio::time::{Instant, sleep, timeout_at};
@@ -57,6 +58,7 @@ impl Kind {
             }
             sleep(PAUSE).await;
         }
+        forget_leaders(cluster).await?;
         forget_statuses(cluster).await?;
         let pods = Api::<Pod>::namespaced(cluster.client.clone(), "kube-system");
         let proxies = pods.list(&ListParams::default().labels("k8s-app=kube-proxy")).await;
@@ -75,6 +77,19 @@ impl Kind {
         let run = self.host.engine.command(["exec", "-i", &node, "bash", "-s", action]).input(SCRIPT);
         run.deadline(DEADLINE).finishing().output().await.map(drop).map_err(ClusterError::command(what))
     }
+}
+
+/// Removes the leases of those who led when the state was kept: their successors would wait 15 s for them to end.
+async fn forget_leaders(cluster: &Cluster) -> Result<(), ClusterError> {
+    let leases = Api::<Lease>::namespaced(cluster.client.clone(), "kube-system");
+    for name in ["kube-controller-manager", "kube-scheduler"] {
+        match leases.delete(name, &DeleteParams::default()).await {
+            // Without leader election there is none.
+            Err(kube::Error::Api(status)) if status.code == 404 => {}
+            done => drop(done.map_err(ClusterError::api(&cluster.record.name, "does not remove a lease"))?),
+        }
+    }
+    Ok(())
 }
 
 /// Removes the statuses of pods, which tell of containers that have ended: they would be seen as ready until the kubelet

@@ -109,8 +109,11 @@ impl Applier {
         let attempt = |wanted: &Arc<DynamicObject>, force: bool| {
             let mut params = PatchParams::apply(&manager).validation(ValidationDirective::Strict);
             params.force = force;
-            let (api, wanted, name) = (&api, wanted.clone(), &object.name);
-            async move { api.patch(name, &params, &Patch::Apply(&*wanted)).await }
+            let (api, wanted, object) = (&api, wanted.clone(), &object);
+            async move {
+                let patch = Patch::Apply(&*wanted);
+                self.with_default_account(object, || api.patch(&object.name, &params, &patch)).await
+            }
         };
         let what = format!("applying {object}");
         let mut wanted = Arc::new(self.claimed(&manifest.object));

@@ -3,9 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use k8s_openapi::api::core::v1::{Namespace, ServiceAccount};
+use k8s_openapi::api::core::v1::Namespace;
 use kube::api::{Api, PostParams};
-use kube::runtime::wait::await_condition;
 use thiserror::Error;
 use tokio::sync::mpsc;
 
@@ -14,6 +13,7 @@ use super::current::current_test;
 use super::scope::{Locks, Scope, UnknownComponent};
 use super::{Environment, EnvironmentLock};
 use crate::cluster::InventoryFile;
+use crate::deploy::default_account;
 use crate::report::{Outcome, Phase, Step};
 use crate::suite::manifests::{ENVIRONMENT_ANNOTATION, MANAGED_BY, MANAGED_BY_LABEL, TEST_LABEL};
 
@@ -191,17 +191,15 @@ impl Environment {
 
     /// Waits for the default ServiceAccount of a namespace.
     async fn account(&self, namespace: &str) -> Result<(), NamespaceError> {
-        let api: Api<ServiceAccount> = Api::namespaced(self.client(), namespace);
-        let exists = |account: Option<&ServiceAccount>| account.is_some();
-        match tokio::time::timeout(ACCOUNT, await_condition(api, "default", exists)).await {
-            Ok(Ok(_)) => Ok(()),
-            Ok(Err(error)) => {
+        match default_account(self.client(), namespace, ACCOUNT).await {
+            Some(Ok(())) => Ok(()),
+            Some(Err(error)) => {
                 // Without permission to watch ServiceAccounts, namespaces can still be used.
                 let text = format!("whether namespace {namespace} has a ServiceAccount is not known: {error}");
                 self.running.events.warn(Phase::Specs, text);
                 Ok(())
             }
-            Err(_) => Err(NamespaceError::NoAccount { namespace: namespace.to_owned() }),
+            None => Err(NamespaceError::NoAccount { namespace: namespace.to_owned() }),
         }
     }
 }

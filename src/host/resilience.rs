@@ -17,6 +17,6 @@ mod runner;
 pub use super::cause::{Cause, Dependency, Open, THRESHOLD};
 pub use backoff::Backoff;
 pub use breaker::{Breaker, COOL_DOWN, Pass};
-pub(crate) use cause::{is_field_conflict, is_other_object};
+pub(crate) use cause::{is_field_conflict, is_other_object, lacks_default_account};
 pub use hung::Hung;
 pub use runner::Resilience;

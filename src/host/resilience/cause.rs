@@ -80,14 +80,17 @@ fn of_status(status: &kube::core::Status) -> Cause {
         504 => known().unwrap_or(passes("gateway timeout")),
         400 => stays("bad request"),
         401 => stays("unauthorized"),
-        // The controller manager creates it soon after the namespace; in the first seconds of a cluster, some seconds
-        // after it.
-        403 if text.contains("serviceaccount \"default\" not found") => passes("no default service account yet"),
+        403 if lacks_default_account(status) => passes("no default service account yet"),
         403 => stays("forbidden"),
         404 => stays("not found"),
         422 => stays("invalid"),
         _ => stays("refused"),
     }
+}
+
+/// Returns whether a pod was refused because the controller manager has not made its namespace's ServiceAccount yet.
+pub(crate) fn lacks_default_account(status: &kube::core::Status) -> bool {
+    status.code == 403 && status.message.contains("serviceaccount \"default\" not found")
 }
 
 /// Returns whether the request failed because another field manager owns a field.
