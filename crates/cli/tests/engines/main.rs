@@ -11,6 +11,7 @@ mod registries;
 mod registry;
 mod runtime;
 mod story;
+mod without_root;
 
 use std::process::ExitCode;
 
@@ -56,6 +57,7 @@ fn main() -> ExitCode {
             anyhow::ensure!(!built.trim_end().ends_with("0B"), "BuildKit has built nothing:\n{built}");
             Ok(())
         }),
+        long_trial("docker::user_without_root", || without_root::story(&Dockerd::start(None, None)?.engine)),
         long_trial("docker::mirror", || {
             let registry = Registry::plain()?;
             let front = Front::before(&registry)?;

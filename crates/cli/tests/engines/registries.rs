@@ -12,7 +12,7 @@ use crate::engine::{Engine, NotHere, harness};
 use crate::registry::{Front, LOGIN, Registry, Trouble};
 
 /// kind's configuration for the node image of packages, which is used here like any other image: from the engine.
-const KIND: &str = "\
+pub(crate) const KIND: &str = "\
 kind: Cluster
 apiVersion: kind.x-k8s.io/v1alpha4
 networking: {disableDefaultCNI: true}
