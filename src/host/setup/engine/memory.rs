@@ -77,6 +77,30 @@ fn from_env(name: &str) -> Option<OsString> {
     std::env::var_os(name).filter(|value| !value.is_empty())
 }
 
+/// Returns the address of the engine's server if that is on another host.
+pub(super) fn remote_server(kind: EngineKind) -> Option<String> {
+    remote(kind, &from_env)
+}
+
+fn remote(kind: EngineKind, var: &Variable) -> Option<String> {
+    let endpoint = match kind {
+        EngineKind::Docker => docker(var).0,
+        EngineKind::Podman => text(var("CONTAINER_HOST")),
+        EngineKind::Nerdctl => None,
+    }?;
+    let authority = endpoint.split_once("://")?.1.split('/').next()?;
+    let address = authority.rsplit('@').next()?;
+    let host = match address.strip_prefix('[') {
+        Some(bracketed) => bracketed.split(']').next()?,
+        None => address.split(':').next()?,
+    };
+    // Without a host it is the path of a socket.
+    let is_local = host.is_empty()
+        || host == "localhost"
+        || host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback());
+    (!is_local).then_some(endpoint)
+}
+
 /// Returns the conditions that determine a trial's result: this boot, the program, its server, and their configuration.
 fn stamp(kind: EngineKind, var: &Variable) -> String {
     let mut parts = vec![system::boot().unwrap_or_default()];
@@ -152,6 +176,27 @@ mod tests {
     fn stamp_with(kind: EngineKind, variables: &[(&str, &Path)]) -> String {
         let variables: BTreeMap<_, _> = variables.iter().map(|(name, value)| (*name, value.as_os_str())).collect();
         stamp(kind, &|name| variables.get(name).map(|value| (*value).to_owned()))
+    }
+
+    #[rstest]
+    #[case(EngineKind::Docker, "DOCKER_HOST", "tcp://build.example:2376", true)]
+    #[case(EngineKind::Docker, "DOCKER_HOST", "ssh://me@build.example", true)]
+    #[case(EngineKind::Docker, "DOCKER_HOST", "tcp://10.0.0.1:2375", true)]
+    #[case(EngineKind::Docker, "DOCKER_HOST", "tcp://127.0.0.1:2375", false)]
+    #[case(EngineKind::Docker, "DOCKER_HOST", "tcp://[::1]:2375", false)]
+    #[case(EngineKind::Docker, "DOCKER_HOST", "tcp://localhost:2375", false)]
+    #[case(EngineKind::Docker, "DOCKER_HOST", "unix:///run/user/1000/docker.sock", false)]
+    #[case(EngineKind::Docker, "DOCKER_HOST", "fd://", false)]
+    #[case(EngineKind::Podman, "CONTAINER_HOST", "ssh://root@build.example:22/run/podman/podman.sock", true)]
+    #[case(EngineKind::Podman, "CONTAINER_HOST", "unix:///run/podman/podman.sock", false)]
+    fn a_server_on_another_host_is_noticed(
+        #[case] kind: EngineKind,
+        #[case] variable: &str,
+        #[case] value: &str,
+        #[case] is_remote: bool,
+    ) {
+        let var = |name: &str| (name == variable).then(|| value.into());
+        assert_eq!(remote(kind, &var).as_deref(), is_remote.then_some(value));
     }
 
     #[rstest]

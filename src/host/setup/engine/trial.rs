@@ -25,6 +25,12 @@ const TRIAL: Duration = Duration::from_secs(5 * 60);
 /// Why an engine is not used.
 #[derive(Debug, Error)]
 pub(super) enum Refusal {
+    /// Its server is on another host.
+    #[error(
+        "its server is on another host ({0}), where the nodes' ports would be, too: run kind-harness there, or use a cluster \
+         of that host with `provider: existing`"
+    )]
+    Remote(String),
     /// The trial needs kind's binary, which is not installed yet.
     #[error("not tried yet")]
     Untried,
@@ -60,6 +66,9 @@ pub(super) async fn run(
     probe: Option<&Path>,
     patience: Duration,
 ) -> Result<Engine, Refusal> {
+    if let Some(endpoint) = memory::remote_server(kind) {
+        return Err(Refusal::Remote(endpoint));
+    }
     let plain = Engine { kind, containers_conf: None };
     plain.command(["info"]).deadline(patience).output().await?;
     let probe = probe.ok_or(Refusal::Untried)?;
