@@ -49,31 +49,43 @@ pub use kube;
 // The command line is another crate of this repository, which depends on exactly this version. The hidden items are for
 // it, without any stability guarantee.
 #[doc(hidden)]
+#[cfg(target_os = "linux")]
 pub mod cluster;
 #[doc(hidden)]
+#[cfg(target_os = "linux")]
 pub mod deploy;
 #[doc(hidden)]
+#[cfg(target_os = "linux")]
 pub mod host;
 #[doc(hidden)]
+#[cfg(target_os = "linux")]
 pub mod images;
 #[doc(hidden)]
+#[cfg(target_os = "linux")]
 pub mod report;
 #[doc(hidden)]
+#[cfg(target_os = "linux")]
 pub mod run;
 #[doc(hidden)]
+#[cfg(target_os = "linux")]
 pub mod sources;
+#[cfg(target_os = "linux")]
 pub mod suite;
 #[doc(hidden)]
+#[cfg(target_os = "linux")]
 pub mod teardown;
 
+#[cfg(target_os = "linux")]
 pub mod environment;
 
 #[doc(hidden)]
+#[cfg(target_os = "linux")]
 pub mod __test {
     //! Items used by the expansion of `#[kind_harness::test]`.
     pub use crate::environment::attribute::{Failure, Options, run, run_in_namespace};
 }
 
+#[cfg(target_os = "linux")]
 pub use environment::{Environment, TestNamespace, current_test, shared};
 /// Runs an async test in the environment of a suite.
 ///
