@@ -137,7 +137,7 @@ pub enum ImageError {
         source: ExecError,
     },
     /// The engine has pulled an image, and does not find it by the same reference.
-    #[error("the engine has pulled {image}, and has no image of that digest now; was it removed meanwhile?")]
+    #[error("the engine has pulled {image}, and does not find it now; was it removed meanwhile?")]
     NotPulled {
         /// The image.
         image: String,

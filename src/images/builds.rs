@@ -53,7 +53,11 @@ impl ImageBuilds {
         events: &Events,
         resilience: &Resilience,
     ) -> ImageBuilds {
-        let shop = Arc::new(ImageBuilder::new(host, source, events, resilience));
+        let asks_again = plan.suite().pull;
+        if asks_again && source == ImageSource::Packages {
+            events.note(Phase::Images, "no registry is asked again: images come from packages");
+        }
+        let shop = Arc::new(ImageBuilder { asks_again, ..ImageBuilder::new(host, source, events, resilience) });
         let present = task(shop.clone().list_images());
         let base = task(shop.clone().base(present.clone()));
         let mut images = plan.components().flat_map(|component| &component.images);
@@ -61,7 +65,10 @@ impl ImageBuilds {
         let binaries = task(shop.clone().binaries(plan.root().into(), wanted.into_iter().collect()));
         let node = (node && source == ImageSource::Packages)
             .then(|| task(shop.clone().own("node", present.clone(), base.clone())));
-        let made = shop.make_all(plan, &present, &binaries);
+        let mut made = shop.make_all(plan, &present, &binaries);
+        if source != ImageSource::Packages {
+            shop.pull_all(plan, &present, &mut made);
+        }
         let components = plan.components().map(|component| {
             let job = shop.clone().component(
                 component.clone(),
@@ -153,6 +160,8 @@ pub(super) type Present = Task<Arc<BTreeSet<String>>>;
 pub(super) struct ImageBuilder {
     pub(super) host: Host,
     source: ImageSource,
+    /// Whether registries are asked for images that are here.
+    pub(super) asks_again: bool,
     pub(super) events: Events,
     pub(super) resilience: Resilience,
     /// As many concurrent builds as cores: some wait for the network while others compile.
@@ -163,7 +172,7 @@ impl ImageBuilder {
     fn new(host: &Host, source: ImageSource, events: &Events, resilience: &Resilience) -> ImageBuilder {
         let benches = Semaphore::new(std::thread::available_parallelism().map_or(2, usize::from));
         let resilience = resilience.of(events.handle(Phase::Images, "engine"));
-        ImageBuilder { host: host.clone(), source, events: events.clone(), resilience, benches }
+        ImageBuilder { host: host.clone(), source, asks_again: false, events: events.clone(), resilience, benches }
     }
 
     /// Returns the engine's images.
@@ -208,22 +217,19 @@ impl ImageBuilder {
         let mut images = ComponentImages::new();
         for image in &component.images {
             let reference = match (made.get(&image.name), &image.recipe) {
-                (Some(made), _) => made.clone().await?,
-                (None, Some(recipe)) if self.source == ImageSource::Packages => {
-                    let recipe = Recipe::read(&root.join(recipe))?;
-                    self.clone().make(recipe, Some(base.clone()), present.clone(), None).await?
-                }
-                _ if self.source == ImageSource::Packages => {
-                    return Err(Arc::new(ImageError::NoRecipe { image: image.name.clone() }));
-                }
-                _ => match self.pull(&image.name, present.clone()).await {
+                (Some(made), _) => match made.clone().await {
                     Err(error) if image.optional => {
                         let why = crate::readiness::errors::chain(&*error);
                         self.events.warn(Phase::Images, format!("the nodes pull {} themselves: {why}", image.name));
                         continue;
                     }
-                    pulled => pulled?,
+                    made => made?,
                 },
+                (None, Some(recipe)) => {
+                    let recipe = Recipe::read(&root.join(recipe))?;
+                    self.clone().make(recipe, Some(base.clone()), present.clone(), None).await?
+                }
+                (None, None) => return Err(Arc::new(ImageError::NoRecipe { image: image.name.clone() })),
             };
             images.insert(image.name.clone(), reference);
         }

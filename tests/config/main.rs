@@ -117,6 +117,7 @@ fn overrides_win_over_the_file() {
     let overrides = Overrides {
         name: Some("mine".into()),
         images: Some(ImageSource::Packages),
+        pull: true,
         strategy: Some(Strategy::Sequential),
         deadline: Some(Duration::from_secs(5)),
         overlay: Some("prod".into()),
@@ -130,6 +131,7 @@ fn overrides_win_over_the_file() {
     assert_eq!(suite.cluster.name.as_deref(), Some("mine"));
     assert_eq!((suite.images, suite.strategy), (ImageSource::Packages, Strategy::Sequential));
     assert_eq!(suite.deadline, Duration::from_secs(5));
+    assert!(suite.pull);
     assert!(suite.components.iter().flat_map(|component| &component.ports).all(|port| port.host == HostPort::Auto));
 }
 

@@ -14,6 +14,9 @@ pub(super) struct Flags {
     /// Where images come from
     #[arg(long, env = "KIND_HARNESS_IMAGES", value_name = "SOURCE", global = true)]
     images: Option<Images>,
+    /// Ask registries again for images that are named by a tag, and deploy again what has moved
+    #[arg(long, env = "KIND_HARNESS_PULL", global = true)]
+    pub(super) pull: bool,
     /// In which order components are deployed and awaited
     #[arg(long, env = "KIND_HARNESS_STRATEGY", global = true)]
     strategy: Option<Order>,
@@ -78,6 +81,7 @@ impl Flags {
         Overrides {
             name: self.name.clone(),
             images: self.images(),
+            pull: self.pull,
             strategy,
             overlay: self.overlay.clone(),
             deadline: self.deadline,

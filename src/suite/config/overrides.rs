@@ -12,6 +12,8 @@ pub struct Overrides {
     pub name: Option<String>,
     /// The source of images.
     pub images: Option<ImageSource>,
+    /// Whether registries are asked again for images that are named by a tag and are here already.
+    pub pull: bool,
     /// The order in which components are deployed and awaited.
     pub strategy: Option<Strategy>,
     /// The overlay of the components' manifests.
@@ -35,6 +37,7 @@ impl Overrides {
         Ok(Overrides {
             name: Variable::of_process("KIND_HARNESS_NAME").text(),
             images: Variable::of_process("KIND_HARNESS_IMAGES").one_of("auto, registry or packages")?,
+            pull: Variable::of_process("KIND_HARNESS_PULL").flag()?.unwrap_or(false),
             strategy: Variable::of_process("KIND_HARNESS_STRATEGY").one_of("parallel, waves or sequential")?,
             overlay: Variable::of_process("KIND_HARNESS_OVERLAY").text(),
             deadline: Variable::of_process("KIND_HARNESS_DEADLINE").duration()?,
@@ -50,6 +53,7 @@ impl Overrides {
             suite.cluster.name = Some(name.clone());
         }
         suite.images = self.images.unwrap_or(suite.images);
+        suite.pull |= self.pull;
         suite.strategy = self.strategy.unwrap_or(suite.strategy);
         suite.overlay = self.overlay.clone().unwrap_or(suite.overlay);
         suite.deadline = self.deadline.unwrap_or(suite.deadline);
