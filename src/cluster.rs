@@ -261,7 +261,8 @@ impl Cluster {
     }
 }
 
-/// Returns what is fixed once a cluster is created: kind's configuration, the port mappings and how images come in.
+/// Returns what is fixed once a cluster is created: kind's configuration, the port mappings, how images come in and the
+/// version of Kubernetes.
 fn shape(plan: &Plan) -> Result<String, ClusterError> {
     let ports = plan.components().flat_map(|component| &component.ports).map(|port| (port.node, port.host));
     let ports = serde_json::to_value(ports.collect::<Vec<_>>()).unwrap_or_default();
@@ -270,5 +271,6 @@ fn shape(plan: &Plan) -> Result<String, ClusterError> {
         Load::Mount => " mount",
         Load::Copy => " copy",
     };
-    Ok(format!("{} {ports}{load}", kind::read_config(plan)?))
+    let version = plan.suite().cluster.kubernetes.as_deref().map(|version| format!(" kubernetes {version}"));
+    Ok(format!("{} {ports}{load}{}", kind::read_config(plan)?, version.unwrap_or_default()))
 }

@@ -94,11 +94,12 @@ impl Kind {
             lease: Some(lease.clone()),
             deployment: None,
         };
+        let own = image.filter(|image| image.is_own).map(|image| image.reference.as_str());
         // Written first: if the run is killed, what it created is found by the ids beside this record.
         records.write(&record)?;
-        let config = kind_config::complete(read_config(plan)?, plan.components(), &reserved.ports, image.is_some());
+        let config = kind_config::complete(read_config(plan)?, plan.components(), &reserved.ports, own.is_some());
         let config = config.map_err(|why| ClusterError::KindConfig { path: config_path(plan), why })?;
-        let snapshot = self.snapshot(plan, image, &config)?;
+        let snapshot = self.snapshot(plan, own, &config)?;
         let (folder, failed) = (records.folder(), || ClusterError::file("preparing the cluster's folder"));
         crate::host::folders::publish(&folder.join(CONFIG), &config.to_string()).map_err(failed())?;
         let labels = labels::labels_for(name, lease, folders);
@@ -138,7 +139,7 @@ impl Kind {
         let mut command = self.host.kind(["create", "cluster", "--name", name, "--config"]).arg(folder.join(CONFIG));
         command = command.arg("--kubeconfig").arg(records.kubeconfig());
         if let Some(image) = image {
-            command = command.arg("--image").arg(image);
+            command = command.arg("--image").arg(&image.reference);
         }
         // kind's children are not killed with it: a container that the engine was still creating would be hard to find
         // and remove.
@@ -195,7 +196,7 @@ impl Kind {
         Ok(record)
     }
 
-    /// Returns the snapshot from which clusters of `config` boot, if they do.
+    /// Returns the snapshot from which clusters of `config` and our own node image boot, if they do.
     fn snapshot(&self, plan: &Plan, image: Option<&str>, config: &Value) -> Result<Option<Snapshot>, ClusterError> {
         use config::Boot;
         let unsupported = snapshot::unsupported(&self.host, image, config);

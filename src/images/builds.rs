@@ -13,6 +13,7 @@ use tokio::sync::Semaphore;
 use tokio_util::task::AbortOnDropHandle;
 
 use super::binary_image::BinaryImage;
+use super::node_image::NodeImage;
 use super::recipe::Recipe;
 use super::{ImageError, binaries, engine, stale};
 use crate::host::folders::StagingDir;
@@ -32,7 +33,7 @@ pub type ComponentImages = ImageMap;
 
 /// All images of a run, in progress.
 pub struct ImageBuilds {
-    node: Option<Task<String>>,
+    node: Option<Task<NodeImage>>,
     components: BTreeMap<String, Task<ComponentImages>>,
 }
 
@@ -63,8 +64,9 @@ impl ImageBuilds {
         let mut images = plan.components().flat_map(|component| &component.images);
         let wanted = if images.any(|image| image.cargo.is_some()) { plan.binaries().clone() } else { BTreeSet::new() };
         let binaries = task(shop.clone().binaries(plan.root().into(), wanted.into_iter().collect()));
-        let node = (node && source == ImageSource::Packages)
-            .then(|| task(shop.clone().own("node", present.clone(), base.clone())));
+        let version = plan.suite().cluster.kubernetes.clone();
+        let node = (node && (source == ImageSource::Packages || version.is_some()))
+            .then(|| task(shop.clone().node_image(version, present.clone(), base.clone())));
         let mut made = shop.make_all(plan, &present, &binaries);
         if source != ImageSource::Packages {
             shop.pull_all(plan, &present, &mut made);
@@ -91,8 +93,8 @@ impl ImageBuilds {
     /// Returns the node image; `None` when kind's default is used.
     ///
     /// # Errors
-    /// When it cannot be built.
-    pub async fn node(&self) -> Result<Option<String>, Arc<ImageError>> {
+    /// When it cannot be built, or there is none of the suite's version of Kubernetes.
+    pub async fn node(&self) -> Result<Option<NodeImage>, Arc<ImageError>> {
         match &self.node {
             Some(node) => node.clone().await.map(Some),
             None => Ok(None),
@@ -159,7 +161,7 @@ pub(super) type Present = Task<Arc<BTreeSet<String>>>;
 /// State shared by all builds.
 pub(super) struct ImageBuilder {
     pub(super) host: Host,
-    source: ImageSource,
+    pub(super) source: ImageSource,
     /// Whether registries are asked for images that are here.
     pub(super) asks_again: bool,
     pub(super) events: Events,
@@ -179,16 +181,6 @@ impl ImageBuilder {
     async fn list_images(self: Arc<Self>) -> Result<Arc<BTreeSet<String>>, Arc<ImageError>> {
         let text = engine::list(&self.host.engine, &self.resilience).await.map_err(Arc::new)?;
         Ok(Arc::new(text.lines().map(normalized).collect()))
-    }
-
-    async fn own(
-        self: Arc<Self>,
-        name: &'static str,
-        present: Present,
-        base: Task<Option<String>>,
-    ) -> Result<String, Arc<ImageError>> {
-        let recipe = Recipe::own(name, &self.host.folders.cache)?;
-        self.make(recipe, Some(base), present, None).await
     }
 
     async fn binaries(

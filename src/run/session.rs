@@ -265,11 +265,10 @@ impl Session {
             let owned = kept.read()?.and_then(|record| kept.owned(&record));
             undoing.delete(&kept, owned.as_ref()).await
         });
-        let image = image.as_deref();
         let wanted = CreateRequest {
             name,
             plan: &self.plan,
-            image,
+            image: image.as_ref(),
             records,
             lease,
             nodes_up,

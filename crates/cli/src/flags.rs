@@ -11,6 +11,9 @@ pub(super) struct Flags {
     /// Name of the cluster, instead of one derived from the suite and its folder
     #[arg(long, env = "KIND_HARNESS_NAME", value_name = "NAME", global = true)]
     pub(super) name: Option<String>,
+    /// Which version of Kubernetes the cluster has, such as 1.33
+    #[arg(long, env = "KIND_HARNESS_KUBERNETES", value_name = "VERSION", global = true)]
+    kubernetes: Option<String>,
     /// Where images come from
     #[arg(long, env = "KIND_HARNESS_IMAGES", value_name = "SOURCE", global = true)]
     images: Option<Images>,
@@ -80,6 +83,7 @@ impl Flags {
         let strategy = self.strategy.map(Strategy::from);
         Overrides {
             name: self.name.clone(),
+            kubernetes: self.kubernetes.clone(),
             images: self.images(),
             pull: self.pull,
             strategy,

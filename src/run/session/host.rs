@@ -31,7 +31,8 @@ impl Session {
         let host = ensure(ImageSource::Registry).await?;
         let mut needed = Needed::of(&self.plan);
         if record.is_none() {
-            needed = needed.and_nodes(&cluster::node_images(&self.plan)?);
+            let version = suite.cluster.kubernetes.as_deref();
+            needed = needed.and_nodes(version, &cluster::node_images(&self.plan)?);
         }
         let step = self.events.step(Phase::Images, "source");
         let choice = images::decide(suite.images, Some(&host.engine), &needed).await;

@@ -2,6 +2,7 @@
 
 mod checks;
 mod files;
+mod kubernetes;
 mod names;
 mod needs;
 mod overlays;
@@ -18,6 +19,7 @@ use std::path::Path;
 use super::{Component, ProviderKind, Suite};
 use crate::suite::yaml::{Diagnostic, Node, Source, Span};
 
+pub(super) use kubernetes::version;
 pub(super) use names::overriding_name;
 
 /// Returns every problem of a suite whose types are right. `overriding_overlay` is the overlay that replaces the
@@ -81,7 +83,7 @@ impl<'a> Checker<'a> {
         }
     }
 
-    /// Checks that `config` and `context` fit the provider: `kind` creates clusters from `config`; `existing` uses the
+    /// Checks that `config`, `kubernetes` and `context` fit the provider: `kind` creates clusters from `config`; `existing` uses the
     /// one of `context`.
     fn provider(&mut self) {
         let (spec, place) = (&self.suite.cluster, self.tree.at("cluster"));
@@ -95,6 +97,11 @@ impl<'a> Checker<'a> {
             ProviderKind::Existing if spec.config.is_some() => self.refuse(
                 span("config"),
                 "`config` means nothing to a cluster that exists already",
+                "remove it, or write `provider: kind`",
+            ),
+            ProviderKind::Existing if spec.kubernetes.is_some() => self.refuse(
+                span("kubernetes"),
+                "`kubernetes` means nothing to a cluster that exists already",
                 "remove it, or write `provider: kind`",
             ),
             ProviderKind::Kind if spec.context.is_some() => self.refuse(

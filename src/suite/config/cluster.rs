@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
-#[serde(expecting = "a mapping with `provider`, `name`, `config`, `context`, `boot` or `load`")]
+#[serde(expecting = "a mapping with `provider`, `name`, `config`, `context`, `kubernetes`, `boot` or `load`")]
 pub struct ClusterSpec {
     /// The provider of the cluster.
     #[serde(default)]
@@ -20,6 +20,10 @@ pub struct ClusterSpec {
     /// With `provider: existing`, the kubeconfig context to use.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub context: Option<String>,
+    /// Version of Kubernetes, such as `"1.33"` or `"1.33.13"`: the default for `--kubernetes`. When absent, the one of kind's
+    /// release or, with images from packages, of the harness.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kubernetes: Option<String>,
     /// How the control plane of a kind cluster boots.
     #[serde(default)]
     pub boot: Boot,
