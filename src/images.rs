@@ -29,6 +29,7 @@ use std::time::Duration;
 
 use thiserror::Error;
 
+pub(crate) use binary_image::{AUTHORITIES_IN_IMAGE, host_authorities};
 pub use builds::{ComponentImages, ImageBuilds, build};
 pub use inputs::inputs;
 pub(crate) use layers::HOLDER;

@@ -49,6 +49,18 @@ impl Kind {
     /// When a port is taken, kind's configuration is invalid, or kind fails. The caller removes what was created so
     /// far, with [`Kind::delete`].
     pub async fn create(&self, wanted: CreateRequest<'_>) -> Result<Record, ClusterError> {
+        let CreateRequest { cache, step, events, .. } = wanted;
+        let record = self.create_nodes(wanted).await?;
+        if let Some(cache) = cache
+            && let Err(error) = self.start_cache(&record, cache, step).await
+        {
+            let why = crate::readiness::errors::chain(&error);
+            events.warn(Phase::Cluster, format!("the nodes pull images without a cache: {why}"));
+        }
+        Ok(record)
+    }
+
+    async fn create_nodes(&self, wanted: CreateRequest<'_>) -> Result<Record, ClusterError> {
         let mut prepared = self.prepare(&wanted).await?;
         let Some(snapshot) = prepared.snapshot.take_if(|snapshot| snapshot.exists()) else {
             return self.by_kind(prepared, wanted).await;
@@ -232,7 +244,7 @@ fn mount_option(layers: &Path) -> String {
 
 /// Returns the network of the clusters of one state folder. No other folder's clusters use it, so it can be removed
 /// with the last of them.
-fn network(folders: &Folders) -> String {
+pub(super) fn network(folders: &Folders) -> String {
     let user = rustix::process::geteuid().as_raw().to_string();
     let hash = Sha256::new().chain_update(user).chain_update(folders.state.as_os_str().as_encoded_bytes()).finalize();
     format!("kind-harness-{}", &crate::suite::hash::hex(&hash)[..8])

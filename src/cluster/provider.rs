@@ -3,7 +3,8 @@
 use jiff::Timestamp;
 
 use super::{
-    Claim, ClusterError, Existing, InventoryFile, Kind, Labelled, Lease, Node, Owned, Record, Records, labelled,
+    CacheRequest, Claim, ClusterError, Existing, InventoryFile, Kind, Labelled, Lease, Node, Owned, Record, Records,
+    labelled,
 };
 use crate::host::resilience::Resilience;
 use crate::host::setup::Host;
@@ -31,6 +32,8 @@ pub struct CreateRequest<'a> {
     pub plan: &'a Plan,
     /// The node image, if it is not the provider's default.
     pub image: Option<&'a NodeImage>,
+    /// The cache for what its nodes pull, if it has one.
+    pub cache: Option<&'a CacheRequest>,
     /// Where its record is written.
     pub records: &'a Records,
     /// Its lease.

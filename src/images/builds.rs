@@ -34,6 +34,7 @@ pub type ComponentImages = ImageMap;
 /// All images of a run, in progress.
 pub struct ImageBuilds {
     node: Option<Task<NodeImage>>,
+    cache: Option<Task<String>>,
     components: BTreeMap<String, Task<ComponentImages>>,
 }
 
@@ -44,13 +45,13 @@ impl std::fmt::Debug for ImageBuilds {
 }
 
 impl ImageBuilds {
-    /// Starts all builds and pulls, and returns at once. With `node`, includes the node image.
+    /// Starts all builds and pulls, and returns at once. Those of the cluster itself are included if it `is_new`.
     #[must_use]
     pub fn begin(
         host: &Host,
         plan: &Plan,
         source: ImageSource,
-        node: bool,
+        is_new: bool,
         events: &Events,
         resilience: &Resilience,
     ) -> ImageBuilds {
@@ -65,8 +66,10 @@ impl ImageBuilds {
         let wanted = if images.any(|image| image.cargo.is_some()) { plan.binaries().clone() } else { BTreeSet::new() };
         let binaries = task(shop.clone().binaries(plan.root().into(), wanted.into_iter().collect()));
         let version = plan.suite().cluster.kubernetes.clone();
-        let node = (node && (source == ImageSource::Packages || version.is_some()))
+        let node = (is_new && (source == ImageSource::Packages || version.is_some()))
             .then(|| task(shop.clone().node_image(version, present.clone(), base.clone())));
+        let cache = (is_new && plan.suite().cluster.cache)
+            .then(|| task(shop.clone().cache_image(present.clone(), base.clone())));
         let mut made = shop.make_all(plan, &present, &binaries);
         if source != ImageSource::Packages {
             shop.pull_all(plan, &present, &mut made);
@@ -81,13 +84,13 @@ impl ImageBuilds {
             );
             (component.name.clone(), task(job))
         });
-        ImageBuilds { node, components: components.collect() }
+        ImageBuilds { node, cache, components: components.collect() }
     }
 
     /// Returns an empty set of builds: images are used as the manifests name them.
     #[must_use]
     pub fn none() -> ImageBuilds {
-        ImageBuilds { node: None, components: BTreeMap::new() }
+        ImageBuilds { node: None, cache: None, components: BTreeMap::new() }
     }
 
     /// Returns the node image; `None` when kind's default is used.
@@ -97,6 +100,17 @@ impl ImageBuilds {
     pub async fn node(&self) -> Result<Option<NodeImage>, Arc<ImageError>> {
         match &self.node {
             Some(node) => node.clone().await.map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// Returns the image of the servers of the cluster's cache; `None` when the cluster has none.
+    ///
+    /// # Errors
+    /// When it cannot be built or pulled.
+    pub async fn cache(&self) -> Result<Option<String>, Arc<ImageError>> {
+        match &self.cache {
+            Some(cache) => cache.clone().await.map(Some),
             None => Ok(None),
         }
     }

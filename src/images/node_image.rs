@@ -1,12 +1,15 @@
-//! The image of a cluster's nodes: kind's, or our own.
+//! The images of a cluster itself: that of its nodes, kind's or our own, and that of its cache.
 
 use std::sync::Arc;
 
 use super::ImageError;
 use super::builds::{ImageBuilder, Present, Task};
 use super::recipe::Recipe;
-use crate::suite::config::ImageSource;
 use crate::suite::config::kubernetes;
+use crate::suite::config::{ImageSource, ImageSpec};
+
+/// The image of the cache's servers.
+pub(super) const REGISTRY: &str = "docker.io/library/registry:2";
 
 /// The image of a cluster's nodes.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,5 +39,22 @@ impl ImageBuilder {
         let recipe = Recipe::own("node", &self.host.folders.cache)?.with("VERSION", &format!("v{built}"));
         let reference = self.make(recipe, Some(base), present, None).await?;
         Ok(NodeImage { reference, is_own: true })
+    }
+
+    /// Returns the image of the cache's servers: the usual one, or with packages our own.
+    pub(super) async fn cache_image(
+        self: Arc<Self>,
+        present: Present,
+        base: Task<Option<String>>,
+    ) -> Result<String, Arc<ImageError>> {
+        if self.source != ImageSource::Packages {
+            // It is no image of the suite, so that its registry is not asked again for it.
+            if present.clone().await?.contains(REGISTRY) {
+                return Ok(REGISTRY.to_owned());
+            }
+            return self.pull(&ImageSpec { name: REGISTRY.into(), ..ImageSpec::default() }, present).await;
+        }
+        let recipe = Recipe::own("registry", &self.host.folders.cache)?;
+        self.make(recipe, Some(base), present, None).await
     }
 }

@@ -34,7 +34,7 @@ impl ImageBuilder {
 
     /// Pulls the image of `spec` unless the engine has it; returns its reference in the cluster. If registries are asked
     /// again, it is pulled in any case, and what it was and is is told when its tag has moved.
-    async fn pull(&self, spec: &ImageSpec, present: Present) -> Result<String, Arc<ImageError>> {
+    pub(super) async fn pull(&self, spec: &ImageSpec, present: Present) -> Result<String, Arc<ImageError>> {
         let image = spec.name.as_str();
         let step = self.events.step(Phase::Images, image);
         let present = &*present.await?;

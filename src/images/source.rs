@@ -11,6 +11,7 @@ use futures::future::join_all;
 use tokio::sync::oneshot;
 
 use super::engine;
+use super::node_image::REGISTRY;
 use crate::host::resilience::Resilience;
 use crate::host::setup::{Engine, EngineKind};
 use crate::suite::config::ImageSource;
@@ -46,7 +47,9 @@ impl Needed {
     pub fn of(plan: &Plan) -> Needed {
         let images = plan.components().flat_map(|component| &component.images);
         let pulled = images.filter(|image| !image.is_made() && image.cargo.is_none());
-        Needed { images: pulled.map(|image| (image.name.clone(), image.recipe.is_some())).collect() }
+        let cache = plan.suite().cluster.cache.then(|| (REGISTRY.to_owned(), true));
+        let pulled = pulled.map(|image| (image.name.clone(), image.recipe.is_some()));
+        Needed { images: pulled.chain(cache).collect() }
     }
 
     /// Adds the node images of a new cluster: the one of the suite's version of Kubernetes, or those that are `named` by

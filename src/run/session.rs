@@ -256,7 +256,7 @@ impl Session {
         lease: &Lease,
         nodes_up: NodesSignal,
     ) -> Result<Cluster, UpError> {
-        let image = builds.node().await?;
+        let (image, cache) = (builds.node().await?, self.cache(builds).await?);
         let step = self.events.step(Phase::Cluster, name.as_str());
         let (undoing, kept) = (provider.clone(), records.clone());
         self.undo.register(format!("cluster {name}"), async move {
@@ -269,6 +269,7 @@ impl Session {
             name,
             plan: &self.plan,
             image: image.as_ref(),
+            cache: cache.as_ref(),
             records,
             lease,
             nodes_up,

@@ -32,6 +32,12 @@ use crate::{load, with};
 )]
 #[case::version("provider: kind", "kubernetes: '1.20'", "3:17", "no node image of Kubernetes `1.20` is known")]
 #[case::version_number("provider: kind", "kubernetes: 1.33", "3:17", "expected a string, found the number `1.33`")]
+#[case::existing_cache(
+    "provider: kind, config: kind-config.yaml",
+    "context: c, provider: existing, cache: true",
+    "3:37",
+    "`cache` means nothing to a cluster that exists already"
+)]
 #[case::existing_version(
     "provider: kind, config: kind-config.yaml",
     "context: c, provider: existing, kubernetes: '1.33'",

@@ -83,7 +83,7 @@ impl<'a> Checker<'a> {
         }
     }
 
-    /// Checks that `config`, `kubernetes` and `context` fit the provider: `kind` creates clusters from `config`; `existing` uses the
+    /// Checks that `config`, `kubernetes`, `cache` and `context` fit the provider: `kind` creates clusters from `config`; `existing` uses the
     /// one of `context`.
     fn provider(&mut self) {
         let (spec, place) = (&self.suite.cluster, self.tree.at("cluster"));
@@ -97,6 +97,11 @@ impl<'a> Checker<'a> {
             ProviderKind::Existing if spec.config.is_some() => self.refuse(
                 span("config"),
                 "`config` means nothing to a cluster that exists already",
+                "remove it, or write `provider: kind`",
+            ),
+            ProviderKind::Existing if spec.cache => self.refuse(
+                span("cache"),
+                "`cache` means nothing to a cluster that exists already",
                 "remove it, or write `provider: kind`",
             ),
             ProviderKind::Existing if spec.kubernetes.is_some() => self.refuse(

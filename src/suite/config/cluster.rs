@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
-#[serde(expecting = "a mapping with `provider`, `name`, `config`, `context`, `kubernetes`, `boot` or `load`")]
+#[serde(expecting = "a mapping with `provider`, `name`, `config`, `context`, `kubernetes`, `boot`, `load` or `cache`")]
 pub struct ClusterSpec {
     /// The provider of the cluster.
     #[serde(default)]
@@ -30,6 +30,9 @@ pub struct ClusterSpec {
     /// How images come from the engine into the nodes of a kind cluster.
     #[serde(default)]
     pub load: Load,
+    /// Whether images that the nodes of a kind cluster pull themselves are kept on this host, for other clusters (false).
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub cache: bool,
 }
 
 /// How the control plane of a kind cluster boots.

@@ -26,13 +26,13 @@ kubeadmConfigPatches:
 
 /// A suite of one image, and its folder.
 pub(crate) struct Suite<'a> {
-    engine: &'a Engine,
-    folder: tempfile::TempDir,
+    pub(crate) engine: &'a Engine,
+    pub(crate) folder: tempfile::TempDir,
     state: tempfile::TempDir,
 }
 
 /// How a run ended, and what it said.
-struct Ended {
+pub(crate) struct Ended {
     code: Option<i32>,
     said: String,
 }
@@ -69,15 +69,21 @@ impl<'a> Suite<'a> {
         self.run(&[&["up", "--keep"], flags].concat())
     }
 
+    /// Returns the name of the node.
+    pub(crate) fn node(&self) -> Result<String> {
+        let state = format!("label=kind-harness.dev/state={}", self.state.path().join("kind-harness").display());
+        let is_node = "label=io.x-k8s.kind.role=control-plane";
+        self.engine.ask(&["ps", "--filter", &state, "--filter", is_node, "--format", "{{.Names}}"])
+    }
+
     /// Returns the image that the pod is told to run.
     fn running(&self) -> Result<String> {
-        let state = format!("label=kind-harness.dev/state={}", self.state.path().join("kind-harness").display());
-        let node = self.engine.ask(&["ps", "--filter", &state, "--format", "{{.Names}}"])?;
+        let node = self.node()?;
         let image = "jsonpath={.spec.containers[0].image}";
         self.engine.ask(&["exec", &node, "kubectl", "-n", "registries", "get", "pod", "app", "-o", image])
     }
 
-    fn run(&self, arguments: &[&str]) -> Result<Ended> {
+    pub(crate) fn run(&self, arguments: &[&str]) -> Result<Ended> {
         let began = Instant::now();
         let command = harness(self.engine, self.folder.path(), self.state.path(), arguments);
         let output = command.stderr_to_stdout().stdout_capture().unchecked().run()?;
@@ -101,7 +107,7 @@ impl Drop for Suite<'_> {
 
 impl Ended {
     #[track_caller]
-    fn with(self, code: i32, words: &[&str]) -> Result<String> {
+    pub(crate) fn with(self, code: i32, words: &[&str]) -> Result<String> {
         ensure!(self.code == Some(code), "{:?} instead of {code}:\n{}", self.code, self.said);
         for word in words {
             ensure!(self.said.contains(word), "{word:?} is not in:\n{}", self.said);
@@ -111,7 +117,7 @@ impl Ended {
 }
 
 /// Pushes a small image to `registry` by that name, and removes it from the engine; returns its full name.
-fn push(engine: &Engine, registry: &str, name: &str) -> Result<String> {
+pub(crate) fn push(engine: &Engine, registry: &str, name: &str) -> Result<String> {
     let image = push_content(engine, registry, name, name)?;
     // A run before this one may have pulled it from the mirror.
     let _ = engine.ask(&["rmi", "-f", &format!("docker.io/{name}")]);
