@@ -67,7 +67,7 @@ pub(crate) fn kept_between_clusters(engine: &Engine, registry: &Registry, front:
         Ok(made)
     };
     let image = format!("{}/shop/own:1", front.address);
-    (front.requests(), front.image_requests());
+    front.image_requests();
 
     let first = suite_of(&image)?;
     first.run(&["up", "--keep"])?.with(0, &[])?;

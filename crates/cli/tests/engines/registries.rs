@@ -157,7 +157,30 @@ pub(crate) fn mirror(engine: &Engine, registry: &Registry, front: &Front) -> Res
     let again = front.requests();
     ensure!(again == 0, "{again} requests for images that the engine has");
     moved(&suite, registry, front)?;
-    troubles(&suite, registry, front)
+    troubles(&suite, registry, front)?;
+    foreign(&suite, registry)
+}
+
+/// An image of another architecture is told before it is loaded. What becomes of it depends on the host.
+fn foreign(suite: &Suite<'_>, registry: &Registry) -> Result<()> {
+    let other = if cfg!(target_arch = "aarch64") { "amd64" } else { "arm64" };
+    let image = format!("{}/library/foreign:1", registry.address);
+    let layer = suite.folder.path().join("layer.tar");
+    cmd!("tar", "-C", suite.folder.path(), "-cf", &layer, "kind.yaml").run()?;
+    let dockerfile = "FROM scratch\nADD layer.tar /\nCMD [\"/none\"]\n";
+    std::fs::write(suite.folder.path().join("Dockerfile"), dockerfile)?;
+    let folder = suite.folder.path().display().to_string();
+    if suite.engine.ask(&["build", "--platform", &format!("linux/{other}"), "-t", &image, &folder]).is_err() {
+        // docker's old builder knows no other platform.
+        return Ok(());
+    }
+    let insecure = (suite.engine.name == "podman").then_some("--tls-verify=false");
+    suite.engine.ask(&["push"].into_iter().chain(insecure).chain([image.as_str()]).collect::<Vec<_>>())?;
+    suite.engine.ask(&["rmi", "-f", &image])?;
+    let said = suite.up("foreign:1")?.said;
+    ensure!(said.contains(&format!("foreign:1 is for {other}, and the nodes run on")), "{said}");
+    suite.forget("docker.io/library/foreign:1");
+    Ok(())
 }
 
 /// A tag that moved is noticed with `--pull` and not before, told with both digests, and deployed; later runs go on with it.
