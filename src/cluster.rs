@@ -4,6 +4,7 @@
 //! refused, never reused and never deleted.
 
 mod boot;
+mod cache;
 mod create;
 mod existing;
 mod inventory;
@@ -29,6 +30,7 @@ use std::path::PathBuf;
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use thiserror::Error;
 
+pub use cache::CacheRequest;
 pub use existing::Existing;
 pub(crate) use existing::identity;
 pub(crate) use inventory::is_marked;
@@ -270,7 +272,8 @@ impl Cluster {
     }
 }
 
-/// Returns what is fixed once a cluster is created: kind's configuration, the port mappings and how images come in.
+/// Returns what is fixed once a cluster is created: kind's configuration, the port mappings, how images come in, the
+/// version of Kubernetes, and whether there is a cache.
 fn shape(plan: &Plan) -> Result<String, ClusterError> {
     let ports = plan.components().flat_map(|component| &component.ports).map(|port| (port.node, port.host));
     let ports = serde_json::to_value(ports.collect::<Vec<_>>()).unwrap_or_default();
@@ -279,5 +282,7 @@ fn shape(plan: &Plan) -> Result<String, ClusterError> {
         Load::Mount => " mount",
         Load::Copy => " copy",
     };
-    Ok(format!("{} {ports}{load}", kind::read_config(plan)?))
+    let version = plan.suite().cluster.kubernetes.as_deref().map(|version| format!(" kubernetes {version}"));
+    let cache = if plan.suite().cluster.cache { " cache" } else { "" };
+    Ok(format!("{} {ports}{load}{}{cache}", kind::read_config(plan)?, version.unwrap_or_default()))
 }

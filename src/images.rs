@@ -16,6 +16,7 @@ mod inputs;
 mod layers;
 mod load;
 mod made;
+mod node_image;
 mod nodes;
 mod nodes_up;
 mod pull;
@@ -28,10 +29,12 @@ use std::time::Duration;
 
 use thiserror::Error;
 
+pub(crate) use binary_image::{AUTHORITIES_IN_IMAGE, host_authorities};
 pub use builds::{ComponentImages, ImageBuilds, build};
 pub use inputs::inputs;
 pub(crate) use layers::HOLDER;
 pub use load::Loads;
+pub use node_image::NodeImage;
 pub use nodes::{MountedLayers, Nodes};
 pub use nodes_up::{NodesSignal, NodesUp};
 pub use source::{Choice, Needed, decide};
@@ -137,7 +140,7 @@ pub enum ImageError {
         source: ExecError,
     },
     /// The engine has pulled an image, and does not find it by the same reference.
-    #[error("the engine has pulled {image}, and has no image of that digest now; was it removed meanwhile?")]
+    #[error("the engine has pulled {image}, and does not find it now; was it removed meanwhile?")]
     NotPulled {
         /// The image.
         image: String,
@@ -149,6 +152,14 @@ pub enum ImageError {
     NoRecipe {
         /// The image.
         image: String,
+    },
+    /// There is no node image of the version of Kubernetes.
+    #[error("{origin} have no node image of Kubernetes {version}: {}", crate::suite::config::kubernetes::known())]
+    NoVersion {
+        /// Where images come from.
+        origin: &'static str,
+        /// The version.
+        version: String,
     },
     /// The image could not be loaded into a node.
     #[error("loading {images} into {node} failed")]

@@ -38,6 +38,7 @@ fn loaded(strategy: Strategy, components: Vec<Component>) -> Loaded {
             namespace: "shop".into(),
             images: ImageSource::Auto,
             prefetch: true,
+            pull: false,
             strategy,
             overlay: "dev".into(),
             deadline: Duration::from_secs(90),

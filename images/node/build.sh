@@ -2,12 +2,14 @@
 # A kind node image made from packages alone: Debian's for the operating system, Go modules for Kubernetes.
 #
 # In:  ENGINE (podman | docker | nerdctl), IMAGE (what to call the result), BASE (a built base image),
+#      VERSION (of Kubernetes: the one of kubernetes/go.mod, or of one of the folders beside it),
 #      CACHE (a folder for compiled programs; entries are named by the hash of their sources).
 set -euo pipefail
 cd "$(dirname "$0")"
 
-version=v1.34.4
-here=$PWD
+version=$VERSION
+minor=${version#v1.}
+minor=${minor%%.*}
 
 say() { printf '%s\n' "$*"; }
 die() { printf 'error: %s\n' "$*" >&2; exit 1; }
@@ -47,10 +49,10 @@ finish() {
   child=
 }
 
-# compile NAME TITLE DURATION LDFLAGS → $CACHE/NAME-HASH/NAME
+# compile FOLDER TITLE DURATION LDFLAGS → $CACHE/NAME-HASH/NAME; NAME is the folder's
 compile() {
-  local name=$1 title=$2 duration=$3 ldflags=$4 key log lines=-1 now
-  key=$({ cat "$name"/*.go "$name"/go.mod "$name"/go.sum 2>/dev/null; go version; go env GOARCH GOAMD64; printf '%s' "$ldflags"; } | sha256sum | cut -c1-16)
+  local folder=$1 name=${1##*/} title=$2 duration=$3 ldflags=$4 key log lines=-1 now
+  key=$({ cat "$folder"/*.go "$folder"/go.mod "$folder"/go.sum 2>/dev/null; go version; go env GOARCH GOAMD64; printf '%s' "$ldflags"; } | sha256sum | cut -c1-16)
   compiled=$CACHE/$name-$key/$name
   [ ! -x "$compiled" ] || return 0
   mkdir -p "$CACHE"
@@ -62,7 +64,7 @@ compile() {
   log=$work/$name.log
   say "compiling $title ($duration the first time)"
   background "$log" env CGO_ENABLED=0 GOWORK=off GOFLAGS=-buildvcs=false \
-    go build -C "$here/$name" -v -trimpath -ldflags "-s -w $ldflags" -o "$fresh/$name" .
+    go build -C "$folder" -v -trimpath -ldflags "-s -w $ldflags" -o "$fresh/$name" .
   while kill -0 "$child" 2>/dev/null; do
     sleep 3 &
     wait $! || true
@@ -78,14 +80,21 @@ command -v go >/dev/null || die "go is not installed, and Kubernetes is compiled
 
 stamp=
 for package in k8s.io/component-base/version k8s.io/client-go/pkg/version; do
-  stamp+=" -X $package.gitVersion=$version -X $package.gitMajor=1 -X $package.gitMinor=34 -X $package.gitTreeState=clean"
+  stamp+=" -X $package.gitVersion=$version -X $package.gitMajor=1 -X $package.gitMinor=$minor -X $package.gitTreeState=clean"
   stamp+=" -X $package.gitCommit=0000000000000000000000000000000000000000 -X $package.buildDate=2026-01-01T00:00:00Z"
 done
-compile kubernetes "Kubernetes $version" "about 9 minutes" "$stamp"
+sources=$PWD/kubernetes
+if [ -d "kubernetes-1.$minor" ]; then
+  sources=$work/kubernetes
+  cp -r kubernetes "$sources"
+  cp "kubernetes-1.$minor"/go.* "$sources/"
+  sed -i -f "kubernetes-1.$minor/edits.sed" "$sources/main.go"
+fi
+compile "$sources" "Kubernetes $version" "about 9 minutes" "$stamp"
 kubernetes=$compiled
-compile coredns CoreDNS "about 2 minutes" ""
+compile "$PWD/coredns" CoreDNS "about 2 minutes" ""
 coredns=$compiled
-compile pause pause "seconds" ""
+compile "$PWD/pause" pause "seconds" ""
 pause=$compiled
 
 say "installing the node's Debian packages"

@@ -49,6 +49,18 @@ impl Kind {
     /// When a port is taken, kind's configuration is invalid, or kind fails. The caller removes what was created so
     /// far, with [`Kind::delete`].
     pub async fn create(&self, wanted: CreateRequest<'_>) -> Result<Record, ClusterError> {
+        let CreateRequest { cache, step, events, .. } = wanted;
+        let record = self.create_nodes(wanted).await?;
+        if let Some(cache) = cache
+            && let Err(error) = self.start_cache(&record, cache, step).await
+        {
+            let why = crate::readiness::errors::chain(&error);
+            events.warn(Phase::Cluster, format!("the nodes pull images without a cache: {why}"));
+        }
+        Ok(record)
+    }
+
+    async fn create_nodes(&self, wanted: CreateRequest<'_>) -> Result<Record, ClusterError> {
         let mut prepared = self.prepare(&wanted).await?;
         let Some(snapshot) = prepared.snapshot.take_if(|snapshot| snapshot.exists()) else {
             return self.by_kind(prepared, wanted).await;
@@ -94,11 +106,12 @@ impl Kind {
             lease: Some(lease.clone()),
             deployment: None,
         };
+        let own = image.filter(|image| image.is_own).map(|image| image.reference.as_str());
         // Written first: if the run is killed, what it created is found by the ids beside this record.
         records.write(&record)?;
-        let config = kind_config::complete(read_config(plan)?, plan.components(), &reserved.ports, image.is_some());
+        let config = kind_config::complete(read_config(plan)?, plan.components(), &reserved.ports, own.is_some());
         let config = config.map_err(|why| ClusterError::KindConfig { path: config_path(plan), why })?;
-        let snapshot = self.snapshot(plan, image, &config)?;
+        let snapshot = self.snapshot(plan, own, &config)?;
         let (folder, failed) = (records.folder(), || ClusterError::file("preparing the cluster's folder"));
         crate::host::folders::publish(&folder.join(CONFIG), &config.to_string()).map_err(failed())?;
         let labels = labels::labels_for(name, lease, folders);
@@ -138,7 +151,7 @@ impl Kind {
         let mut command = self.host.kind(["create", "cluster", "--name", name, "--config"]).arg(folder.join(CONFIG));
         command = command.arg("--kubeconfig").arg(records.kubeconfig());
         if let Some(image) = image {
-            command = command.arg("--image").arg(image);
+            command = command.arg("--image").arg(&image.reference);
         }
         // kind's children are not killed with it: a container that the engine was still creating would be hard to find
         // and remove.
@@ -202,7 +215,7 @@ impl Kind {
         Ok(record)
     }
 
-    /// Returns the snapshot from which clusters of `config` boot, if they do.
+    /// Returns the snapshot from which clusters of `config` and our own node image boot, if they do.
     fn snapshot(&self, plan: &Plan, image: Option<&str>, config: &Value) -> Result<Option<Snapshot>, ClusterError> {
         use config::Boot;
         let unsupported = snapshot::unsupported(&self.host, image, config);
@@ -238,7 +251,7 @@ fn mount_option(layers: &Path) -> String {
 
 /// Returns the network of the clusters of one state folder. No other folder's clusters use it, so it can be removed
 /// with the last of them.
-fn network(folders: &Folders) -> String {
+pub(super) fn network(folders: &Folders) -> String {
     let user = rustix::process::geteuid().as_raw().to_string();
     let hash = Sha256::new().chain_update(user).chain_update(folders.state.as_os_str().as_encoded_bytes()).finalize();
     format!("kind-harness-{}", &crate::suite::hash::hex(&hash)[..8])

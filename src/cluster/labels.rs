@@ -27,7 +27,7 @@ pub(super) struct Identity {
     pub(super) name: ClusterName,
     pub(super) state: PathBuf,
     pub(super) lease: Lease,
-    /// Whether it is a node, and not a container that keeps an image.
+    /// Whether it is a node, and neither the cache nor a container that keeps an image.
     pub(super) is_node: bool,
 }
 
@@ -66,7 +66,8 @@ pub(super) fn read(container: &str, labels: &BTreeMap<String, String>) -> Option
             true
         }
         None => {
-            let id = rest.strip_prefix(crate::images::HOLDER)?;
+            let id = rest.strip_prefix(crate::images::HOLDER);
+            let id = id.or((rest == super::cache::NAME).then_some("0"))?;
             if id.is_empty() || !id.bytes().all(|byte| byte.is_ascii_hexdigit()) {
                 return None;
             }
@@ -181,11 +182,12 @@ mod tests {
     }
 
     #[test]
-    fn a_container_that_keeps_an_image_is_the_clusters_and_no_node() {
+    fn a_container_beside_the_nodes_is_the_clusters_and_no_node() {
         let mut labels = written(&lease(Keep::Never));
         labels.remove(KIND);
         assert!(!read("a-image-0123456789ab", &labels).unwrap().is_node);
-        for other in ["a-image-", "a-image-xyz", "b-image-01", "a-control-plane"] {
+        assert!(!read("a-cache", &labels).unwrap().is_node);
+        for other in ["a-cache-1", "b-cache", "a-image-", "a-image-xyz", "b-image-01", "a-control-plane"] {
             assert_eq!(read(other, &labels), None, "{other}");
         }
     }

@@ -3,11 +3,12 @@
 use jiff::Timestamp;
 
 use super::{
-    Claim, ClusterError, Existing, InventoryFile, Kind, Labelled, Lease, Node, Owned, Record, Records, labelled,
+    CacheRequest, Claim, ClusterError, Existing, InventoryFile, Kind, Labelled, Lease, Node, Owned, Record, Records,
+    labelled,
 };
 use crate::host::resilience::Resilience;
 use crate::host::setup::Host;
-use crate::images::{Nodes, NodesSignal};
+use crate::images::{NodeImage, Nodes, NodesSignal};
 use crate::report::{Events, Phase, Step};
 use crate::suite::config::ProviderKind;
 use crate::suite::name::ClusterName;
@@ -30,7 +31,9 @@ pub struct CreateRequest<'a> {
     /// The plan: its ports and kind's configuration.
     pub plan: &'a Plan,
     /// The node image, if it is not the provider's default.
-    pub image: Option<&'a str>,
+    pub image: Option<&'a NodeImage>,
+    /// The cache for what its nodes pull, if it has one.
+    pub cache: Option<&'a CacheRequest>,
     /// Where its record is written.
     pub records: &'a Records,
     /// Its lease.
@@ -90,7 +93,9 @@ impl Provider {
             None => "what was remembered of it is lost",
             Some(record) if nodes.is_empty() || record.nodes.is_empty() => "only remains of it were found",
             Some(_) if !running => "it was stopped",
-            Some(record) if record.shape != super::shape(plan)? => "its ports or kind's configuration changed",
+            Some(record) if record.shape != super::shape(plan)? => {
+                "its ports, its version or kind's configuration changed"
+            }
             Some(_) => return Ok(record),
         };
         events.note(Phase::Cluster, format!("cluster {name} is made anew: {why}"));

@@ -11,7 +11,12 @@ const AUTHORITIES: [&str; 3] =
     ["/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/ca-bundle.pem"];
 
 /// The path of the authorities in the image, where OpenSSL, Go and rustls look.
-const AUTHORITIES_IN_IMAGE: &str = "/etc/ssl/certs/ca-certificates.crt";
+pub(crate) const AUTHORITIES_IN_IMAGE: &str = "/etc/ssl/certs/ca-certificates.crt";
+
+/// Returns the file of the certificate authorities that this host trusts.
+pub(crate) fn host_authorities() -> Option<PathBuf> {
+    AUTHORITIES.iter().map(PathBuf::from).find(|path| path.is_file())
+}
 
 /// A binary, and the files beside it.
 #[derive(Debug, Clone)]
@@ -76,7 +81,7 @@ impl BinaryImage {
                 let text = format!("this host has no certificate authorities: none of {}", AUTHORITIES.join(", "));
                 io::Error::new(io::ErrorKind::NotFound, text)
             };
-            let path = AUTHORITIES.iter().map(PathBuf::from).find(|path| path.is_file()).ok_or_else(missing)?;
+            let path = host_authorities().ok_or_else(missing)?;
             all.push((path, AUTHORITIES_IN_IMAGE.to_owned()));
         }
         Ok(all)

@@ -13,6 +13,7 @@ use tokio::sync::Semaphore;
 use tokio_util::task::AbortOnDropHandle;
 
 use super::binary_image::BinaryImage;
+use super::node_image::NodeImage;
 use super::recipe::Recipe;
 use super::{ImageError, binaries, engine, stale};
 use crate::host::folders::StagingDir;
@@ -32,7 +33,8 @@ pub type ComponentImages = ImageMap;
 
 /// All images of a run, in progress.
 pub struct ImageBuilds {
-    node: Option<Task<String>>,
+    node: Option<Task<NodeImage>>,
+    cache: Option<Task<String>>,
     components: BTreeMap<String, Task<ComponentImages>>,
 }
 
@@ -43,25 +45,35 @@ impl std::fmt::Debug for ImageBuilds {
 }
 
 impl ImageBuilds {
-    /// Starts all builds and pulls, and returns at once. With `node`, includes the node image.
+    /// Starts all builds and pulls, and returns at once. Those of the cluster itself are included if it `is_new`.
     #[must_use]
     pub fn begin(
         host: &Host,
         plan: &Plan,
         source: ImageSource,
-        node: bool,
+        is_new: bool,
         events: &Events,
         resilience: &Resilience,
     ) -> ImageBuilds {
-        let shop = Arc::new(ImageBuilder::new(host, source, events, resilience));
+        let asks_again = plan.suite().pull;
+        if asks_again && source == ImageSource::Packages {
+            events.note(Phase::Images, "no registry is asked again: images come from packages");
+        }
+        let shop = Arc::new(ImageBuilder { asks_again, ..ImageBuilder::new(host, source, events, resilience) });
         let present = task(shop.clone().list_images());
         let base = task(shop.clone().base(present.clone()));
         let mut images = plan.components().flat_map(|component| &component.images);
         let wanted = if images.any(|image| image.cargo.is_some()) { plan.binaries().clone() } else { BTreeSet::new() };
         let binaries = task(shop.clone().binaries(plan.root().into(), wanted.into_iter().collect()));
-        let node = (node && source == ImageSource::Packages)
-            .then(|| task(shop.clone().own("node", present.clone(), base.clone())));
-        let made = shop.make_all(plan, &present, &binaries);
+        let version = plan.suite().cluster.kubernetes.clone();
+        let node = (is_new && (source == ImageSource::Packages || version.is_some()))
+            .then(|| task(shop.clone().node_image(version, present.clone(), base.clone())));
+        let cache = (is_new && plan.suite().cluster.cache)
+            .then(|| task(shop.clone().cache_image(present.clone(), base.clone())));
+        let mut made = shop.make_all(plan, &present, &binaries);
+        if source != ImageSource::Packages {
+            shop.pull_all(plan, &present, &mut made);
+        }
         let components = plan.components().map(|component| {
             let job = shop.clone().component(
                 component.clone(),
@@ -72,22 +84,33 @@ impl ImageBuilds {
             );
             (component.name.clone(), task(job))
         });
-        ImageBuilds { node, components: components.collect() }
+        ImageBuilds { node, cache, components: components.collect() }
     }
 
     /// Returns an empty set of builds: images are used as the manifests name them.
     #[must_use]
     pub fn none() -> ImageBuilds {
-        ImageBuilds { node: None, components: BTreeMap::new() }
+        ImageBuilds { node: None, cache: None, components: BTreeMap::new() }
     }
 
     /// Returns the node image; `None` when kind's default is used.
     ///
     /// # Errors
-    /// When it cannot be built.
-    pub async fn node(&self) -> Result<Option<String>, Arc<ImageError>> {
+    /// When it cannot be built, or there is none of the suite's version of Kubernetes.
+    pub async fn node(&self) -> Result<Option<NodeImage>, Arc<ImageError>> {
         match &self.node {
             Some(node) => node.clone().await.map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// Returns the image of the servers of the cluster's cache; `None` when the cluster has none.
+    ///
+    /// # Errors
+    /// When it cannot be built or pulled.
+    pub async fn cache(&self) -> Result<Option<String>, Arc<ImageError>> {
+        match &self.cache {
+            Some(cache) => cache.clone().await.map(Some),
             None => Ok(None),
         }
     }
@@ -152,7 +175,9 @@ pub(super) type Present = Task<Arc<BTreeSet<String>>>;
 /// State shared by all builds.
 pub(super) struct ImageBuilder {
     pub(super) host: Host,
-    source: ImageSource,
+    pub(super) source: ImageSource,
+    /// Whether registries are asked for images that are here.
+    pub(super) asks_again: bool,
     pub(super) events: Events,
     pub(super) resilience: Resilience,
     /// As many concurrent builds as cores: some wait for the network while others compile.
@@ -163,23 +188,13 @@ impl ImageBuilder {
     fn new(host: &Host, source: ImageSource, events: &Events, resilience: &Resilience) -> ImageBuilder {
         let benches = Semaphore::new(std::thread::available_parallelism().map_or(2, usize::from));
         let resilience = resilience.of(events.handle(Phase::Images, "engine"));
-        ImageBuilder { host: host.clone(), source, events: events.clone(), resilience, benches }
+        ImageBuilder { host: host.clone(), source, asks_again: false, events: events.clone(), resilience, benches }
     }
 
     /// Returns the engine's images.
     async fn list_images(self: Arc<Self>) -> Result<Arc<BTreeSet<String>>, Arc<ImageError>> {
         let text = engine::list(&self.host.engine, &self.resilience).await.map_err(Arc::new)?;
         Ok(Arc::new(text.lines().map(normalized).collect()))
-    }
-
-    async fn own(
-        self: Arc<Self>,
-        name: &'static str,
-        present: Present,
-        base: Task<Option<String>>,
-    ) -> Result<String, Arc<ImageError>> {
-        let recipe = Recipe::own(name, &self.host.folders.cache)?;
-        self.make(recipe, Some(base), present, None).await
     }
 
     async fn binaries(
@@ -208,22 +223,19 @@ impl ImageBuilder {
         let mut images = ComponentImages::new();
         for image in &component.images {
             let reference = match (made.get(&image.name), &image.recipe) {
-                (Some(made), _) => made.clone().await?,
-                (None, Some(recipe)) if self.source == ImageSource::Packages => {
-                    let recipe = Recipe::read(&root.join(recipe))?;
-                    self.clone().make(recipe, Some(base.clone()), present.clone(), None).await?
-                }
-                _ if self.source == ImageSource::Packages => {
-                    return Err(Arc::new(ImageError::NoRecipe { image: image.name.clone() }));
-                }
-                _ => match self.pull(&image.name, present.clone()).await {
+                (Some(made), _) => match made.clone().await {
                     Err(error) if image.optional => {
                         let why = crate::readiness::errors::chain(&*error);
                         self.events.warn(Phase::Images, format!("the nodes pull {} themselves: {why}", image.name));
                         continue;
                     }
-                    pulled => pulled?,
+                    made => made?,
                 },
+                (None, Some(recipe)) => {
+                    let recipe = Recipe::read(&root.join(recipe))?;
+                    self.clone().make(recipe, Some(base.clone()), present.clone(), None).await?
+                }
+                (None, None) => return Err(Arc::new(ImageError::NoRecipe { image: image.name.clone() })),
             };
             images.insert(image.name.clone(), reference);
         }

@@ -7,7 +7,7 @@ use crate::host::exec::ExecError;
 use crate::host::resilience::Resilience;
 use crate::host::setup::{Engine, LOOK};
 use crate::report::{LargestLayer, Step};
-use crate::suite::reference::normalized;
+use crate::suite::reference::{normalized, repository};
 
 /// Deadline of a pull: 1 GB takes this long at 1 MB/s.
 const PULL: Duration = Duration::from_secs(20 * 60);
@@ -25,12 +25,15 @@ pub(super) struct Found {
     pub(super) id: String,
     /// Its architecture, such as `amd64`.
     pub(super) architecture: String,
+    /// The digest by which its registry knows it; its id if it is from none.
+    pub(super) digest: String,
 }
 
 /// Returns `image` if the engine has it. Its name is taken as written: podman calls what is built here `localhost/…`.
 pub(super) async fn find(engine: &Engine, image: &str, resilience: &Resilience) -> Result<Option<Found>, ImageError> {
     const DIGITS: usize = 12;
-    let inspect = engine.command(["image", "inspect", "--format={{.Id}} {{.Architecture}}", image]).deadline(LOOK);
+    let format = "--format={{.Id}} {{.Architecture}} {{json .RepoDigests}}";
+    let inspect = engine.command(["image", "inspect", format, image]).deadline(LOOK);
     let look = || async {
         match inspect.output().await {
             Err(ExecError::Failed { tail, .. }) if is_missing(&tail) => Ok(None),
@@ -39,10 +42,21 @@ pub(super) async fn find(engine: &Engine, image: &str, resilience: &Resilience) 
     };
     let told = resilience.engine("looking for an image", look).await.map_err(ImageError::List)?;
     Ok(told.as_deref().and_then(|told| {
-        let (id, architecture) = told.trim().split_once(' ')?;
-        let id = id.trim_start_matches("sha256:").chars().take(DIGITS).collect();
-        Some(Found { id, architecture: architecture.to_owned() })
+        let mut parts = told.trim().splitn(3, ' ');
+        let (id, architecture) = (parts.next()?.trim_start_matches("sha256:"), parts.next()?.to_owned());
+        let digest = parts.next().and_then(|digests| digest(digests, image));
+        let digest = digest.unwrap_or_else(|| format!("id {id}"));
+        Some(Found { id: id.chars().take(DIGITS).collect(), architecture, digest })
     }))
+}
+
+/// Returns the first of `digests`, a JSON list such as `["docker.io/library/redis@sha256:…"]`, that is of the repository of
+/// `image`.
+fn digest(digests: &str, image: &str) -> Option<String> {
+    let digests: Vec<String> = serde_json::from_str(digests).ok()?;
+    let mut digests = digests.iter().filter_map(|digest| digest.split_once('@'));
+    let (_, digest) = digests.find(|(name, _)| repository(name) == repository(image))?;
+    Some(digest.to_owned())
 }
 
 /// Returns whether the engine has `image`; an engine that does not say has none.
@@ -101,7 +115,15 @@ pub(super) async fn pull(engine: &Engine, image: &str, resilience: &Resilience, 
 
 #[cfg(test)]
 mod tests {
-    use super::is_missing;
+    use super::{digest, is_missing};
+
+    #[test]
+    fn the_digest_is_that_of_the_images_own_repository() {
+        let told = r#"["localhost/mine@sha256:01", "redis@sha256:02", "redis@sha256:03"]"#;
+        assert_eq!(digest(told, "docker.io/library/redis:7").as_deref(), Some("sha256:02"));
+        assert_eq!(digest(told, "ghcr.io/me/redis:7"), None);
+        assert_eq!(digest("null", "redis:7"), None);
+    }
 
     #[test]
     fn an_image_that_is_not_there_is_no_error() {

@@ -1,7 +1,8 @@
 //! A recipe: a folder that builds one image, either by a `Containerfile` or by a `build.sh`.
 //!
 //! `build.sh` runs in the recipe's folder with `ENGINE`, `IMAGE` (the reference to produce), `BASE` (the base image,
-//! already built) and `CACHE` (a folder for heavy intermediate results) in its environment.
+//! already built) and `CACHE` (a folder for heavy intermediate results) in its environment; the node image's also with
+//! `VERSION` (of Kubernetes).
 
 use std::fs::Permissions;
 use std::os::unix::fs::PermissionsExt;
@@ -24,8 +25,10 @@ pub(super) struct Recipe {
     /// Name of the image: `localhost/kind-harness/NAME`.
     name: String,
     folder: PathBuf,
-    /// The content of the folder.
+    /// The content of the folder, and the value of each variable.
     content: Content,
+    /// Further variables of `build.sh`.
+    variables: Vec<(&'static str, String)>,
 }
 
 impl Recipe {
@@ -41,7 +44,7 @@ impl Recipe {
         if files.is_empty() {
             return Err(unreadable(std::io::Error::other("the folder holds no files")));
         }
-        Ok(Recipe { name, folder: folder.into(), content })
+        Ok(Recipe { name, folder: folder.into(), content, variables: Vec::new() })
     }
 
     /// Writes one of the harness's own recipes below the cache folder, and returns it.
@@ -69,7 +72,7 @@ impl Recipe {
             let mode = if is_script(bytes) { 0o755 } else { 0o644 };
             fs_err::set_permissions(&path, Permissions::from_mode(mode)).map_err(unreadable)?;
         }
-        Ok(Recipe { name: name.into(), folder, content })
+        Ok(Recipe { name: name.into(), folder, content, variables: Vec::new() })
     }
 
     /// Returns the image's name, without registry and tag.
@@ -98,6 +101,13 @@ impl Recipe {
         self
     }
 
+    /// Returns the recipe with a variable for its `build.sh`, on which the image depends.
+    pub(super) fn with(mut self, variable: &'static str, value: &str) -> Recipe {
+        self.content.add(variable, value.as_bytes());
+        self.variables.push((variable, value.to_owned()));
+        self
+    }
+
     /// Returns the path of its Containerfile.
     pub(super) fn containerfile(&self) -> PathBuf {
         self.folder.join("Containerfile")
@@ -117,6 +127,8 @@ impl Recipe {
             let command = Cmd::new("bash", ["build.sh"]).dir(&self.folder);
             let command = command.env("ENGINE", host.engine.kind.name()).env("IMAGE", image);
             let command = command.env("CACHE", &host.folders.cache);
+            let variables = self.variables.iter();
+            let command = variables.fold(command, |command, (name, value)| command.env(name, value));
             host.engine.environment(match base {
                 Some(base) => command.env("BASE", base),
                 None => command,
@@ -169,6 +181,8 @@ mod tests {
         assert!(first.starts_with("localhost/kind-harness/thing:"), "{first}");
         assert_eq!(first, tag(Some("base:1")));
         assert_ne!(first, tag(Some("base:2")));
+        let with = Recipe::read(&recipe).unwrap().with("VERSION", "v1").reference(&host(), Some("base:1"), b"");
+        assert_ne!(first, with);
         fs_err::write(recipe.join("a"), "").unwrap();
         let second = tag(Some("base:1"));
         assert_ne!(first, second);

@@ -11,9 +11,11 @@ use futures::future::join_all;
 use tokio::sync::oneshot;
 
 use super::engine;
+use super::node_image::REGISTRY;
 use crate::host::resilience::Resilience;
 use crate::host::setup::{Engine, EngineKind};
 use crate::suite::config::ImageSource;
+use crate::suite::config::kubernetes;
 use crate::suite::plan::Plan;
 use crate::suite::reference::{normalized, registry};
 
@@ -45,12 +47,19 @@ impl Needed {
     pub fn of(plan: &Plan) -> Needed {
         let images = plan.components().flat_map(|component| &component.images);
         let pulled = images.filter(|image| !image.is_made() && image.cargo.is_none());
-        Needed { images: pulled.map(|image| (image.name.clone(), image.recipe.is_some())).collect() }
+        let cache = plan.suite().cluster.cache.then(|| (REGISTRY.to_owned(), true));
+        let pulled = pulled.map(|image| (image.name.clone(), image.recipe.is_some()));
+        Needed { images: pulled.chain(cache).collect() }
     }
 
-    /// Adds the node images of a new cluster: `named` by kind's configuration, or else kind's own.
+    /// Adds the node images of a new cluster: the one of the suite's version of Kubernetes, or those that are `named` by
+    /// kind's configuration, or else kind's own.
     #[must_use]
-    pub fn and_nodes(mut self, named: &[String]) -> Needed {
+    pub fn and_nodes(mut self, version: Option<&str>, named: &[String]) -> Needed {
+        if let Some(image) = version.and_then(kubernetes::published) {
+            self.images.insert(image, kubernetes::built(version).is_some());
+            return self;
+        }
         self.images.extend(named.iter().map(|node| (node.clone(), false)));
         if named.is_empty() {
             self.images.insert(NODE.to_owned(), true);

@@ -8,6 +8,7 @@ mod image;
 #[cfg(feature = "schema")]
 mod json_schema;
 mod keep;
+pub(crate) mod kubernetes;
 mod need;
 mod overrides;
 mod readiness;
@@ -99,6 +100,7 @@ fn parse(source: &Source, root: &Path, overrides: &Overrides) -> Result<Suite, V
     if let Some(suite) = &suite {
         problems.extend(check::all(suite, overrides.overlay.as_deref(), &tree, source, root));
     }
+    problems.extend(suite.as_ref().and_then(|suite| check::version(suite, overrides, &tree, source)));
     problems.extend(overrides.name.as_deref().and_then(|name| check::overriding_name(source, name)));
     match suite {
         Some(suite) if problems.is_empty() => Ok(overrides.over(suite)),

@@ -24,6 +24,16 @@ pub(crate) fn registry(image: &str) -> &str {
     split(image).0
 }
 
+/// Returns the full name of `image` without tag and digest: `docker.io/library/redis` for `redis:7`.
+#[must_use]
+pub(crate) fn repository(image: &str) -> String {
+    let mut full = normalized(image);
+    full.truncate(full.find('@').unwrap_or(full.len()));
+    let name = full.rfind('/').map_or(0, |slash| slash + 1);
+    full.truncate(full[name..].find(':').map_or(full.len(), |colon| name + colon));
+    full
+}
+
 /// Returns whether `image` names its content by a digest, so that it is the same wherever it is pulled.
 #[must_use]
 pub(crate) fn is_pinned(image: &str) -> bool {
@@ -74,6 +84,15 @@ mod tests {
     fn a_registry_is_the_first_part_if_it_is_a_host() {
         assert_eq!(registry("me/app"), "docker.io");
         assert_eq!(registry("localhost:5000/app@sha256:00"), "localhost:5000");
+    }
+
+    #[rstest]
+    #[case("redis", "docker.io/library/redis")]
+    #[case("me/app:1@sha256:00", "docker.io/me/app")]
+    #[case("localhost:5000/shop/api:1", "localhost:5000/shop/api")]
+    #[case("redis@sha256:00", "docker.io/library/redis")]
+    fn repositories_are_names_without_a_version(#[case] image: &str, #[case] name: &str) {
+        assert_eq!(repository(image), name);
     }
 
     #[rstest]

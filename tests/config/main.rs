@@ -116,7 +116,9 @@ fn usual() -> RetrySpec {
 fn overrides_win_over_the_file() {
     let overrides = Overrides {
         name: Some("mine".into()),
+        kubernetes: Some("1.33".into()),
         images: Some(ImageSource::Packages),
+        pull: true,
         strategy: Some(Strategy::Sequential),
         deadline: Some(Duration::from_secs(5)),
         overlay: Some("prod".into()),
@@ -130,6 +132,8 @@ fn overrides_win_over_the_file() {
     assert_eq!(suite.cluster.name.as_deref(), Some("mine"));
     assert_eq!((suite.images, suite.strategy), (ImageSource::Packages, Strategy::Sequential));
     assert_eq!(suite.deadline, Duration::from_secs(5));
+    assert!(suite.pull);
+    assert_eq!(suite.cluster.kubernetes.as_deref(), Some("1.33"));
     assert!(suite.components.iter().flat_map(|component| &component.ports).all(|port| port.host == HostPort::Auto));
 }
 
@@ -167,6 +171,21 @@ fn an_overlay_without_components_that_have_any() {
     let error = load_with(VALID, &overrides).1.unwrap_err();
     assert_eq!(error.diagnostics()[0].message, "--overlay or KIND_HARNESS_OVERLAY: no component has an overlay `dev`");
     assert!(load(VALID).is_ok(), "the default is for those who have overlays");
+}
+
+#[test]
+fn a_version_is_known_or_not_by_the_source_of_images() {
+    let wanted = |version: &str, images| {
+        let overrides = Overrides { kubernetes: Some(version.into()), images, ..Overrides::default() };
+        load_with(VALID, &overrides).1.map(|_| ()).map_err(|error| error.diagnostics()[0].clone())
+    };
+    assert!(wanted("1.33", None).is_ok());
+    assert!(wanted("v1.33.13", Some(ImageSource::Packages)).is_ok());
+    let problem = wanted("1.33", Some(ImageSource::Registry)).unwrap_err();
+    let message = "--kubernetes or KIND_HARNESS_KUBERNETES: no node image of Kubernetes `1.33` is known";
+    assert_eq!(problem.message, message);
+    assert!(problem.help.is_some_and(|help| help.contains("1.34.11")), "those that are known are listed");
+    assert!(wanted("1.37", Some(ImageSource::Packages)).is_err());
 }
 
 #[test]

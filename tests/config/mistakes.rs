@@ -30,6 +30,20 @@ use crate::{load, with};
     "3:37",
     "`config` means nothing to a cluster that exists already"
 )]
+#[case::version("provider: kind", "kubernetes: '1.20'", "3:17", "no node image of Kubernetes `1.20` is known")]
+#[case::version_number("provider: kind", "kubernetes: 1.33", "3:17", "expected a string, found the number `1.33`")]
+#[case::existing_cache(
+    "provider: kind, config: kind-config.yaml",
+    "context: c, provider: existing, cache: true",
+    "3:37",
+    "`cache` means nothing to a cluster that exists already"
+)]
+#[case::existing_version(
+    "provider: kind, config: kind-config.yaml",
+    "context: c, provider: existing, kubernetes: '1.33'",
+    "3:37",
+    "`kubernetes` means nothing to a cluster that exists already"
+)]
 #[case::context("provider: kind", "context: c", "3:5", "`context` is for clusters that exist already")]
 #[case::kind_config(
     "config: kind-config.yaml",

@@ -11,9 +11,15 @@ pub(super) struct Flags {
     /// Name of the cluster, instead of one derived from the suite and its folder
     #[arg(long, env = "KIND_HARNESS_NAME", value_name = "NAME", global = true)]
     pub(super) name: Option<String>,
+    /// Which version of Kubernetes the cluster has, such as 1.33
+    #[arg(long, env = "KIND_HARNESS_KUBERNETES", value_name = "VERSION", global = true)]
+    kubernetes: Option<String>,
     /// Where images come from
     #[arg(long, env = "KIND_HARNESS_IMAGES", value_name = "SOURCE", global = true)]
     images: Option<Images>,
+    /// Ask registries again for images that are named by a tag, and deploy again what has moved
+    #[arg(long, env = "KIND_HARNESS_PULL", global = true)]
+    pub(super) pull: bool,
     /// In which order components are deployed and awaited
     #[arg(long, env = "KIND_HARNESS_STRATEGY", global = true)]
     strategy: Option<Order>,
@@ -77,7 +83,9 @@ impl Flags {
         let strategy = self.strategy.map(Strategy::from);
         Overrides {
             name: self.name.clone(),
+            kubernetes: self.kubernetes.clone(),
             images: self.images(),
+            pull: self.pull,
             strategy,
             overlay: self.overlay.clone(),
             deadline: self.deadline,

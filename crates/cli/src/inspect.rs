@@ -68,10 +68,13 @@ impl Cli {
     /// Returns where this host's images come from; those of the suite, if there is one.
     pub(super) async fn source(&self, engine: Option<&Engine>) -> Choice {
         let (wanted, needed) = match self.plan() {
-            Ok(plan) => (plan.suite().images, Needed::of(&plan)),
-            Err(_) => (self.flags.images().unwrap_or_default(), Needed::default()),
+            Ok(plan) => {
+                let suite = plan.suite();
+                (suite.images, Needed::of(&plan).and_nodes(suite.cluster.kubernetes.as_deref(), &[]))
+            }
+            Err(_) => (self.flags.images().unwrap_or_default(), Needed::default().and_nodes(None, &[])),
         };
-        images::decide(wanted, engine, &needed.and_nodes(&[])).await
+        images::decide(wanted, engine, &needed).await
     }
 
     /// Returns the plan with all its sources rendered.

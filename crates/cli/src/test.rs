@@ -133,6 +133,7 @@ impl Cli {
         };
         let part = |part: usize| {
             let command = command(part, of, division.as_ref(), &test.args);
+            let command = if self.flags.pull { command.env("KIND_HARNESS_PULL", "true") } else { command };
             match junit {
                 Some(junit) => command.env(JUNIT, &junit.path).env(JUNIT_RUN, &junit.run),
                 None => command,

@@ -3,6 +3,7 @@
 mod choice;
 mod layers;
 mod memory;
+mod registries;
 mod trial;
 
 use std::path::PathBuf;
@@ -18,6 +19,7 @@ pub(super) use choice::choose;
 pub use choice::recall;
 pub use layers::layers;
 pub use memory::known_engines;
+pub use registries::{Login, login, upstream};
 
 /// Default deadline of an engine command: starting and removing even many containers, on a busy host.
 const DEADLINE: Duration = Duration::from_secs(2 * 60);

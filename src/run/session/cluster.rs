@@ -44,7 +44,7 @@ impl Session {
         lease: &Lease,
         nodes_up: NodesSignal,
     ) -> Result<Cluster, UpError> {
-        let image = builds.node().await?;
+        let (image, cache) = (builds.node().await?, self.cache(builds).await?);
         let step = self.events.step(Phase::Cluster, name.as_str());
         let (undoing, kept) = (provider.clone(), records.clone());
         self.undo.register(format!("cluster {name}"), async move {
@@ -53,11 +53,11 @@ impl Session {
             let owned = kept.read()?.and_then(|record| kept.owned(&record));
             undoing.delete(&kept, owned.as_ref()).await
         });
-        let image = image.as_deref();
         let wanted = CreateRequest {
             name,
             plan: &self.plan,
-            image,
+            image: image.as_ref(),
+            cache: cache.as_ref(),
             records,
             lease,
             nodes_up,

@@ -1,11 +1,16 @@
 //! The host of a run, and where its images come from.
 
+use std::collections::BTreeSet;
+
 use super::{Session, UpError};
-use crate::cluster::{self, Records};
+use crate::cluster::{self, CacheRequest, Records};
+use crate::deploy::ComponentManifests;
 use crate::host::setup::{self, Host};
-use crate::images::{self, Needed};
+use crate::images::{self, ImageBuilds, Needed};
+use crate::readiness::errors;
 use crate::report::Phase;
 use crate::suite::config::{ImageSource, ProviderKind};
+use crate::suite::reference::registry;
 
 impl Session {
     /// Prepares the host, and decides where images come from. The engine is asked for that, so it is there first.
@@ -31,7 +36,8 @@ impl Session {
         let host = ensure(ImageSource::Registry).await?;
         let mut needed = Needed::of(&self.plan);
         if record.is_none() {
-            needed = needed.and_nodes(&cluster::node_images(&self.plan)?);
+            let version = suite.cluster.kubernetes.as_deref();
+            needed = needed.and_nodes(version, &cluster::node_images(&self.plan)?);
         }
         let step = self.events.step(Phase::Images, "source");
         let choice = images::decide(suite.images, Some(&host.engine), &needed).await;
@@ -41,5 +47,27 @@ impl Session {
             ImageSource::Packages => Ok((Some(ensure(choice.source).await?), choice.source)),
             source => Ok((Some(host), source)),
         }
+    }
+
+    /// Returns the cache of a new cluster, if it is to have one: for Docker Hub and every registry that the suite names.
+    /// Without an image of its servers the cluster has none, which is said.
+    pub(super) async fn cache(&self, builds: &ImageBuilds) -> Result<Option<CacheRequest>, UpError> {
+        let image = match builds.cache().await {
+            Ok(None) => return Ok(None),
+            Ok(Some(image)) => image,
+            Err(error) => {
+                let why = errors::chain(&*error);
+                self.events.warn(Phase::Cluster, format!("the nodes pull images without a cache: {why}"));
+                return Ok(None);
+            }
+        };
+        let mut named: BTreeSet<String> =
+            self.parcels()?.iter().flatten().flat_map(ComponentManifests::images).collect();
+        named.extend(self.plan.components().flat_map(|component| &component.images).map(|image| image.name.clone()));
+        let mut registries: BTreeSet<String> = named.iter().map(|image| registry(image).to_owned()).collect();
+        // What is made here is in none.
+        registries.remove("localhost");
+        registries.insert(registry("redis").to_owned());
+        Ok(Some(CacheRequest { image, registries, asks_again: self.plan.suite().pull }))
     }
 }

@@ -2,6 +2,7 @@
 
 mod checks;
 mod files;
+mod kubernetes;
 mod names;
 mod needs;
 mod overlays;
@@ -18,6 +19,7 @@ use std::path::Path;
 use super::{Component, Isolation, ProviderKind, Suite};
 use crate::suite::yaml::{Diagnostic, Node, Source, Span};
 
+pub(super) use kubernetes::version;
 pub(super) use names::overriding_name;
 
 /// Returns every problem of a suite whose types are right. `overriding_overlay` is the overlay that replaces the
@@ -81,7 +83,7 @@ impl<'a> Checker<'a> {
         }
     }
 
-    /// Checks that `config` and `context` fit the provider: `kind` creates clusters from `config`; `existing` uses the
+    /// Checks that `config`, `kubernetes`, `cache` and `context` fit the provider: `kind` creates clusters from `config`; `existing` uses the
     /// one of `context`.
     fn provider(&mut self) {
         let (spec, place) = (&self.suite.cluster, self.tree.at("cluster"));
@@ -100,6 +102,16 @@ impl<'a> Checker<'a> {
             ProviderKind::Existing if spec.isolation == Isolation::File => self.refuse(
                 span("isolation"),
                 "`isolation: file` resets the cluster between files of tests, which is only done to clusters that are made here",
+                "remove it, or write `provider: kind`",
+            ),
+            ProviderKind::Existing if spec.cache => self.refuse(
+                span("cache"),
+                "`cache` means nothing to a cluster that exists already",
+                "remove it, or write `provider: kind`",
+            ),
+            ProviderKind::Existing if spec.kubernetes.is_some() => self.refuse(
+                span("kubernetes"),
+                "`kubernetes` means nothing to a cluster that exists already",
                 "remove it, or write `provider: kind`",
             ),
             ProviderKind::Kind if spec.context.is_some() => self.refuse(

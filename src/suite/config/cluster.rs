@@ -6,7 +6,9 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
-#[serde(expecting = "a mapping with `provider`, `name`, `config`, `context`, `boot`, `load` or `isolation`")]
+#[serde(
+    expecting = "a mapping with `provider`, `name`, `config`, `context`, `kubernetes`, `boot`, `load`, `cache` or `isolation`"
+)]
 pub struct ClusterSpec {
     /// The provider of the cluster.
     #[serde(default)]
@@ -20,12 +22,19 @@ pub struct ClusterSpec {
     /// With `provider: existing`, the kubeconfig context to use.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub context: Option<String>,
+    /// Version of Kubernetes, such as `"1.33"` or `"1.33.13"`: the default for `--kubernetes`. When absent, the one of kind's
+    /// release or, with images from packages, of the harness.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kubernetes: Option<String>,
     /// How the control plane of a kind cluster boots.
     #[serde(default)]
     pub boot: Boot,
     /// How images come from the engine into the nodes of a kind cluster.
     #[serde(default)]
     pub load: Load,
+    /// Whether images that the nodes of a kind cluster pull themselves are kept on this host, for other clusters (false).
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub cache: bool,
     /// What tests of different files share.
     #[serde(default)]
     pub isolation: Isolation,

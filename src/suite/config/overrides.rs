@@ -10,8 +10,12 @@ use super::{HostPort, ImageSource, Strategy, Suite};
 pub struct Overrides {
     /// Name of the cluster, instead of one derived from the suite and its folder.
     pub name: Option<String>,
+    /// Version of Kubernetes, such as `1.33`.
+    pub kubernetes: Option<String>,
     /// The source of images.
     pub images: Option<ImageSource>,
+    /// Whether registries are asked again for images that are named by a tag and are here already.
+    pub pull: bool,
     /// The order in which components are deployed and awaited.
     pub strategy: Option<Strategy>,
     /// The overlay of the components' manifests.
@@ -34,7 +38,9 @@ impl Overrides {
     pub fn from_env() -> Result<Overrides, WrongVariable> {
         Ok(Overrides {
             name: Variable::of_process("KIND_HARNESS_NAME").text(),
+            kubernetes: Variable::of_process("KIND_HARNESS_KUBERNETES").text(),
             images: Variable::of_process("KIND_HARNESS_IMAGES").one_of("auto, registry or packages")?,
+            pull: Variable::of_process("KIND_HARNESS_PULL").flag()?.unwrap_or(false),
             strategy: Variable::of_process("KIND_HARNESS_STRATEGY").one_of("parallel, waves or sequential")?,
             overlay: Variable::of_process("KIND_HARNESS_OVERLAY").text(),
             deadline: Variable::of_process("KIND_HARNESS_DEADLINE").duration()?,
@@ -49,7 +55,9 @@ impl Overrides {
         if let Some(name) = &self.name {
             suite.cluster.name = Some(name.clone());
         }
+        suite.cluster.kubernetes = self.kubernetes.clone().or(suite.cluster.kubernetes);
         suite.images = self.images.unwrap_or(suite.images);
+        suite.pull |= self.pull;
         suite.strategy = self.strategy.unwrap_or(suite.strategy);
         suite.overlay = self.overlay.clone().unwrap_or(suite.overlay);
         suite.deadline = self.deadline.unwrap_or(suite.deadline);

@@ -5,6 +5,7 @@
 #![expect(clippy::disallowed_methods, reason = "these programs are the tests' own, not the harness's")]
 #![expect(clippy::print_stdout, reason = "how long each step takes is for whoever runs them")]
 
+mod cache;
 mod dockerd;
 mod engine;
 mod registries;
@@ -82,6 +83,17 @@ fn main() -> ExitCode {
             let logins = folder.path().join("auth.json").display().to_string();
             let podman = podman()?.with("SSL_CERT_FILE", &authority).with("REGISTRY_AUTH_FILE", &logins);
             registries::login(&podman, &registry)
+        }),
+        long_trial("podman::cache", || {
+            let registry = Registry::plain()?;
+            let front = Front::with_login(&registry)?;
+            let folder = tempfile::tempdir()?;
+            let (conf, logins) = (folder.path().join("registries.conf"), folder.path().join("auth.json"));
+            std::fs::write(&conf, format!("[[registry]]\nlocation = \"{}\"\ninsecure = true\n", front.address))?;
+            std::fs::write(&logins, cache::logins(&front.address))?;
+            let podman = podman()?.with("CONTAINERS_REGISTRIES_CONF", &conf.display().to_string());
+            let podman = podman.with("REGISTRY_AUTH_FILE", &logins.display().to_string());
+            cache::kept_between_clusters(&podman, &registry, &front)
         }),
     ];
     libtest_mimic::run(&arguments, trials).exit_code()

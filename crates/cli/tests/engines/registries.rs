@@ -26,13 +26,13 @@ kubeadmConfigPatches:
 
 /// A suite of one image, and its folder.
 pub(crate) struct Suite<'a> {
-    engine: &'a Engine,
-    folder: tempfile::TempDir,
+    pub(crate) engine: &'a Engine,
+    pub(crate) folder: tempfile::TempDir,
     state: tempfile::TempDir,
 }
 
 /// How a run ended, and what it said.
-struct Ended {
+pub(crate) struct Ended {
     code: Option<i32>,
     said: String,
 }
@@ -54,6 +54,11 @@ impl<'a> Suite<'a> {
 
     /// Brings the suite up with `image`.
     fn up(&self, image: &str) -> Result<Ended> {
+        self.up_with(image, &[])
+    }
+
+    /// Brings the suite up with `image` and more flags.
+    fn up_with(&self, image: &str, flags: &[&str]) -> Result<Ended> {
         let text = format!(
             "suite: registries\nnamespace: registries\ndeadline: 40s\nimages: auto\ncluster: {{config: kind.yaml}}\n\
              components:\n  - name: app\n    images: [{{name: '{image}'}}]\n    manifests:\n      - inline: |\n          \
@@ -61,10 +66,24 @@ impl<'a> Suite<'a> {
              spec: {{terminationGracePeriodSeconds: 0, containers: [{{name: app, image: '{image}'}}]}}\n"
         );
         std::fs::write(self.folder.path().join("e2e.yaml"), text)?;
-        self.run(&["up", "--keep"])
+        self.run(&[&["up", "--keep"], flags].concat())
     }
 
-    fn run(&self, arguments: &[&str]) -> Result<Ended> {
+    /// Returns the name of the node.
+    pub(crate) fn node(&self) -> Result<String> {
+        let state = format!("label=kind-harness.dev/state={}", self.state.path().join("kind-harness").display());
+        let is_node = "label=io.x-k8s.kind.role=control-plane";
+        self.engine.ask(&["ps", "--filter", &state, "--filter", is_node, "--format", "{{.Names}}"])
+    }
+
+    /// Returns the image that the pod is told to run.
+    fn running(&self) -> Result<String> {
+        let node = self.node()?;
+        let image = "jsonpath={.spec.containers[0].image}";
+        self.engine.ask(&["exec", &node, "kubectl", "-n", "registries", "get", "pod", "app", "-o", image])
+    }
+
+    pub(crate) fn run(&self, arguments: &[&str]) -> Result<Ended> {
         let began = Instant::now();
         let command = harness(self.engine, self.folder.path(), self.state.path(), arguments);
         let output = command.stderr_to_stdout().stdout_capture().unchecked().run()?;
@@ -88,7 +107,7 @@ impl Drop for Suite<'_> {
 
 impl Ended {
     #[track_caller]
-    fn with(self, code: i32, words: &[&str]) -> Result<String> {
+    pub(crate) fn with(self, code: i32, words: &[&str]) -> Result<String> {
         ensure!(self.code == Some(code), "{:?} instead of {code}:\n{}", self.code, self.said);
         for word in words {
             ensure!(self.said.contains(word), "{word:?} is not in:\n{}", self.said);
@@ -98,7 +117,15 @@ impl Ended {
 }
 
 /// Pushes a small image to `registry` by that name, and removes it from the engine; returns its full name.
-fn push(engine: &Engine, registry: &str, name: &str) -> Result<String> {
+pub(crate) fn push(engine: &Engine, registry: &str, name: &str) -> Result<String> {
+    let image = push_content(engine, registry, name, name)?;
+    // A run before this one may have pulled it from the mirror.
+    let _ = engine.ask(&["rmi", "-f", &format!("docker.io/{name}")]);
+    Ok(image)
+}
+
+/// Pushes an image with a file of that content. What the engine has of other registries stays.
+fn push_content(engine: &Engine, registry: &str, name: &str, content: &str) -> Result<String> {
     let cache = Folders::of_user()?.cache;
     let entries = std::fs::read_dir(&cache)?.flatten().map(|entry| entry.path().join("pause"));
     let is_pause = |path: &PathBuf| path.is_file();
@@ -106,16 +133,14 @@ fn push(engine: &Engine, registry: &str, name: &str) -> Result<String> {
     let folder = tempfile::tempdir()?;
     std::fs::copy(pause, folder.path().join("pause"))?;
     // Each image has a layer that no other has.
-    std::fs::write(folder.path().join("name"), name)?;
+    std::fs::write(folder.path().join("name"), content)?;
     let image = format!("{registry}/{name}");
     let tar = cmd!("tar", "-C", folder.path(), "-c", ".");
     let import = engine.on(cmd!(engine.name, "import", "--change", r#"ENTRYPOINT ["/pause"]"#, "-", &image));
     tar.pipe(import).stdout_null().stderr_null().run().context("import")?;
     let insecure = (engine.name == "podman").then_some("--tls-verify=false");
     engine.ask(&["push"].into_iter().chain(insecure).chain([image.as_str()]).collect::<Vec<_>>())?;
-    engine.ask(&["rmi", "-f", &image])?;
-    // A run before this one may have pulled it from the mirror.
-    let _ = engine.ask(&["rmi", "-f", &format!("docker.io/{name}")]);
+    engine.ask(&["rmi", &image])?;
     Ok(image)
 }
 
@@ -131,7 +156,59 @@ pub(crate) fn mirror(engine: &Engine, registry: &Registry, front: &Front) -> Res
     suite.up("docker.io/library/tiny:1")?.with(0, &[])?;
     let again = front.requests();
     ensure!(again == 0, "{again} requests for images that the engine has");
-    troubles(&suite, registry, front)
+    moved(&suite, registry, front)?;
+    troubles(&suite, registry, front)?;
+    foreign(&suite, registry)
+}
+
+/// An image of another architecture is told before it is loaded. What becomes of it depends on the host.
+fn foreign(suite: &Suite<'_>, registry: &Registry) -> Result<()> {
+    let other = if cfg!(target_arch = "aarch64") { "amd64" } else { "arm64" };
+    let image = format!("{}/library/foreign:1", registry.address);
+    let layer = suite.folder.path().join("layer.tar");
+    cmd!("tar", "-C", suite.folder.path(), "-cf", &layer, "kind.yaml").run()?;
+    let dockerfile = "FROM scratch\nADD layer.tar /\nCMD [\"/none\"]\n";
+    std::fs::write(suite.folder.path().join("Dockerfile"), dockerfile)?;
+    let folder = suite.folder.path().display().to_string();
+    if suite.engine.ask(&["build", "--platform", &format!("linux/{other}"), "-t", &image, &folder]).is_err() {
+        // docker's old builder knows no other platform.
+        return Ok(());
+    }
+    let insecure = (suite.engine.name == "podman").then_some("--tls-verify=false");
+    suite.engine.ask(&["push"].into_iter().chain(insecure).chain([image.as_str()]).collect::<Vec<_>>())?;
+    suite.engine.ask(&["rmi", "-f", &image])?;
+    let said = suite.up("foreign:1")?.said;
+    ensure!(said.contains(&format!("foreign:1 is for {other}, and the nodes run on")), "{said}");
+    suite.forget("docker.io/library/foreign:1");
+    Ok(())
+}
+
+/// A tag that moved is noticed with `--pull` and not before, told with both digests, and deployed; later runs go on with it.
+fn moved(suite: &Suite<'_>, registry: &Registry, front: &Front) -> Result<()> {
+    let (image, repository) = ("docker.io/library/tiny:1", "library/tiny");
+    let old = digest(registry, repository)?;
+    push_content(suite.engine, &registry.address, "library/tiny:1", "moved")?;
+    let new = digest(registry, repository)?;
+    ensure!(old != new, "the tag has not moved");
+    front.requests();
+    suite.up(image)?.with(0, &["unchanged"])?;
+    let asked = front.requests();
+    ensure!(asked == 0, "{asked} requests without --pull");
+    ensure!(suite.running()? == image, "{} runs", suite.running()?);
+
+    suite.up_with(image, &["--pull"])?.with(0, &["has moved", &old, &new])?;
+    ensure!(front.requests() > 0, "the registry was not asked");
+    let running = suite.running()?;
+    ensure!(running.starts_with("localhost/kind-harness/tiny:"), "{running} runs");
+
+    suite.up(image)?.with(0, &["unchanged"])?;
+    let asked = front.requests();
+    ensure!(asked == 0, "{asked} requests for an image that has moved before");
+    let said = suite.up_with(image, &["--pull"])?.with(0, &["unchanged"])?;
+    ensure!(!said.contains("has moved") && front.requests() > 0, "{said}");
+    ensure!(suite.running()? == running, "{} runs", suite.running()?);
+    suite.forget(&running);
+    Ok(())
 }
 
 /// The registry refuses in between, is slow, breaks off, and answers something else.
@@ -171,7 +248,7 @@ pub(crate) fn login(engine: &Engine, registry: &Registry) -> Result<()> {
     };
     log_in(engine)?;
     let image = push(engine, &registry.address, "shop/private:1")?;
-    let digest = digest(registry)?;
+    let digest = digest(registry, "shop/private")?;
     engine.ask(&["logout", &registry.address])?;
     let said = suite.up(&image)?.with(IMAGES, &[&image])?;
     println!("  without login: {}", said.lines().rfind(|line| line.contains("pull")).unwrap_or_default());
@@ -185,8 +262,9 @@ pub(crate) fn login(engine: &Engine, registry: &Registry) -> Result<()> {
     Ok(())
 }
 
-/// The digest of the image, as the registry keeps it.
-fn digest(registry: &Registry) -> Result<String> {
-    let tag = registry.files().join("docker/registry/v2/repositories/shop/private/_manifests/tags/1/current/link");
+/// The digest of the image `repository:1`, as the registry keeps it.
+fn digest(registry: &Registry, repository: &str) -> Result<String> {
+    let repositories = registry.files().join("docker/registry/v2/repositories");
+    let tag = repositories.join(repository).join("_manifests/tags/1/current/link");
     Ok(std::fs::read_to_string(&tag).with_context(|| tag.display().to_string())?.trim().to_owned())
 }

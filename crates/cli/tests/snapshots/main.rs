@@ -4,6 +4,7 @@
 #![expect(clippy::print_stdout, reason = "how long each boot takes is for whoever runs them")]
 
 mod layers;
+mod versions;
 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -127,7 +128,7 @@ impl Host {
 
 impl Drop for Host {
     fn drop(&mut self) {
-        for name in ["snapshot-a", "snapshot-b", "snapshot-c"] {
+        for name in ["snapshot-a", "snapshot-b", "snapshot-c", "version-a", "version-b", "version-c", "version-d"] {
             let _ = self.down(name);
         }
     }
