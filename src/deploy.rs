@@ -8,6 +8,7 @@ mod port_conflict;
 mod prepare;
 mod probes;
 mod progress;
+mod pull_secrets;
 mod replace;
 mod shared;
 mod stage;
@@ -200,7 +201,7 @@ impl Deployer {
         Err(DeployError { failed, of: count })
     }
 
-    /// Applies namespaces and definitions, by kind. An error here is reported by the object's own component later.
+    /// Applies namespaces, definitions and Secrets for pulling images, namespaces first. An error here is reported by the object's own component later.
     async fn groundwork(&self, stage: &[ComponentManifests]) -> BTreeMap<String, Result<Applied, Arc<ApplyError>>> {
         let mut done = BTreeMap::new();
         let ground = stage.iter().flat_map(|parcel| parcel.manifests.iter().map(move |manifest| (parcel, manifest)));
@@ -296,5 +297,5 @@ fn kind(manifest: &Manifest) -> &str {
 }
 
 fn is_ground(manifest: &Manifest) -> bool {
-    matches!(kind(manifest), "Namespace" | "CustomResourceDefinition")
+    matches!(kind(manifest), "Namespace" | "CustomResourceDefinition") || pull_secrets::is_pull_secret(manifest)
 }

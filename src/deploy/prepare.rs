@@ -14,6 +14,7 @@ use crate::report::{Events, Phase};
 use crate::suite::config::{Component, Until};
 use crate::suite::manifests::{self, ImageMap};
 use crate::suite::plan::Task;
+use crate::suite::reference::is_pinned;
 use crate::suite::template::{Reference, fill, placeholder};
 
 impl Deployer {
@@ -62,7 +63,11 @@ impl Deployer {
     /// labels.
     pub(super) fn prepare(&self, object: &mut DynamicObject, component: &Component, images: &ImageMap) {
         if let Some(image) = complete(object, component, images, &self.ports) {
-            let text = format!("{image} is loaded into the nodes, so its imagePullPolicy is IfNotPresent, not Always");
+            let (place, policy) = match is_pinned(&image) {
+                true => ("in a registry", "Never"),
+                false => ("loaded into the nodes", "Always"),
+            };
+            let text = format!("{image} is {place}, so its imagePullPolicy is IfNotPresent, not {policy}");
             self.events.note(Phase::Deploy, text);
         }
     }

@@ -6,6 +6,7 @@ mod display;
 mod error;
 mod orphans;
 
+use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::ffi::OsString;
 use std::io::{BufRead, BufReader};
@@ -40,7 +41,7 @@ pub struct Cmd {
     env: Vec<(OsString, OsString)>,
     without: Vec<OsString>,
     dir: Option<PathBuf>,
-    input: Option<&'static str>,
+    input: Option<Cow<'static, str>>,
     foreground: bool,
     on_drop: OnDrop,
     deadline: Duration,
@@ -129,8 +130,8 @@ impl Cmd {
 
     /// Gives it a standard input for [`output`](Cmd::output), such as a script that would be unreadable as an argument.
     #[must_use]
-    pub(crate) fn input(mut self, input: &'static str) -> Cmd {
-        self.input = Some(input);
+    pub(crate) fn input(mut self, input: impl Into<Cow<'static, str>>) -> Cmd {
+        self.input = Some(input.into());
         self
     }
 
@@ -140,8 +141,8 @@ impl Cmd {
     /// # Errors
     /// When it cannot be started, fails or hangs. Dropping the future ends the program.
     pub async fn output(&self) -> Result<String, ExecError> {
-        let expression = match self.input {
-            Some(input) => self.tracked().stdin_bytes(input),
+        let expression = match &self.input {
+            Some(input) => self.tracked().stdin_bytes(input.as_bytes()),
             None => self.tracked().stdin_null(),
         };
         let (stdout, outcome) = self.run(expression.stderr_capture(), |_| ()).await?;

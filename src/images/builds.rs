@@ -13,6 +13,7 @@ use tokio::sync::Semaphore;
 use tokio_util::task::AbortOnDropHandle;
 
 use super::binary_image::BinaryImage;
+use super::push::Pushes;
 use super::recipe::Recipe;
 use super::{ImageError, binaries, engine, stale};
 use crate::host::folders::StagingDir;
@@ -53,7 +54,10 @@ impl ImageBuilds {
         events: &Events,
         resilience: &Resilience,
     ) -> ImageBuilds {
-        let shop = Arc::new(ImageBuilder::new(host, source, events, resilience));
+        let mut shop = ImageBuilder::new(host, source, events, resilience);
+        shop.pushes = plan.suite().cluster.push.as_deref().map(Pushes::to);
+        let shop = Arc::new(shop);
+        let node = node && shop.pushes.is_none();
         let present = task(shop.clone().list_images());
         let base = task(shop.clone().base(present.clone()));
         let mut images = plan.components().flat_map(|component| &component.images);
@@ -157,13 +161,15 @@ pub(super) struct ImageBuilder {
     pub(super) resilience: Resilience,
     /// As many concurrent builds as cores: some wait for the network while others compile.
     pub(super) benches: Semaphore,
+    /// If nodes pull the images from a registry.
+    pub(super) pushes: Option<Pushes>,
 }
 
 impl ImageBuilder {
     fn new(host: &Host, source: ImageSource, events: &Events, resilience: &Resilience) -> ImageBuilder {
         let benches = Semaphore::new(std::thread::available_parallelism().map_or(2, usize::from));
         let resilience = resilience.of(events.handle(Phase::Images, "engine"));
-        ImageBuilder { host: host.clone(), source, events: events.clone(), resilience, benches }
+        ImageBuilder { host: host.clone(), source, events: events.clone(), resilience, benches, pushes: None }
     }
 
     /// Returns the engine's images.
@@ -225,7 +231,7 @@ impl ImageBuilder {
                     pulled => pulled?,
                 },
             };
-            images.insert(image.name.clone(), reference);
+            images.insert(image.name.clone(), self.published(&image.name, reference).await?);
         }
         Ok(images)
     }

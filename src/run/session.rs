@@ -86,6 +86,7 @@ impl Session {
         let parcels = self.parcels()?;
         let (host, source) = self.host(&records).await?;
         self.prefetch(&parcels, source);
+        let login = self.login(host.as_ref()).await?;
         let resilience = self.resilience(Phase::Cluster, name);
         let provider = Provider::of(&self.plan, host.as_ref(), &resilience);
         let found = provider.find(&self.plan, name, &records, &self.events).await?;
@@ -117,7 +118,7 @@ impl Session {
             }
             None => self.cluster(name, &provider, &builds, &records, &lease, nodes_up).await?,
         };
-        let guest = self.enter(&mut cluster, &records, &lease, is_found).await?;
+        let guest = self.enter(&mut cluster, &records, &lease, is_found).await?.map(|guest| guest.with(login));
         let previous = cluster.record.deployment.take().unwrap_or_default();
         let deployed = self.deploy(&cluster, guest.as_ref(), loads, parcels, &previous, &resilience).await?;
         cluster.record.deployment = Some(deployed);

@@ -8,6 +8,7 @@ use crate::cluster::{
     Cluster, ClusterError, InventoryFile, Lease, ObjectInventory, Provider, Record, Records, identity,
 };
 use crate::deploy::{Applier, ComponentManifests, Expected};
+use crate::host::credentials::Login;
 use crate::host::resilience::Resilience;
 use crate::readiness::ObjectRef;
 use crate::report::Phase;
@@ -33,6 +34,15 @@ pub(super) struct Guest {
     former: Option<Option<Lease>>,
     /// Whether all of the environment is deployed, and not only some components.
     is_whole: bool,
+    /// The login with which its pods pull images.
+    pub(super) login: Option<Login>,
+}
+
+impl Guest {
+    /// Returns the run with the login with which its pods pull images.
+    pub(super) fn with(self, login: Option<Login>) -> Guest {
+        Guest { login, ..self }
+    }
 }
 
 impl Session {
@@ -85,7 +95,7 @@ impl Session {
         // While it is being changed it matches no plan.
         record.deployment.iter_mut().for_each(|deployment| deployment.plan.clear());
         records.write(record)?;
-        Ok(Some(Guest { inventory: Arc::new(inventory), records: records.clone(), former, is_whole: true }))
+        Ok(Some(Guest { inventory: Arc::new(inventory), records: records.clone(), former, is_whole: true, login: None }))
     }
 
     /// Returns the state of a run that changes components of an environment, without creating it or taking its lease.
@@ -96,7 +106,7 @@ impl Session {
         let inventory = InventoryFile::open(records)?;
         let inventory = inventory.ok_or_else(|| ClusterError::Missing { name: cluster.record.name.to_string() })?;
         let former = Some(cluster.record.lease.clone());
-        Ok(Some(Guest { inventory: Arc::new(inventory), records: records.clone(), former, is_whole: false }))
+        Ok(Some(Guest { inventory: Arc::new(inventory), records: records.clone(), former, is_whole: false, login: None }))
     }
 
     /// Marks the environment as kept in its current state, if it existed before or this run keeps clusters.

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
-#[serde(expecting = "a mapping with `provider`, `name`, `config`, `context`, `boot` or `load`")]
+#[serde(expecting = "a mapping with `provider`, `name`, `config`, `context`, `push`, `pullSecrets`, `boot` or `load`")]
 pub struct ClusterSpec {
     /// The provider of the cluster.
     #[serde(default)]
@@ -20,6 +20,14 @@ pub struct ClusterSpec {
     /// With `provider: existing`, the kubeconfig context to use.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub context: Option<String>,
+    /// With `provider: existing`, the registry, and the folder in it, to which the components' images are pushed, such as
+    /// `registry.example/e2e`. They are deployed by the digests that they have there. When absent, nothing is built, and
+    /// images are used as the manifests name them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub push: Option<String>,
+    /// Whether pods get the host's login for the registry of `push`, by Secrets that are removed with the components.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub pull_secrets: bool,
     /// How the control plane of a kind cluster boots.
     #[serde(default)]
     pub boot: Boot,
