@@ -85,8 +85,8 @@ impl Session {
         let inventory = match InventoryFile::open(records)? {
             Some(inventory) => inventory,
             None => {
-                let id = identity(&cluster.client, &cluster.record.name).await?;
                 let (name, namespace) = (&cluster.record.name, &cluster.record.namespace);
+                let id = identity(&cluster.client, name, namespace, None).await?;
                 InventoryFile::create(records, ObjectInventory::new(name, namespace, id))?
             }
         };
@@ -192,7 +192,8 @@ impl Session {
             return Ok(records.forget()?);
         };
         let cluster = Cluster::attach(record.clone(), records.kubeconfig()).await?;
-        if identity(&cluster.client, &name).await? != inventory.content().cluster {
+        let known = inventory.content().cluster;
+        if identity(&cluster.client, &name, &record.namespace, Some(&known)).await? != known {
             let context = record.context.unwrap_or_default();
             let text = format!(
                 "context {context} leads to another cluster than before, in which nothing is ours; {name} is forgotten"

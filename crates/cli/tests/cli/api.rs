@@ -5,12 +5,13 @@ use std::net::SocketAddr;
 
 use serde_json::{Value, json};
 
-const KINDS: [(&str, &str, &str, bool); 6] = [
+const KINDS: [(&str, &str, &str, bool); 7] = [
     ("v1", "namespaces", "Namespace", false),
     ("v1", "configmaps", "ConfigMap", true),
     ("v1", "secrets", "Secret", true),
     ("v1", "nodes", "Node", false),
     ("v1", "pods", "Pod", true),
+    ("v1", "podtemplates", "PodTemplate", true),
     ("rbac.authorization.k8s.io/v1", "clusterroles", "ClusterRole", false),
 ];
 

@@ -16,6 +16,7 @@ mod failures;
 mod guest;
 mod health;
 mod leases;
+mod push;
 mod registry;
 mod reports;
 mod runs;
