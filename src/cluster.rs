@@ -30,6 +30,7 @@ use thiserror::Error;
 
 pub use existing::Existing;
 pub(crate) use existing::identity;
+pub(crate) use existing::ways::reach;
 pub(crate) use inventory::is_marked;
 pub use inventory::{InventoryFile, InventoryObject, ObjectInventory};
 pub use kind::{Kind, node_images};

@@ -13,6 +13,7 @@ mod replace;
 mod shared;
 mod stage;
 mod tasks;
+mod two_owners;
 mod webhooks;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -268,7 +269,7 @@ impl Deployer {
     ) -> Result<DeployedComponent, ComponentError> {
         let component = &parcel.component;
         let namespace = component.namespace.as_deref().unwrap_or(self.applier.default_namespace());
-        let probes = probes(component, &parcel.manifests, &self.ports, namespace);
+        let probes = probes(component, &parcel.manifests, self.reached_ports(), namespace);
         let applier = self.applier_of(&component.name).awaiting(self.webhooks.services.clone(), self.deadline());
         if !parcel.before.is_empty() {
             self.names_are_resolved(&applier, shared).await;

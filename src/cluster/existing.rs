@@ -2,6 +2,7 @@
 
 mod kubeconfig;
 mod production;
+pub(super) mod ways;
 
 use std::net::{IpAddr, SocketAddr};
 
@@ -120,9 +121,12 @@ impl Reached {
         crate::host::folders::publish(&records.kubeconfig(), &copy.map_err(failed())?).map_err(failed())
     }
 
-    /// Returns the address of each component's ports.
+    /// Returns the address that each component's ports have on a node, as far as that is known before anything is applied.
     async fn ports(&self, plan: &Plan, name: &str) -> Result<PortMap, ClusterError> {
         let mut ports = PortMap::default();
+        if plan.is_per_run() {
+            return Ok(ports);
+        }
         let nodes = match Api::<KubeNode>::all(self.client.clone()).list(&ListParams::default()).await {
             // An account of namespaces alone.
             Err(kube::Error::Api(status)) if status.code == 403 => return Ok(ports),

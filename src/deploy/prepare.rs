@@ -1,6 +1,7 @@
 //! What is done to a component before and after its objects are applied: it is held back, objects are completed, tasks are
 //! run.
 
+use std::collections::BTreeMap;
 use std::time::Instant;
 
 use kube::core::DynamicObject;
@@ -60,8 +61,11 @@ impl Deployer {
     }
 
     /// Completes an object of `component`: with the images in the cluster, with what templates stand for, and with
-    /// labels.
+    /// labels. Where several runs share a cluster, its node ports are left to the API server.
     pub(super) fn prepare(&self, object: &mut DynamicObject, component: &Component, images: &ImageMap) {
+        if self.applier.is_per_run() {
+            manifests::free_node_ports(object, component);
+        }
         if let Some(image) = complete(object, component, images, &self.ports) {
             let (place, policy) = match is_pinned(&image) {
                 true => ("in a registry", "Never"),
@@ -70,6 +74,13 @@ impl Deployer {
             let text = format!("{image} is {place}, so its imagePullPolicy is IfNotPresent, not {policy}");
             self.events.note(Phase::Deploy, text);
         }
+    }
+
+    /// Returns the addresses at which ports are certainly reached: none in a cluster that is not ours, where that is found
+    /// out when something is behind them.
+    pub(super) fn reached_ports(&self) -> &PortMap {
+        static UNKNOWN: PortMap = PortMap(BTreeMap::new());
+        if self.applier.inventory.is_some() { &UNKNOWN } else { &self.ports }
     }
 
     /// Runs what follows once an applied component is ready, if anything or anybody waits for that.

@@ -4,14 +4,15 @@ use super::kind;
 use crate::cluster::PortMap;
 use crate::readiness::{Place, Probe};
 use crate::suite::config::{Check, Component, ServicePort};
-use crate::suite::manifests::{COMPONENT_LABEL, Manifest};
+use crate::suite::manifests::{COMPONENT_LABEL, Manifest, ServiceOfPort, service_of};
 
 /// Built-in kinds whose objects have pods.
 const WITH_PODS: [&str; 7] =
     ["Pod", "ReplicaSet", "Deployment", "StatefulSet", "DaemonSet", "ReplicationController", "Job"];
 
 /// Returns the probes of a component: its checks; a connection to each of its ports without a check; and one to each
-/// port of its Services that is not mapped to a host port.
+/// port of its Services that is not mapped to a host port. A port without an address in `ports` is asked through the API
+/// server.
 pub(crate) fn probes(component: &Component, manifests: &[Manifest], ports: &PortMap, namespace: &str) -> Vec<Probe> {
     let at = |port: &str| ports.get(&component.name, port).map(Place::Host);
     let service = |service: &ServicePort| Place::Service {
@@ -28,7 +29,13 @@ pub(crate) fn probes(component: &Component, manifests: &[Manifest], ports: &Port
                 contains: check.contains.clone(),
             });
         }
-        let place = check.port.as_deref().and_then(at).or_else(|| check.service.as_ref().map(service))?;
+        let inside = |port: &str| {
+            let port = component.ports.iter().find(|it| it.name == port)?;
+            let ServiceOfPort { namespace, name, port } = service_of(port, manifests, namespace)?;
+            Some(Place::Service { namespace, name, port })
+        };
+        let port = check.port.as_deref().and_then(|port| at(port).or_else(|| inside(port)));
+        let place = port.or_else(|| check.service.as_ref().map(service))?;
         Some(asked(check, place))
     });
     let unchecked = component.ports.iter().filter(|port| {
@@ -36,7 +43,8 @@ pub(crate) fn probes(component: &Component, manifests: &[Manifest], ports: &Port
         !component.checks.iter().any(is_it)
     });
     let open = unchecked.filter_map(|port| at(&port.name).map(Probe::Tcp));
-    let mapped: Vec<i64> = component.ports.iter().map(|port| port.node.into()).collect();
+    let reached = component.ports.iter().filter(|port| at(&port.name).is_some());
+    let mapped: Vec<i64> = reached.map(|port| port.node.into()).collect();
     let inside = manifests.iter().filter(|manifest| kind(manifest) == "Service").flat_map(|manifest| {
         let served = served(manifest, &mapped).filter(|port| {
             let is_it = |check: &Check| check.service.as_ref() == Some(port);
@@ -160,6 +168,19 @@ mod tests {
             Probe::Exec { namespace, .. } | Probe::Tcp(Place::Service { namespace, .. }) => Some(namespace),
             _ => None,
         }
+    }
+
+    #[test]
+    fn a_port_without_an_address_is_asked_through_the_api_server() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("service.yaml"), SERVICE).unwrap();
+        let manifests = crate::suite::manifests::load(folder.path(), &["service.yaml".into()]).unwrap();
+        let port = Port { name: "http".into(), node: 30080, host: HostPort::Auto };
+        let checks = serde_saphyr::from_str("[{port: http, path: /ready}]").unwrap();
+        let component = Component { name: "api".into(), ports: vec![port], checks, ..Component::default() };
+        let asked = probes(&component, &manifests, &PortMap::default(), "shop");
+        let asked: Vec<_> = asked.iter().map(ToString::to_string).collect();
+        assert_eq!(asked, ["GET service/api:80/ready", "service/api:80", "service/api:90"]);
     }
 
     #[test]

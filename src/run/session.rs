@@ -6,6 +6,7 @@ mod error;
 mod existing;
 mod host;
 mod lease;
+mod ports;
 mod usage;
 
 use std::sync::{Arc, Mutex};
@@ -78,6 +79,7 @@ impl Session {
         self.announce();
         let name = &self.plan.cluster_name().clone();
         let records = Arc::new(self.records(name).await?);
+        self.settle_run(&records)?;
         if let Some(cluster) = self.joined(&records).await? {
             return Ok(self.running(cluster, true));
         }
@@ -101,6 +103,7 @@ impl Session {
         if let Some(record) = &found {
             let mut cluster = Cluster::attach(record.clone(), records.kubeconfig()).await?;
             if self.is_unchanged(&cluster, &builds).await? {
+                self.reach_ports(&mut cluster).await?;
                 self.renew(&mut cluster.record, &lease, &records)?;
                 return Ok(self.running(cluster, true).using(&records).await);
             }
@@ -121,6 +124,7 @@ impl Session {
         let guest = self.enter(&mut cluster, &records, &lease, is_found).await?.map(|guest| guest.with(login));
         let previous = cluster.record.deployment.take().unwrap_or_default();
         let deployed = self.deploy(&cluster, guest.as_ref(), loads, parcels, &previous, &resilience).await?;
+        self.reach_ports(&mut cluster).await?;
         cluster.record.deployment = Some(deployed);
         cluster.record.images = (self.plan.suite().images == ImageSource::Auto).then_some(source);
         if let Some(guest) = &guest {
@@ -215,10 +219,6 @@ impl Session {
         self.undo.run().await?;
         step.done();
         Ok(())
-    }
-
-    fn resilience(&self, phase: Phase, step: &str) -> Resilience {
-        Resilience::new(&self.plan.suite().retry, self.events.handle(phase, step))
     }
 
     fn running(&self, cluster: Cluster, unchanged: bool) -> Running {

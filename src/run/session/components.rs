@@ -105,6 +105,7 @@ impl Session {
             guest.inventory.change(|inventory| inventory.keep(true))?;
         }
         cluster.record.deployment = Some(merge(known, deployed?, &self.rendered_like(&part))?);
+        self.reach_ports(&mut cluster).await?;
         records.write(&cluster.record)?;
         Ok(self.running(cluster, false))
     }

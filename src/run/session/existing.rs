@@ -11,6 +11,7 @@ use crate::deploy::{Applier, ComponentManifests, Expected};
 use crate::host::credentials::Login;
 use crate::host::resilience::Resilience;
 use crate::readiness::ObjectRef;
+use crate::readiness::redact::Redactor;
 use crate::report::Phase;
 use crate::suite::config::{ProviderKind, Switches};
 use crate::teardown::{RemoveOptions, TakeOut, settle};
@@ -61,6 +62,18 @@ impl Session {
         }
     }
 
+    /// Gives the plan the id of its run: that of the environment if there is one, or a new one.
+    pub(super) fn settle_run(&mut self, records: &Records) -> Result<(), ClusterError> {
+        if !self.plan.is_per_run() {
+            return Ok(());
+        }
+        let known = InventoryFile::open(records)?.and_then(|inventory| inventory.content().run);
+        let new = || (0..6).map(|_| fastrand::alphanumeric().to_ascii_lowercase()).collect::<String>();
+        self.plan = self.plan.clone().with_run(&known.unwrap_or_else(new));
+        self.plan.teach(Redactor::global());
+        Ok(())
+    }
+
     /// Asks for confirmation before the first deployment into a possible production cluster.
     pub(super) async fn confirm_context(&self, provider: &Provider, name: &str) -> Result<(), UpError> {
         let Provider::Existing(existing) = provider else { return Ok(()) };
@@ -87,7 +100,9 @@ impl Session {
             None => {
                 let (name, namespace) = (&cluster.record.name, &cluster.record.namespace);
                 let id = identity(&cluster.client, name, namespace, None).await?;
-                InventoryFile::create(records, ObjectInventory::new(name, namespace, id))?
+                let inventory = ObjectInventory::new(name, namespace, id);
+                let run = self.plan.run().map(str::to_owned);
+                InventoryFile::create(records, ObjectInventory { run, ..inventory })?
             }
         };
         let record = &mut cluster.record;

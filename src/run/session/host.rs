@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::{Session, UpError};
 use crate::cluster::{self, Records};
 use crate::host::credentials::Login;
+use crate::host::resilience::Resilience;
 use crate::host::setup::{self, Host};
 use crate::images::{self, ImageError, Needed};
 use crate::report::Phase;
@@ -49,6 +50,11 @@ impl Session {
             ImageSource::Packages => Ok((Some(ensure(choice.source).await?), choice.source)),
             source => Ok((Some(host), source)),
         }
+    }
+
+    /// Returns what calls of a step are made with.
+    pub(super) fn resilience(&self, phase: Phase, step: &str) -> Resilience {
+        Resilience::new(&self.plan.suite().retry, self.events.handle(phase, step))
     }
 
     /// Returns the host's login for the registry of `push`, if the suite's pods are to have it.

@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 
 use super::Plan;
 use super::sources::{Origin, SourceId};
-use crate::suite::config::{Component, TaskSpec};
-use crate::suite::manifests::{Manifest, ManifestError, Reader};
+use crate::suite::config::{Component, Port, TaskSpec};
+use crate::suite::manifests::{Manifest, ManifestError, Reader, ServiceOfPort, service_of};
 use crate::suite::yaml::Diagnostic;
 
 /// The objects of one component, and what runs before and after it.
@@ -94,6 +94,20 @@ impl Plan {
     /// As [`Plan::objects`].
     pub fn manifests(&self) -> Result<Vec<Vec<Manifest>>, ManifestError> {
         Ok(self.objects()?.into_iter().map(|objects| objects.manifests).collect())
+    }
+
+    /// Returns every port of a component that a Service in its manifests serves, and that Service.
+    ///
+    /// # Errors
+    /// As [`Plan::objects`].
+    pub(crate) fn service_ports(&self) -> Result<Vec<(&Component, &Port, ServiceOfPort)>, ManifestError> {
+        let mut all = Vec::new();
+        for (component, manifests) in self.components().zip(self.manifests()?) {
+            let namespace = component.namespace.as_deref().unwrap_or(&self.suite().namespace);
+            let served = |port| Some((component, port, service_of(port, &manifests, namespace)?));
+            all.extend(component.ports.iter().filter_map(served));
+        }
+        Ok(all)
     }
 
     fn objects_of(&self, component: &Component, reader: &mut Reader) -> ComponentObjects {

@@ -55,6 +55,21 @@ impl Api {
         self.server.remove(version, kind, namespace, name);
     }
 
+    /// Lets the account of the tests see nothing of a resource.
+    pub(crate) fn forbid(&self, plural: &str) {
+        self.server.forbid(plural);
+    }
+
+    /// Lets the account of the tests change nothing of a resource.
+    pub(crate) fn forbid_changes(&self, plural: &str) {
+        self.server.forbid_changes(plural);
+    }
+
+    /// Lets the account of the tests see nothing of objects of this name.
+    pub(crate) fn forbid_name(&self, name: &str) {
+        self.server.forbid_name(name);
+    }
+
     /// The state of the world: every object with its uid, fields and their owners.
     pub(crate) fn world(&self) -> BTreeMap<String, Value> {
         self.server.world()

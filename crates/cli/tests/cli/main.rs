@@ -12,6 +12,7 @@ mod consent;
 mod engines;
 mod existing;
 mod existing_later_runs;
+mod existing_side_by_side;
 mod failures;
 mod guest;
 mod health;
