@@ -1,8 +1,8 @@
 //! Layer 2, the host: programs, files and processes of this machine.
 
 pub(crate) mod calibrate;
-pub mod credentials;
 pub mod cause;
+pub mod credentials;
 pub mod engine_kind;
 pub mod exec;
 pub mod folders;

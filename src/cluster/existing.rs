@@ -166,8 +166,9 @@ pub(crate) async fn identity(
     }
     let system = match api.get_metadata("kube-system").await {
         Err(kube::Error::Api(status)) if status.code == 403 && known.is_none() => return of_namespace(namespace).await,
-        system => system
-            .map_err(ClusterError::api(name, "does not show which cluster it is (namespace kube-system)"))?,
+        system => {
+            system.map_err(ClusterError::api(name, "does not show which cluster it is (namespace kube-system)"))?
+        }
     };
     let uid = system.metadata.uid.unwrap_or_default();
     // Clusters of one snapshot have the same namespace.

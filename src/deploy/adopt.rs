@@ -50,7 +50,9 @@ impl Applier {
         };
         let looks: Vec<_> = all.iter().cloned().map(|expected| look(expected).boxed()).collect();
         let found: Vec<_> = stream::iter(looks).buffered(AT_ONCE).try_collect().await?;
-        two_owners::refuse(found.iter().filter_map(|(expected, object, _, owner)| Some((expected, object, owner.as_deref()?))))?;
+        two_owners::refuse(
+            found.iter().filter_map(|(expected, object, _, owner)| Some((expected, object, owner.as_deref()?))),
+        )?;
         let adopted = inventory.change(|inventory| {
             inventory.namespace = self.default_namespace().to_owned();
             let adopted = found.into_iter().filter(|(expected, object, found, _)| {

@@ -64,7 +64,8 @@ impl Deployer {
     /// labels. Where several runs share a cluster, its node ports are left to the API server.
     pub(super) fn prepare(&self, object: &mut DynamicObject, component: &Component, images: &ImageMap) {
         if self.applier.is_per_run() {
-            manifests::free_node_ports(object, component);
+            let nodes: Vec<u16> = component.ports.iter().map(|port| port.node).collect();
+            manifests::free_node_ports(object, &nodes);
         }
         if let Some(image) = complete(object, component, images, &self.ports) {
             let (place, policy) = match is_pinned(&image) {

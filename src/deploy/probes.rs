@@ -31,7 +31,7 @@ pub(crate) fn probes(component: &Component, manifests: &[Manifest], ports: &Port
         }
         let inside = |port: &str| {
             let port = component.ports.iter().find(|it| it.name == port)?;
-            let ServiceOfPort { namespace, name, port } = service_of(port, manifests, namespace)?;
+            let ServiceOfPort { namespace, name, port } = service_of(&port.name, port.node, manifests, namespace)?;
             Some(Place::Service { namespace, name, port })
         };
         let port = check.port.as_deref().and_then(|port| at(port).or_else(|| inside(port)));

@@ -21,6 +21,11 @@ const PREFIX: &str = "kind-harness-pull-";
 /// The type of the Secrets.
 const TYPE: &str = "kubernetes.io/dockerconfigjson";
 
+/// Returns the name of the Secret of a component.
+pub(crate) fn pull_secret_of(component: &str) -> String {
+    format!("{PREFIX}{component}")
+}
+
 impl ComponentManifests {
     /// Adds a Secret with `login` to each namespace in which the component has pods, and lets its pods use it. Objects
     /// that name no namespace are in `namespace`, unless the component has one. A component without images stays as it
@@ -32,7 +37,7 @@ impl ComponentManifests {
         if self.component.images.is_empty() {
             return Ok(());
         }
-        let name = format!("{PREFIX}{}", self.component.name);
+        let name = pull_secret_of(&self.component.name);
         let usual = self.component.namespace.as_deref().unwrap_or(namespace);
         let mut homes = BTreeSet::new();
         let tasks = self.before.iter_mut().chain(&mut self.after).flat_map(|task| match task {

@@ -37,8 +37,9 @@ pub(super) fn refuse<'a>(
     mut objects: impl Iterator<Item = (&'a Expected, &'a ObjectRef, &'a str)>,
 ) -> Result<(), ApplyError> {
     let Some((first, object, owner)) = objects.next() else { return Ok(()) };
-    let others: String =
-        objects.map(|(expected, object, owner)| format!(", and so would {object} ({owner}; {})", expected.place)).collect();
+    let others: String = objects
+        .map(|(expected, object, owner)| format!(", and so would {object} ({owner}; {})", expected.place))
+        .collect();
     let what = format!(
         "would have two owners ({owner}), and the first to be removed would take it from the other{others}; give each run \
          its own, by `{{{{ run }}}}` in `namespace` and in names in `inline` manifests and values of charts, or let somebody \

@@ -153,11 +153,7 @@ async fn in_file(path: &Path, repository: &str) -> Result<Option<Login>, LoginEr
                 let decoded = STANDARD.decode(auth).ok().and_then(|bytes| String::from_utf8(bytes).ok());
                 let (user, password) = decoded.as_deref().and_then(|it| it.split_once(':')).ok_or_else(invalid)?;
                 let password = password.trim_end_matches('\0');
-                return Ok(Some(Login {
-                    registry: registry.into(),
-                    user: user.into(),
-                    password: password.into(),
-                }));
+                return Ok(Some(Login { registry: registry.into(), user: user.into(), password: password.into() }));
             }
             (None, Some(store)) => return from_helper(store, key, registry).await,
             (None, None) => {}
@@ -256,8 +252,7 @@ mod tests {
         };
         let shown = |engine| files(engine, variables).iter().map(|it| it.display().to_string()).collect::<Vec<_>>();
         assert_eq!(shown(EngineKind::Docker), ["/h/.docker/config.json"]);
-        let podman =
-            ["/run/u/containers/auth.json", "/h/.config/containers/auth.json", "/h/.docker/config.json"];
+        let podman = ["/run/u/containers/auth.json", "/h/.config/containers/auth.json", "/h/.docker/config.json"];
         assert_eq!(shown(EngineKind::Podman), podman);
         let told = |name: &str| (name == "REGISTRY_AUTH_FILE").then(|| PathBuf::from("/a.json"));
         assert_eq!(files(EngineKind::Podman, told), [PathBuf::from("/a.json")]);

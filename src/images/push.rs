@@ -79,13 +79,7 @@ impl ImageBuilder {
     }
 
     /// Pushes the image that the engine calls `local`; returns its digest in the registry.
-    async fn push(
-        &self,
-        local: &str,
-        repository: &str,
-        target: &str,
-        step: &Step,
-    ) -> Result<String, Arc<ImageError>> {
+    async fn push(&self, local: &str, repository: &str, target: &str, step: &Step) -> Result<String, Arc<ImageError>> {
         let engine = &self.host.engine;
         let failed = |source| ImageError::Push {
             image: target.to_owned(),

@@ -19,7 +19,8 @@ pub(super) fn expand(plan: &Plan, text: &str) -> Result<String, TemplateError> {
             Ok(value)
         }
         Reference::Run => {
-            let missing = || "`{{ run }}` has no meaning here: no namespace of the suite has it, as in `shop-{{ run }}`";
+            let missing =
+                || "`{{ run }}` has no meaning here: no namespace of the suite has it, as in `shop-{{ run }}`";
             plan.run().map(str::to_owned).ok_or_else(|| TemplateError::Missing(missing().into()))
         }
         Reference::Image(name) if !images().any(|image| image.name == *name) => {

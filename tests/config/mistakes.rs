@@ -31,8 +31,18 @@ use crate::{load, with};
     "`config` means nothing to a cluster that exists already"
 )]
 #[case::context("provider: kind", "context: c", "3:5", "`context` is for clusters that exist already")]
-#[case::push("provider: kind", "push: r.example/e2e", "3:5", "`push` is for clusters that exist already: kind's nodes get images without a registry")]
-#[case::pull_secrets("provider: kind", "pullSecrets: true", "3:5", "`pullSecrets` is for clusters that exist already: kind's nodes get images without a registry")]
+#[case::push(
+    "provider: kind",
+    "push: r.example/e2e",
+    "3:5",
+    "`push` is for clusters that exist already: kind's nodes get images without a registry"
+)]
+#[case::pull_secrets(
+    "provider: kind",
+    "pullSecrets: true",
+    "3:5",
+    "`pullSecrets` is for clusters that exist already: kind's nodes get images without a registry"
+)]
 #[case::push_where(
     "provider: kind, config: kind-config.yaml",
     "provider: existing, context: c, push: 'https://r.example/e2e'",

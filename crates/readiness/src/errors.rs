@@ -38,8 +38,7 @@ fn access_rules(text: &str) -> Vec<String> {
             None if scope.starts_with(" at the cluster scope") => "a ClusterRole, bound by a ClusterRoleBinding".into(),
             None => continue,
         };
-        let rule =
-            format!("{{apiGroups: [\"{group}\"], resources: [\"{resource}\"], verbs: [\"{verb}\"]}} of {role}");
+        let rule = format!("{{apiGroups: [\"{group}\"], resources: [\"{resource}\"], verbs: [\"{verb}\"]}} of {role}");
         if !verb.contains(char::is_whitespace) && !rules.contains(&rule) {
             rules.push(rule);
         }
@@ -71,7 +70,9 @@ mod tests {
 
     #[test]
     fn other_refusals_have_no_rule() {
-        for text in [r#"pods "a" is forbidden: exceeded quota"#, "cannot get resource \"", "cannot get resource \"nodes\""] {
+        for text in
+            [r#"pods "a" is forbidden: exceeded quota"#, "cannot get resource \"", "cannot get resource \"nodes\""]
+        {
             assert_eq!(access_rules(text), Vec::<String>::new());
             assert_eq!(chain(&std::io::Error::other(text)), text);
         }

@@ -39,12 +39,7 @@ pub async fn find_ready(pods: &Api<Pod>, selector: &str) -> Result<Option<String
 ///
 /// # Errors
 /// A text that says why there is none, to be read after the Service's name.
-pub async fn behind(
-    client: &kube::Client,
-    namespace: &str,
-    service: &str,
-    port: u16,
-) -> Result<(String, u16), String> {
+pub async fn behind(client: &kube::Client, namespace: &str, service: &str, port: u16) -> Result<(String, u16), String> {
     let unknown = |error: kube::Error| format!("cannot be asked: {error}");
     let services: Api<Service> = Api::namespaced(client.clone(), namespace);
     let spec = services.get(service).await.map_err(unknown)?.spec.unwrap_or_default();

@@ -151,10 +151,12 @@ mod tests {
         server.put(json!({"apiVersion": "v1", "kind": "Node", "metadata": {"name": "n"}, "status": {"addresses":
             [{"type": "InternalIP", "address": "127.0.0.1"}]}}));
         let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        let service = |node: u16, port: u16| json!({"apiVersion": "v1", "kind": "Service",
+        let service = |node: u16, port: u16| {
+            json!({"apiVersion": "v1", "kind": "Service",
             "metadata": {"name": "api", "namespace": "shop"},
             "spec": {"ports": [{"port": port, "nodePort": node}]},
-            "status": {"loadBalancer": {"ingress": [{"ip": "127.0.0.1"}]}}});
+            "status": {"loadBalancer": {"ingress": [{"ip": "127.0.0.1"}]}}})
+        };
         let reached = async |node, port| {
             server.put(service(node, port));
             reach(&server.client(), &ServiceOfPort { port, ..target() }).await

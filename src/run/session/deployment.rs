@@ -70,7 +70,9 @@ impl Session {
         let mut parcels = self.with_answers(cluster, parcels).await?;
         if let Some(login) = guest.and_then(|guest| guest.login.as_ref()) {
             let all = parcels.iter_mut().flatten();
-            all.map(|parcel| parcel.pull_with(login, namespace)).collect::<Result<(), _>>().map_err(std::io::Error::from)?;
+            all.map(|parcel| parcel.pull_with(login, namespace))
+                .collect::<Result<(), _>>()
+                .map_err(std::io::Error::from)?;
         }
         let applier = Applier::new(cluster.client.clone(), namespace).with(resilience.clone());
         let expected = self.expected(&parcels);

@@ -110,7 +110,13 @@ impl Session {
         // While it is being changed it matches no plan.
         record.deployment.iter_mut().for_each(|deployment| deployment.plan.clear());
         records.write(record)?;
-        Ok(Some(Guest { inventory: Arc::new(inventory), records: records.clone(), former, is_whole: true, login: None }))
+        Ok(Some(Guest {
+            inventory: Arc::new(inventory),
+            records: records.clone(),
+            former,
+            is_whole: true,
+            login: None,
+        }))
     }
 
     /// Returns the state of a run that changes components of an environment, without creating it or taking its lease.
@@ -121,7 +127,13 @@ impl Session {
         let inventory = InventoryFile::open(records)?;
         let inventory = inventory.ok_or_else(|| ClusterError::Missing { name: cluster.record.name.to_string() })?;
         let former = Some(cluster.record.lease.clone());
-        Ok(Some(Guest { inventory: Arc::new(inventory), records: records.clone(), former, is_whole: false, login: None }))
+        Ok(Some(Guest {
+            inventory: Arc::new(inventory),
+            records: records.clone(),
+            former,
+            is_whole: false,
+            login: None,
+        }))
     }
 
     /// Marks the environment as kept in its current state, if it existed before or this run keeps clusters.

@@ -4,7 +4,6 @@ use kube::core::DynamicObject;
 use serde_json::Value;
 
 use super::Manifest;
-use crate::suite::config::{Component, Port};
 
 /// A port of a Service.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,11 +16,11 @@ pub(crate) struct ServiceOfPort {
     pub(crate) port: u16,
 }
 
-/// Returns the Service among `manifests` that serves `port`: the one with its node port, or else one with a port of its
-/// name. Objects that name no namespace are in `namespace`.
-pub(crate) fn service_of(port: &Port, manifests: &[Manifest], namespace: &str) -> Option<ServiceOfPort> {
-    let by_node = |it: &Value| it["nodePort"].as_u64() == Some(port.node.into());
-    let by_name = |it: &Value| it["name"].as_str() == Some(port.name.as_str());
+/// Returns the Service among `manifests` that serves a port: the one with the node port `node`, or else one with a port of
+/// this name. Objects that name no namespace are in `namespace`.
+pub(crate) fn service_of(name: &str, node: u16, manifests: &[Manifest], namespace: &str) -> Option<ServiceOfPort> {
+    let by_node = |it: &Value| it["nodePort"].as_u64() == Some(node.into());
+    let by_name = |it: &Value| it["name"].as_str() == Some(name);
     find(manifests, namespace, &by_node).or_else(|| find(manifests, namespace, &by_name))
 }
 
@@ -37,16 +36,16 @@ fn find(manifests: &[Manifest], namespace: &str, is_it: &dyn Fn(&Value) -> bool)
     })
 }
 
-/// Removes the node ports of `component` from a Service, so that the API server chooses free ones: those of a cluster are
-/// shared by everything in it.
-pub(crate) fn free_node_ports(object: &mut DynamicObject, component: &Component) {
+/// Removes these node ports from a Service, so that the API server chooses free ones: those of a cluster are shared by
+/// everything in it.
+pub(crate) fn free_node_ports(object: &mut DynamicObject, nodes: &[u16]) {
     if !is_service(object) {
         return;
     }
     let list = object.data.pointer_mut("/spec/ports").and_then(Value::as_array_mut);
     for port in list.into_iter().flatten().filter_map(Value::as_object_mut) {
         let node = port.get("nodePort").and_then(Value::as_u64);
-        if component.ports.iter().any(|it| Some(it.node.into()) == node) {
+        if nodes.iter().any(|it| Some(u64::from(*it)) == node) {
             port.remove("nodePort");
         }
     }
@@ -65,7 +64,6 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::suite::config::HostPort;
     use crate::suite::manifests::ManifestSource;
 
     fn manifests() -> Vec<Manifest> {
@@ -76,14 +74,17 @@ mod tests {
             Manifest { source, object: serde_json::from_value(object).unwrap() }
         };
         vec![
-            service(None, "api", json!([{"name": "http", "port": 80}, {"name": "grpc", "port": 90, "nodePort": 30080}])),
+            service(
+                None,
+                "api",
+                json!([{"name": "http", "port": 80}, {"name": "grpc", "port": 90, "nodePort": 30080}]),
+            ),
             service(Some("data"), "db", json!([{"name": "sql", "port": 5432}])),
         ]
     }
 
     fn found(name: &str, node: u16) -> Option<(String, String, u16)> {
-        let port = Port { name: name.into(), node, host: HostPort::Auto };
-        service_of(&port, &manifests(), "shop").map(|it| (it.namespace, it.name, it.port))
+        service_of(name, node, &manifests(), "shop").map(|it| (it.namespace, it.name, it.port))
     }
 
     #[test]
@@ -95,11 +96,9 @@ mod tests {
 
     #[test]
     fn only_the_components_node_ports_are_freed() {
-        let port = Port { name: "grpc".into(), node: 30080, host: HostPort::Auto };
-        let component = Component { ports: vec![port], ..Component::default() };
         let mut service = manifests().remove(0).object;
         service.data["spec"]["ports"][0]["nodePort"] = 31000.into();
-        free_node_ports(&mut service, &component);
+        free_node_ports(&mut service, &[30080]);
         let ports = json!([{"name": "http", "port": 80, "nodePort": 31000}, {"name": "grpc", "port": 90}]);
         assert_eq!(service.data["spec"]["ports"], ports);
     }

@@ -100,11 +100,12 @@ impl Plan {
     ///
     /// # Errors
     /// As [`Plan::objects`].
-    pub(crate) fn service_ports(&self) -> Result<Vec<(&Component, &Port, ServiceOfPort)>, ManifestError> {
+    pub(crate) fn service_ports<'a>(&'a self) -> Result<Vec<(&'a Component, &'a Port, ServiceOfPort)>, ManifestError> {
         let mut all = Vec::new();
         for (component, manifests) in self.components().zip(self.manifests()?) {
             let namespace = component.namespace.as_deref().unwrap_or(&self.suite().namespace);
-            let served = |port| Some((component, port, service_of(port, &manifests, namespace)?));
+            let served =
+                |port: &'a Port| Some((component, port, service_of(&port.name, port.node, &manifests, namespace)?));
             all.extend(component.ports.iter().filter_map(served));
         }
         Ok(all)

@@ -264,5 +264,7 @@ fn forbidden(method: &Method, place: &Place<'_>) -> String {
         namespace => format!("in the namespace \"{namespace}\""),
     };
     let plural = place.plural;
-    format!("{plural} is forbidden: User \"tester\" cannot {verb} resource \"{plural}\" in API group \"{group}\" {scope}")
+    format!(
+        "{plural} is forbidden: User \"tester\" cannot {verb} resource \"{plural}\" in API group \"{group}\" {scope}"
+    )
 }

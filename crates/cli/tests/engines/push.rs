@@ -92,7 +92,9 @@ impl<'a> Outer<'a> {
         let hosts = certs.join(&registry.address);
         std::fs::create_dir_all(&hosts)?;
         let address = &registry.address;
-        let text = format!("server = \"http://{address}\"\n[host.\"http://{address}\"]\ncapabilities = [\"pull\", \"resolve\"]\n");
+        let text = format!(
+            "server = \"http://{address}\"\n[host.\"http://{address}\"]\ncapabilities = [\"pull\", \"resolve\"]\n"
+        );
         std::fs::write(hosts.join("hosts.toml"), text)?;
         std::fs::write(folder.path().join("kind.yaml"), KIND.replace("CERTS", &certs.display().to_string()))?;
         std::fs::write(folder.path().join("e2e.yaml"), OUTER)?;
@@ -122,7 +124,8 @@ impl<'a> Outer<'a> {
 
     fn harness(&self, arguments: &[&str]) -> Result<String> {
         let state = self.folder.path().join("state");
-        let command = harness(self.engine, self.folder.path(), &state, arguments).env("KIND_HARNESS_IMAGES", "packages");
+        let command =
+            harness(self.engine, self.folder.path(), &state, arguments).env("KIND_HARNESS_IMAGES", "packages");
         let output = command.stderr_capture().stdout_capture().unchecked().run()?;
         let said = || format!("{}: {}", arguments.join(" "), String::from_utf8_lossy(&output.stderr));
         ensure!(output.status.success(), said());
@@ -165,7 +168,8 @@ impl<'a> Guest<'a> {
 
     /// Runs a command that has to end with `code`, saying each of `words`; returns all that it says.
     fn run(&self, arguments: &[&str], code: i32, words: &[&str]) -> Result<String> {
-        let command = self.here(harness(self.outer.engine, self.folder.path(), &self.folder.path().join("state"), arguments));
+        let command =
+            self.here(harness(self.outer.engine, self.folder.path(), &self.folder.path().join("state"), arguments));
         said(arguments.join(" "), &command, code, words)
     }
 
@@ -201,7 +205,8 @@ fn said(what: String, command: &duct::Expression, code: i32, words: &[&str]) -> 
 pub(crate) fn tell_endpoint(suite: &str) -> ExitCode {
     let environment = kind_harness::environment::shared(suite);
     let Some(address) = environment.endpoint("api", "http") else { return ExitCode::FAILURE };
-    let answer = tokio::runtime::Runtime::new().map(|runtime| runtime.block_on(reqwest::get(format!("http://{address}/v2/"))));
+    let answer =
+        tokio::runtime::Runtime::new().map(|runtime| runtime.block_on(reqwest::get(format!("http://{address}/v2/"))));
     match answer {
         Ok(Ok(answer)) => {
             println!("{address} answers {}", answer.status());
@@ -252,7 +257,8 @@ fn as_an_account_of_one_namespace(outer: &Outer<'_>, guest: &Guest<'_>, registry
     let image = outer.on_node("kubectl -n shop get pods -o jsonpath='{.items[0].spec.containers[0].image}'")?;
     let pushed = format!("{}/e2e/tests-registry@sha256:", registry.address);
     ensure!(image.starts_with(&pushed), "the pod runs {image}");
-    let config = "kubectl -n shop get secret kind-harness-pull-api -o jsonpath='{.data.\\.dockerconfigjson}' | base64 -d";
+    let config =
+        "kubectl -n shop get secret kind-harness-pull-api -o jsonpath='{.data.\\.dockerconfigjson}' | base64 -d";
     let config: Value = serde_json::from_str(&outer.on_node(config)?)?;
     let registries: Vec<&String> = config["auths"].as_object().context("auths")?.keys().collect();
     ensure!(registries == [&registry.address], "the Secret is for {registries:?}");

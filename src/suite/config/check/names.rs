@@ -46,7 +46,11 @@ impl Checker<'_> {
         }
         if self.suite.cluster.provider == ProviderKind::Kind {
             let help = "remove it, or write `provider: existing`";
-            self.refuse(place.span, "`{{ run }}` is for clusters that exist already: a kind cluster is of one run", help);
+            self.refuse(
+                place.span,
+                "`{{ run }}` is for clusters that exist already: a kind cluster is of one run",
+                help,
+            );
         }
         match of_run(namespace, RUN) {
             Ok(namespace) => self.label(&namespace, place, MAX_LABEL),

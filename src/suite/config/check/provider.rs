@@ -12,8 +12,16 @@ impl Checker<'_> {
         if spec.provider == ProviderKind::Kind {
             let theirs = [
                 ("context", spec.context.is_some(), "`context` is for clusters that exist already"),
-                ("push", spec.push.is_some(), "`push` is for clusters that exist already: kind's nodes get images without a registry"),
-                ("pullSecrets", spec.pull_secrets, "`pullSecrets` is for clusters that exist already: kind's nodes get images without a registry"),
+                (
+                    "push",
+                    spec.push.is_some(),
+                    "`push` is for clusters that exist already: kind's nodes get images without a registry",
+                ),
+                (
+                    "pullSecrets",
+                    spec.pull_secrets,
+                    "`pullSecrets` is for clusters that exist already: kind's nodes get images without a registry",
+                ),
             ];
             for (key, _, message) in theirs.into_iter().filter(|(_, is_set, _)| *is_set) {
                 self.refuse(span(key), message, "remove it, or write `provider: existing`");
