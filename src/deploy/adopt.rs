@@ -52,7 +52,8 @@ impl Applier {
         let found: Vec<_> = stream::iter(looks).buffered(AT_ONCE).try_collect().await?;
         two_owners::refuse(
             found.iter().filter_map(|(expected, object, _, owner)| Some((expected, object, owner.as_deref()?))),
-        )?;
+        )
+        .map_err(|error| *error)?;
         let adopted = inventory.change(|inventory| {
             inventory.namespace = self.default_namespace().to_owned();
             let adopted = found.into_iter().filter(|(expected, object, found, _)| {

@@ -35,7 +35,7 @@ impl Applier {
 /// Refuses objects with a second owner, all of them in one error.
 pub(super) fn refuse<'a>(
     mut objects: impl Iterator<Item = (&'a Expected, &'a ObjectRef, &'a str)>,
-) -> Result<(), ApplyError> {
+) -> Result<(), Box<ApplyError>> {
     let Some((first, object, owner)) = objects.next() else { return Ok(()) };
     let others: String = objects
         .map(|(expected, object, owner)| format!(", and so would {object} ({owner}; {})", expected.place))
@@ -45,5 +45,5 @@ pub(super) fn refuse<'a>(
          its own, by `{{{{ run }}}}` in `namespace` and in names in `inline` manifests and values of charts, or let somebody \
          else make what runs share"
     );
-    Err(ApplyError { place: first.place.clone(), object: object.clone(), what, source: None })
+    Err(Box::new(ApplyError { place: first.place.clone(), object: object.clone(), what, source: None }))
 }

@@ -12,7 +12,7 @@ pub fn chain(error: &dyn std::error::Error) -> String {
     }
     let rules = access_rules(&text);
     if !rules.is_empty() {
-        text.push_str(&format!("\nWhat the account lacks: {}", rules.join("; ")));
+        text.push_str(&format!("; the account lacks {}", rules.join(", and ")));
     }
     text
 }
@@ -65,7 +65,7 @@ mod tests {
             r#"{apiGroups: ["rbac.authorization.k8s.io"], resources: ["roles"], verbs: ["patch"]} of a Role in namespace shop"#,
         ];
         assert_eq!(access_rules(&text), expected);
-        assert!(chain(&std::io::Error::other(text)).ends_with(&format!("lacks: {}; {}", expected[0], expected[1])));
+        assert!(chain(&std::io::Error::other(text)).ends_with(&format!("lacks {}, and {}", expected[0], expected[1])));
     }
 
     #[test]

@@ -69,10 +69,8 @@ impl Session {
         let resilience = resilience.of(self.events.handle(Phase::Deploy, "cluster"));
         let mut parcels = self.with_answers(cluster, parcels).await?;
         if let Some(login) = guest.and_then(|guest| guest.login.as_ref()) {
-            let all = parcels.iter_mut().flatten();
-            all.map(|parcel| parcel.pull_with(login, namespace))
-                .collect::<Result<(), _>>()
-                .map_err(std::io::Error::from)?;
+            let mut all = parcels.iter_mut().flatten();
+            all.try_for_each(|parcel| parcel.pull_with(login, namespace)).map_err(std::io::Error::from)?;
         }
         let applier = Applier::new(cluster.client.clone(), namespace).with(resilience.clone());
         let expected = self.expected(&parcels);

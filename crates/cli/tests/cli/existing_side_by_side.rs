@@ -129,7 +129,7 @@ fn a_namespace_that_may_not_be_made_is_named_with_the_servers_words() {
     let before = guest.api.world();
     let words = [
         "the suite's namespace: namespace/tiny was refused: namespaces is forbidden",
-        r#"lacks: {apiGroups: [""], resources: ["namespaces"], verbs: ["create"]} of a ClusterRole"#,
+        r#"lacks {apiGroups: [""], resources: ["namespaces"], verbs: ["create"]} of a ClusterRole"#,
     ];
     guest.run(&["up"]).failed_with(5, &words);
     guest.nothing_differs(&before);

@@ -90,6 +90,14 @@ fn pods_get_the_hosts_login_for_that_registry_alone_and_it_goes_with_them() {
     let guest = pushing(", pullSecrets: true");
     log_in(&guest);
     let before = guest.api.world();
+    // The bundle of a failed run has it neither.
+    guest.host.write(
+        "suite/app.yaml",
+        &format!("{TEMPLATE}---\n{{apiVersion: v1, kind: ConfigMap, metadata: {{name: refused}}}}\n"),
+    );
+    guest.run(&["up"]).failed_with(6, &["configmap/refused was refused", "bundle"]);
+    guest.nothing_differs(&before);
+    guest.host.write("suite/app.yaml", TEMPLATE);
     let ended = guest.done(&["up"]);
     assert_eq!(pod(&guest)["imagePullSecrets"], json!([{"name": "kind-harness-pull-api"}]));
     let secret = guest.api.object("secrets", "tiny", "kind-harness-pull-api").unwrap();
@@ -143,4 +151,36 @@ fn an_engine_is_needed() {
     let guest = pushing("");
     std::fs::remove_file(guest.host.path("bin/podman")).unwrap();
     guest.run(&["up"]).failed_with(3, &["this host is not ready", "engine   none in PATH"]);
+}
+
+/// Pushes by a name that it gives the image, and tells the digest afterwards.
+const DOCKER: &str = r#"#!/bin/sh
+echo "docker $*" >> "$CALLS"
+case "$*" in
+    *RepoDigests*) echo '["registry.example.org/shop/api@sha256:00","registry.example/e2e/shop-api@sha256:DIGEST"]' ;;
+    "image inspect"*) case "$*" in *" registry.example/"*) [ -f "$CALLS.tagged" ] || { echo "No such image" >&2; exit 1; } ;; esac
+        echo "sha256:0a1b2c3d4e5f6071829304a5b6c7d8e9f00112233445566778899aabbccddeef amd64" ;;
+    images*) echo "registry.example.org/shop/api:1" ;;
+esac
+"#;
+
+#[test]
+fn docker_pushes_a_name_that_goes_when_it_has_not_been_there() {
+    let target = "registry.example/e2e/shop-api:0a1b2c3d4e5f";
+    for was_there in [false, true] {
+        let guest = pushing("");
+        std::fs::remove_file(guest.host.path("bin/podman")).unwrap();
+        guest.host.program("docker", &DOCKER.replace("DIGEST", &digest()));
+        if was_there {
+            guest.host.write("calls.tagged", "");
+        }
+        guest.done(&["up"]);
+        let reference = format!("registry.example/e2e/shop-api@sha256:{}", digest());
+        assert_eq!(pod(&guest)["containers"][0]["image"], reference);
+        let calls = guest.host.calls();
+        let at = |call: &str| calls.lines().position(|line| line == call);
+        let tag = at(&format!("docker tag registry.example.org/shop/api:1 {target}"));
+        assert!(tag.is_some() && tag < at(&format!("docker push {target}")), "{calls}");
+        assert_eq!(at(&format!("docker rmi {target}")).is_some(), !was_there, "{calls}");
+    }
 }

@@ -7,6 +7,8 @@ use std::time::Instant;
 
 use anyhow::{Context, Result, ensure};
 use duct::cmd;
+use k8s_openapi::api::core::v1::Secret;
+use kind_harness::environment::Environment;
 use serde_json::{Value, json};
 
 use crate::engine::{Engine, harness};
@@ -178,12 +180,12 @@ impl<'a> Guest<'a> {
         command.env("KUBECONFIG", &self.outer.kubeconfig).env("KIND_HARNESS_IMAGES", "packages")
     }
 
-    /// Where a process of tests reaches the port, and what is there.
-    fn endpoint(&self) -> Result<String> {
+    /// Where a process of tests reaches the port, and what is there. With `keep` it uses what `up` has left; otherwise it
+    /// has an environment of its own, as each part of a suite that is shared out has.
+    fn endpoint(&self, keep: &str) -> Result<String> {
         let command = cmd!(std::env::current_exe()?, "endpoint-in", self.folder.path().join("e2e.yaml"));
         let command = command.env("XDG_STATE_HOME", self.folder.path().join("state")).env("KIND_HARNESS_YES", "1");
-        // It uses what `up` has left.
-        let command = self.outer.engine.on(command.env("KIND_HARNESS_KEEP", "always"));
+        let command = self.outer.engine.on(command.env("KIND_HARNESS_KEEP", keep));
         said("endpoint".into(), &self.here(command), 0, &["answers 200 OK"])
     }
 }
@@ -204,25 +206,34 @@ fn said(what: String, command: &duct::Expression, code: i32, words: &[&str]) -> 
 /// Becomes a process of tests that uses the environment of `suite`, and says where it reaches the port of its component.
 pub(crate) fn tell_endpoint(suite: &str) -> ExitCode {
     let environment = kind_harness::environment::shared(suite);
-    let Some(address) = environment.endpoint("api", "http") else { return ExitCode::FAILURE };
-    let answer =
-        tokio::runtime::Runtime::new().map(|runtime| runtime.block_on(reqwest::get(format!("http://{address}/v2/"))));
-    match answer {
-        Ok(Ok(answer)) => {
-            println!("{address} answers {}", answer.status());
+    match tokio::runtime::Runtime::new().map(|runtime| runtime.block_on(use_environment(environment))) {
+        Ok(Ok(said)) => {
+            println!("{said}");
             ExitCode::SUCCESS
         }
         Ok(Err(error)) => {
-            println!("{address}: {error}");
+            println!("{error:#}");
             ExitCode::FAILURE
         }
         Err(_) => ExitCode::FAILURE,
     }
 }
 
+async fn use_environment(environment: &Environment) -> Result<String> {
+    let address = environment.endpoint("api", "http").context("no endpoint")?;
+    let answer = reqwest::get(format!("http://{address}/v2/")).await?;
+    // An account of one namespace may make none for tests.
+    if environment.namespace() != "shop" {
+        let namespace = environment.test_namespace("copies").await?;
+        environment.copy(["api"], &namespace, |_| {}).await?;
+        let secrets: kube::Api<Secret> = kube::Api::namespaced(environment.client(), &namespace.name);
+        secrets.get("kind-harness-pull-api").await.context("a copy pulls with the same login")?;
+    }
+    Ok(format!("{address} answers {}", answer.status()))
+}
+
 /// Pushes to a registry with a login, and deploys from it into a cluster that is not ours.
 pub(crate) fn to_another_cluster(engine: &Engine, registry: &Registry) -> Result<()> {
-    let before = engine.traces()?;
     let conf = tempfile::tempdir()?;
     let (registries, logins) = (conf.path().join("registries.conf"), conf.path().join("auth.json"));
     std::fs::write(&registries, format!("[[registry]]\nlocation = \"{}\"\ninsecure = true\n", registry.address))?;
@@ -239,7 +250,9 @@ pub(crate) fn to_another_cluster(engine: &Engine, registry: &Registry) -> Result
     as_an_account_of_one_namespace(&outer, &guest, registry)?;
     side_by_side(&outer, registry)?;
     drop(outer);
-    let left: Vec<_> = engine.traces()?.into_iter().filter(|trace| !before.contains(trace)).collect();
+    let traces = engine.traces()?;
+    // Other clusters of this host may come and go meanwhile.
+    let left: Vec<_> = traces.iter().filter(|trace| trace.contains("engines-push")).map(String::as_str).collect();
     ensure!(left.is_empty(), "left behind: {}", left.join(", "));
     Ok(())
 }
@@ -263,11 +276,11 @@ fn as_an_account_of_one_namespace(outer: &Outer<'_>, guest: &Guest<'_>, registry
     let registries: Vec<&String> = config["auths"].as_object().context("auths")?.keys().collect();
     ensure!(registries == [&registry.address], "the Secret is for {registries:?}");
     guest.run(&["up"], 0, &["unchanged"])?;
-    let endpoint = guest.endpoint()?;
+    let endpoint = guest.endpoint("always")?;
     ensure!(endpoint.contains("by port-forward while this process runs"), "{endpoint}");
 
     guest.write("app.yaml", &format!("{APP}{ROLE}"))?;
-    let rule = r#"lacks: {apiGroups: ["rbac.authorization.k8s.io"], resources: ["clusterroles"], verbs: ["get"]} of a ClusterRole"#;
+    let rule = r#"lacks {apiGroups: ["rbac.authorization.k8s.io"], resources: ["clusterroles"], verbs: ["get"]} of a ClusterRole"#;
     guest.run(&["up"], CLUSTER, &[rule])?;
     guest.write("app.yaml", APP)?;
     guest.run(&["down"], 0, &[])?;
@@ -282,23 +295,34 @@ fn side_by_side(outer: &Outer<'_>, registry: &Registry) -> Result<()> {
     let before = namespaces()?;
     let guests = [1, 2].map(|_| Guest::of(outer, registry, "admin", "shop-{{ run }}"));
     let guests: Vec<Guest<'_>> = guests.into_iter().collect::<Result<_>>()?;
-    for said in std::thread::scope(|scope| {
-        let runs = guests.iter().map(|guest| scope.spawn(|| guest.run(&["up"], 0, &[", by node port"])));
-        runs.collect::<Vec<_>>().into_iter().map(|run| run.join().expect("no test panics")).collect::<Vec<_>>()
-    }) {
-        said?;
-    }
+    at_once(&guests, |guest| guest.run(&["up"], 0, &[", by node port"]))?;
     let both = namespaces()?;
     ensure!(both.matches("namespace/shop-").count() == 2, "{both}");
     for guest in &guests {
-        let endpoint = guest.endpoint()?;
+        let endpoint = guest.endpoint("always")?;
         ensure!(!endpoint.contains("by port-forward"), "{endpoint}");
     }
     guests.iter().try_for_each(|guest| guest.run(&["down"], 0, &[]).map(drop))?;
-    // `down` does not wait for the end of a namespace.
-    let own: Vec<&str> = both.lines().filter(|namespace| namespace.starts_with("namespace/shop-")).collect();
-    outer.on_node(&format!("kubectl wait --for=delete {} --timeout=60s", own.join(" ")))?;
-    let after = namespaces()?;
-    ensure!(after == before, "before: {before}\nafter: {after}");
+    let all_gone = || {
+        // `down` does not wait for the end of a namespace.
+        outer.on_node(
+            "for it in $(kubectl get ns -o name | grep /shop-); do kubectl wait --for=delete $it --timeout=60s; done",
+        )?;
+        let after = namespaces()?;
+        ensure!(after == before, "before: {before}\nafter: {after}");
+        Ok(())
+    };
+    all_gone()?;
+    at_once(&[&guests[0], &guests[0]], |guest| guest.endpoint("never"))?;
+    all_gone()
+}
+
+/// Does something with each at the same time; what they return has to differ.
+fn at_once<T: Sync>(each: &[T], work: impl Fn(&T) -> Result<String> + Sync) -> Result<()> {
+    let ended = std::thread::scope(|scope| {
+        let running: Vec<_> = each.iter().map(|it| scope.spawn(|| work(it))).collect();
+        running.into_iter().map(|it| it.join().expect("no part of a test panics")).collect::<Result<Vec<_>>>()
+    })?;
+    ensure!(ended.windows(2).all(|two| two[0] != two[1]), "both say:\n{}", ended[0]);
     Ok(())
 }
