@@ -10,6 +10,24 @@ use crate::{load, with};
 #[case::boolean("suite: shop", "suite: on", "1:8", "expected a string, found the boolean `true`")]
 #[case::missing_key("namespace: shop\n", "", "1:1", "the key `namespace` is missing here")]
 #[case::nothing("namespace: shop", "namespace:", "4:10", "expected a string, found nothing")]
+#[case::run_of_kind(
+    "namespace: shop",
+    "namespace: 'shop-{{ run }}'",
+    "4:12",
+    "`{{ run }}` is for clusters that exist already: a kind cluster is of one run"
+)]
+#[case::run_and_more(
+    "provider: kind, config: kind-config.yaml }\nnamespace: shop",
+    "provider: existing, context: c }\nnamespace: 'shop-{{ env.USER }}'",
+    "4:12",
+    "a namespace can have `{{ run }}`, and no other template"
+)]
+#[case::run_at_no_label(
+    "provider: kind, config: kind-config.yaml }\nnamespace: shop",
+    "provider: existing, context: c }\nnamespace: '{{ run }}_shop'",
+    "4:12",
+    "`000000_shop` is not a DNS label"
+)]
 #[case::cluster_name("provider: kind", "name: a.b", "3:11", "`a.b` is not a DNS label")]
 #[case::long(
     "provider: kind",
