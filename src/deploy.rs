@@ -34,7 +34,7 @@ pub use webhooks::Webhooks;
 
 pub(crate) use network::services_are_reached;
 pub(crate) use prepare::complete;
-pub(crate) use probes::probes;
+pub(crate) use probes::{Asked, probes};
 pub(crate) use pull_secrets::pull_secret_of;
 
 use self::groundwork::is_ground;
@@ -248,7 +248,7 @@ impl Deployer {
     ) -> Result<DeployedComponent, ComponentError> {
         let component = &parcel.component;
         let namespace = component.namespace.as_deref().unwrap_or(self.applier.default_namespace());
-        let probes = probes(component, &parcel.manifests, self.reached_ports(), namespace);
+        let probes = probes(component, &parcel.manifests, &self.ports, self.asked(), namespace);
         let applier = self.applier_of(&component.name).awaiting(self.webhooks.services.clone(), self.deadline());
         if !parcel.before.is_empty() {
             self.names_are_resolved(&applier, shared).await;

@@ -1,11 +1,11 @@
 //! What is done to a component before and after its objects are applied: it is held back, objects are completed, tasks are
 //! run.
 
-use std::collections::BTreeMap;
 use std::time::Instant;
 
 use kube::core::DynamicObject;
 
+use super::probes::Asked;
 use super::progress::Reached;
 use super::webhooks::Webhook;
 use super::{ComponentError, ComponentManifests, DeployedComponent, Deployer, Shared};
@@ -77,11 +77,10 @@ impl Deployer {
         }
     }
 
-    /// Returns the addresses at which ports are certainly reached: none in a cluster that is not ours, where that is found
-    /// out when something is behind them.
-    pub(super) fn reached_ports(&self) -> &PortMap {
-        static UNKNOWN: PortMap = PortMap(BTreeMap::new());
-        if self.applier.inventory.is_some() { &UNKNOWN } else { &self.ports }
+    /// Returns from where ports are asked. In a cluster that is not ours, how they are reached is found out when something
+    /// is behind them.
+    pub(super) fn asked(&self) -> Asked {
+        if self.applier.inventory.is_some() { Asked::ThroughApi } else { Asked::FromHost }
     }
 
     /// Runs what follows once an applied component is ready, if anything or anybody waits for that.

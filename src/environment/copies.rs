@@ -10,7 +10,7 @@ use tokio::time::Instant;
 use super::{Environment, EnvironmentError, TestNamespace};
 use crate::cluster::PortMap;
 use crate::cluster::kinds::Kinds;
-use crate::deploy::{Applier, complete, probes, pull_secret_of};
+use crate::deploy::{Applier, Asked, complete, probes, pull_secret_of};
 use crate::host::folders::Folders;
 use crate::host::resilience::Resilience;
 use crate::readiness::{Applied, ObjectRef, Probe, Readiness, kinds};
@@ -97,7 +97,7 @@ impl Environment {
         aliases.retain(|alias| services.iter().all(|service| service.metadata.name != alias.object.metadata.name));
         apply(&applier, &aliases).await?;
         let applied = copies.iter().map(async |(component, objects)| {
-            let probes = probes(component, objects, &PortMap::default(), to);
+            let probes = probes(component, objects, &PortMap::default(), Asked::FromHost, to);
             Ok::<_, EnvironmentError>((*component, apply(&applier, objects).await?, probes))
         });
         let applied = try_join_all(applied).await?;

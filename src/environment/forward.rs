@@ -68,9 +68,9 @@ impl Environment {
         let ports = plan.service_ports().map_err(|error| EnvironmentError::Manifests(Box::new(error)))?;
         let mut forwards = Vec::new();
         for (component, port, service) in ports {
-            if self.endpoint(&component.name, &port.name).is_some() {
+            let Some(service) = service.filter(|_| self.endpoint(&component.name, &port.name).is_none()) else {
                 continue;
-            }
+            };
             let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.map_err(EnvironmentError::Port)?;
             let address = listener.local_addr().map_err(EnvironmentError::Port)?;
             let text = format!("{}.{}: {address}, by port-forward while this process runs", component.name, port.name);

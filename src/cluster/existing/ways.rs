@@ -43,18 +43,27 @@ impl fmt::Display for Way {
     }
 }
 
-/// Returns the first address of a Service's port that accepts connections from this host, and which it is. What the
-/// account may not read is no way.
-pub(crate) async fn reach(client: &kube::Client, target: &ServiceOfPort) -> Option<(Way, SocketAddr)> {
-    let services: Api<Service> = Api::namespaced(client.clone(), &target.namespace);
-    let (service, nodes, ingresses) =
-        tokio::join!(services.get_opt(&target.name), nodes(client), ingresses(client, target));
-    let service = service.ok().flatten()?;
+/// Returns the first address of a Service's port that accepts connections from this host, and which it is; if no Service
+/// is known, that of `node`, a port of nodes. What the account may not read is no way.
+pub(crate) async fn reach(
+    client: &kube::Client,
+    target: Option<&ServiceOfPort>,
+    node: u16,
+) -> Option<(Way, SocketAddr)> {
+    let on_nodes = |nodes: Vec<String>, port| nodes.into_iter().map(move |node| (Way::NodePort, node, port));
     let mut places: Vec<(Way, String, u16)> = Vec::new();
-    let node_port = service.spec.as_ref().and_then(|spec| node_port(spec, target.port));
-    places.extend(nodes.into_iter().filter_map(|node| Some((Way::NodePort, node, node_port?))));
-    places.extend(balanced(&service).map(|host| (Way::LoadBalancer, host, target.port)));
-    places.extend(ingresses.into_iter().map(|host| (Way::Ingress, host, HTTP)));
+    if let Some(target) = target {
+        let services: Api<Service> = Api::namespaced(client.clone(), &target.namespace);
+        let (service, nodes, ingresses) =
+            tokio::join!(services.get_opt(&target.name), nodes(client), ingresses(client, target));
+        let service = service.ok().flatten()?;
+        let node_port = service.spec.as_ref().and_then(|spec| node_port(spec, target.port));
+        places.extend(node_port.into_iter().flat_map(|port| on_nodes(nodes.clone(), port)));
+        places.extend(balanced(&service).map(|host| (Way::LoadBalancer, host, target.port)));
+        places.extend(ingresses.into_iter().map(|host| (Way::Ingress, host, HTTP)));
+    } else {
+        places.extend(on_nodes(nodes(client).await, node));
+    }
     let asked = places.into_iter().map(|(way, host, port)| async move { Some((way, answering(&host, port).await?)) });
     join_all(asked).await.into_iter().flatten().next()
 }
@@ -159,10 +168,15 @@ mod tests {
         };
         let reached = async |node, port| {
             server.put(service(node, port));
-            reach(&server.client(), &ServiceOfPort { port, ..target() }).await
+            reach(&server.client(), Some(&ServiceOfPort { port, ..target() }), 30080).await
         };
         assert_eq!(reached(open.port(), 80).await, Some((Way::NodePort, open)));
         assert_eq!(reached(closed, open.port()).await, Some((Way::LoadBalancer, open)));
+        assert_eq!(
+            reach(&server.client(), None, open.port()).await,
+            Some((Way::NodePort, open)),
+            "of an operator's Service"
+        );
         server.forbid("nodes");
         assert_eq!(reached(open.port(), closed).await, None, "a node that may not be listed");
     }

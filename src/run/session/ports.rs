@@ -17,17 +17,18 @@ impl Session {
         let served = self.plan.service_ports()?;
         let asked = served.iter().map(|(component, port, service)| {
             let client = &cluster.client;
-            async move { (*component, *port, service, reach(client, service).await) }
+            async move { (*component, *port, service, reach(client, service.as_ref(), port.node).await) }
         });
         let mut ports = PortMap::default();
         for (component, port, service, reached) in join_all(asked).await {
             let name = format!("{}.{}", component.name, port.name);
-            let text = match reached {
-                Some((way, address)) => {
+            let text = match (reached, service) {
+                (None, None) => format!("{name}: nothing answers from here at port {} of a node", port.node),
+                (Some((way, address)), _) => {
                     ports.insert(component, &port.name, address);
                     format!("{name}: {address}, by {way}")
                 }
-                None => format!(
+                (None, Some(service)) => format!(
                     "{name}: nothing answers from here, so tests get a port-forward; yours: `kubectl --kubeconfig {} -n {} \
                      port-forward service/{} :{}`",
                     cluster.kubeconfig.display(),

@@ -28,6 +28,9 @@ impl ComponentObjects {
     }
 }
 
+/// A component, a port of it, and the Service that serves the port.
+pub(crate) type PortOfPlan<'a> = (&'a Component, &'a Port, Option<ServiceOfPort>);
+
 /// Work that runs to its end.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Task {
@@ -96,17 +99,18 @@ impl Plan {
         Ok(self.objects()?.into_iter().map(|objects| objects.manifests).collect())
     }
 
-    /// Returns every port of a component that a Service in its manifests serves, and that Service.
+    /// Returns every port of a component, and the Service in its manifests that serves it; `None` if that is made by
+    /// something else.
     ///
     /// # Errors
     /// As [`Plan::objects`].
-    pub(crate) fn service_ports<'a>(&'a self) -> Result<Vec<(&'a Component, &'a Port, ServiceOfPort)>, ManifestError> {
+    pub(crate) fn service_ports(&self) -> Result<Vec<PortOfPlan<'_>>, ManifestError> {
         let mut all = Vec::new();
         for (component, manifests) in self.components().zip(self.manifests()?) {
             let namespace = component.namespace.as_deref().unwrap_or(&self.suite().namespace);
-            let served =
-                |port: &'a Port| Some((component, port, service_of(&port.name, port.node, &manifests, namespace)?));
-            all.extend(component.ports.iter().filter_map(served));
+            for port in &component.ports {
+                all.push((component, port, service_of(&port.name, port.node, &manifests, namespace)));
+            }
         }
         Ok(all)
     }
