@@ -1,6 +1,8 @@
 //! A cluster that is not ours, whose nodes pull from a registry to which the host pushes: as an account of one namespace,
 //! and as several runs side by side.
 
+mod suites;
+
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Instant;
@@ -14,66 +16,7 @@ use serde_json::{Value, json};
 use crate::engine::{Engine, harness};
 use crate::registry::{LOGIN, Registry};
 
-/// kind's configuration of the cluster that is not ours: its containerd speaks HTTP to the registry.
-const KIND: &str = "\
-kind: Cluster
-apiVersion: kind.x-k8s.io/v1alpha4
-nodes:
-  - role: control-plane
-    extraMounts: [{hostPath: CERTS, containerPath: /etc/containerd/certs.d}]
-containerdConfigPatches:
-  - |
-    [plugins.\"io.containerd.grpc.v1.cri\".registry]
-      config_path = \"/etc/containerd/certs.d\"
-";
-
-const OUTER: &str = "\
-suite: outer
-namespace: outer
-cluster: {config: kind.yaml, name: engines-push}
-components:
-  - name: nothing
-    manifests: [{inline: '{apiVersion: v1, kind: ConfigMap, metadata: {name: nothing}}'}]
-";
-
-const GUEST: &str = "\
-suite: guest
-namespace: 'NAMESPACE'
-deadline: 60s
-cluster: {provider: existing, context: CONTEXT, name: guest, push: 'REGISTRY/e2e', pullSecrets: true}
-components:
-  - name: api
-    images: [{name: tests/registry, recipe: image}]
-    ports: [{name: http, node: 30080}]
-    checks: [{port: http, path: /v2/}]
-    manifests: [app.yaml]
-";
-
-const APP: &str = "
-apiVersion: apps/v1
-kind: Deployment
-metadata: {name: api}
-spec:
-  selector: {matchLabels: {app: api}}
-  template:
-    metadata: {labels: {app: api}}
-    spec:
-      terminationGracePeriodSeconds: 0
-      containers: [{name: api, image: tests/registry, command: [perl, /registry.pl]}]
----
-apiVersion: v1
-kind: Service
-metadata: {name: api}
-spec:
-  type: NodePort
-  selector: {app: api}
-  ports: [{name: http, port: 80, targetPort: 5000, nodePort: 30080}]
-";
-
-const ROLE: &str = "
----
-{apiVersion: rbac.authorization.k8s.io/v1, kind: ClusterRole, metadata: {name: guest}, rules: []}
-";
+use suites::{APP, GUEST, KIND, OUTER, ROLE};
 
 /// The exit code of a cluster that does not allow what is asked of it, and of a component that does not come up.
 const CLUSTER: i32 = 5;
