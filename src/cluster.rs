@@ -33,6 +33,7 @@ use thiserror::Error;
 pub use cache::CacheRequest;
 pub use existing::Existing;
 pub(crate) use existing::identity;
+pub(crate) use existing::ways::reach;
 pub(crate) use inventory::is_marked;
 pub use inventory::{InventoryFile, InventoryObject, ObjectInventory};
 pub use kind::{Kind, node_images};

@@ -4,15 +4,18 @@ mod accounts;
 mod adopt;
 mod apply;
 mod error;
+mod groundwork;
 mod network;
 mod port_conflict;
 mod prepare;
 mod probes;
 mod progress;
+mod pull_secrets;
 mod replace;
 mod shared;
 mod stage;
 mod tasks;
+mod two_owners;
 mod webhooks;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -33,8 +36,10 @@ pub use webhooks::Webhooks;
 pub(crate) use accounts::default_account;
 pub(crate) use network::services_are_reached;
 pub(crate) use prepare::complete;
-pub(crate) use probes::probes;
+pub(crate) use probes::{Asked, probes};
+pub(crate) use pull_secrets::pull_secret_of;
 
+use self::groundwork::is_ground;
 use self::progress::Reached;
 use self::shared::Shared;
 use crate::cluster::PortMap;
@@ -202,30 +207,6 @@ impl Deployer {
         Err(DeployError { failed, of: count })
     }
 
-    /// Applies namespaces and definitions, by kind. An error here is reported by the object's own component later.
-    async fn groundwork(&self, stage: &[ComponentManifests]) -> BTreeMap<String, Result<Applied, Arc<ApplyError>>> {
-        let mut done = BTreeMap::new();
-        let ground = stage.iter().flat_map(|parcel| parcel.manifests.iter().map(move |manifest| (parcel, manifest)));
-        let mut ground: Vec<_> = ground.filter(|(_, manifest)| is_ground(manifest)).collect();
-        ground.sort_by_key(|(_, manifest)| kind(manifest) != "Namespace");
-        for (parcel, manifest) in ground {
-            let mut manifest = manifest.clone();
-            manifests::label(&mut manifest.object, &parcel.component.name);
-            let applier = self.applier_of(&parcel.component.name);
-            let applied = applier.apply(&manifest, &self.events).await;
-            done.insert(manifest.source.to_string(), applied.map_err(Arc::new));
-        }
-        for (place, applied) in &mut done {
-            if let Ok(object) = applied
-                && object.object.kind == "CustomResourceDefinition"
-                && let Err(error) = self.applier.served(place, &object.object).await
-            {
-                *applied = Err(Arc::new(error));
-            }
-        }
-        done
-    }
-
     /// Returns an applier whose retries belong to the component's step, even before that has started.
     fn applier_of(&self, component: &str) -> Applier {
         self.applier.of(self.events.handle(Phase::Deploy, component))
@@ -269,7 +250,7 @@ impl Deployer {
     ) -> Result<DeployedComponent, ComponentError> {
         let component = &parcel.component;
         let namespace = component.namespace.as_deref().unwrap_or(self.applier.default_namespace());
-        let probes = probes(component, &parcel.manifests, &self.ports, namespace);
+        let probes = probes(component, &parcel.manifests, &self.ports, self.asked(), namespace);
         let applier = self.applier_of(&component.name).awaiting(self.webhooks.services.clone(), self.deadline());
         if !parcel.before.is_empty() {
             self.names_are_resolved(&applier, shared).await;
@@ -295,8 +276,4 @@ impl Deployer {
 
 fn kind(manifest: &Manifest) -> &str {
     manifest.object.types.as_ref().map_or("", |types| &types.kind)
-}
-
-fn is_ground(manifest: &Manifest) -> bool {
-    matches!(kind(manifest), "Namespace" | "CustomResourceDefinition")
 }

@@ -2,6 +2,7 @@
 
 pub(crate) mod calibrate;
 pub mod cause;
+pub mod credentials;
 pub mod engine_kind;
 pub mod exec;
 pub mod folders;

@@ -20,6 +20,7 @@ mod node_image;
 mod nodes;
 mod nodes_up;
 mod pull;
+mod push;
 mod recipe;
 mod source;
 mod stale;
@@ -39,6 +40,7 @@ pub use nodes::{MountedLayers, Nodes};
 pub use nodes_up::{NodesSignal, NodesUp};
 pub use source::{Choice, Needed, decide};
 
+use crate::host::credentials::LoginError;
 use crate::host::exec::ExecError;
 
 /// Deadline of a build: compiling Kubernetes takes 20 minutes on two cores, and hosts may have one, or be busy.
@@ -144,6 +146,43 @@ pub enum ImageError {
     NotPulled {
         /// The image.
         image: String,
+    },
+    /// An image could not be pushed to the registry from which the cluster's nodes pull.
+    #[error(
+        "pushing {image} failed; {engine} pushes with the host's own login (`{engine} login {registry}`) and configuration"
+    )]
+    Push {
+        /// The image, by the name under which it is pushed.
+        image: String,
+        /// The engine.
+        engine: &'static str,
+        /// The registry.
+        registry: String,
+        /// The cause, with the last lines of the engine's output.
+        #[source]
+        source: ExecError,
+    },
+    /// The host's login for a registry cannot be read.
+    #[error("no Secret can be made for `cluster.pullSecrets`")]
+    Login(#[source] LoginError),
+    /// The host has no login for a registry.
+    #[error(
+        "`cluster.pullSecrets` needs a login for {registry}, and {engine} has none: `{engine} login {registry}`, or remove \
+         `pullSecrets` if the nodes need none"
+    )]
+    NoLogin {
+        /// The registry.
+        registry: String,
+        /// The engine.
+        engine: &'static str,
+    },
+    /// What the engine says of an image does not allow to push it, or to use what was pushed.
+    #[error("{image} cannot be pushed: {why}")]
+    NotPushed {
+        /// The image.
+        image: String,
+        /// The reason.
+        why: &'static str,
     },
     /// The image has no recipe, and registries are not used.
     #[error(

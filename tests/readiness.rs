@@ -230,8 +230,8 @@ async fn events_may_be_forbidden_but_not_what_is_needed() {
     let set = "- {apiVersion: apps/v1, kind: StatefulSet, metadata: {name: db, namespace: shop, uid: s}}";
     readiness.expect("db", server.put(set), Vec::new());
     let error = readiness.wait_for_all_ready(None, in_seconds(60)).await.expect_err("forbidden");
-    let text =
-        "the API server refuses to list and watch statefulsets.apps in namespace shop: statefulsets is forbidden";
+    let text = "the API server refuses to list and watch statefulsets.apps in namespace shop: statefulsets is forbidden: \
+         User \"tester\" cannot list resource \"statefulsets\" in API group \"apps\" in the namespace \"shop\"";
     assert_eq!(error.to_string().lines().next(), Some(text));
 }
 

@@ -2,6 +2,7 @@
 
 mod kubeconfig;
 mod production;
+pub(super) mod ways;
 
 use std::net::{IpAddr, SocketAddr};
 
@@ -15,6 +16,9 @@ use super::{ClusterError, InventoryFile, PortMap, Record, Records};
 use crate::suite::config::ProviderKind;
 use crate::suite::name::ClusterName;
 use crate::suite::plan::Plan;
+
+/// Begins the identity of a cluster that is the uid of a namespace other than `kube-system`.
+const OF_NAMESPACE: &str = "namespace ";
 
 /// A cluster named by a kubeconfig context.
 #[derive(Debug, Clone)]
@@ -40,8 +44,10 @@ impl Existing {
         // Without an inventory, no object is known to be ours.
         let Some(inventory) = InventoryFile::open(records)? else { return Ok(None) };
         let reached = self.reach(name).await?;
-        let (identity, ports) = tokio::join!(identity(&reached.client, name), reached.ports(plan, name));
-        if identity? != inventory.content().cluster {
+        let (client, known, namespace) = (&reached.client, inventory.content().cluster, &plan.suite().namespace);
+        let (identity, ports) =
+            tokio::join!(identity(client, name, namespace, Some(&known)), reached.ports(plan, name));
+        if identity? != known {
             return Err(ClusterError::AnotherCluster { name: name.into(), context: self.context.clone() });
         }
         reached.publish(records)?;
@@ -115,11 +121,17 @@ impl Reached {
         crate::host::folders::publish(&records.kubeconfig(), &copy.map_err(failed())?).map_err(failed())
     }
 
-    /// Returns the address of each component's ports.
+    /// Returns the address that each component's ports have on a node, as far as that is known before anything is applied.
     async fn ports(&self, plan: &Plan, name: &str) -> Result<PortMap, ClusterError> {
-        let nodes = Api::<KubeNode>::all(self.client.clone()).list(&ListParams::default()).await;
-        let nodes = nodes.map_err(ClusterError::api(name, "does not list its nodes"))?.items;
         let mut ports = PortMap::default();
+        if plan.is_per_run() {
+            return Ok(ports);
+        }
+        let nodes = match Api::<KubeNode>::all(self.client.clone()).list(&ListParams::default()).await {
+            // An account of namespaces alone.
+            Err(kube::Error::Api(status)) if status.code == 403 => return Ok(ports),
+            nodes => nodes.map_err(ClusterError::api(name, "does not list its nodes"))?.items,
+        };
         let Some(address) = nodes.iter().find_map(internal_address) else { return Ok(ports) };
         for component in plan.components() {
             for port in &component.ports {
@@ -130,15 +142,34 @@ impl Reached {
     }
 }
 
-/// Returns the uid of the `kube-system` namespace, which identifies a cluster.
+/// Returns what identifies a cluster: the uid of its `kube-system` namespace. To an account that may not read that, it is
+/// the uid of `namespace`, which another cluster's namespace of that name does not have. `known` is the identity to
+/// compare with, which says what is asked.
 ///
 /// # Errors
-/// When the API server does not return it.
-pub(crate) async fn identity(client: &kube::Client, name: &str) -> Result<String, ClusterError> {
+/// When the API server returns neither.
+pub(crate) async fn identity(
+    client: &kube::Client,
+    name: &str,
+    namespace: &str,
+    known: Option<&str>,
+) -> Result<String, ClusterError> {
     let api: Api<Namespace> = Api::all(client.clone());
-    let system = api.get_metadata("kube-system").await;
-    let system =
-        system.map_err(ClusterError::api(name, "does not show which cluster it is (namespace kube-system)"))?;
+    let of_namespace = async |namespace: &str| {
+        let found = api.get_metadata_opt(namespace).await;
+        let found = found.map_err(ClusterError::api(name, "does not show which cluster it is"))?;
+        let uid = found.and_then(|found| found.metadata.uid).unwrap_or_default();
+        Ok(format!("{OF_NAMESPACE}{namespace}/{uid}"))
+    };
+    if let Some((namespace, _)) = known.and_then(|known| known.strip_prefix(OF_NAMESPACE)?.split_once('/')) {
+        return of_namespace(namespace).await;
+    }
+    let system = match api.get_metadata("kube-system").await {
+        Err(kube::Error::Api(status)) if status.code == 403 && known.is_none() => return of_namespace(namespace).await,
+        system => {
+            system.map_err(ClusterError::api(name, "does not show which cluster it is (namespace kube-system)"))?
+        }
+    };
     let uid = system.metadata.uid.unwrap_or_default();
     // Clusters of one snapshot have the same namespace.
     let boot = system.metadata.annotations.and_then(|mut it| it.remove("kind-harness.dev/cluster-id"));

@@ -30,6 +30,9 @@ pub struct ObjectInventory {
     pub environment: String,
     /// The namespace of objects that name none.
     pub namespace: String,
+    /// The id of the run, if the environment is one of several of its suite in the cluster.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub run: Option<String>,
     /// The objects, including those about to be applied.
     pub objects: Vec<InventoryObject>,
 }
@@ -55,7 +58,7 @@ impl ObjectInventory {
     #[must_use]
     pub fn new(name: &str, namespace: &str, cluster: String) -> ObjectInventory {
         let environment = format!("{name}.{}", exec::run_id());
-        ObjectInventory { cluster, environment, namespace: namespace.into(), objects: Vec::new() }
+        ObjectInventory { cluster, environment, namespace: namespace.into(), run: None, objects: Vec::new() }
     }
 
     /// Returns the field manager of what the environment applies. It is unique per environment: with a shared one,
@@ -208,6 +211,13 @@ impl InventoryFile {
         };
         let content = serde_json::from_str(&text).map_err(|error| failed(error.into()))?;
         Ok(Some(InventoryFile { path, content: Mutex::new(content) }))
+    }
+
+    /// Returns the run of the environment whose inventory is in `folder`; reads it without the lock.
+    #[must_use]
+    pub fn run_in(folder: &Path) -> Option<String> {
+        let text = fs_err::read_to_string(folder.join(FILE)).ok()?;
+        serde_json::from_str::<ObjectInventory>(&text).ok()?.run
     }
 
     /// Returns the environment whose inventory is in `folder`; reads it without the lock.

@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 
 use super::ApplyError;
 use super::apply::{Applier, refusal};
+use super::two_owners;
 use crate::readiness::ObjectRef;
 use crate::report::{Events, Phase};
 use crate::suite::manifests::{ENVIRONMENT_ANNOTATION, MANAGED_BY, MANAGED_BY_LABEL};
@@ -33,27 +34,32 @@ pub struct Expected {
 
 impl Applier {
     /// Looks up all objects before any is applied, and records those that exist: they are adopted, reported in a line
-    /// each, and never deleted.
+    /// each, and never deleted. Objects of the cluster's scope that another environment has made are not adopted, since
+    /// both would delete them.
     ///
     /// # Errors
-    /// When an object cannot be read, or is terminating and does not disappear.
+    /// When objects of the cluster's scope would be of two environments, or an object cannot be read, or is terminating and does not disappear.
     pub async fn look(&self, all: &[Expected], events: &Events) -> Result<(), ApplyError> {
         let (Some(inventory), Some(first)) = (&self.inventory, all.first()) else { return Ok(()) };
         let look = |expected: Expected| {
             let (applier, events) = (self.clone(), events.clone());
             async move {
-                let (object, found) = applier.look_at(&expected.place, &expected.object, &events).await?;
-                Ok::<_, ApplyError>((expected, object, found))
+                let (object, found, owner) = applier.look_at(&expected.place, &expected.object, &events).await?;
+                Ok::<_, ApplyError>((expected, object, found, owner))
             }
         };
         let looks: Vec<_> = all.iter().cloned().map(|expected| look(expected).boxed()).collect();
         let found: Vec<_> = stream::iter(looks).buffered(AT_ONCE).try_collect().await?;
+        two_owners::refuse(
+            found.iter().filter_map(|(expected, object, _, owner)| Some((expected, object, owner.as_deref()?))),
+        )
+        .map_err(|error| *error)?;
         let adopted = inventory.change(|inventory| {
             inventory.namespace = self.default_namespace().to_owned();
-            let adopted = found.into_iter().filter(|(expected, object, found)| {
+            let adopted = found.into_iter().filter(|(expected, object, found, _)| {
                 inventory.expect(expected.component.as_deref(), object.clone(), found.as_ref())
             });
-            adopted.map(|(expected, object, _)| (expected.component.is_some(), object)).collect::<Vec<_>>()
+            adopted.map(|(expected, object, ..)| (expected.component.is_some(), object)).collect::<Vec<_>>()
         });
         let adopted = adopted.map_err(|error| unwritten(&first.place, &first.object, &error))?;
         for (is_changed, object) in adopted {
@@ -70,17 +76,18 @@ impl Applier {
         self.look(&[expected], events).await
     }
 
+    /// Returns an object's full name, its state, and its second owner, if it is of the cluster's scope and has one.
     async fn look_at(
         &self,
         place: &str,
         object: &ObjectRef,
         events: &Events,
-    ) -> Result<(ObjectRef, Option<DynamicObject>), ApplyError> {
+    ) -> Result<(ObjectRef, Option<DynamicObject>, Option<String>), ApplyError> {
         let refused = |error| refusal(place.to_owned(), object.clone(), error);
         let (api, named) = match self.kinds.place(object, &self.resilience).await {
             // A kind that is not served yet has no objects.
-            Err(kube::Error::Discovery(_)) => return Ok((object.clone(), None)),
-            Err(kube::Error::Api(status)) if status.code == 404 => return Ok((object.clone(), None)),
+            Err(kube::Error::Discovery(_)) => return Ok((object.clone(), None, None)),
+            Err(kube::Error::Api(status)) if status.code == 404 => return Ok((object.clone(), None, None)),
             place => place.map_err(refused)?,
         };
         let look = || api.get_opt(&object.name);
@@ -88,9 +95,10 @@ impl Applier {
         if let Some(going) = found.as_ref().filter(|it| it.metadata.deletion_timestamp.is_some()) {
             events.note(Phase::Deploy, format!("{object} is being deleted; waits until it is gone"));
             gone(&api, going).await.map_err(|what| failed(place, object, what))?;
-            return Ok((named, None));
+            return Ok((named, None, None));
         }
-        Ok((named, found))
+        let owner = if named.namespace.is_none() { self.second_owner(&named, found.as_ref()) } else { None };
+        Ok((named, found, owner))
     }
 
     /// Returns the field manager of our fields.

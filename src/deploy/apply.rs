@@ -154,13 +154,17 @@ impl Applier {
         })
     }
 
-    /// Ensures that namespace `name` exists. An existing one is not changed.
+    /// Ensures that namespace `name` exists. An existing one is not changed; one that was found when objects were looked up
+    /// is not asked for again, since that may need rights which this account does not have.
     ///
     /// # Errors
     /// The API server's error, or that a created namespace could not be recorded.
     pub async fn namespace(&self, name: &str) -> Result<(), ApplyError> {
         let object =
             ObjectRef { api_version: "v1".into(), kind: "Namespace".into(), namespace: None, name: name.into() };
+        if self.inventory.is_some() && !self.is_new(&object) {
+            return Ok(());
+        }
         let metadata = ObjectMeta {
             name: Some(name.into()),
             labels: Some([(MANAGED_BY_LABEL.into(), MANAGED_BY.into())].into()),

@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use kube::core::DynamicObject;
 
+use super::probes::Asked;
 use super::progress::Reached;
 use super::webhooks::Webhook;
 use super::{ComponentError, ComponentManifests, DeployedComponent, Deployer, Shared};
@@ -14,6 +15,7 @@ use crate::report::{Events, Phase};
 use crate::suite::config::{Component, Until};
 use crate::suite::manifests::{self, ImageMap};
 use crate::suite::plan::Task;
+use crate::suite::reference::is_pinned;
 use crate::suite::template::{Reference, fill, placeholder};
 
 impl Deployer {
@@ -59,12 +61,26 @@ impl Deployer {
     }
 
     /// Completes an object of `component`: with the images in the cluster, with what templates stand for, and with
-    /// labels.
+    /// labels. Where several runs share a cluster, its node ports are left to the API server.
     pub(super) fn prepare(&self, object: &mut DynamicObject, component: &Component, images: &ImageMap) {
+        if self.applier.is_per_run() {
+            let nodes: Vec<u16> = component.ports.iter().map(|port| port.node).collect();
+            manifests::free_node_ports(object, &nodes);
+        }
         if let Some(image) = complete(object, component, images, &self.ports) {
-            let text = format!("{image} is loaded into the nodes, so its imagePullPolicy is IfNotPresent, not Always");
+            let (place, policy) = match is_pinned(&image) {
+                true => ("in a registry", "Never"),
+                false => ("loaded into the nodes", "Always"),
+            };
+            let text = format!("{image} is {place}, so its imagePullPolicy is IfNotPresent, not {policy}");
             self.events.note(Phase::Deploy, text);
         }
+    }
+
+    /// Returns from where ports are asked. In a cluster that is not ours, how they are reached is found out when something
+    /// is behind them.
+    pub(super) fn asked(&self) -> Asked {
+        if self.applier.inventory.is_some() { Asked::ThroughApi } else { Asked::FromHost }
     }
 
     /// Runs what follows once an applied component is ready, if anything or anybody waits for that.

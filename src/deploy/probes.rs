@@ -3,17 +3,47 @@
 use super::kind;
 use crate::cluster::PortMap;
 use crate::readiness::{Place, Probe};
-use crate::suite::config::{Check, Component, ServicePort};
-use crate::suite::manifests::{COMPONENT_LABEL, Manifest};
+use crate::suite::config::{Check, Component, Port, ProviderKind, ServicePort};
+use crate::suite::manifests::{COMPONENT_LABEL, Manifest, ServiceOfPort, service_of};
 
 /// Built-in kinds whose objects have pods.
 const WITH_PODS: [&str; 7] =
     ["Pod", "ReplicaSet", "Deployment", "StatefulSet", "DaemonSet", "ReplicationController", "Job"];
 
+/// From where the ports of a component are asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Asked {
+    /// From the host, at their addresses.
+    FromHost,
+    /// Through the API server, where a Service in the manifests serves them: their addresses are only guessed.
+    ThroughApi,
+}
+
+impl Asked {
+    /// Returns from where ports are asked in a cluster of this provider.
+    pub(crate) fn by(provider: ProviderKind) -> Asked {
+        match provider {
+            ProviderKind::Kind => Asked::FromHost,
+            ProviderKind::Existing => Asked::ThroughApi,
+        }
+    }
+}
+
 /// Returns the probes of a component: its checks; a connection to each of its ports without a check; and one to each
-/// port of its Services that is not mapped to a host port.
-pub(crate) fn probes(component: &Component, manifests: &[Manifest], ports: &PortMap, namespace: &str) -> Vec<Probe> {
-    let at = |port: &str| ports.get(&component.name, port).map(Place::Host);
+/// port of its Services that is not asked from the host.
+pub(crate) fn probes(
+    component: &Component,
+    manifests: &[Manifest],
+    ports: &PortMap,
+    asked: Asked,
+    namespace: &str,
+) -> Vec<Probe> {
+    let at = |port: &Port| {
+        let found = service_of(&port.name, port.node, manifests, namespace).filter(|_| asked == Asked::ThroughApi);
+        let inside = found.map(|ServiceOfPort { namespace, name, port }| Place::Service { namespace, name, port });
+        inside.or_else(|| ports.get(&component.name, &port.name).map(Place::Host))
+    };
+    let named = |name: &str| component.ports.iter().find(|port| port.name == name);
     let service = |service: &ServicePort| Place::Service {
         namespace: of_service(manifests, service, namespace),
         name: service.name.clone(),
@@ -28,15 +58,16 @@ pub(crate) fn probes(component: &Component, manifests: &[Manifest], ports: &Port
                 contains: check.contains.clone(),
             });
         }
-        let place = check.port.as_deref().and_then(at).or_else(|| check.service.as_ref().map(service))?;
-        Some(asked(check, place))
+        let port = check.port.as_deref().and_then(named).and_then(at);
+        Some(self::asked(check, port.or_else(|| check.service.as_ref().map(service))?))
     });
-    let unchecked = component.ports.iter().filter(|port| {
+    let from_host = || component.ports.iter().filter(|port| matches!(at(port), Some(Place::Host(_))));
+    let unchecked = from_host().filter(|port| {
         let is_it = |check: &Check| check.port.as_ref() == Some(&port.name);
         !component.checks.iter().any(is_it)
     });
-    let open = unchecked.filter_map(|port| at(&port.name).map(Probe::Tcp));
-    let mapped: Vec<i64> = component.ports.iter().map(|port| port.node.into()).collect();
+    let open = unchecked.filter_map(|port| at(port).map(Probe::Tcp));
+    let mapped: Vec<i64> = from_host().map(|port| port.node.into()).collect();
     let inside = manifests.iter().filter(|manifest| kind(manifest) == "Service").flat_map(|manifest| {
         let served = served(manifest, &mapped).filter(|port| {
             let is_it = |check: &Check| check.service.as_ref() == Some(port);
@@ -104,7 +135,7 @@ mod tests {
     use rstest::rstest;
 
     use super::*;
-    use crate::suite::config::{HostPort, Port};
+    use crate::suite::config::HostPort;
 
     const SERVICE: &str = "{apiVersion: v1, kind: Service, metadata: {name: api}, spec: {selector: {app: api}, ports: [
         {name: http, port: 80, nodePort: 30080}, {name: grpc, port: 90}, {name: dns, port: 53, protocol: UDP}]}}";
@@ -122,7 +153,7 @@ mod tests {
         let component = Component { name: "api".into(), ports: vec![port], checks, ..Component::default() };
         let mut ports = PortMap::default();
         ports.insert(&component, "http", "127.0.0.1:41000".parse().unwrap());
-        probes(&component, &manifests, &ports, "shop")
+        probes(&component, &manifests, &ports, Asked::FromHost, "shop")
     }
 
     #[test]
@@ -160,6 +191,26 @@ mod tests {
             Probe::Exec { namespace, .. } | Probe::Tcp(Place::Service { namespace, .. }) => Some(namespace),
             _ => None,
         }
+    }
+
+    #[test]
+    fn in_a_cluster_that_is_not_ours_ports_are_asked_through_the_api_server() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("service.yaml"), SERVICE).unwrap();
+        let manifests = crate::suite::manifests::load(folder.path(), &["service.yaml".into()]).unwrap();
+        let port = |name: &str, node| Port { name: name.into(), node, host: HostPort::Auto };
+        let checks = serde_saphyr::from_str("[{port: http, path: /ready}, {port: other, path: /}]").unwrap();
+        let ports = vec![port("http", 30080), port("other", 30090), port("more", 30091)];
+        let component = Component { name: "api".into(), ports, checks, ..Component::default() };
+        let mut guessed = PortMap::default();
+        for (name, address) in [("http", "10.0.0.1:30080"), ("other", "10.0.0.1:30090"), ("more", "10.0.0.1:30091")] {
+            guessed.insert(&component, name, address.parse().unwrap());
+        }
+        let asked = probes(&component, &manifests, &guessed, Asked::ThroughApi, "shop");
+        let asked: Vec<_> = asked.iter().map(ToString::to_string).collect();
+        let guesses = ["GET http://10.0.0.1:30090/", "10.0.0.1:30091"];
+        let expected = ["GET service/api:80/ready", guesses[0], guesses[1], "service/api:80", "service/api:90"];
+        assert_eq!(asked, expected, "what no Service in the manifests serves is asked at a node");
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Copies of components in a test's own namespace.
 
 use futures::future::try_join_all;
-use k8s_openapi::api::core::v1::Service;
+use k8s_openapi::api::core::v1::{Secret, Service};
 use kube::api::{Api, ListParams};
 use kube::core::DynamicObject;
 use serde_json::{Value, json};
@@ -10,14 +10,14 @@ use tokio::time::Instant;
 use super::{Environment, EnvironmentError, TestNamespace};
 use crate::cluster::PortMap;
 use crate::cluster::kinds::Kinds;
-use crate::deploy::{Applier, complete, probes};
+use crate::deploy::{Applier, Asked, complete, probes, pull_secret_of};
 use crate::host::folders::Folders;
 use crate::host::resilience::Resilience;
 use crate::readiness::{Applied, ObjectRef, Probe, Readiness, kinds};
 use crate::report::Events;
 use crate::sources;
 use crate::suite::config::Component;
-use crate::suite::manifests::{ImageMap, Manifest, ManifestSource, order};
+use crate::suite::manifests::{self, ImageMap, Manifest, ManifestSource, order};
 
 impl Environment {
     /// Deploys copies of components into the namespace of a test, for tests that disturb them: what others use is not
@@ -73,8 +73,12 @@ impl Environment {
                 continue;
             }
             let images = deployment.and_then(|it| it.images.get(&component.name)).unwrap_or(&none);
-            let mut objects = Vec::new();
+            let secret = self.pull_secret(&component.name).await?;
+            let mut objects = Vec::from_iter(secret.clone());
             for mut manifest in manifests {
+                if let Some(name) = secret.as_ref().and_then(|secret| secret.object.metadata.name.as_deref()) {
+                    manifests::pull_with(&mut manifest.object, name);
+                }
                 if !self.is_copied(&mut manifest, &component.name, &kinds).await? {
                     continue;
                 }
@@ -93,7 +97,7 @@ impl Environment {
         aliases.retain(|alias| services.iter().all(|service| service.metadata.name != alias.object.metadata.name));
         apply(&applier, &aliases).await?;
         let applied = copies.iter().map(async |(component, objects)| {
-            let probes = probes(component, objects, &PortMap::default(), to);
+            let probes = probes(component, objects, &PortMap::default(), Asked::FromHost, to);
             Ok::<_, EnvironmentError>((*component, apply(&applier, objects).await?, probes))
         });
         let applied = try_join_all(applied).await?;
@@ -105,6 +109,23 @@ impl Environment {
         let deadline = Instant::now() + self.running.deadline;
         readiness.wait_for_all_ready(None, deadline).await.map_err(Box::new)?;
         Ok(self.of_copies(to, applied))
+    }
+
+    /// Returns the Secret with which pods of a component pull their images, as the copies' pods need it in their own
+    /// namespace; `None` if the suite has none.
+    async fn pull_secret(&self, component: &str) -> Result<Option<Manifest>, EnvironmentError> {
+        if !self.running.plan.suite().cluster.pull_secrets {
+            return Ok(None);
+        }
+        let name = pull_secret_of(component);
+        let secrets: Api<Secret> = Api::namespaced(self.client(), self.namespace());
+        let found = secrets.get_opt(&name).await;
+        let found = found.map_err(EnvironmentError::api(format!("read secret/{name}")))?;
+        let Some(Secret { data, type_, .. }) = found else { return Ok(None) };
+        let secret =
+            json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": name}, "type": type_, "data": data});
+        let object = serde_json::from_value(secret).map_err(|error| EnvironmentError::File(error.into()))?;
+        Ok(Some(Manifest { source: ManifestSource { file: "cluster.pullSecrets".into(), line: 1 }, object }))
     }
 
     /// Returns whether an object is copied. A ClusterRoleBinding is made a RoleBinding.

@@ -23,6 +23,7 @@ use super::runner::{runner, usual};
 use crate::cluster::ClusterError;
 use crate::host::folders::Folders;
 use crate::host::setup::Consent;
+use crate::readiness::errors;
 use crate::readiness::redact::Redactor;
 use crate::report::console::PlainConsole;
 use crate::report::{Events, Phase, Reporter, slowest, to_json, to_table};
@@ -120,6 +121,11 @@ async fn live(
             // Dropped at the end of this function: the environment becomes part of a static, which is never dropped.
             let used = running.used.take();
             let mut environment = Environment::from(running);
+            // They end with this function, as the environment does.
+            let forwards = environment.forward_unreached().await;
+            if let Err(error) = &forwards {
+                session.events.warn(Phase::Ready, errors::chain(error));
+            }
             let joined = session.terms.runner.is_some() && environment.was_unchanged();
             if joined {
                 used_by = UsedBy::RunnerAlready;
@@ -155,7 +161,7 @@ async fn live(
                     Err(error) => will_not_stay(session, &error),
                 }
             }
-            drop(used);
+            drop((used, forwards));
             if !stays && let Err(error) = session.undo().await {
                 session.events.warn(Phase::Teardown, error.to_string());
             }

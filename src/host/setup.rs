@@ -206,6 +206,25 @@ pub async fn ensure(
     }
 }
 
+/// Returns a host for images that are pushed: an engine that responds. Neither kind nor the right to start privileged
+/// containers is needed. Nothing is installed.
+///
+/// # Errors
+/// When no engine responds, or a program is missing that builds images from packages.
+pub async fn ensure_engine(folders: &Folders, source: ImageSource, events: &Events) -> Result<Host, SetupError> {
+    let step = events.step(Phase::Setup, "host");
+    let engine = engine::responding(folders).await.map_err(|missing| SetupError::Missing(vec![missing]))?;
+    if source == ImageSource::Packages {
+        let missing: Vec<_> =
+            builder::look().into_iter().filter(|it| matches!(it.state, State::Missing { .. })).collect();
+        if !missing.is_empty() {
+            return Err(SetupError::Missing(missing));
+        }
+    }
+    step.unchanged();
+    Ok(Host { engine, kind: "kind".into(), folders: folders.clone() })
+}
+
 fn unasked(missing: Vec<Finding>, source: ImageSource) -> SetupError {
     let mut commands: Vec<String> = Vec::new();
     for command in missing.iter().filter_map(Finding::remedy).flat_map(Remedy::commands) {

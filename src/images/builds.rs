@@ -14,6 +14,7 @@ use tokio_util::task::AbortOnDropHandle;
 
 use super::binary_image::BinaryImage;
 use super::node_image::NodeImage;
+use super::push::Pushes;
 use super::recipe::Recipe;
 use super::{ImageError, binaries, engine, stale};
 use crate::host::folders::StagingDir;
@@ -59,7 +60,9 @@ impl ImageBuilds {
         if asks_again && source == ImageSource::Packages {
             events.note(Phase::Images, "no registry is asked again: images come from packages");
         }
-        let shop = Arc::new(ImageBuilder { asks_again, ..ImageBuilder::new(host, source, events, resilience) });
+        let pushes = plan.suite().cluster.push.as_deref().map(Pushes::to);
+        let shop = Arc::new(ImageBuilder { asks_again, pushes, ..ImageBuilder::new(host, source, events, resilience) });
+        let is_new = is_new && shop.pushes.is_none();
         let present = task(shop.clone().list_images());
         let base = task(shop.clone().base(present.clone()));
         let mut images = plan.components().flat_map(|component| &component.images);
@@ -182,13 +185,16 @@ pub(super) struct ImageBuilder {
     pub(super) resilience: Resilience,
     /// As many concurrent builds as cores: some wait for the network while others compile.
     pub(super) benches: Semaphore,
+    /// If nodes pull the images from a registry.
+    pub(super) pushes: Option<Pushes>,
 }
 
 impl ImageBuilder {
     fn new(host: &Host, source: ImageSource, events: &Events, resilience: &Resilience) -> ImageBuilder {
         let benches = Semaphore::new(std::thread::available_parallelism().map_or(2, usize::from));
         let resilience = resilience.of(events.handle(Phase::Images, "engine"));
-        ImageBuilder { host: host.clone(), source, asks_again: false, events: events.clone(), resilience, benches }
+        let (asks_again, pushes) = (false, None);
+        ImageBuilder { host: host.clone(), source, asks_again, events: events.clone(), resilience, benches, pushes }
     }
 
     /// Returns the engine's images.
@@ -237,7 +243,7 @@ impl ImageBuilder {
                 }
                 (None, None) => return Err(Arc::new(ImageError::NoRecipe { image: image.name.clone() })),
             };
-            images.insert(image.name.clone(), reference);
+            images.insert(image.name.clone(), self.published(&image.name, reference).await?);
         }
         Ok(images)
     }

@@ -8,6 +8,7 @@ mod existing;
 mod host;
 mod isolation;
 mod lease;
+mod ports;
 mod usage;
 
 use std::sync::{Arc, Mutex, Weak};
@@ -20,7 +21,6 @@ use super::Running;
 use crate::cluster::{Cluster, ClusterError, Kind, Lease, Provider, Record, Records};
 use crate::deploy::ComponentManifests;
 use crate::host::folders::{self, Folders};
-use crate::host::resilience::Resilience;
 use crate::host::setup::{Consent, Finding, Host};
 use crate::images::ImageBuilds;
 use crate::readiness::redact::Redactor;
@@ -104,6 +104,7 @@ impl Session {
         if start == Start::Reset && records.read()?.is_none() {
             return Err(ClusterError::Missing { name: name.to_string() }.into());
         }
+        self.settle_run(&records)?;
         if start == Start::AsFound
             && let Some(cluster) = self.joined(&records).await?
         {
@@ -114,6 +115,7 @@ impl Session {
         let parcels = self.parcels()?;
         let (host, source) = self.host(&records).await?;
         self.prefetch(&parcels, source);
+        let login = self.login(host.as_ref()).await?;
         let resilience = self.resilience(Phase::Cluster, name);
         let provider = Provider::of(&self.plan, host.as_ref(), &resilience);
         let mut found = provider.find(&self.plan, name, &records, &self.events).await?;
@@ -136,6 +138,7 @@ impl Session {
         if let Some(record) = &found {
             let mut cluster = Cluster::attach(record.clone(), records.kubeconfig()).await?;
             if self.is_unchanged(&cluster, &builds).await? {
+                self.reach_ports(&mut cluster).await?;
                 self.renew(&mut cluster.record, &lease, &records)?;
                 return Ok(self.running(cluster, true).using(&records).await);
             }
@@ -153,9 +156,10 @@ impl Session {
             }
             None => self.cluster(name, &provider, &builds, &records, &lease, nodes_up).await?,
         };
-        let guest = self.enter(&mut cluster, &records, &lease, is_found).await?;
+        let guest = self.enter(&mut cluster, &records, &lease, is_found).await?.map(|guest| guest.with(login));
         let previous = cluster.record.deployment.take().unwrap_or_default();
         let deployed = self.deploy(&cluster, guest.as_ref(), loads, parcels, &previous, &resilience).await?;
+        self.reach_ports(&mut cluster).await?;
         cluster.record.deployment = Some(deployed);
         cluster.record.images = (self.plan.suite().images == ImageSource::Auto).then_some(source);
         if let Some(guest) = &guest {
@@ -250,10 +254,6 @@ impl Session {
         self.undo.run().await?;
         step.done();
         Ok(())
-    }
-
-    fn resilience(&self, phase: Phase, step: &str) -> Resilience {
-        Resilience::new(&self.plan.suite().retry, self.events.handle(phase, step))
     }
 
     fn running(&self, cluster: Cluster, unchanged: bool) -> Running {

@@ -18,9 +18,17 @@ pub(super) fn expand(plan: &Plan, text: &str) -> Result<String, TemplateError> {
             }
             Ok(value)
         }
+        Reference::Run => {
+            let missing =
+                || "`{{ run }}` has no meaning here: no namespace of the suite has it, as in `shop-{{ run }}`";
+            plan.run().map(str::to_owned).ok_or_else(|| TemplateError::Missing(missing().into()))
+        }
         Reference::Image(name) if !images().any(|image| image.name == *name) => {
             Err(TemplateError::Missing(format!("the suite has no image `{name}`")))
         }
+        Reference::Port(name) if plan.is_per_run() => Err(TemplateError::Missing(format!(
+            "the port `{name}` is not known here: with `{{{{ run }}}}` in a namespace, the cluster chooses node ports"
+        ))),
         other => Ok(template::placeholder(other)),
     })
 }

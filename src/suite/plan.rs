@@ -4,6 +4,7 @@ mod digest;
 mod objects;
 mod part;
 mod print;
+mod run;
 mod sources;
 mod teach;
 
@@ -28,6 +29,9 @@ pub struct Plan {
     binaries: BTreeSet<CargoSpec>,
     /// The files that sources were rendered to.
     rendered: BTreeMap<SourceId, PathBuf>,
+    /// The id of the run, and the suite as it was written, once namespaces have the id in place of `{{ run }}`.
+    run: Option<String>,
+    written: Option<Box<Suite>>,
 }
 
 /// Why a suite has no order. One returned by [`crate::suite::config::load`] always has one.
@@ -73,7 +77,7 @@ impl Plan {
             None => ClusterName::derived(&loaded.suite.suite, &loaded.root)?,
         };
         let (order, waves) = (graph.order(), graph.waves());
-        Ok(Plan { name, order, waves, binaries, rendered: BTreeMap::new(), loaded })
+        Ok(Plan { name, order, waves, binaries, rendered: BTreeMap::new(), run: None, written: None, loaded })
     }
 
     /// Returns the cluster's name: the configured one, or one derived from the suite's name and its folder.

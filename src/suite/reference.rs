@@ -50,6 +50,21 @@ pub(crate) fn short_name(image: &str) -> String {
     if host == HUB { path.trim_start_matches("library/") } else { path }.replace('/', "-")
 }
 
+/// Returns whether `text` names a registry's host, with or without a folder in it, and nothing else: no scheme, tag or
+/// digest.
+#[must_use]
+pub(crate) fn is_repository(text: &str) -> bool {
+    let (host, path) = text.split_once('/').map_or((text, None), |(host, path)| (host, Some(path)));
+    let is_part = |part: &str| {
+        let has = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"._-".contains(&byte);
+        part.bytes().all(has) && part.bytes().next().is_some_and(|byte| byte.is_ascii_alphanumeric())
+    };
+    let (name, port) = host.split_once(':').map_or((host, None), |(name, port)| (name, Some(port)));
+    let is_host = name == "localhost" || name.contains('.') || port.is_some();
+    let is_port = port.is_none_or(|port| port.parse::<u16>().is_ok());
+    is_host && is_port && is_part(&name.to_ascii_lowercase()) && path.is_none_or(|path| path.split('/').all(is_part))
+}
+
 fn split(image: &str) -> (&str, &str) {
     match image.split_once('/') {
         Some(("index.docker.io", path)) => (HUB, path),
@@ -93,6 +108,23 @@ mod tests {
     #[case("redis@sha256:00", "docker.io/library/redis")]
     fn repositories_are_names_without_a_version(#[case] image: &str, #[case] name: &str) {
         assert_eq!(repository(image), name);
+    }
+
+    #[rstest]
+    #[case("registry.example/e2e", true)]
+    #[case("registry.example", true)]
+    #[case("registry:5000/a/b_c", true)]
+    #[case("localhost/e2e", true)]
+    #[case::no_host("shop/e2e", false)]
+    #[case::scheme("https://registry.example/e2e", false)]
+    #[case::tag("registry.example/e2e:1", false)]
+    #[case::digest("registry.example/e2e@sha256:00", false)]
+    #[case::upper_case("registry.example/E2E", false)]
+    #[case::slash("registry.example/e2e/", false)]
+    #[case::port("registry.example:port/e2e", false)]
+    #[case::empty("", false)]
+    fn a_repository_is_a_host_and_a_path(#[case] text: &str, #[case] is_one: bool) {
+        assert_eq!(is_repository(text), is_one);
     }
 
     #[rstest]

@@ -1,4 +1,4 @@
-//! Templates in `e2e.yaml`: `{{ env.NAME }}`, `{{ images['name'] }}` and `{{ ports['component.port'] }}`.
+//! Templates in `e2e.yaml`: `{{ env.NAME }}`, `{{ run }}`, `{{ images['name'] }}` and `{{ ports['component.port'] }}`.
 //!
 //! The variables of the environment are known before anything runs. The images and ports of a run are not: they stand as
 //! place-holders in rendered objects, and are filled in when the objects are applied.
@@ -16,6 +16,8 @@ pub(crate) enum Reference {
     Image(String),
     /// The host's port of a component's port, written `component.port`.
     Port(String),
+    /// The id of the run, by which the namespaces of several runs in one cluster differ.
+    Run,
     /// A text that stands for itself, such as `{{ '{{' }}`.
     Text(String),
 }
@@ -28,7 +30,7 @@ pub(crate) enum TemplateError {
     Open,
     /// Something else than a reference is between the braces.
     #[error(
-        "`{{{{{0}}}}}` is not known here; write `{{{{ env.NAME }}}}`, `{{{{ images['name'] }}}}` or `{{{{ ports['component.port'] }}}}`"
+        "`{{{{{0}}}}}` is not known here; write `{{{{ env.NAME }}}}`, `{{{{ run }}}}`, `{{{{ images['name'] }}}}` or `{{{{ ports['component.port'] }}}}`"
     )]
     Unknown(String),
     /// What it refers to is not there.
@@ -50,6 +52,18 @@ pub(crate) fn expand(
     }
     out.push_str(rest);
     Ok(out)
+}
+
+/// Returns a namespace with `id` for `{{ run }}`.
+///
+/// # Errors
+/// When it has another template, or one that is never closed.
+pub(crate) fn of_run(namespace: &str, id: &str) -> Result<String, TemplateError> {
+    let only = || TemplateError::Missing("a namespace can have `{{ run }}`, and no other template".into());
+    expand(namespace, |reference| match reference {
+        Reference::Run => Ok(id.to_owned()),
+        _ => Err(only()),
+    })
 }
 
 /// Splits at the `}}` that is not in quotes.
@@ -78,6 +92,9 @@ fn reference(inside: &str) -> Result<Reference, TemplateError> {
         let is_name = name.chars().all(|it| it.is_ascii_alphanumeric() || it == '_') && !name.is_empty();
         return if is_name { Ok(Reference::Env(name.to_owned())) } else { Err(unknown()) };
     }
+    if text == "run" {
+        return Ok(Reference::Run);
+    }
     let found = item("images").map(Reference::Image).or_else(|| item("ports").map(Reference::Port));
     found.or_else(|| quoted(text).map(Reference::Text)).ok_or_else(unknown)
 }
@@ -90,6 +107,8 @@ pub(crate) fn placeholder(reference: &Reference) -> String {
         Reference::Image(name) => format!("image.kind-harness.invalid/{}x", hex(name.as_bytes())),
         Reference::Port(name) => format!("port.kind-harness.invalid/{}x", hex(name.as_bytes())),
         Reference::Env(text) | Reference::Text(text) => text.clone(),
+        // Known before anything is rendered.
+        Reference::Run => String::new(),
     }
 }
 
@@ -131,6 +150,7 @@ mod tests {
     #[case("a {{ env.HOME }} b", "a Env(\"HOME\") b")]
     #[case("{{images[\"a/b:1\"]}}{{ ports [ 'api.http' ] }}", "Image(\"a/b:1\")Port(\"api.http\")")]
     #[case("{{ '{{ .Values.x }}' }}", "{{ .Values.x }}")]
+    #[case("shop-{{run}}", "shop-Run")]
     fn templates_are_replaced(#[case] text: &str, #[case] expected: &str) {
         assert_eq!(told(text).unwrap(), expected);
     }

@@ -152,8 +152,9 @@ pub(super) async fn collect(records: &Records, record: Record) -> Result<(), Clu
     let name = record.name.to_string();
     let cluster = Cluster::attach(record, records.kubeconfig()).await?;
     let silent = || ClusterError::Silent { name: name.clone() };
-    let identity = timeout(ANSWERS, crate::cluster::identity(&cluster.client, &name)).await.map_err(|_| silent())??;
-    if identity != inventory.content().cluster {
+    let known = inventory.content().cluster;
+    let identity = crate::cluster::identity(&cluster.client, &name, &cluster.record.namespace, Some(&known));
+    if timeout(ANSWERS, identity).await.map_err(|_| silent())?? != known {
         // Another cluster has this address: nothing in it is ours.
         return records.forget();
     }

@@ -10,6 +10,24 @@ use crate::{load, with};
 #[case::boolean("suite: shop", "suite: on", "1:8", "expected a string, found the boolean `true`")]
 #[case::missing_key("namespace: shop\n", "", "1:1", "the key `namespace` is missing here")]
 #[case::nothing("namespace: shop", "namespace:", "4:10", "expected a string, found nothing")]
+#[case::run_of_kind(
+    "namespace: shop",
+    "namespace: 'shop-{{ run }}'",
+    "4:12",
+    "`{{ run }}` is for clusters that exist already: a kind cluster is of one run"
+)]
+#[case::run_and_more(
+    "provider: kind, config: kind-config.yaml }\nnamespace: shop",
+    "provider: existing, context: c }\nnamespace: 'shop-{{ env.USER }}'",
+    "4:12",
+    "a namespace can have `{{ run }}`, and no other template"
+)]
+#[case::run_at_no_label(
+    "provider: kind, config: kind-config.yaml }\nnamespace: shop",
+    "provider: existing, context: c }\nnamespace: '{{ run }}_shop'",
+    "4:12",
+    "`000000_shop` is not a DNS label"
+)]
 #[case::cluster_name("provider: kind", "name: a.b", "3:11", "`a.b` is not a DNS label")]
 #[case::long(
     "provider: kind",
@@ -45,6 +63,30 @@ use crate::{load, with};
     "`kubernetes` means nothing to a cluster that exists already"
 )]
 #[case::context("provider: kind", "context: c", "3:5", "`context` is for clusters that exist already")]
+#[case::push(
+    "provider: kind",
+    "push: r.example/e2e",
+    "3:5",
+    "`push` is for clusters that exist already: kind's nodes get images without a registry"
+)]
+#[case::pull_secrets(
+    "provider: kind",
+    "pullSecrets: true",
+    "3:5",
+    "`pullSecrets` is for clusters that exist already: kind's nodes get images without a registry"
+)]
+#[case::push_where(
+    "provider: kind, config: kind-config.yaml",
+    "provider: existing, context: c, push: 'https://r.example/e2e'",
+    "3:43",
+    "`https://r.example/e2e` is not a registry's host with a folder in it"
+)]
+#[case::pull_secrets_of(
+    "provider: kind, config: kind-config.yaml",
+    "provider: existing, context: c, pullSecrets: true",
+    "3:37",
+    "`pullSecrets` needs `push`, whose registry the login is for"
+)]
 #[case::kind_config(
     "config: kind-config.yaml",
     "config: kind.yaml",

@@ -79,7 +79,11 @@ impl Cli {
 
     /// Returns the plan with all its sources rendered.
     pub(super) async fn rendered_plan(&self) -> Result<Plan, Failure> {
-        let (plan, folders) = (self.plan()?, self.folders()?);
+        let (mut plan, folders) = (self.plan()?, self.folders()?);
+        if plan.run().is_none() {
+            // As long as an id of a run, which `up` chooses.
+            plan = plan.with_run("000000");
+        }
         let (events, reporter) = Reporter::start(self.console());
         let mut interrupts = Interrupts::listen();
         let rendered = tokio::select! {

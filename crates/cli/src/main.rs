@@ -44,6 +44,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, ValueEnum};
 
+use kind_harness::cluster::InventoryFile;
 use kind_harness::host::folders::Folders;
 use kind_harness::readiness::redact::Redactor;
 use kind_harness::report::console::Console;
@@ -157,9 +158,14 @@ impl Cli {
             text: error.render(color),
             rendered: true,
         })?;
-        let plan = Plan::new(loaded).map_err(|error| Failure::new(Exit::Usage, &error))?;
+        let (plan, folders) = (Plan::new(loaded).map_err(|error| Failure::new(Exit::Usage, &error))?, self.folders()?);
+        let run = plan.is_per_run().then(|| InventoryFile::run_in(&folders.cluster(plan.cluster_name()))).flatten();
+        let plan = match run {
+            Some(run) => plan.with_run(&run),
+            None => plan,
+        };
         // What earlier commands rendered is known without running anything.
-        let rendered = sources::recall(&plan, &self.folders()?);
+        let rendered = sources::recall(&plan, &folders);
         let plan = plan.with_rendered(rendered);
         plan.teach(Redactor::global());
         Ok(plan)

@@ -1,13 +1,16 @@
-//! Commands in pods: finds a ready pod, and runs a command in it.
+//! Pods: finds a ready one of a component or of a Service, and runs commands in it.
 
-use k8s_openapi::api::core::v1::Pod;
+use k8s_openapi::api::core::v1::{Pod, Service};
+use k8s_openapi::api::discovery::v1::EndpointSlice;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Status;
 use kube::ResourceExt;
 use kube::api::{Api, AttachParams, ListParams};
 use kube::runtime::wait::Condition;
+use serde_json::Value;
 use tokio::io::{AsyncRead, AsyncReadExt};
 
 use crate::conditions::is_ready;
+use crate::view::Lenient;
 
 /// The result of a command in a pod.
 #[derive(Debug, Clone)]
@@ -29,6 +32,34 @@ pub async fn find_ready(pods: &Api<Pod>, selector: &str) -> Result<Option<String
     let is_going = |pod: &Pod| pod.metadata.deletion_timestamp.is_some();
     let ready = there.into_iter().find(|pod| !is_going(pod) && is_ready().matches_object(Some(pod)));
     Ok(ready.map(|pod| pod.name_any()))
+}
+
+/// Returns a ready pod behind a Service, and the pod's port for `port` of the Service: what `kubectl port-forward
+/// service/…` connects to.
+///
+/// # Errors
+/// A text that says why there is none, to be read after the Service's name.
+pub async fn behind(client: &kube::Client, namespace: &str, service: &str, port: u16) -> Result<(String, u16), String> {
+    let unknown = |error: kube::Error| format!("cannot be asked: {error}");
+    let services: Api<Service> = Api::namespaced(client.clone(), namespace);
+    let spec = services.get(service).await.map_err(unknown)?.spec.unwrap_or_default();
+    let named = spec.ports.iter().flatten().find(|it| it.port == i32::from(port)).map(|it| it.name.clone());
+    let name = named.ok_or_else(|| format!("has no port {port}"))?;
+    let slices: Api<EndpointSlice> = Api::namespaced(client.clone(), namespace);
+    let theirs = ListParams::default().labels(&format!("kubernetes.io/service-name={service}"));
+    let slices = slices.list(&theirs).await.map_err(unknown)?;
+    let behind = slices.iter().find_map(|slice| endpoint(slice, name.as_deref().unwrap_or_default()));
+    Ok(behind.ok_or("has no endpoint any more")?)
+}
+
+/// Returns a ready pod of a slice, and its port of this name. Read as JSON: its type differs between versions of
+/// Kubernetes.
+fn endpoint(slice: &EndpointSlice, name: &str) -> Option<(String, u16)> {
+    let slice = serde_json::to_value(slice).ok()?;
+    let port = slice.list("/ports").iter().find(|port| port.text("/name").unwrap_or_default() == name)?.int("/port")?;
+    let is_ready = |endpoint: &&Value| endpoint.pointer("/conditions/ready") != Some(&Value::Bool(false));
+    let pod = slice.list("/endpoints").iter().find(is_ready)?.text("/targetRef/name")?.to_owned();
+    Some((pod, u16::try_from(port).ok()?))
 }
 
 /// Runs a command in a pod, to completion.

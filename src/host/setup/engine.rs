@@ -15,8 +15,8 @@ use crate::host::exec::Cmd;
 
 pub use crate::host::engine_kind::EngineKind;
 pub(super) use crate::host::engine_kind::{in_path, in_path_or_itself};
-pub(super) use choice::choose;
 pub use choice::recall;
+pub(super) use choice::{choose, responding};
 pub use layers::layers;
 pub use memory::known_engines;
 pub use registries::{Login, login, upstream};

@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use super::{Diagnosis, Unreadiness, investigate};
 use crate::cluster::{Cluster, Deployment, Record, Records};
-use crate::deploy::probes;
+use crate::deploy::{Asked, probes};
 use crate::host::folders::Folders;
 use crate::readiness::kinds;
 use crate::readiness::{self, Expectation, Lenient, NotReady, ObjectRef, Settings, Unready};
@@ -57,11 +57,12 @@ pub fn expected(plan: &Plan, cluster: &Cluster) -> Vec<Expectation> {
     {
         let objects: Vec<&DynamicObject> = all.iter().flatten().map(|manifest| &manifest.object).collect();
         let (ports, namespace) = (&cluster.record.ports, &cluster.record.namespace);
+        let asked = Asked::by(cluster.record.provider);
         let unknown = expected.iter_mut().zip(plan.components()).zip(&all).filter(|((it, _), _)| !is_known(it));
         for ((expectation, component), manifests) in unknown {
             let named = manifests.iter().map(|manifest| placed(&manifest.object, &objects, &cluster.record));
             expectation.objects = named.collect();
-            expectation.probes = probes(component, manifests, ports, namespace);
+            expectation.probes = probes(component, manifests, ports, asked, namespace);
         }
     }
     expected

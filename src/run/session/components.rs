@@ -81,6 +81,7 @@ impl Session {
         part.announce();
         self.tell_dependants(Phase::Deploy, components, "is deployed again");
         let (host, source) = part.host(&records).await?;
+        let login = self.login(host.as_ref()).await?;
         // The cluster keeps its lease; this one only ends builds together with this process.
         self.lease(name, host.as_ref())?;
         let resilience = self.resilience(Phase::Deploy, name);
@@ -95,7 +96,7 @@ impl Session {
         let known = cluster.record.deployment.clone().unwrap_or_default();
         let mut previous = known.clone();
         previous.objects.retain(|component, _| components.contains(component));
-        let guest = self.visit(&cluster, &records)?;
+        let guest = self.visit(&cluster, &records)?.map(|guest| guest.with(login));
         let deployed = part.deploy(&cluster, guest.as_ref(), loads, parcels, &previous, &resilience).await;
         // The deployed components are kept, like the others.
         part.undo.keep();
@@ -104,6 +105,7 @@ impl Session {
             guest.inventory.change(|inventory| inventory.keep(true))?;
         }
         cluster.record.deployment = Some(merge(known, deployed?, &self.rendered_like(&part))?);
+        self.reach_ports(&mut cluster).await?;
         records.write(&cluster.record)?;
         Ok(self.running(cluster, false))
     }

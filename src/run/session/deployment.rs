@@ -67,7 +67,11 @@ impl Session {
         let namespaces = self.plan.namespaces().into_iter();
         join_all(namespaces.map(|namespace| diagnostics::learn_secrets(&cluster.client, Some(namespace)))).await;
         let resilience = resilience.of(self.events.handle(Phase::Deploy, "cluster"));
-        let parcels = self.with_answers(cluster, parcels).await?;
+        let mut parcels = self.with_answers(cluster, parcels).await?;
+        if let Some(login) = guest.and_then(|guest| guest.login.as_ref()) {
+            let mut all = parcels.iter_mut().flatten();
+            all.try_for_each(|parcel| parcel.pull_with(login, namespace)).map_err(std::io::Error::from)?;
+        }
         let applier = Applier::new(cluster.client.clone(), namespace).with(resilience.clone());
         let expected = self.expected(&parcels);
         let applier = match guest {

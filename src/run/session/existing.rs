@@ -8,8 +8,10 @@ use crate::cluster::{
     Cluster, ClusterError, InventoryFile, Lease, ObjectInventory, Provider, Record, Records, identity,
 };
 use crate::deploy::{Applier, ComponentManifests, Expected};
+use crate::host::credentials::Login;
 use crate::host::resilience::Resilience;
 use crate::readiness::ObjectRef;
+use crate::readiness::redact::Redactor;
 use crate::report::Phase;
 use crate::suite::config::{ProviderKind, Switches};
 use crate::teardown::{RemoveOptions, TakeOut, settle};
@@ -33,6 +35,15 @@ pub(super) struct Guest {
     former: Option<Option<Lease>>,
     /// Whether all of the environment is deployed, and not only some components.
     is_whole: bool,
+    /// The login with which its pods pull images.
+    pub(super) login: Option<Login>,
+}
+
+impl Guest {
+    /// Returns the run with the login with which its pods pull images.
+    pub(super) fn with(self, login: Option<Login>) -> Guest {
+        Guest { login, ..self }
+    }
 }
 
 impl Session {
@@ -49,6 +60,18 @@ impl Session {
             }
             _ => Ok(()),
         }
+    }
+
+    /// Gives the plan the id of its run: that of the environment if there is one, or a new one.
+    pub(super) fn settle_run(&mut self, records: &Records) -> Result<(), ClusterError> {
+        if !self.plan.is_per_run() {
+            return Ok(());
+        }
+        let known = InventoryFile::open(records)?.and_then(|inventory| inventory.content().run);
+        let new = || (0..6).map(|_| fastrand::alphanumeric().to_ascii_lowercase()).collect::<String>();
+        self.plan = self.plan.clone().with_run(&known.unwrap_or_else(new));
+        self.plan.teach(Redactor::global());
+        Ok(())
     }
 
     /// Asks for confirmation before the first deployment into a possible production cluster.
@@ -75,9 +98,11 @@ impl Session {
         let inventory = match InventoryFile::open(records)? {
             Some(inventory) => inventory,
             None => {
-                let id = identity(&cluster.client, &cluster.record.name).await?;
                 let (name, namespace) = (&cluster.record.name, &cluster.record.namespace);
-                InventoryFile::create(records, ObjectInventory::new(name, namespace, id))?
+                let id = identity(&cluster.client, name, namespace, None).await?;
+                let inventory = ObjectInventory::new(name, namespace, id);
+                let run = self.plan.run().map(str::to_owned);
+                InventoryFile::create(records, ObjectInventory { run, ..inventory })?
             }
         };
         let record = &mut cluster.record;
@@ -85,7 +110,13 @@ impl Session {
         // While it is being changed it matches no plan.
         record.deployment.iter_mut().for_each(|deployment| deployment.plan.clear());
         records.write(record)?;
-        Ok(Some(Guest { inventory: Arc::new(inventory), records: records.clone(), former, is_whole: true }))
+        Ok(Some(Guest {
+            inventory: Arc::new(inventory),
+            records: records.clone(),
+            former,
+            is_whole: true,
+            login: None,
+        }))
     }
 
     /// Returns the state of a run that changes components of an environment, without creating it or taking its lease.
@@ -96,7 +127,13 @@ impl Session {
         let inventory = InventoryFile::open(records)?;
         let inventory = inventory.ok_or_else(|| ClusterError::Missing { name: cluster.record.name.to_string() })?;
         let former = Some(cluster.record.lease.clone());
-        Ok(Some(Guest { inventory: Arc::new(inventory), records: records.clone(), former, is_whole: false }))
+        Ok(Some(Guest {
+            inventory: Arc::new(inventory),
+            records: records.clone(),
+            former,
+            is_whole: false,
+            login: None,
+        }))
     }
 
     /// Marks the environment as kept in its current state, if it existed before or this run keeps clusters.
@@ -182,7 +219,8 @@ impl Session {
             return Ok(records.forget()?);
         };
         let cluster = Cluster::attach(record.clone(), records.kubeconfig()).await?;
-        if identity(&cluster.client, &name).await? != inventory.content().cluster {
+        let known = inventory.content().cluster;
+        if identity(&cluster.client, &name, &record.namespace, Some(&known)).await? != known {
             let context = record.context.unwrap_or_default();
             let text = format!(
                 "context {context} leads to another cluster than before, in which nothing is ours; {name} is forgotten"

@@ -1,26 +1,34 @@
 //! The host of a run, and where its images come from.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use super::{Session, UpError};
 use crate::cluster::{self, CacheRequest, Records};
 use crate::deploy::ComponentManifests;
+use crate::host::credentials::Login;
+use crate::host::resilience::Resilience;
 use crate::host::setup::{self, Host};
-use crate::images::{self, ImageBuilds, Needed};
+use crate::images::{self, ImageBuilds, ImageError, Needed};
 use crate::readiness::errors;
 use crate::report::Phase;
 use crate::suite::config::{ImageSource, ProviderKind};
 use crate::suite::reference::registry;
 
 impl Session {
-    /// Prepares the host, and decides where images come from. The engine is asked for that, so it is there first.
+    /// Prepares the host, and decides where images come from. The engine is asked for that, so it is there first. An
+    /// existing cluster to which no images are pushed needs no host.
     pub(super) async fn host(&self, records: &Records) -> Result<(Option<Host>, ImageSource), UpError> {
         let suite = self.plan.suite();
-        if suite.cluster.provider == ProviderKind::Existing {
+        let is_guest = suite.cluster.provider == ProviderKind::Existing;
+        if is_guest && suite.cluster.push.is_none() {
             return Ok((None, ImageSource::Registry));
         }
         let digest = self.plan.digest()?;
-        let ensure = |source| setup::ensure(&self.folders, source, self.agree, &self.events);
+        let ensure = async |source| match is_guest {
+            true => setup::ensure_engine(&self.folders, source, &self.events).await,
+            false => setup::ensure(&self.folders, source, self.agree, &self.events).await,
+        };
         if suite.images != ImageSource::Auto {
             return Ok((Some(ensure(suite.images).await?), suite.images));
         }
@@ -29,13 +37,13 @@ impl Session {
         let chosen = record.as_ref().filter(|record| record.deployment.as_ref().is_some_and(|it| it.plan == digest));
         if let Some((record, source)) = chosen.and_then(|record| Some((record, record.images?))) {
             let host = ensure(source).await?;
-            if record.engine.as_ref() == Some(&host.engine) {
+            if is_guest || record.engine.as_ref() == Some(&host.engine) {
                 return Ok((Some(host), source));
             }
         }
         let host = ensure(ImageSource::Registry).await?;
         let mut needed = Needed::of(&self.plan);
-        if record.is_none() {
+        if record.is_none() && !is_guest {
             let version = suite.cluster.kubernetes.as_deref();
             needed = needed.and_nodes(version, &cluster::node_images(&self.plan)?);
         }
@@ -69,5 +77,22 @@ impl Session {
         registries.remove("localhost");
         registries.insert(registry("redis").to_owned());
         Ok(Some(CacheRequest { image, registries, asks_again: self.plan.suite().pull }))
+    }
+
+    /// Returns what calls of a step are made with.
+    pub(super) fn resilience(&self, phase: Phase, step: &str) -> Resilience {
+        Resilience::new(&self.plan.suite().retry, self.events.handle(phase, step))
+    }
+
+    /// Returns the host's login for the registry of `push`, if the suite's pods are to have it.
+    pub(super) async fn login(&self, host: Option<&Host>) -> Result<Option<Login>, UpError> {
+        let cluster = &self.plan.suite().cluster;
+        let (Some(push), Some(host), true) = (&cluster.push, host, cluster.pull_secrets) else { return Ok(None) };
+        let found = Login::find(&host.engine, push).await.map_err(|error| Arc::new(ImageError::Login(error)))?;
+        let missing = || {
+            let registry = push.split('/').next().unwrap_or_default().to_owned();
+            Arc::new(ImageError::NoLogin { registry, engine: host.engine.kind.name() })
+        };
+        Ok(Some(found.ok_or_else(missing)?))
     }
 }

@@ -7,6 +7,7 @@ mod names;
 mod needs;
 mod overlays;
 mod ports;
+mod provider;
 mod ready;
 mod retry;
 mod timing;
@@ -16,7 +17,7 @@ use std::fmt::Display;
 use std::hash::Hash;
 use std::path::Path;
 
-use super::{Component, Isolation, ProviderKind, Suite};
+use super::{Component, Suite};
 use crate::suite::yaml::{Diagnostic, Node, Source, Span};
 
 pub(super) use kubernetes::version;
@@ -80,46 +81,6 @@ impl<'a> Checker<'a> {
             };
             let problem = Diagnostic::at(self.source, span, format!("{what} `{value}` is taken"));
             self.problems.push(problem.see(self.source, earlier, "first here").help(help));
-        }
-    }
-
-    /// Checks that `config`, `kubernetes`, `cache` and `context` fit the provider: `kind` creates clusters from `config`; `existing` uses the
-    /// one of `context`.
-    fn provider(&mut self) {
-        let (spec, place) = (&self.suite.cluster, self.tree.at("cluster"));
-        let span = |key: &str| place.entry(key).map_or(place.span, |(key, _)| key.span);
-        match spec.provider {
-            ProviderKind::Existing if spec.context.as_deref().is_none_or(str::is_empty) => self.refuse(
-                place.at("provider").span,
-                "the provider `existing` needs a `context`",
-                "name the kubeconfig context of the cluster: `context: my-cluster`",
-            ),
-            ProviderKind::Existing if spec.config.is_some() => self.refuse(
-                span("config"),
-                "`config` means nothing to a cluster that exists already",
-                "remove it, or write `provider: kind`",
-            ),
-            ProviderKind::Existing if spec.isolation == Isolation::File => self.refuse(
-                span("isolation"),
-                "`isolation: file` resets the cluster between files of tests, which is only done to clusters that are made here",
-                "remove it, or write `provider: kind`",
-            ),
-            ProviderKind::Existing if spec.cache => self.refuse(
-                span("cache"),
-                "`cache` means nothing to a cluster that exists already",
-                "remove it, or write `provider: kind`",
-            ),
-            ProviderKind::Existing if spec.kubernetes.is_some() => self.refuse(
-                span("kubernetes"),
-                "`kubernetes` means nothing to a cluster that exists already",
-                "remove it, or write `provider: kind`",
-            ),
-            ProviderKind::Kind if spec.context.is_some() => self.refuse(
-                span("context"),
-                "`context` is for clusters that exist already",
-                "remove it, or write `provider: existing`",
-            ),
-            _ => {}
         }
     }
 }

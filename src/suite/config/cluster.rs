@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 #[serde(
-    expecting = "a mapping with `provider`, `name`, `config`, `context`, `kubernetes`, `boot`, `load`, `cache` or `isolation`"
+    expecting = "a mapping with `provider`, `name`, `config`, `context`, `push`, `pullSecrets`, `kubernetes`, `boot`, `load`, `cache` or \
+                 `isolation`"
 )]
 pub struct ClusterSpec {
     /// The provider of the cluster.
@@ -26,6 +27,14 @@ pub struct ClusterSpec {
     /// release or, with images from packages, of the harness.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kubernetes: Option<String>,
+    /// With `provider: existing`, the registry, and the folder in it, to which the components' images are pushed, such as
+    /// `registry.example/e2e`. They are deployed by the digests that they have there. When absent, nothing is built, and
+    /// images are used as the manifests name them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub push: Option<String>,
+    /// Whether pods get the host's login for the registry of `push`, by Secrets that are removed with the components.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub pull_secrets: bool,
     /// How the control plane of a kind cluster boots.
     #[serde(default)]
     pub boot: Boot,

@@ -61,6 +61,12 @@ pub(super) fn label(_: &mut SchemaGenerator) -> Schema {
     json_schema!({"type": "string", "maxLength": 63, "pattern": "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"})
 }
 
+/// Returns the schema of a DNS label that may have `{{ run }}` in it.
+pub(super) fn namespace(_: &mut SchemaGenerator) -> Schema {
+    const PART: &str = r"([a-z0-9]|\{\{ *run *\}\})";
+    json_schema!({"type": "string", "pattern": format!("^{PART}(-*{PART})*$"), "examples": ["shop", "shop-{{ run }}"]})
+}
+
 /// Returns the schema of a positive duration.
 pub(super) fn duration(_: &mut SchemaGenerator) -> Schema {
     json_schema!({"type": "string", "pattern": POSITIVE, "examples": ["90s", "2m", "1m 30s"]})

@@ -25,8 +25,9 @@ pub struct Suite {
     /// The cluster to create, or to use.
     #[serde(default)]
     pub cluster: ClusterSpec,
-    /// Namespace of the components; created if it does not exist.
-    #[cfg_attr(feature = "schema", schemars(schema_with = "json_schema::label"))]
+    /// Namespace of the components; created if it does not exist. In a cluster that exists already, `shop-{{ run }}` is
+    /// another one for each environment, so that several live side by side.
+    #[cfg_attr(feature = "schema", schemars(schema_with = "json_schema::namespace"))]
     pub namespace: String,
     /// The source of images: the default for `--images`.
     #[serde(default)]
@@ -117,7 +118,7 @@ pub struct Component {
     pub name: String,
     /// Namespace of its objects that name none; the suite's when left out. Created if it does not exist.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(feature = "schema", schemars(schema_with = "json_schema::label"))]
+    #[cfg_attr(feature = "schema", schemars(schema_with = "json_schema::namespace"))]
     pub namespace: Option<String>,
     /// The images in its manifests.
     #[serde(default)]

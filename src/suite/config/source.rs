@@ -65,7 +65,7 @@ pub(super) struct WrittenManifest {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "schema", schemars(length(min = 1)))]
     command: Option<Vec<String>>,
-    /// The objects, as YAML. `{{ env.NAME }}`, `{{ images['name'] }}` and `{{ ports['component.port'] }}` are replaced.
+    /// The objects, as YAML. `{{ env.NAME }}`, `{{ run }}`, `{{ images['name'] }}` and `{{ ports['component.port'] }}` are replaced.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     inline: Option<String>,
 }
@@ -136,7 +136,7 @@ pub struct HelmSpec {
     /// Files of values, relative to `e2e.yaml`; later ones win.
     #[serde(default)]
     pub values: Vec<String>,
-    /// Single values by their dotted paths, which win over files. In texts, `{{ env.NAME }}`, `{{ images['name'] }}` and
+    /// Single values by their dotted paths, which win over files. In texts, `{{ env.NAME }}`, `{{ run }}`, `{{ images['name'] }}` and
     /// `{{ ports['component.port'] }}` are replaced.
     #[serde(default)]
     pub set: BTreeMap<String, Scalar>,

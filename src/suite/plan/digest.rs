@@ -29,13 +29,13 @@ impl Plan {
         Ok(hex(&hash.finalize()))
     }
 
-    /// Returns the same as [`Plan::digest`], but without the cluster's name and the host's ports: the same for every
+    /// Returns the same as [`Plan::digest`], but without the cluster's name, the host's ports and the id of the run: the same for every
     /// checkout and every test run of a suite.
     ///
     /// # Errors
     /// A manifest or kind's configuration cannot be read.
     pub fn source(&self) -> io::Result<String> {
-        let mut suite = self.suite().clone();
+        let mut suite = self.written.as_deref().unwrap_or(self.suite()).clone();
         let ports = suite.components.iter_mut().flat_map(|component| &mut component.ports);
         ports.for_each(|port| port.host = HostPort::Auto);
         Ok(hex(&self.hash(suite)?.finalize()))

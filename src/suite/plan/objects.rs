@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 
 use super::Plan;
 use super::sources::{Origin, SourceId};
-use crate::suite::config::{Component, TaskSpec};
-use crate::suite::manifests::{Manifest, ManifestError, Reader};
+use crate::suite::config::{Component, Port, TaskSpec};
+use crate::suite::manifests::{Manifest, ManifestError, Reader, ServiceOfPort, service_of};
 use crate::suite::yaml::Diagnostic;
 
 /// The objects of one component, and what runs before and after it.
@@ -27,6 +27,9 @@ impl ComponentObjects {
         self.manifests.iter().chain(tasks.flat_map(Task::manifests))
     }
 }
+
+/// A component, a port of it, and the Service that serves the port.
+pub(crate) type PortOfPlan<'a> = (&'a Component, &'a Port, Option<ServiceOfPort>);
 
 /// Work that runs to its end.
 #[derive(Debug, Clone, PartialEq)]
@@ -94,6 +97,22 @@ impl Plan {
     /// As [`Plan::objects`].
     pub fn manifests(&self) -> Result<Vec<Vec<Manifest>>, ManifestError> {
         Ok(self.objects()?.into_iter().map(|objects| objects.manifests).collect())
+    }
+
+    /// Returns every port of a component, and the Service in its manifests that serves it; `None` if that is made by
+    /// something else.
+    ///
+    /// # Errors
+    /// As [`Plan::objects`].
+    pub(crate) fn service_ports(&self) -> Result<Vec<PortOfPlan<'_>>, ManifestError> {
+        let mut all = Vec::new();
+        for (component, manifests) in self.components().zip(self.manifests()?) {
+            let namespace = component.namespace.as_deref().unwrap_or(&self.suite().namespace);
+            for port in &component.ports {
+                all.push((component, port, service_of(&port.name, port.node, &manifests, namespace)));
+            }
+        }
+        Ok(all)
     }
 
     fn objects_of(&self, component: &Component, reader: &mut Reader) -> ComponentObjects {

@@ -14,10 +14,14 @@ impl Plan {
         for component in &mut loaded.suite.components {
             component.needs.retain(|need| names.contains(&need.component));
         }
+        let mut written = self.written.clone();
+        if let Some(written) = &mut written {
+            written.components.retain(|component| names.contains(&component.name));
+        }
         // A part of a graph without cycles has none.
         let graph = crate::suite::config::graph(&loaded.suite.components);
         let (order, waves) = (graph.order(), graph.waves());
-        Plan { order, waves, loaded, ..self.clone() }
+        Plan { order, waves, loaded, written, ..self.clone() }
     }
 
     /// Returns the plan with more images, by component; those that a component has already are left out.

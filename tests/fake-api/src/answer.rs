@@ -122,8 +122,9 @@ impl State {
             return Answer::failure(404, "the server could not find the requested resource");
         }
         let changes = method != Method::GET;
-        if faults.forbidden.contains(place.plural) || changes && faults.read_only.contains(place.plural) {
-            return Answer::failure(403, &format!("{} is forbidden", place.plural));
+        let is_hidden = faults.forbidden.contains(place.plural) || faults.hidden.contains(place.name);
+        if is_hidden || changes && faults.read_only.contains(place.plural) {
+            return Answer::failure(403, &forbidden(method, &place));
         }
         if place.subresource == "log" {
             return Answer::Whole(200, self.log.clone());
@@ -247,4 +248,23 @@ fn version() -> Answer {
     let version: serde_json::Map<String, Value> =
         FIELDS.map(|field| (field.to_owned(), "".into())).into_iter().collect();
     Answer::json(200, &version.into())
+}
+
+/// What a server says to an account without the right.
+fn forbidden(method: &Method, place: &Place<'_>) -> String {
+    let verb = match method.as_str() {
+        "GET" if place.name.is_empty() => "list",
+        "POST" => "create",
+        "PUT" => "update",
+        other => &other.to_lowercase(),
+    };
+    let group = place.api_version.split_once('/').map_or("", |(group, _)| group);
+    let scope = match place.namespace {
+        "" => "at the cluster scope".to_owned(),
+        namespace => format!("in the namespace \"{namespace}\""),
+    };
+    let plural = place.plural;
+    format!(
+        "{plural} is forbidden: User \"tester\" cannot {verb} resource \"{plural}\" in API group \"{group}\" {scope}"
+    )
 }

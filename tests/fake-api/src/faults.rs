@@ -27,6 +27,7 @@ pub(crate) struct Faults {
     pub(crate) stubborn: BTreeSet<String>,
     pub(crate) slow: BTreeSet<String>,
     pub(crate) made_again: BTreeSet<String>,
+    pub(crate) hidden: BTreeSet<String>,
     pub(crate) invalid: BTreeSet<String>,
     pub(crate) unanswered: BTreeSet<String>,
 }
@@ -83,6 +84,11 @@ impl Server {
     /// Makes an object of this name again, once, as soon as it is removed.
     pub fn make_again(&self, name: &str) {
         self.lock().faults.made_again.insert(name.to_owned());
+    }
+
+    /// Refuses every request about objects of this name with 403.
+    pub fn forbid_name(&self, name: &str) {
+        self.lock().faults.hidden.insert(name.to_owned());
     }
 
     /// Refuses to create or apply objects of this name, with 422.

@@ -5,12 +5,13 @@ use std::net::SocketAddr;
 
 use serde_json::{Value, json};
 
-const KINDS: [(&str, &str, &str, bool); 6] = [
+const KINDS: [(&str, &str, &str, bool); 7] = [
     ("v1", "namespaces", "Namespace", false),
     ("v1", "configmaps", "ConfigMap", true),
     ("v1", "secrets", "Secret", true),
     ("v1", "nodes", "Node", false),
     ("v1", "pods", "Pod", true),
+    ("v1", "podtemplates", "PodTemplate", true),
     ("rbac.authorization.k8s.io/v1", "clusterroles", "ClusterRole", false),
 ];
 
@@ -52,6 +53,21 @@ impl Api {
     pub(crate) fn remove(&self, plural: &str, namespace: &str, name: &str) {
         let (version, kind) = kind(plural);
         self.server.remove(version, kind, namespace, name);
+    }
+
+    /// Lets the account of the tests see nothing of a resource.
+    pub(crate) fn forbid(&self, plural: &str) {
+        self.server.forbid(plural);
+    }
+
+    /// Lets the account of the tests change nothing of a resource.
+    pub(crate) fn forbid_changes(&self, plural: &str) {
+        self.server.forbid_changes(plural);
+    }
+
+    /// Lets the account of the tests see nothing of objects of this name.
+    pub(crate) fn forbid_name(&self, name: &str) {
+        self.server.forbid_name(name);
     }
 
     /// The state of the world: every object with its uid, fields and their owners.

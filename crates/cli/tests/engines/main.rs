@@ -8,6 +8,7 @@
 mod cache;
 mod dockerd;
 mod engine;
+mod push;
 mod registries;
 mod registry;
 mod runtime;
@@ -40,6 +41,11 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         });
     }
+    if let [endpoint, suite] = &*arguments
+        && endpoint == "endpoint-in"
+    {
+        return push::tell_endpoint(suite);
+    }
     let mut arguments = Arguments::from_args();
     // Each measures time and looks at what is left on its engine.
     arguments.test_threads = Some(1);
@@ -68,6 +74,7 @@ fn main() -> ExitCode {
             let registry = Registry::with_login()?;
             registries::login(&Dockerd::start(None, Some(&registry.authority()))?.engine, &registry)
         }),
+        trial("podman::push", || push::to_another_cluster(&podman()?, &Registry::for_nodes()?)),
         long_trial("podman::story_from_packages", || Story::run(&podman()?, "packages")),
         long_trial("podman::mirror", || {
             let registry = Registry::plain()?;

@@ -39,7 +39,20 @@ impl Registry {
     /// # Errors
     /// [`NotHere`] without docker-registry; when it does not answer.
     pub(crate) fn plain() -> Result<Registry> {
-        Registry::start("", |_| Ok(()))
+        Registry::start(IpAddr::from([127, 0, 0, 1]), "", |_| Ok(()))
+    }
+
+    /// Starts one that speaks HTTP, wants a login, and is reached by containers too.
+    ///
+    /// # Errors
+    /// As [`Registry::plain`]; [`NotHere`] if this host has no address beside its own loopback.
+    pub(crate) fn for_nodes() -> Result<Registry> {
+        // No packet is sent: the address is the one from which it would be.
+        let probe = UdpSocket::bind("0.0.0.0:0")?;
+        let address = probe.connect("192.0.2.1:9").and_then(|()| probe.local_addr());
+        let address = address.map_err(|error| NotHere(format!("this host has no network: {error}")))?;
+        let more = "auth:\n  htpasswd: {realm: tests, path: FOLDER/htpasswd}\n";
+        Registry::start(address.ip(), more, |folder| Ok(std::fs::write(folder.join("htpasswd"), HTPASSWD)?))
     }
 
     /// Starts one that speaks HTTPS, with an authority of its own, and wants a login.
@@ -49,7 +62,7 @@ impl Registry {
     pub(crate) fn with_login() -> Result<Registry> {
         let more = "  tls: {certificate: FOLDER/cert.pem, key: FOLDER/key.pem}\n\
                     auth:\n  htpasswd: {realm: tests, path: FOLDER/htpasswd}\n";
-        Registry::start(more, |folder| {
+        Registry::start(IpAddr::from([127, 0, 0, 1]), more, |folder| {
             let made = rcgen::generate_simple_self_signed(["127.0.0.1".to_owned(), "localhost".to_owned()])?;
             std::fs::write(folder.join("cert.pem"), made.cert.pem())?;
             std::fs::write(folder.join("key.pem"), made.signing_key.serialize_pem())?;
@@ -67,10 +80,10 @@ impl Registry {
         self.folder.path().join("data")
     }
 
-    fn start(more: &str, prepare: impl Fn(&Path) -> Result<()>) -> Result<Registry> {
+    fn start(address: IpAddr, more: &str, prepare: impl Fn(&Path) -> Result<()>) -> Result<Registry> {
         let folder = tempfile::Builder::new().prefix("registry-").tempdir()?;
         prepare(folder.path())?;
-        let address = TcpListener::bind("127.0.0.1:0")?.local_addr()?.to_string();
+        let address = TcpListener::bind((address, 0))?.local_addr()?.to_string();
         let text = format!(
             "version: 0.1\nlog: {{level: error}}\nstorage: {{filesystem: {{rootdirectory: FOLDER/data}}}}\n\
              http:\n  addr: {address}\n{more}"

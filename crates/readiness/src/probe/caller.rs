@@ -11,11 +11,9 @@ use http_body_util::{BodyExt, Empty};
 use hyper::body::Bytes;
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
-use k8s_openapi::api::core::v1::{Pod, Service};
-use k8s_openapi::api::discovery::v1::EndpointSlice;
-use kube::api::{Api, ListParams};
+use k8s_openapi::api::core::v1::Pod;
+use kube::api::Api;
 use kube::client::Body;
-use serde_json::Value;
 use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
@@ -24,7 +22,6 @@ use super::{Place, Probe};
 use crate::errors::innermost;
 use crate::pods::{self, Ran};
 use crate::redact::Redactor;
-use crate::view::Lenient;
 
 /// How long a connection must stay open to count: a port forwarder accepts, and closes it if there is no listener.
 const STAYS_OPEN: Duration = Duration::from_millis(50);
@@ -85,15 +82,7 @@ impl Caller {
     /// Connects to one of the pods of a Service, like `kubectl port-forward service/…`.
     async fn forwarded(&self, namespace: &str, service: &str, port: u16) -> Result<(), String> {
         let unknown = |error: kube::Error| format!("cannot be asked: {error}");
-        let services: Api<Service> = Api::namespaced(self.api()?, namespace);
-        let spec = services.get(service).await.map_err(unknown)?.spec.unwrap_or_default();
-        let named = spec.ports.iter().flatten().find(|it| it.port == i32::from(port)).map(|it| it.name.clone());
-        let name = named.ok_or_else(|| format!("has no port {port}"))?;
-        let slices: Api<EndpointSlice> = Api::namespaced(self.api()?, namespace);
-        let theirs = ListParams::default().labels(&format!("kubernetes.io/service-name={service}"));
-        let slices = slices.list(&theirs).await.map_err(unknown)?;
-        let behind = slices.iter().find_map(|slice| endpoint(slice, name.as_deref().unwrap_or_default()));
-        let (pod, port) = behind.ok_or("has no endpoint any more")?;
+        let (pod, port) = pods::behind(&self.api()?, namespace, service, port).await?;
         let pods: Api<Pod> = Api::namespaced(self.api()?, namespace);
         let mut forwarder = pods.portforward(&pod, &[port]).await.map_err(unknown)?;
         let refused = forwarder.take_error(port);
@@ -166,16 +155,6 @@ async fn get(address: SocketAddr, path: &str) -> Result<(StatusCode, String), St
 async fn text<B: hyper::body::Body>(body: B) -> String {
     let bytes = body.collect().await.map(http_body_util::Collected::to_bytes).unwrap_or_default();
     String::from_utf8_lossy(&bytes).into_owned()
-}
-
-/// Returns a ready pod of a slice, and its port of this name. Read as JSON: its type differs between versions of
-/// Kubernetes.
-fn endpoint(slice: &EndpointSlice, name: &str) -> Option<(String, u16)> {
-    let slice = serde_json::to_value(slice).ok()?;
-    let port = slice.list("/ports").iter().find(|port| port.text("/name").unwrap_or_default() == name)?.int("/port")?;
-    let is_ready = |endpoint: &&Value| endpoint.pointer("/conditions/ready") != Some(&Value::Bool(false));
-    let pod = slice.list("/endpoints").iter().find(is_ready)?.text("/targetRef/name")?.to_owned();
-    Some((pod, u16::try_from(port).ok()?))
 }
 
 async fn stays_open(mut stream: impl AsyncRead + Unpin, time: Duration) -> Result<(), String> {

@@ -102,6 +102,24 @@ pub(in crate::host::setup) async fn choose(
     Chosen::none(missing(wanted.as_deref(), &refused))
 }
 
+/// Returns the first engine that responds, whether or not it can start a privileged container.
+///
+/// # Errors
+/// What is missing, if none does.
+pub(in crate::host::setup) async fn responding(folders: &Folders) -> Result<Engine, Finding> {
+    let wanted = wanted();
+    let mut refused = Vec::new();
+    for kind in candidates(wanted.as_deref()) {
+        let remembered = memory::recall(folders, kind);
+        let engine = remembered.unwrap_or(Engine { kind, containers_conf: None });
+        match trial::answers(&engine, LOOK).await {
+            Ok(()) => return Ok(engine),
+            Err(why) => refused.push((kind, Refusal::Failed(why))),
+        }
+    }
+    Err(missing(wanted.as_deref(), &refused))
+}
+
 fn wanted() -> Option<String> {
     std::env::var(VARIABLE).ok().filter(|wanted| !wanted.is_empty())
 }

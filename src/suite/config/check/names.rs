@@ -3,12 +3,16 @@
 use std::collections::HashMap;
 
 use super::Checker;
-use crate::suite::config::ImageSpec;
+use crate::suite::config::{ImageSpec, ProviderKind};
 use crate::suite::name::{ClusterName, check_label};
+use crate::suite::template::of_run;
 use crate::suite::yaml::{Diagnostic, Node, Source, Span};
 
 /// The longest DNS label.
 const MAX_LABEL: usize = 63;
+
+/// An id of a run, as long as all are.
+const RUN: &str = "000000";
 
 const LABEL: &str = "write a DNS label: lower-case letters, digits and `-`, not at either end";
 
@@ -16,7 +20,7 @@ impl Checker<'_> {
     pub(super) fn names(&mut self) {
         let (suite, tree) = (self.suite, self.tree);
         self.label(&suite.suite, tree.at("suite"), MAX_LABEL);
-        self.label(&suite.namespace, tree.at("namespace"), MAX_LABEL);
+        self.namespace(&suite.namespace, tree.at("namespace"));
         if let Some(Err(error)) = suite.cluster.name.as_ref().map(ClusterName::new) {
             self.refuse(tree.at("cluster").at("name").span, error.to_string(), LABEL);
         }
@@ -27,12 +31,31 @@ impl Checker<'_> {
         for (component, place) in self.components() {
             self.label(&component.name, place.at("name"), MAX_LABEL);
             if let Some(namespace) = &component.namespace {
-                self.label(namespace, place.at("namespace"), MAX_LABEL);
+                self.namespace(namespace, place.at("namespace"));
             }
         }
         let names = self.components().map(|(component, place)| (component.name.as_str(), place.at("name").span));
         self.refuse_twice("the component name", "give one of them another name", names);
         self.images();
+    }
+
+    /// Checks a namespace, which may have `{{ run }}` in a cluster that several runs can use.
+    fn namespace(&mut self, namespace: &str, place: &Node) {
+        if !namespace.contains("{{") {
+            return self.label(namespace, place, MAX_LABEL);
+        }
+        if self.suite.cluster.provider == ProviderKind::Kind {
+            let help = "remove it, or write `provider: existing`";
+            self.refuse(
+                place.span,
+                "`{{ run }}` is for clusters that exist already: a kind cluster is of one run",
+                help,
+            );
+        }
+        match of_run(namespace, RUN) {
+            Ok(namespace) => self.label(&namespace, place, MAX_LABEL),
+            Err(error) => self.refuse(place.span, error.to_string(), "write it like `shop-{{ run }}`"),
+        }
     }
 
     fn label(&mut self, name: &str, place: &Node, longest: usize) {

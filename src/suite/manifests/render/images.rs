@@ -6,7 +6,7 @@ use kube::core::DynamicObject;
 use serde_json::Value;
 
 use crate::suite::manifests::ImageMap;
-use crate::suite::reference::normalized;
+use crate::suite::reference::{is_pinned, normalized};
 
 /// Replaces image references according to `map`, in every pod template of `object` at any depth: the containers of
 /// `containers`, `initContainers` and `ephemeralContainers` under any `spec`.
@@ -18,8 +18,9 @@ pub fn images(object: &mut DynamicObject, map: &ImageMap) -> Vec<String> {
     unknown.into_iter().collect()
 }
 
-/// Lets containers of loaded images take them from the node: registries do not have them, or not these. Returns one of
-/// the images that were to be pulled always.
+/// Lets containers of loaded images take them from the node: registries do not have them, or not these. Images that are
+/// named by a digest were pushed instead, and no node has them yet. Returns one of the images that were to be pulled
+/// always, or never.
 pub(crate) fn pull_if_not_present(object: &mut DynamicObject, map: &ImageMap) -> Option<String> {
     let mut told = None;
     containers(&mut object.data, &mut |container| {
@@ -30,6 +31,8 @@ pub(crate) fn pull_if_not_present(object: &mut DynamicObject, map: &ImageMap) ->
         let name = image.rsplit('/').next().unwrap_or_default();
         let is_latest = !name.contains('@') && name.split_once(':').is_none_or(|(_, tag)| tag == "latest");
         match container["imagePullPolicy"].as_str() {
+            Some("Never") if is_pinned(&image) => told = Some(image),
+            _ if is_pinned(&image) => return,
             Some("Always") => told = Some(image),
             // What Kubernetes would add.
             None if is_latest => {}
