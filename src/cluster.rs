@@ -46,6 +46,7 @@ pub use ports::PortMap;
 pub use provider::{CreateRequest, Provider};
 pub use record::{Deployment, Node, Record, Records};
 
+use crate::host::credentials::LoginError;
 use crate::host::exec::ExecError;
 use crate::images::Nodes;
 use crate::suite::config::{Load, ProviderKind};
@@ -158,6 +159,13 @@ pub enum ClusterError {
     NoSnapshot {
         /// The reason.
         why: &'static str,
+    },
+    /// The login for a registry cannot be read.
+    #[error("the nodes cannot use the host's login")]
+    Login {
+        /// The cause.
+        #[source]
+        source: Box<LoginError>,
     },
     /// The cluster cannot be reset.
     #[error("cluster {name} was not reset: {why}; `kind-harness down` and `kind-harness up` make it anew")]

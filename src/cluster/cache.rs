@@ -11,8 +11,9 @@ use serde_json::{Value, json};
 
 use super::create::network;
 use super::{ClusterError, Kind, Node, Record, labels};
+use crate::host::credentials::Login;
 use crate::host::exec::Cmd;
-use crate::host::setup::{self, Login};
+use crate::host::setup;
 use crate::images;
 use crate::report::Step;
 
@@ -84,9 +85,9 @@ impl Kind {
         let engine = &self.host.engine;
         let mut upstreams = Vec::new();
         for registry in &wanted.registries {
-            let (address, login) =
-                tokio::join!(setup::upstream(engine, registry), setup::registry_login(engine, registry));
-            upstreams.push(Upstream { registry, address, login });
+            let (address, login) = tokio::join!(setup::upstream(engine, registry), Login::find(engine, registry));
+            let unreadable = |source| ClusterError::Login { source: Box::new(source) };
+            upstreams.push(Upstream { registry, address, login: login.map_err(unreadable)? });
         }
         let name = format!("{}-{NAME}", record.name);
         self.create_command(record, &name, &wanted.image)?.output().await.map_err(failed())?;
@@ -148,8 +149,8 @@ fn server(upstream: &Upstream<'_>, pulls: bool) -> Value {
     if pulls {
         server["proxy"] = json!({"remoteurl": upstream.address});
         if let Some(login) = &upstream.login {
-            server["proxy"]["username"] = json!(login.user);
-            server["proxy"]["password"] = json!(login.password);
+            server["proxy"]["username"] = json!(login.user());
+            server["proxy"]["password"] = json!(login.password());
         }
     }
     server
@@ -176,7 +177,7 @@ mod tests {
     use super::*;
 
     fn upstreams() -> Vec<Upstream<'static>> {
-        let login = Login { user: "me".into(), password: "it's\nEND\nopen".into() };
+        let login = Login::new("ghcr.io", "me", "it's\nEND\nopen");
         vec![
             Upstream { registry: "docker.io", address: "https://registry-1.docker.io".into(), login: None },
             Upstream { registry: "ghcr.io", address: "https://ghcr.io".into(), login: Some(login) },

@@ -10,7 +10,7 @@ use kube::ResourceExt;
 use kube::api::{Api, DeleteParams, ListParams, Patch, PatchParams};
 use kube::runtime::wait::await_condition;
 use serde_json::json;
-use tokio::time::{Instant, sleep, timeout_at};
+use tokio::time::{Instant, sleep_until, timeout_at};
 
 use super::{Cluster, ClusterError, Kind};
 use crate::readiness::conditions::is_ready;
@@ -56,7 +56,7 @@ impl Kind {
             if Instant::now() > deadline {
                 return Err(ClusterError::api(name, "does not answer after a reset")(error));
             }
-            sleep(PAUSE).await;
+            sleep_until(Instant::now() + PAUSE).await;
         }
         forget_leaders(cluster).await?;
         forget_statuses(cluster).await?;

@@ -100,6 +100,23 @@ impl Login {
         Ok(None)
     }
 
+    /// Returns a login.
+    pub(crate) fn new(registry: &str, user: &str, password: &str) -> Login {
+        Login { registry: registry.to_owned(), user: user.to_owned(), password: password.to_owned() }
+    }
+
+    /// Returns the user.
+    #[must_use]
+    pub fn user(&self) -> &str {
+        &self.user
+    }
+
+    /// Returns the password. It is a secret.
+    #[must_use]
+    pub fn password(&self) -> &str {
+        &self.password
+    }
+
     /// Returns the content of `.dockerconfigjson` with this login and no other. It is a secret.
     #[must_use]
     pub fn docker_config(&self) -> String {
@@ -153,7 +170,7 @@ async fn in_file(path: &Path, repository: &str) -> Result<Option<Login>, LoginEr
                 let decoded = STANDARD.decode(auth).ok().and_then(|bytes| String::from_utf8(bytes).ok());
                 let (user, password) = decoded.as_deref().and_then(|it| it.split_once(':')).ok_or_else(invalid)?;
                 let password = password.trim_end_matches('\0');
-                return Ok(Some(Login { registry: registry.into(), user: user.into(), password: password.into() }));
+                return Ok(Some(Login::new(registry, user, password)));
             }
             (None, Some(store)) => return from_helper(store, key, registry).await,
             (None, None) => {}
@@ -194,7 +211,7 @@ async fn from_helper(name: &str, key: &str, registry: &str) -> Result<Option<Log
     if told.username == TOKEN {
         return Err(LoginError::Token(registry.to_owned()));
     }
-    Ok(Some(Login { registry: registry.to_owned(), user: told.username, password: told.secret }))
+    Ok(Some(Login::new(registry, &told.username, &told.secret)))
 }
 
 #[cfg(test)]
@@ -235,7 +252,7 @@ mod tests {
 
     #[test]
     fn only_the_registrys_own_login_is_in_the_secret() {
-        let login = Login { registry: "docker.io".into(), user: "me".into(), password: "plant-word".into() };
+        let login = Login::new("docker.io", "me", "plant-word");
         assert!(!format!("{login:?}").contains("plant"), "{login:?}");
         let config: Value = serde_json::from_str(&login.docker_config()).unwrap();
         let entry = &config["auths"]["https://index.docker.io/v1/"];

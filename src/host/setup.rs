@@ -20,8 +20,8 @@ use thiserror::Error;
 
 pub use consent::{Consent, consent_of_environment, yes_or_no};
 pub(crate) use engine::LOOK;
+pub use engine::upstream;
 pub use engine::{Engine, EngineKind, known_engines, layers as engine_layers, recall as recall_engine};
-pub use engine::{Login, login as registry_login, upstream};
 pub use finding::{Finding, State};
 pub use remedy::Remedy;
 pub use tool::{Program, Tool, ensure_tool, examine_tool};

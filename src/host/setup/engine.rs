@@ -19,7 +19,7 @@ pub use choice::recall;
 pub(super) use choice::{choose, responding};
 pub use layers::layers;
 pub use memory::known_engines;
-pub use registries::{Login, login, upstream};
+pub use registries::upstream;
 
 /// Default deadline of an engine command: starting and removing even many containers, on a busy host.
 const DEADLINE: Duration = Duration::from_secs(2 * 60);

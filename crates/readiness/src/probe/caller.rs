@@ -131,7 +131,7 @@ async fn connect(address: SocketAddr) -> std::io::Result<TcpStream> {
         attempts.push(TcpStream::connect(address));
         tokio::select! {
             Some(first) = attempts.next() => return first,
-            () = tokio::time::sleep(AGAIN) => {}
+            () = tokio::time::sleep_until(tokio::time::Instant::now() + AGAIN) => {}
         }
     }
 }
