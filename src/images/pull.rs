@@ -44,11 +44,16 @@ impl ImageBuilder {
         let engine = &self.host.engine;
         if !present.contains(&normalized(image)) {
             engine::pull(engine, image, &self.resilience, &step).await?;
-            let (found, wanted) = (self.find(image).await?.architecture, engine::architecture());
+            let (found, wanted) =
+                (engine::find(engine, &normalized(image), &self.resilience).await?, engine::architecture());
             // No error: where the kernel emulates the other one, such containers run.
-            if !found.is_empty() && found != wanted {
-                let text =
-                    format!("{image} is for {found}, and the nodes run on {wanted}: it may not load, or not start");
+            if let Some(Found { architecture, .. }) = found
+                && !architecture.is_empty()
+                && architecture != wanted
+            {
+                let text = format!(
+                    "{image} is for {architecture}, and the nodes run on {wanted}: it may not load, or not start"
+                );
                 self.events.warn(Phase::Images, text);
             }
             step.done();

@@ -86,7 +86,7 @@ fn a_remembered_engine_costs_one_question() {
 }
 
 #[rstest]
-#[case::another_address("DOCKER_HOST", "tcp://another:2375")]
+#[case::another_address("DOCKER_HOST", "tcp://127.0.0.1:2375")]
 #[case::another_context("DOCKER_CONTEXT", "another")]
 fn a_trial_counts_for_the_server_that_it_was_made_with(#[case] name: &str, #[case] value: &str) {
     let host = host();
@@ -96,6 +96,18 @@ fn a_trial_counts_for_the_server_that_it_was_made_with(#[case] name: &str, #[cas
     assert_eq!(trials(&host), 2, "tried anew");
     with();
     assert_eq!(trials(&host), 2, "and remembered");
+}
+
+/// Nodes' ports would be on that host.
+#[test]
+fn an_engine_on_another_host_is_refused_with_the_reason() {
+    let host = host();
+    let ended = host.run_with(
+        &["setup", "--images", "registry"],
+        &[("DOCKER_HOST", "ssh://me@build.example"), ("KIND_HARNESS_ENGINE", "docker")],
+    );
+    ended.failed_with(3, &["its server is on another host (ssh://me@build.example)", "`provider: existing`"]);
+    assert_eq!(trials(&host), 1, "nothing was tried there");
 }
 
 #[test]

@@ -157,7 +157,7 @@ fn an_engine_is_needed() {
 const DOCKER: &str = r#"#!/bin/sh
 echo "docker $*" >> "$CALLS"
 case "$*" in
-    *RepoDigests*) echo '["registry.example.org/shop/api@sha256:00","registry.example/e2e/shop-api@sha256:DIGEST"]' ;;
+    *"={{json .RepoDigests}} "*) echo '["registry.example.org/shop/api@sha256:00","registry.example/e2e/shop-api@sha256:DIGEST"]' ;;
     "image inspect"*) case "$*" in *" registry.example/"*) [ -f "$CALLS.tagged" ] || { echo "No such image" >&2; exit 1; } ;; esac
         echo "sha256:0a1b2c3d4e5f6071829304a5b6c7d8e9f00112233445566778899aabbccddeef amd64" ;;
     images*) echo "registry.example.org/shop/api:1" ;;

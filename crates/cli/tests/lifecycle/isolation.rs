@@ -9,6 +9,7 @@ use kind_harness::environment::shared;
 use kube::api::{Api, PostParams};
 use serde_json::json;
 
+use crate::TURN;
 use crate::host::Host;
 
 const ISOLATED: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/lifecycle/isolated.yaml");
@@ -36,6 +37,7 @@ async fn leaves_something_behind() -> Result<()> {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn tests_of_another_file_find_the_cluster_as_it_came_up() -> Result<()> {
+    let _turn = TURN.lock().await;
     let host = Host::look().await?;
     let ended = tokio::task::block_in_place(|| files(&host));
     let down = host.at_home(cmd!(PROGRAM, "down", "--file", ISOLATED)).run()?;

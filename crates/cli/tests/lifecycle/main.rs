@@ -21,6 +21,9 @@ use kind_harness::environment::shared;
 /// The suite that is brought up and taken down here.
 const SUITE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/lifecycle/e2e.yaml");
 
+/// Held by the test that has the cluster: all use the same name, and look at what is left on the host.
+static TURN: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
+
 /// What the other tests start and kill: a test binary's only test, which ends as it is told.
 #[test]
 #[ignore = "started by the other tests"]

@@ -11,13 +11,14 @@ use kube::ResourceExt;
 use kube::api::{Api, ListParams};
 use serde_json::Value;
 
-use crate::SUITE;
 use crate::host::Host;
+use crate::{SUITE, TURN};
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_kind-harness");
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn components_start_after_what_they_need_where_the_strategy_says_so() -> Result<()> {
+    let _turn = TURN.lock().await;
     let host = Host::look().await?;
     let ended = tokio::task::block_in_place(|| all(&host));
     let down = host.at_home(cmd!(PROGRAM, "down", "--file", SUITE)).run()?;
