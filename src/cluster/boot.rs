@@ -8,6 +8,7 @@ use std::time::Duration;
 use kube::config::Kubeconfig;
 
 use super::ports::Reserved;
+use super::reset::keep_state;
 use super::snapshot::{FOLDER, Snapshot};
 use super::{ClusterError, Records, labels};
 use crate::host::exec::Cmd;
@@ -34,7 +35,8 @@ pub(super) struct Boot<'a> {
 }
 
 impl Boot<'_> {
-    /// Starts the node, and waits until its control plane is ready. Calls `started` as soon as the node runs.
+    /// Starts the node, and waits until its control plane is ready. Calls `started` as soon as the node runs. Returns
+    /// whether the state was kept that a reset returns to.
     ///
     /// # Errors
     /// Why it did not come up. What was created is recorded.
@@ -44,12 +46,13 @@ impl Boot<'_> {
         reserved: Reserved,
         turn: Lock,
         started: impl FnOnce(),
-    ) -> Result<(), ClusterError> {
+    ) -> Result<Result<(), ClusterError>, ClusterError> {
         self.step.progress("starting the node from a snapshot");
         let port = self.start(components, reserved).await?;
         drop(turn);
         started();
-        self.wait(port).await
+        let (waited, kept) = tokio::join!(self.wait(port), keep_state(&self.host.engine, self.name));
+        waited.map(|()| kept)
     }
 
     /// Starts the node; returns the port of its API server.

@@ -66,9 +66,13 @@ impl Kind {
             return self.by_kind(prepared, wanted).await;
         };
         let record = prepared.record.clone();
-        let Err(error) = self.by_snapshot(&snapshot, prepared, &wanted).await else {
-            wanted.nodes_up.certain();
-            return self.created(record, wanted.records, wanted.events).await;
+        let error = match self.by_snapshot(&snapshot, prepared, &wanted).await {
+            Ok(kept) => {
+                wanted.nodes_up.certain();
+                tell_unkept(kept, wanted.events);
+                return self.with_nodes(record, wanted.records).await;
+            }
+            Err(error) => error,
         };
         wanted.nodes_up.replaced();
         let why = crate::readiness::errors::chain(&error);
@@ -126,7 +130,7 @@ impl Kind {
         snapshot: &Snapshot,
         prepared: Prepared,
         wanted: &CreateRequest<'_>,
-    ) -> Result<(), ClusterError> {
+    ) -> Result<Result<(), ClusterError>, ClusterError> {
         let Prepared { record, reserved, turn, shim, network, .. } = prepared;
         let CreateRequest { name, plan, records, step, .. } = *wanted;
         let boot = Boot { host: &self.host, snapshot, name, network: &network, shim: &shim, records, step };
@@ -197,19 +201,16 @@ impl Kind {
                 events.warn(Phase::Cluster, format!("no snapshot of the control plane was kept: {why}"));
             }
         }
-        self.created(record, records, events).await
+        let record = self.with_nodes(record, records).await?;
+        if record.nodes.len() == 1 {
+            tell_unkept(self.keep_state(&record.name).await, events);
+        }
+        Ok(record)
     }
 
-    /// Adds the nodes that were created to `record`, and keeps their state for a reset.
-    async fn created(&self, mut record: Record, records: &Records, events: &Events) -> Result<Record, ClusterError> {
-        let (nodes, kept) = tokio::join!(self.find(&record.name), self.keep_state(&record.name));
-        let nodes = nodes?.0;
-        if let Err(error) = kept
-            && nodes.len() == 1
-        {
-            let why = crate::readiness::errors::chain(&error);
-            events.warn(Phase::Cluster, format!("the cluster cannot be reset later: {why}"));
-        }
+    /// Adds the nodes that were created to `record`.
+    async fn with_nodes(&self, mut record: Record, records: &Records) -> Result<Record, ClusterError> {
+        let nodes = self.find(&record.name).await?.0;
         record.nodes =
             nodes.into_iter().filter(|node| records.owned(&record).is_some_and(|owned| owned.has(node))).collect();
         Ok(record)
@@ -240,6 +241,14 @@ impl Kind {
                 Ok(None)
             }
         }
+    }
+}
+
+/// Says why a cluster cannot be reset later, if it cannot.
+fn tell_unkept(kept: Result<(), ClusterError>, events: &Events) {
+    if let Err(error) = kept {
+        let why = crate::readiness::errors::chain(&error);
+        events.warn(Phase::Cluster, format!("the cluster cannot be reset later: {why}"));
     }
 }
 

@@ -13,6 +13,7 @@ use serde_json::json;
 use tokio::time::{Instant, sleep_until, timeout_at};
 
 use super::{Cluster, ClusterError, Kind};
+use crate::host::setup::Engine;
 use crate::readiness::conditions::is_ready;
 use crate::report::Step;
 use crate::suite::name::ClusterName;
@@ -35,7 +36,7 @@ impl Kind {
     /// # Errors
     /// When it cannot be copied in the node.
     pub(super) async fn keep_state(&self, name: &ClusterName) -> Result<(), ClusterError> {
-        self.in_node(name, "keep", "keeping the state that a reset returns to").await
+        keep_state(&self.host.engine, name).await
     }
 
     /// Returns `cluster` to the state in which it booted, and waits until its control plane is ready and Services lead
@@ -49,7 +50,7 @@ impl Kind {
             return Err(no_reset(cluster, "only a cluster of one node can be reset"));
         }
         step.progress("ending what runs in it");
-        self.in_node(name, "return", format!("resetting cluster {name}")).await?;
+        in_node(&self.host.engine, name, "return", format!("resetting cluster {name}")).await?;
         step.progress("waiting for the control plane");
         let deadline = Instant::now() + PATIENCE;
         while let Err(error) = cluster.client.apiserver_version().await {
@@ -71,12 +72,22 @@ impl Kind {
             Ok(Err(_)) | Err(_) => Err(no_reset(cluster, "kube-proxy did not become ready again")),
         }
     }
+}
 
-    async fn in_node(&self, name: &ClusterName, action: &str, what: impl Into<String>) -> Result<(), ClusterError> {
-        let node = format!("{name}-control-plane");
-        let run = self.host.engine.command(["exec", "-i", &node, "bash", "-s", action]).input(SCRIPT);
-        run.deadline(DEADLINE).finishing().output().await.map(drop).map_err(ClusterError::command(what))
-    }
+/// As [`Kind::keep_state`]. If the node boots from a snapshot, this waits until it is registered.
+pub(super) async fn keep_state(engine: &Engine, name: &ClusterName) -> Result<(), ClusterError> {
+    in_node(engine, name, "keep", "keeping the state that a reset returns to").await
+}
+
+async fn in_node(
+    engine: &Engine,
+    name: &ClusterName,
+    action: &str,
+    what: impl Into<String>,
+) -> Result<(), ClusterError> {
+    let node = format!("{name}-control-plane");
+    let run = engine.command(["exec", "-i", &node, "bash", "-s", action]).input(SCRIPT);
+    run.deadline(DEADLINE).finishing().output().await.map(drop).map_err(ClusterError::command(what))
 }
 
 /// Removes the leases of those who led when the state was kept: their successors would wait 15 s for them to end.

@@ -10,9 +10,13 @@ fail() {
   exit 1
 }
 
+# A node that boots from a snapshot is copied while it waits for kube-proxy: from there on it writes nothing that matters.
 # etcd is stopped while its files are copied, so that they are those of one moment.
 keep() {
-  local fresh
+  local fresh boot=/run/snapshot
+  until [ ! -e /kind/snapshot/etcd.tar ] || [ -e $boot/registered ] || [ -e $boot/ended ]; do
+    sleep 0.1
+  done
   fresh=$(mktemp -d "$kept.XXXXXX") || fail "no folder can be made in the node"
   trap 'pkill -CONT -x etcd; rm -rf "$fresh"' EXIT
   pkill -STOP -x etcd || fail "no etcd runs in the node"
