@@ -8,13 +8,12 @@ use k8s_openapi::api::coordination::v1::Lease;
 use k8s_openapi::api::core::v1::Pod;
 use kube::ResourceExt;
 use kube::api::{Api, DeleteParams, ListParams, Patch, PatchParams};
-use kube::runtime::wait::await_condition;
 use serde_json::json;
-use tokio::time::{Instant, sleep_until, timeout_at};
+use tokio::time::{Instant, sleep_until};
 
 use super::{Cluster, ClusterError, Kind};
 use crate::host::setup::Engine;
-use crate::readiness::conditions::is_ready;
+use crate::readiness::pods::find_ready;
 use crate::report::Step;
 use crate::suite::name::ClusterName;
 
@@ -27,7 +26,10 @@ const DEADLINE: Duration = Duration::from_secs(30);
 /// Deadline of the control plane, once it was started again.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// Pause between two questions to an API server that does not answer yet.
+/// Selects the pods of kube-proxy, which the controller manager may replace meanwhile.
+const PROXIES: &str = "k8s-app=kube-proxy";
+
+/// Pause between two questions to an API server.
 const PAUSE: Duration = Duration::from_millis(50);
 
 impl Kind {
@@ -61,16 +63,17 @@ impl Kind {
         }
         forget_leaders(cluster).await?;
         forget_statuses(cluster).await?;
-        let pods = Api::<Pod>::namespaced(cluster.client.clone(), "kube-system");
-        let proxies = pods.list(&ListParams::default().labels("k8s-app=kube-proxy")).await;
-        let proxies = proxies.map_err(ClusterError::api(name, "does not list pods"))?.items;
-        let names: Vec<_> = proxies.iter().map(ResourceExt::name_any).collect();
         // Pods that start before Services lead anywhere end, and wait before they are started again.
-        let ready = names.iter().map(|name| await_condition(pods.clone(), name, is_ready()));
-        match timeout_at(deadline, try_join_all(ready)).await {
-            Ok(Ok(_)) => Ok(()),
-            Ok(Err(_)) | Err(_) => Err(no_reset(cluster, "kube-proxy did not become ready again")),
+        let pods = Api::<Pod>::namespaced(cluster.client.clone(), "kube-system");
+        let silent = || ClusterError::api(name, "does not list pods");
+        let proxies = pods.list(&ListParams::default().labels(PROXIES)).await.map_err(silent())?.items;
+        while !proxies.is_empty() && find_ready(&pods, PROXIES).await.map_err(silent())?.is_none() {
+            if Instant::now() > deadline {
+                return Err(no_reset(cluster, "kube-proxy did not become ready again"));
+            }
+            sleep_until(Instant::now() + PAUSE).await;
         }
+        Ok(())
     }
 }
 
