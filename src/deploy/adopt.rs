@@ -10,7 +10,8 @@ use kube::runtime::wait::{await_condition, conditions};
 use serde_json::{Value, json};
 
 use super::ApplyError;
-use super::apply::{Applier, refusal};
+use super::apply::Applier;
+use super::error::refusal;
 use super::two_owners;
 use crate::readiness::ObjectRef;
 use crate::report::{Events, Phase};

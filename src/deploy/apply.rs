@@ -13,12 +13,13 @@ use kube::runtime::wait::{Condition, await_condition, conditions};
 use tokio::time::Instant;
 
 use super::ApplyError;
+use super::error::refusal;
 use super::port_conflict::{holders, is_port_taken};
 use super::replace::is_changed_job;
 use super::webhooks::ServiceName;
 use crate::cluster::InventoryFile;
 use crate::cluster::kinds::Kinds;
-use crate::host::resilience::{Hung, Open, Resilience, is_field_conflict, is_other_object};
+use crate::host::resilience::{Resilience, is_field_conflict, is_other_object};
 use crate::readiness::{Applied, ObjectRef};
 use crate::report::{Events, Phase, StepHandle};
 use crate::suite::manifests::{MANAGED_BY, MANAGED_BY_LABEL, Manifest};
@@ -280,24 +281,5 @@ fn short(error: &kube::Error) -> String {
     match error {
         kube::Error::Api(status) => status.message.clone(),
         other => other.to_string(),
-    }
-}
-
-pub(super) fn refusal(place: String, object: ObjectRef, error: kube::Error) -> ApplyError {
-    let unknown = format!("is of a kind that the cluster does not serve: {} {}", object.api_version, object.kind);
-    match error {
-        kube::Error::Discovery(_) => ApplyError { place, what: unknown, object, source: None },
-        // The API group's path does not exist, as opposed to the namespace of an object.
-        kube::Error::Api(status) if status.code == 404 && status.details.as_ref().is_none_or(|d| d.name.is_empty()) => {
-            ApplyError { place, what: unknown, object, source: None }
-        }
-        kube::Error::Api(status) => {
-            ApplyError { place, object, what: format!("was refused: {}", status.message), source: None }
-        }
-        // These are complete messages; kube's context would only repeat them.
-        kube::Error::Service(source) if source.is::<Open>() || source.is::<Hung>() => {
-            ApplyError { place, object, what: format!("could not be applied: {source}"), source: None }
-        }
-        other => ApplyError { place, object, what: "could not be applied".into(), source: Some(Box::new(other)) },
     }
 }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use thiserror::Error;
 
 use crate::host::exec::ExecError;
+use crate::host::resilience::{Hung, Open};
 use crate::images::ImageError;
 use crate::readiness::{NotReady, ObjectRef};
 
@@ -88,5 +89,25 @@ impl fmt::Display for DeployError {
             }
         }
         Ok(())
+    }
+}
+
+/// Returns the error of an object that was not applied.
+pub(super) fn refusal(place: String, object: ObjectRef, error: kube::Error) -> ApplyError {
+    let unknown = format!("is of a kind that the cluster does not serve: {} {}", object.api_version, object.kind);
+    match error {
+        kube::Error::Discovery(_) => ApplyError { place, what: unknown, object, source: None },
+        // The API group's path does not exist, as opposed to the namespace of an object.
+        kube::Error::Api(status) if status.code == 404 && status.details.as_ref().is_none_or(|d| d.name.is_empty()) => {
+            ApplyError { place, what: unknown, object, source: None }
+        }
+        kube::Error::Api(status) => {
+            ApplyError { place, object, what: format!("was refused: {}", status.message), source: None }
+        }
+        // These are complete messages; kube's context would only repeat them.
+        kube::Error::Service(source) if source.is::<Open>() || source.is::<Hung>() => {
+            ApplyError { place, object, what: format!("could not be applied: {source}"), source: None }
+        }
+        other => ApplyError { place, object, what: "could not be applied".into(), source: Some(Box::new(other)) },
     }
 }
