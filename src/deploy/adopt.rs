@@ -39,7 +39,8 @@ impl Applier {
     /// both would delete them.
     ///
     /// # Errors
-    /// When objects of the cluster's scope would be of two environments, or an object cannot be read, or is terminating and does not disappear.
+    /// When objects of the cluster's scope would be of two environments, or an object cannot be read, or is terminating and
+    /// does not disappear.
     pub async fn look(&self, all: &[Expected], events: &Events) -> Result<(), ApplyError> {
         let (Some(inventory), Some(first)) = (&self.inventory, all.first()) else { return Ok(()) };
         let look = |expected: Expected| {

@@ -8,7 +8,8 @@ use crate::readiness::Applied;
 use crate::suite::manifests::{self, Manifest};
 
 impl Deployer {
-    /// Applies namespaces, definitions and Secrets for pulling images, namespaces first. An error here is reported by the object's own component later.
+    /// Applies namespaces, definitions and Secrets for pulling images, namespaces first. An error here is reported by the
+    /// object's own component later.
     pub(super) async fn groundwork(
         &self,
         stage: &[ComponentManifests],

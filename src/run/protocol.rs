@@ -133,10 +133,12 @@ impl Run {
         }
         let cleanup = match (part, &cause, on_failure) {
             (Part::Only(_), ..) => Cleanup::Stays,
-            (_, FailureCause::Error(_), OnFailure::Keep) => {
+            // Only a cluster that had to be made anew is undone; one that was there is neither removed nor given another lease.
+            (Part::Reset, ..) => self.session.undo().await.map_or_else(Cleanup::Remains, |()| Cleanup::Stays),
+            (Part::All, FailureCause::Error(_), OnFailure::Keep) => {
                 self.session.keep().await.map_or_else(Cleanup::NotKept, |()| Cleanup::Kept)
             }
-            (Part::All | Part::Reset, ..) => self.undo(&cause, interrupts).await,
+            (Part::All, ..) => self.undo(&cause, interrupts).await,
         };
         FailedRun { cause, seen, cleanup }
     }

@@ -69,7 +69,7 @@ pub(super) struct Up {
 impl Up {
     /// Returns what `reset` is told.
     pub(super) fn reset(report: Option<PathBuf>) -> Up {
-        Up { reset: true, report, keep: true, ..Up::default() }
+        Up { reset: true, report, ..Up::default() }
     }
 }
 

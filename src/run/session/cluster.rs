@@ -13,6 +13,7 @@ use crate::report::Phase;
 use crate::suite::name::ClusterName;
 
 impl Session {
+    /// Starts loading the components' images. They go into the nodes once these are there, which the caller signals.
     pub(super) fn loads(
         &self,
         name: &ClusterName,

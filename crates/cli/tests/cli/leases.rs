@@ -235,3 +235,11 @@ fn a_cluster_on_an_engine_that_is_gone_is_in_nobodys_way() {
         host.calls().contains("docker rm -f -v 1f2e")
     });
 }
+
+#[test]
+fn without_a_cluster_there_is_nothing_to_reset() {
+    let host = Host::ready();
+    let ended = host.run(&["reset", "--name", "t"]);
+    assert!(!ended.stderr.contains("kept"), "nothing was made: {}", ended.stderr);
+    ended.failed_with(5, &["there is no cluster t; `kind-harness up` makes it"]);
+}
