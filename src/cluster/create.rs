@@ -12,6 +12,7 @@ use sha2::{Digest, Sha256};
 use super::boot::Boot;
 use super::kind::{Kind, read_config};
 use super::ports::{self, Reserved};
+use super::reset::keep_state;
 use super::snapshot::{self, Snapshot};
 use super::{ClusterError, CreateRequest, Record, Records, kind_config, labels};
 use crate::host::exec::ExecError;
@@ -203,7 +204,7 @@ impl Kind {
         }
         let record = self.with_nodes(record, records).await?;
         if record.nodes.len() == 1 {
-            tell_unkept(self.keep_state(&record.name).await, events);
+            tell_unkept(keep_state(&self.host.engine, &record.name).await, events);
         }
         Ok(record)
     }

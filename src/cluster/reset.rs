@@ -33,14 +33,6 @@ const PROXIES: &str = "k8s-app=kube-proxy";
 const PAUSE: Duration = Duration::from_millis(50);
 
 impl Kind {
-    /// Keeps the state to which [`Kind::reset`] returns cluster `name`, which nothing has been deployed into yet.
-    ///
-    /// # Errors
-    /// When it cannot be copied in the node.
-    pub(super) async fn keep_state(&self, name: &ClusterName) -> Result<(), ClusterError> {
-        keep_state(&self.host.engine, name).await
-    }
-
     /// Returns `cluster` to the state in which it booted, and waits until its control plane is ready and Services lead
     /// to pods. What pods have written into folders of the node itself stays.
     ///
@@ -77,7 +69,11 @@ impl Kind {
     }
 }
 
-/// As [`Kind::keep_state`]. If the node boots from a snapshot, this waits until it is registered.
+/// Keeps the state to which [`Kind::reset`] returns cluster `name`, which nothing has been deployed into yet. If its node boots
+/// from a snapshot, this waits until that is registered.
+///
+/// # Errors
+/// When it cannot be copied in the node.
 pub(super) async fn keep_state(engine: &Engine, name: &ClusterName) -> Result<(), ClusterError> {
     in_node(engine, name, "keep", "keeping the state that a reset returns to").await
 }

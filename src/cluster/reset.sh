@@ -28,6 +28,9 @@ keep() {
 
 control() { ctr --namespace=k8s.io "$@"; }
 
+# What containers and pods have mounted.
+mounts() { awk '{ print $5 }' /proc/self/mountinfo | grep -E '^/(run/containerd|var/lib/kubelet/pods|run/netns)/'; }
+
 # Nothing of a pod is left: no process, no container, no file system, no address.
 clean() {
   local process
@@ -39,8 +42,10 @@ clean() {
   control tasks ls -q | xargs -r ctr --namespace=k8s.io tasks rm -f >/dev/null 2>&1
   control containers ls -q | xargs -r ctr --namespace=k8s.io containers rm >/dev/null || fail "containers cannot be removed"
   systemctl stop containerd || fail "containerd does not stop"
-  awk '{ print $5 }' /proc/self/mountinfo | grep -E '^/(run/containerd|var/lib/kubelet/pods|run/netns)/' | sort -r | xargs -r umount -l
-  rm -rf /run/containerd/* /run/netns/* /var/lib/cni /var/lib/kubelet/pods /var/log/pods /var/log/containers \
+  mounts | sort -r | xargs -r umount -l 2>/dev/null
+  # What is still mounted is not deleted through its mount.
+  ! mounts | grep -q . || fail "a file system of a pod stays mounted"
+  rm -rf --one-file-system /run/containerd/* /run/netns/* /var/lib/cni /var/lib/kubelet/pods /var/log/pods /var/log/containers \
     /var/lib/containerd/io.containerd.grpc.v1.cri/{sandboxes,containers} /var/local-path-provisioner/*
 }
 
