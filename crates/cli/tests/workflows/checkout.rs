@@ -50,11 +50,12 @@ const USUAL: [&str; 35] = [
 /// Programs that only write down how they are called. One that is called with the words of `FAIL` fails.
 const STAND_INS: [&str; 6] = ["cargo", "docker", "go", "just", "kind-harness", "kubectl"];
 const STAND_IN: &str = r#"#!/bin/sh
-{
-    printf '%s' "${0##*/}"
-    for word do printf '\t%s' "$word"; done
-    printf '\n'
-} >>"$CALLS"
+# One write for a line: two of them may be called at once.
+(
+    IFS=$(printf '\t')
+    set -- "${0##*/}" "$@"
+    printf '%s\n' "$*" >>"$CALLS"
+)
 case "$*" in *"${FAIL:-no such words}"*) exit 101 ;; esac
 # tests/outside/check counts these.
 case "${0##*/} $*" in
