@@ -128,6 +128,7 @@ pub fn lines(event: &Event, took: Duration) -> Vec<String> {
         | EventKind::Usage(_)
         | EventKind::Images(_)
         | EventKind::LargestLayer(_)
+        | EventKind::OtherStrategy(_)
         | EventKind::Diagnosis(_)
         | EventKind::Breaker { .. }
         | EventKind::Trouble { .. } => return Vec::new(),

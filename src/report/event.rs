@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc;
 
 use super::usage::Usage;
-use super::{BreakerState, ComponentMoment, LargestLayer, Step, StepHandle};
+use super::{BreakerState, ComponentMoment, LargestLayer, OtherStrategy, Step, StepHandle};
 use crate::readiness::Missed;
 use crate::readiness::redact::Redactor;
 
@@ -126,6 +126,8 @@ pub enum EventKind {
     Images(String),
     /// An image is loaded into the nodes for a component, which the step is named like.
     LargestLayer(LargestLayer),
+    /// How long earlier runs by the other strategy took.
+    OtherStrategy(OtherStrategy),
     /// Why the run failed: root causes, events, the last lines of logs.
     Diagnosis(String),
     /// For information, not a problem.
@@ -211,6 +213,11 @@ impl Events {
         self.send(Phase::Deploy, "", EventKind::Images(hash));
     }
 
+    /// Reports how long earlier runs by the other strategy took.
+    pub(crate) fn other_strategy(&self, other: OtherStrategy) {
+        self.send(Phase::Deploy, "", EventKind::OtherStrategy(other));
+    }
+
     /// Reports why the run failed.
     pub(crate) fn diagnosis(&self, text: String) {
         self.send(Phase::Teardown, "", EventKind::Diagnosis(text));
@@ -252,6 +259,7 @@ fn masked(mut kind: EventKind) -> EventKind {
         | EventKind::Usage(_)
         | EventKind::Images(_)
         | EventKind::LargestLayer(_)
+        | EventKind::OtherStrategy(_)
         | EventKind::Breaker { .. } => {}
     }
     kind

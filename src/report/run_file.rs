@@ -235,6 +235,18 @@ impl RecordedRun {
     }
 }
 
+impl RunHeader {
+    /// Reads the header of a run's file, and nothing else of it.
+    ///
+    /// # Errors
+    /// When it cannot be read, is not the file of a run, or has a newer format.
+    pub fn read(path: &Path) -> Result<RunHeader, RunFileError> {
+        let file = fs_err::File::open(path).map_err(RunFileError::Unreadable)?;
+        let first = BufReader::new(file).split(b'\n').next().transpose().map_err(RunFileError::Unreadable)?;
+        header(path, &first.unwrap_or_default())
+    }
+}
+
 /// Reads the first line, whose format decides on what else is in it.
 fn header(path: &Path, line: &[u8]) -> Result<RunHeader, RunFileError> {
     let not_a_run = || RunFileError::NotARun(path.to_owned());

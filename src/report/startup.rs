@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::advice::{Advice, advise};
 use super::json::{seconds, thousandths};
 use super::what_if::WhatIf;
-use super::{BreakerChange, BreakerState, Outcome, Phase, RunHeader, Span, StartupUsage, Timeline};
+use super::{BreakerChange, BreakerState, Phase, RunHeader, StartupUsage, Timeline};
 
 /// How many steps are listed that the run would have been shorter without.
 const BOTTLENECKS: usize = 5;
@@ -108,6 +108,9 @@ pub struct StartupMetrics {
     pub components: usize,
     /// How many of them were not ready.
     pub failures: usize,
+    /// Sequential ÷ parallel: of this run, and of the median of earlier runs by the other strategy, of the same suite on the
+    /// same class of host, with a new cluster or without as this one. Null when not both are known.
+    pub speed_up: Option<f64>,
     /// The components' start-up times together, divided by the total. Waiting counts: components that wait for the same
     /// processor overlap, too.
     pub overlap: f64,
@@ -168,10 +171,9 @@ impl StartupMetrics {
         let total = timeline.start_up()?;
         let what_if = WhatIf::new(timeline, &header.components, &header.strategy);
         let components = timeline.components();
-        let failed =
-            |span: &&Span| matches!(span.phase, Phase::Deploy | Phase::Ready) && span.outcome == Outcome::Failed;
-        let failures = timeline.spans.iter().filter(failed).count();
-        let is_whole = failures == 0 && components.len() >= header.components.len();
+        let is_whole = timeline.is_whole(header);
+        let other = timeline.other_strategy.as_ref().filter(|_| is_whole);
+        let speed_up = other.and_then(|other| other.speed_up(total.as_secs_f64(), timeline.created_cluster()));
         let lower_bound = what_if.lower_bound();
         let usage = StartupUsage::of(timeline, header.host.cores);
         Some(StartupMetrics {
@@ -179,7 +181,8 @@ impl StartupMetrics {
             grade: is_whole.then(|| Grade::of(total, &header.limits)),
             alert: Alert::of(total, &header.limits),
             components: components.len(),
-            failures,
+            failures: timeline.failures(),
+            speed_up: speed_up.map(thousandths),
             overlap: thousandths(timeline.overlap().unwrap_or_default()),
             lower_bound: seconds(lower_bound),
             share_of_lower_bound: thousandths(ratio(lower_bound, total)),

@@ -73,6 +73,9 @@ pub fn startup_text(timeline: &Timeline, header: &RunHeader) -> String {
          together ÷ that)\nlongest chain of needs {lower_bound:.1} s, {:.0} % of that\n",
         100.0 * share_of_lower_bound
     );
+    if let (Some(speed_up), Some(other)) = (metrics.speed_up, &timeline.other_strategy) {
+        text.push_str(&format!("speed-up {speed_up:.2} (sequential ÷ parallel), by earlier {} runs\n", other.strategy));
+    }
     if let Some(usage) = &metrics.usage {
         text.push_str(&usage_text(usage));
     }
@@ -128,6 +131,23 @@ fn share(part: Duration, whole: Duration) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::report::OtherStrategy;
+
+    #[test]
+    fn the_speed_up_is_told_when_the_other_strategy_is_known_and_everything_is_ready() {
+        let (mut timeline, header) =
+            (crate::report::timeline::tests::example(), crate::report::run_file::tests::header());
+        let told = |timeline: &Timeline| {
+            let text = to_table(timeline, &header);
+            text.lines().find(|line| line.starts_with("speed-up")).map(str::to_owned)
+        };
+        assert_eq!(told(&timeline), None);
+        timeline.other_strategy = Some(OtherStrategy::from_start_ups("sequential", &[(25.0, true), (99.0, false)]));
+        let expected = "speed-up 2.50 (sequential ÷ parallel), by earlier sequential runs";
+        assert_eq!(told(&timeline).as_deref(), Some(expected));
+        timeline.spans.last_mut().expect("a step").outcome = Outcome::Failed;
+        assert_eq!(told(&timeline), None);
+    }
 
     #[test]
     fn the_whole_run_on_one_screen() {

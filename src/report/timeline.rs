@@ -5,7 +5,10 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::{BreakerState, ComponentMoment, ComponentStates, Event, EventKind, LargestLayer, Outcome, Phase, Usage};
+use super::{
+    BreakerState, ComponentMoment, ComponentStates, Event, EventKind, LargestLayer, OtherStrategy, Outcome, Phase,
+    RunHeader, Usage,
+};
 
 /// Consecutive steps are not exactly adjacent: their events are a moment apart.
 pub(super) const SLACK: Duration = Duration::from_millis(20);
@@ -111,6 +114,8 @@ pub struct Timeline {
     pub images: Option<String>,
     /// The largest layer of each image that was loaded, with the component that it was loaded for.
     pub layers: Vec<(String, LargestLayer)>,
+    /// How long earlier runs by the other strategy took; `None` when that is not known.
+    pub other_strategy: Option<OtherStrategy>,
     /// Why the run failed, if that was found out.
     pub diagnosis: Option<String>,
     /// The states of each component.
@@ -148,6 +153,7 @@ impl Timeline {
             }
             EventKind::Images(hash) => self.images = Some(hash.clone()),
             EventKind::LargestLayer(layer) => self.layers.push((event.step.clone(), layer.clone())),
+            EventKind::OtherStrategy(other) => self.other_strategy = Some(other.clone()),
             EventKind::Diagnosis(text) => self.diagnosis = Some(text.clone()),
             EventKind::Usage(usage) => self.usage.push((event.at, usage.clone())),
             EventKind::Breaker { dependency, state } => {
@@ -181,6 +187,24 @@ impl Timeline {
     #[must_use]
     pub fn phase(&self, phase: Phase) -> Option<(Duration, Duration)> {
         extent(self.spans.iter().filter(|span| span.phase == phase))
+    }
+
+    /// Returns whether the run created its cluster.
+    #[must_use]
+    pub fn created_cluster(&self) -> bool {
+        self.phase(Phase::Cluster).is_some_and(|(start, end)| end.saturating_sub(start).as_secs() > 0)
+    }
+
+    /// Returns whether every component of the run's plan was started, and is ready.
+    #[must_use]
+    pub fn is_whole(&self, header: &RunHeader) -> bool {
+        self.failures() == 0 && self.components().len() >= header.components.len()
+    }
+
+    /// Returns how many steps of deploy and ready failed.
+    pub(super) fn failures(&self) -> usize {
+        let is_start_up = |span: &&Span| matches!(span.phase, Phase::Deploy | Phase::Ready);
+        self.spans.iter().filter(is_start_up).filter(|span| span.outcome == Outcome::Failed).count()
     }
 
     /// Returns when the first component was applied, and when the last one was ready; `None` when nothing was deployed.

@@ -9,11 +9,16 @@ use super::session::Session;
 use crate::host::calibrate::calibrate;
 use crate::host::folders::Folders;
 use crate::host::system::total_memory;
-use crate::report::{FORMAT, HostClass, Limits, PlannedComponent, RecordedRun, RunFileError, RunHeader, RunRecorder};
+use crate::report::{
+    FORMAT, HostClass, Limits, OtherStrategy, PlannedComponent, RecordedRun, RunFileError, RunHeader, RunOutcome,
+    RunRecorder,
+};
 use crate::suite::config::{AlertSpec, GradeSpec, ImageSpec, Suite};
 
 /// How many runs are kept; a file has some 30 KiB.
 const KEPT: usize = 500;
+/// How many earlier runs by the other strategy count at most, the newest.
+const COMPARED: usize = 10;
 const EXTENSION: &str = "jsonl";
 
 /// A run that is not found.
@@ -159,6 +164,10 @@ pub fn find(folders: &Folders, name: Option<&str>) -> Result<PathBuf, NoRun> {
     if Path::new(name).is_file() {
         return Ok(name.into());
     }
+    // The whole name of a run may be the beginning of another's, whose process had a longer id.
+    if ids.iter().any(|id| id == name) {
+        return Ok(file(folders, name));
+    }
     let mut same = ids.iter().filter(|id| id.starts_with(name));
     match (same.next(), same.count()) {
         (Some(id), 0) => Ok(file(folders, id)),
@@ -167,55 +176,32 @@ pub fn find(folders: &Folders, name: Option<&str>) -> Result<PathBuf, NoRun> {
     }
 }
 
-/// Reads every run that is kept, oldest first; with the error for those that cannot be read.
+/// Reads every run that is kept, oldest first, each when it is asked for; with the error for those that cannot be read.
 ///
 /// # Errors
 /// When the folder cannot be read.
-pub fn all(folders: &Folders) -> std::io::Result<Vec<Result<RecordedRun, RunFileError>>> {
-    Ok(ids(folders)?.iter().map(|id| RecordedRun::read(&file(folders, id))).collect())
+pub fn all(
+    folders: &Folders,
+) -> std::io::Result<impl DoubleEndedIterator<Item = Result<RecordedRun, RunFileError>> + '_> {
+    Ok(ids(folders)?.into_iter().map(|id| RecordedRun::read(&file(folders, &id))))
+}
+
+/// Returns how long start-ups of `suite` on this class of host took by the other strategy than this one; `None` for a
+/// strategy that is compared with none, and when there were none. Files that cannot be read do not count.
+pub(super) fn other_strategy(folders: &Folders, suite: &str, strategy: &str) -> Option<OtherStrategy> {
+    let (strategy, host) = (OtherStrategy::of(strategy)?, host_class());
+    let is_like = |run: &RunHeader| run.suite == suite && run.strategy == strategy && run.host == host;
+    let start_up = |path: PathBuf| {
+        RunHeader::read(&path).ok().filter(is_like)?;
+        let run = RecordedRun::read(&path).ok().filter(|run| run.outcome() == Some(RunOutcome::Ready))?;
+        let timeline = run.timeline();
+        let seconds = timeline.start_up().filter(|_| timeline.is_whole(&run.header))?.as_secs_f64();
+        Some((seconds, timeline.created_cluster()))
+    };
+    let newest_first = ids(folders).ok()?.into_iter().rev().map(|id| file(folders, &id));
+    let start_ups: Vec<_> = newest_first.filter_map(start_up).take(COMPARED).collect();
+    (!start_ups.is_empty()).then(|| OtherStrategy::from_start_ups(strategy, &start_ups))
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_files_that_are_named_like_runs_are_removed_when_there_are_too_many() {
-        for id in ["20261126T010606.083535-reference-11081", "20261126T010606.083535-a-b-1"] {
-            assert!(is_id(id), "{id}");
-        }
-        let others = [
-            "",
-            "notes",
-            "2026-11-26",
-            "20261126T010606.083535-a",
-            "20261126T010606.083535-a-b",
-            "20261126x010606.083535-a-1",
-        ];
-        assert_eq!(others.iter().find(|name| is_id(name)), None);
-    }
-
-    #[test]
-    fn a_run_is_found_by_its_name_the_beginning_of_it_or_its_file() {
-        let home = tempfile::tempdir().unwrap();
-        let folders = Folders { cache: home.path().into(), state: home.path().into() };
-        let name = |found: Result<PathBuf, _>| {
-            found
-                .map(|path| path.file_stem().unwrap().to_string_lossy().into_owned())
-                .map_err(|error: NoRun| error.to_string())
-        };
-        assert_eq!(ids(&folders).unwrap(), [] as [String; 0]);
-        assert!(name(find(&folders, None)).unwrap_err().contains("no run is kept yet"));
-        fs_err::create_dir(folders.runs()).unwrap();
-        for file in ["b1.jsonl", "a1.jsonl", "b2.jsonl", "c.txt"] {
-            fs_err::write(folders.runs().join(file), "").unwrap();
-        }
-        assert_eq!(ids(&folders).unwrap(), ["a1", "b1", "b2"]);
-        assert_eq!(name(find(&folders, None)).unwrap(), "b2", "the last one");
-        assert_eq!(name(find(&folders, Some("a"))).unwrap(), "a1");
-        assert!(name(find(&folders, Some("b"))).unwrap_err().contains("the beginning of 2 runs' names"));
-        assert!(name(find(&folders, Some("c"))).unwrap_err().contains("no run is called \"c\""));
-        let elsewhere = folders.runs().join("c.txt");
-        assert_eq!(find(&folders, elsewhere.to_str()).unwrap(), elsewhere);
-    }
-}
+mod tests;

@@ -31,7 +31,6 @@ mod selection;
 mod serve;
 mod shard;
 mod soak;
-mod speed_up;
 mod statistics;
 mod status;
 mod test;

@@ -47,7 +47,8 @@ enum ReportCommand {
 impl Cli {
     /// Prints a line for each run that is kept, the last one last.
     pub(super) fn runs(&self) -> Result<Exit, Failure> {
-        let runs = past_runs::all(&self.folders()?).map_err(|error| Failure::new(Exit::Host, &error))?;
+        let folders = self.folders()?;
+        let runs = past_runs::all(&folders).map_err(|error| Failure::new(Exit::Host, &error))?;
         let (mut found, mut unread) = (Vec::new(), Vec::new());
         for run in runs {
             match run {

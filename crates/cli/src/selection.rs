@@ -4,7 +4,7 @@ use std::path::Path;
 
 use kind_harness::host::folders::Folders;
 use kind_harness::report::console::write;
-use kind_harness::report::{HostClass, Phase, RecordedRun, RunHeader, RunOutcome, StartupMetrics, Timeline};
+use kind_harness::report::{HostClass, RecordedRun, RunHeader, RunOutcome, StartupMetrics, Timeline};
 use kind_harness::run::past_runs;
 
 use super::{Exit, Failure};
@@ -30,7 +30,7 @@ impl Finished {
         let timeline = run.timeline();
         let metrics = StartupMetrics::of(&timeline, &run.header)?;
         let is_whole = run.outcome() == Some(RunOutcome::Ready) && metrics.grade.is_some();
-        let is_fresh = is_fresh(&timeline);
+        let is_fresh = timeline.created_cluster();
         let saturated = metrics.usage.and_then(|usage| usage.saturated);
         let cpu_bound = saturated.map_or(0.0, |busy| (busy / metrics.total.max(f64::MIN_POSITIVE)).min(1.0));
         is_whole.then_some(Finished { header: run.header, timeline, startup: metrics.total, is_fresh, cpu_bound })
@@ -40,11 +40,6 @@ impl Finished {
     pub(super) fn scale(&self, ratio: f64) -> f64 {
         1.0 - self.cpu_bound + self.cpu_bound * ratio
     }
-}
-
-/// Whether a run created its cluster.
-pub(super) fn is_fresh(timeline: &Timeline) -> bool {
-    timeline.phase(Phase::Cluster).is_some_and(|(start, end)| end.saturating_sub(start).as_secs() > 0)
 }
 
 /// Runs, and how many of those asked for were none to compare with.

@@ -6,6 +6,7 @@ use std::sync::{Arc, PoisonError};
 use futures::future::join_all;
 use kube::discovery::Discovery;
 use sha2::{Digest, Sha256};
+use tokio::task::{JoinHandle, spawn_blocking};
 
 use super::existing::Guest;
 use super::usage::Measurement;
@@ -17,8 +18,8 @@ use crate::images::{ImageBuilds, Loads};
 use crate::readiness::Applied;
 use crate::readiness::redact::Redactor;
 use crate::readiness::{self, Readiness, Settings};
-use crate::report::Phase;
-use crate::run::diagnostics;
+use crate::report::{OtherStrategy, Phase};
+use crate::run::{diagnostics, past_runs};
 use crate::sources::{self, ClusterFacts};
 use crate::suite::hash::hex;
 use crate::suite::manifests;
@@ -104,6 +105,7 @@ impl Session {
             patience: self.plan.suite().deadline,
             webhooks: Webhooks::of(parcels.iter().flatten(), namespace),
         };
+        let other_strategy = self.other_strategy();
         let _measured = Measurement::start(&cluster.record, &self.events);
         // The remaining time to become ready; time spent on images does not count.
         let mut patience = self.plan.suite().deadline;
@@ -116,11 +118,22 @@ impl Session {
             }
         }
         self.events.images(hash_of(&result.images));
+        // A report without it says less.
+        if let Ok(Some(other)) = other_strategy.await {
+            self.events.other_strategy(other);
+        }
         match guest {
             Some(guest) => self.prune(cluster, guest, &expected, &resilience).await?,
             None => self.delete_objects(&applier, previous, &result.objects).await?,
         }
         Ok(result)
+    }
+
+    /// Looks up, beside the deployment, how long earlier ones by the other strategy took.
+    fn other_strategy(&self) -> JoinHandle<Option<OtherStrategy>> {
+        let (folders, suite) = (self.folders.clone(), self.plan.suite());
+        let (name, strategy) = (suite.suite.clone(), suite.strategy.name());
+        spawn_blocking(move || past_runs::other_strategy(&folders, &name, strategy))
     }
 
     /// Returns the components' manifests, with charts that ask the cluster something rendered again.

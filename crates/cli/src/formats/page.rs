@@ -62,6 +62,7 @@ fn figures(page: &mut String, timeline: &Timeline, metrics: Option<&StartupMetri
     if let Some(metrics) = metrics {
         figures.push((format!("{:.1} s", metrics.total), "deploy + ready"));
         figures.extend(metrics.grade.map(|grade| (grade.to_string(), "grade")));
+        figures.extend(metrics.speed_up.map(|speed_up| (format!("{speed_up:.2}"), "sequential ÷ parallel")));
         figures.push((format!("{:.1} s", metrics.lower_bound), "longest chain of needs"));
         let busy = metrics.usage.as_ref().and_then(|usage| usage.busy_efficiency);
         figures.extend(busy.map(|busy| (format!("{:.0} %", 100.0 * busy), "of all cores busy")));

@@ -65,6 +65,8 @@ pub(crate) fn run_metrics(timeline: &Timeline, header: &RunHeader) -> String {
         gauge("startup_seconds", "Deploy and ready together.", &one(startup.total));
         gauge("startup_lower_bound_seconds", "The longest chain of needs.", &one(startup.lower_bound));
         gauge("startup_overlap_ratio", "Start-up times together, divided by the total.", &one(startup.overlap));
+        let speed_up: Vec<_> = startup.speed_up.map(|speed_up| (String::new(), speed_up)).into_iter().collect();
+        gauge("startup_speed_up_ratio", "Sequential start-up divided by a parallel one.", &speed_up);
         if let Some(usage) = &startup.usage {
             let parts = [("nodes", usage.node), ("harness", usage.harness)];
             let of = |value: &dyn Fn(PartUsage) -> f64| -> Vec<(String, f64)> {

@@ -1,4 +1,4 @@
-//! The last start-up of a suite's cluster, and how much faster it is in parallel, from the runs that are kept.
+//! The last start-up of a suite's cluster, from the runs that are kept.
 
 use kind_harness::host::folders::Folders;
 use kind_harness::report::{RecordedRun, StartupMetrics};
@@ -6,8 +6,6 @@ use kind_harness::run::past_runs;
 
 use crate::formats::outcome;
 use crate::outputs::{LastStartUp, StartupOptimization};
-use crate::selection::{Selected, is_fresh};
-use crate::speed_up::speed_up;
 
 /// What past runs tell.
 #[derive(Debug, Default)]
@@ -23,7 +21,6 @@ pub(crate) struct Past {
 pub(crate) struct LastRun {
     pub(crate) run: RecordedRun,
     pub(crate) metrics: StartupMetrics,
-    speed_up: Option<f64>,
 }
 
 impl Past {
@@ -31,9 +28,9 @@ impl Past {
     pub(crate) fn read(folders: &Folders, suite: &str, cluster: &str) -> Past {
         // Before the runs themselves: one that begins meanwhile is read the next time.
         let newest = past_runs::ids(folders).unwrap_or_default().pop();
-        let runs: Vec<RecordedRun> = past_runs::all(folders).unwrap_or_default().into_iter().flatten().collect();
-        let newest = newest.filter(|_| runs.last().is_some_and(|run| run.end.is_some()));
-        Past { last: last(&runs, suite, cluster), newest }
+        let mut newest_first = past_runs::all(folders).into_iter().flatten().rev().flatten().peekable();
+        let newest = newest.filter(|_| newest_first.peek().is_some_and(|run| run.end.is_some()));
+        Past { last: newest_first.find_map(|run| last_run(run, suite, cluster)), newest }
     }
 
     /// Reads them again if another run has ended since; `None` if none has.
@@ -66,29 +63,24 @@ impl Past {
 
     /// Returns how the last start-up was.
     pub(crate) fn optimization(&self) -> StartupOptimization {
-        let Some(LastRun { run, metrics, speed_up }) = &self.last else { return StartupOptimization::default() };
+        let Some(LastRun { run, metrics }) = &self.last else { return StartupOptimization::default() };
         let busy = metrics.usage.as_ref().and_then(|usage| usage.busy_efficiency);
         StartupOptimization {
             parallel_initialization: Some(run.header.strategy != "sequential"),
             performance_grade: metrics.grade,
             efficiency_percent: busy.map(|busy| tenths(100.0 * busy)),
-            speed_up: *speed_up,
+            speed_up: metrics.speed_up.map(|speed_up| (speed_up * 100.0).round() / 100.0),
         }
     }
 }
 
-fn last(runs: &[RecordedRun], suite: &str, cluster: &str) -> Option<LastRun> {
-    let figures = |run: &RecordedRun| {
-        let is_of_cluster = run.header.suite == suite && run.header.cluster == cluster;
-        let ended = is_of_cluster && run.end.is_some();
-        let timeline = ended.then(|| run.timeline())?;
-        Some((StartupMetrics::of(&timeline, &run.header)?, is_fresh(&timeline)))
-    };
-    let (run, (metrics, is_fresh)) = runs.iter().rev().find_map(|run| Some((run, figures(run)?)))?;
-    let finished = Selected::from(runs.iter().cloned()).finished;
-    let speed_up = speed_up(&finished, suite, &run.header.host, is_fresh);
-    let speed_up = speed_up.map(|speed_up| (speed_up.value * 100.0).round() / 100.0);
-    Some(LastRun { run: run.clone(), metrics, speed_up })
+/// Returns the run's figures, if it is of the cluster, has ended, and deployed something.
+fn last_run(run: RecordedRun, suite: &str, cluster: &str) -> Option<LastRun> {
+    if run.header.suite != suite || run.header.cluster != cluster || run.end.is_none() {
+        return None;
+    }
+    let metrics = StartupMetrics::of(&run.timeline(), &run.header)?;
+    Some(LastRun { run, metrics })
 }
 
 fn tenths(number: f64) -> f64 {

@@ -133,8 +133,8 @@ pub(crate) struct StartupOptimization {
     pub(crate) performance_grade: Option<Grade>,
     /// CPU time of nodes and harness as a share of what all cores could have done; null when it was not measured.
     pub(crate) efficiency_percent: Option<f64>,
-    /// Median of sequential start-ups ÷ median of parallel ones, of the kept runs of the same suite, class of host and
-    /// kind (with a new cluster or without); null without runs of both.
+    /// Sequential ÷ parallel: of the last start-up, and of the median of earlier ones by the other strategy, as its report
+    /// says; null when not both are known.
     pub(crate) speed_up: Option<f64>,
 }
 
