@@ -5,7 +5,6 @@ use std::path::{Path, PathBuf};
 use jiff::Timestamp;
 use thiserror::Error;
 
-use super::session::Session;
 use crate::host::calibrate::calibrate;
 use crate::host::folders::Folders;
 use crate::host::system::total_memory;
@@ -14,6 +13,7 @@ use crate::report::{
     RunRecorder,
 };
 use crate::suite::config::{AlertSpec, GradeSpec, ImageSpec, Suite};
+use crate::suite::plan::Plan;
 
 /// How many runs are kept; a file has some 30 KiB.
 const KEPT: usize = 500;
@@ -39,11 +39,11 @@ pub enum NoRun {
 }
 
 /// Starts the file of a run, and removes the oldest files.
-pub(super) fn start(session: &Session, header: RunHeader) -> std::io::Result<RunRecorder> {
-    make_folder(&session.folders)?;
-    let own = session.folders.own_runs();
-    let recorder = RunRecorder::create(&file(&session.folders, &header.id), header)?;
-    let all: Vec<_> = ids(&session.folders)?.into_iter().filter(|id| is_id(id)).collect();
+pub(super) fn start(folders: &Folders, header: RunHeader) -> std::io::Result<RunRecorder> {
+    make_folder(folders)?;
+    let own = folders.own_runs();
+    let recorder = RunRecorder::create(&file(folders, &header.id), header)?;
+    let all: Vec<_> = ids(folders)?.into_iter().filter(|id| is_id(id)).collect();
     for old in all.iter().take(all.len().saturating_sub(KEPT)) {
         // One that another run has just removed is not there any more.
         let _ = own.remove(format!("{old}.{EXTENSION}"));
@@ -72,9 +72,9 @@ fn is_id(name: &str) -> bool {
     is_time && rest.rsplit_once('-').is_some_and(|(_, pid)| pid.parse::<u32>().is_ok())
 }
 
-/// Returns what a run of `session` that begins now is about.
-pub(super) fn header(session: &Session) -> RunHeader {
-    let (plan, began) = (&session.plan, Timestamp::now());
+/// Returns what a run of `plan` that begins now is about.
+pub(super) fn header(plan: &Plan) -> RunHeader {
+    let began = Timestamp::now();
     let suite = plan.suite();
     let component = |component: &crate::suite::config::Component| PlannedComponent {
         name: component.name.clone(),

@@ -68,8 +68,8 @@ impl Run {
     /// Returns a run whose events are read by `reporter`, and kept in a file.
     #[must_use]
     pub fn new(mut session: Session, reporter: Reporter) -> Run {
-        let header = past_runs::header(&session);
-        match past_runs::start(&session, header.clone()) {
+        let header = past_runs::header(&session.plan);
+        match past_runs::start(&session.folders, header.clone()) {
             Ok(recorder) => {
                 session.reports.run = Some(recorder.path().to_owned());
                 reporter.record(recorder);
