@@ -2,7 +2,12 @@
 //!
 //! The exporter reads its other settings from the variables of OpenTelemetry's specification.
 
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
+
+use anyhow::Context as _;
+use async_trait::async_trait;
 
 use hyper_rustls::HttpsConnectorBuilder;
 use kind_harness::readiness::redact::Redactor;
@@ -11,30 +16,51 @@ use kind_harness::report::{Outcome, Phase, RunHeader, Span, Timeline};
 use opentelemetry::trace::{Event, SpanContext, SpanId, SpanKind, Status, TraceFlags, TraceId, TraceState};
 use opentelemetry::{InstrumentationScope, KeyValue};
 use opentelemetry_http::hyper::HyperClient;
+use opentelemetry_http::{Bytes, HttpClient, HttpError, Request, Response};
 use opentelemetry_otlp::{SpanExporter, WithExportConfig, WithHttpConfig};
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::trace::{SpanData, SpanEvents, SpanExporter as _, SpanLinks};
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject;
+use rustls::{ClientConfig, RootCertStore};
 
 use super::formats::steps;
 
 /// The variables that name a collector.
-const VARIABLES: [&str; 2] = ["OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT"];
+const ENDPOINTS: [&str; 2] = ["OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT"];
+/// The variables that name a file with the authorities that the collector's certificate is trusted by, instead of the
+/// host's.
+const CERTIFICATES: [&str; 2] = ["OTEL_EXPORTER_OTLP_TRACES_CERTIFICATE", "OTEL_EXPORTER_OTLP_CERTIFICATE"];
 /// A collector that takes longer is not waited for.
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Sends a run, if there is a collector. One that cannot be reached is a warning.
 pub(super) async fn export(timeline: &Timeline, header: &RunHeader) {
-    let is_set = |name: &&&str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
-    let Some(variable) = VARIABLES.iter().find(is_set) else { return };
-    if let Err(error) = send(None, timeline, header).await {
+    let set = |names: [&'static str; 2]| {
+        let found = |name| std::env::var_os(name).filter(|value| !value.is_empty()).map(|value| (name, value));
+        names.into_iter().find_map(found)
+    };
+    let Some((variable, _)) = set(ENDPOINTS) else { return };
+    let authorities = set(CERTIFICATES).map(|(_, file)| PathBuf::from(file));
+    if let Err(error) = send(None, authorities.as_deref(), timeline, header).await {
         write(&format!("warning: the run's spans could not be sent to the collector of {variable}: {error:#}\n"));
     }
 }
 
-/// Sends a run to `endpoint`, or to where the variables say.
-async fn send(endpoint: Option<&str>, timeline: &Timeline, header: &RunHeader) -> anyhow::Result<()> {
-    let connector = HttpsConnectorBuilder::new().try_with_platform_verifier()?.https_or_http().enable_http1().build();
-    let client = HyperClient::new(connector, PATIENCE, None);
+/// Sends a run to `endpoint`, or to where the variables say. `authorities` is a PEM file; `None` for those of the host.
+async fn send(
+    endpoint: Option<&str>,
+    authorities: Option<&Path>,
+    timeline: &Timeline,
+    header: &RunHeader,
+) -> anyhow::Result<()> {
+    let connector = match authorities {
+        Some(file) => HttpsConnectorBuilder::new().with_tls_config(trusting(file)?),
+        None => HttpsConnectorBuilder::new().try_with_platform_verifier()?,
+    };
+    let connector = connector.https_or_http().enable_http1().build();
+    let cause = Cause::default();
+    let client = Client { client: HyperClient::new(connector, PATIENCE, None), cause: cause.clone() };
     let builder = SpanExporter::builder().with_http().with_http_client(client);
     let mut exporter = match endpoint {
         Some(endpoint) => builder.with_endpoint(endpoint).build()?,
@@ -42,8 +68,44 @@ async fn send(endpoint: Option<&str>, timeline: &Timeline, header: &RunHeader) -
     };
     let resource = Resource::builder().with_service_name("kind-harness");
     exporter.set_resource(&resource.with_attribute(KeyValue::new("service.version", header.version.clone())).build());
-    tokio::time::timeout(PATIENCE, exporter.export(spans(timeline, header))).await??;
-    Ok(())
+    let exported = tokio::time::timeout(PATIENCE, exporter.export(spans(timeline, header))).await?;
+    exported.map_err(|error| match cause.lock().unwrap_or_else(PoisonError::into_inner).take() {
+        Some(cause) => cause,
+        None => error.into(),
+    })
+}
+
+/// Why the last request failed: the exporter only says that it did.
+type Cause = Arc<Mutex<Option<anyhow::Error>>>;
+
+/// A client that keeps why its last request failed.
+#[derive(Debug)]
+struct Client<C> {
+    client: C,
+    cause: Cause,
+}
+
+#[async_trait]
+impl<C: HttpClient> HttpClient for Client<C> {
+    async fn send_bytes(&self, request: Request<Bytes>) -> Result<Response<Bytes>, HttpError> {
+        self.client.send_bytes(request).await.map_err(|error| {
+            *self.cause.lock().unwrap_or_else(PoisonError::into_inner) = Some(anyhow::Error::from_boxed(error));
+            "the request failed".into()
+        })
+    }
+}
+
+/// Returns how TLS is spoken with who has a certificate of the authorities in a PEM file.
+fn trusting(authorities: &Path) -> anyhow::Result<ClientConfig> {
+    let of_file = || format!("the collector's authorities in {}", authorities.display());
+    let mut roots = RootCertStore::empty();
+    for certificate in CertificateDer::pem_file_iter(authorities).with_context(of_file)? {
+        roots.add(certificate.with_context(of_file)?).with_context(of_file)?;
+    }
+    anyhow::ensure!(!roots.is_empty(), "{}: there is no certificate in it", of_file());
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let config = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions()?;
+    Ok(config.with_root_certificates(roots).with_no_client_auth())
 }
 
 /// Returns a span for the run, and below it one for each step. Retries and moments are events of their step.
@@ -124,52 +186,4 @@ fn masked(text: &str) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::path::Path;
-
-    use kind_harness::report::RecordedRun;
-
-    use super::*;
-
-    #[test]
-    fn each_step_is_a_span_below_the_run() {
-        let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/formats/run.jsonl");
-        let run = RecordedRun::read(&file).unwrap();
-        let timeline = run.timeline();
-        let all = spans(&timeline, &run.header);
-        let (root, steps) = all.split_first().unwrap();
-        assert_eq!((root.name.as_ref(), steps.len()), ("suite reference", timeline.spans.len()));
-        assert_eq!(root.end_time.duration_since(root.start_time).unwrap(), timeline.wall());
-        let of_trace = |span: &&SpanData| {
-            span.parent_span_id == root.span_context.span_id()
-                && span.span_context.trace_id() == root.span_context.trace_id()
-                && span.start_time >= root.start_time
-                && span.end_time <= root.end_time
-        };
-        assert_eq!(steps.iter().filter(of_trace).count(), steps.len());
-        let mut ids: Vec<_> = all.iter().map(|span| span.span_context.span_id().to_bytes()).collect();
-        ids.sort_unstable();
-        ids.dedup();
-        assert_eq!(ids.len(), all.len(), "each span has an id of its own");
-    }
-
-    #[tokio::test]
-    async fn a_collector_receives_the_spans() {
-        use axum::{Router, body::Bytes, routing::post};
-        let (sender, mut received) = tokio::sync::mpsc::channel::<Bytes>(1);
-        let take = move |body: Bytes| async move { drop(sender.send(body).await) };
-        let collector = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let endpoint = format!("http://{}/v1/traces", collector.local_addr().unwrap());
-        let router = Router::new().route("/v1/traces", post(take));
-        let server = tokio::spawn(async move { axum::serve(collector, router).await });
-        let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/formats/run.jsonl");
-        let run = RecordedRun::read(&file).unwrap();
-        let sent = send(Some(&endpoint), &run.timeline(), &run.header).await;
-        let body = received.recv().await.unwrap();
-        server.abort();
-        sent.unwrap();
-        for name in ["suite reference", "ready postgresql", "kind-harness"] {
-            assert!(body.windows(name.len()).any(|part| part == name.as_bytes()), "{name}");
-        }
-    }
-}
+mod tests;
