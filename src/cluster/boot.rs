@@ -8,13 +8,13 @@ use std::time::Duration;
 use kube::config::Kubeconfig;
 
 use super::ports::Reserved;
-use super::reset::keep_state;
+use super::reset::{keep_state, tell_unkept};
 use super::snapshot::{FOLDER, Snapshot};
 use super::{ClusterError, Records, labels};
 use crate::host::exec::Cmd;
 use crate::host::folders::{Lock, publish};
 use crate::host::setup::{EngineKind, Host};
-use crate::report::Step;
+use crate::report::{Events, Step};
 use crate::suite::config::Component;
 use crate::suite::name::ClusterName;
 
@@ -32,11 +32,12 @@ pub(super) struct Boot<'a> {
     pub(super) shim: &'a Path,
     pub(super) records: &'a Records,
     pub(super) step: &'a Step,
+    pub(super) events: &'a Events,
 }
 
 impl Boot<'_> {
-    /// Starts the node, and waits until its control plane is ready. Calls `started` as soon as the node runs. Returns
-    /// whether the state was kept that a reset returns to.
+    /// Starts the node, and waits until its control plane is ready. Calls `started` as soon as the node runs. Keeps the
+    /// state that a reset returns to, or says why it cannot.
     ///
     /// # Errors
     /// Why it did not come up. What was created is recorded.
@@ -46,13 +47,15 @@ impl Boot<'_> {
         reserved: Reserved,
         turn: Lock,
         started: impl FnOnce(),
-    ) -> Result<Result<(), ClusterError>, ClusterError> {
+    ) -> Result<(), ClusterError> {
         self.step.progress("starting the node from a snapshot");
         let port = self.start(components, reserved).await?;
         drop(turn);
         started();
         let (waited, kept) = tokio::join!(self.wait(port), keep_state(&self.host.engine, self.name));
-        waited.map(|()| kept)
+        waited?;
+        tell_unkept(kept, self.events);
+        Ok(())
     }
 
     /// Starts the node; returns the port of its API server.

@@ -12,7 +12,7 @@ use sha2::{Digest, Sha256};
 use super::boot::Boot;
 use super::kind::{Kind, read_config};
 use super::ports::{self, Reserved};
-use super::reset::keep_state;
+use super::reset::{keep_state, tell_unkept};
 use super::snapshot::{self, Snapshot};
 use super::{ClusterError, CreateRequest, Record, Records, kind_config, labels};
 use crate::host::exec::ExecError;
@@ -68,9 +68,8 @@ impl Kind {
         };
         let record = prepared.record.clone();
         let error = match self.by_snapshot(&snapshot, prepared, &wanted).await {
-            Ok(kept) => {
+            Ok(()) => {
                 wanted.nodes_up.certain();
-                tell_unkept(kept, wanted.events);
                 return self.with_nodes(record, wanted.records).await;
             }
             Err(error) => error,
@@ -131,10 +130,10 @@ impl Kind {
         snapshot: &Snapshot,
         prepared: Prepared,
         wanted: &CreateRequest<'_>,
-    ) -> Result<Result<(), ClusterError>, ClusterError> {
+    ) -> Result<(), ClusterError> {
         let Prepared { record, reserved, turn, shim, network, .. } = prepared;
-        let CreateRequest { name, plan, records, step, .. } = *wanted;
-        let boot = Boot { host: &self.host, snapshot, name, network: &network, shim: &shim, records, step };
+        let CreateRequest { name, plan, records, step, events, .. } = *wanted;
+        let boot = Boot { host: &self.host, snapshot, name, network: &network, shim: &shim, records, step, events };
         let started = || {
             // Unpacking images beside it would slow the boot down more than it gains; a mount costs little.
             if record.layers.is_some() {
@@ -242,14 +241,6 @@ impl Kind {
                 Ok(None)
             }
         }
-    }
-}
-
-/// Says why a cluster cannot be reset later, if it cannot.
-fn tell_unkept(kept: Result<(), ClusterError>, events: &Events) {
-    if let Err(error) = kept {
-        let why = crate::readiness::errors::chain(&error);
-        events.warn(Phase::Cluster, format!("the cluster cannot be reset later: {why}"));
     }
 }
 

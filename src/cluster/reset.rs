@@ -14,7 +14,7 @@ use tokio::time::{Instant, sleep_until};
 use super::{Cluster, ClusterError, Kind};
 use crate::host::setup::Engine;
 use crate::readiness::pods::find_ready;
-use crate::report::Step;
+use crate::report::{Events, Phase, Step};
 use crate::suite::name::ClusterName;
 
 /// Run in the node.
@@ -76,6 +76,14 @@ impl Kind {
 /// When it cannot be copied in the node.
 pub(super) async fn keep_state(engine: &Engine, name: &ClusterName) -> Result<(), ClusterError> {
     in_node(engine, name, "keep", "keeping the state that a reset returns to").await
+}
+
+/// Says why a cluster cannot be reset later, if it cannot.
+pub(super) fn tell_unkept(kept: Result<(), ClusterError>, events: &Events) {
+    if let Err(error) = kept {
+        let why = crate::readiness::errors::chain(&error);
+        events.warn(Phase::Cluster, format!("the cluster cannot be reset later: {why}"));
+    }
 }
 
 async fn in_node(

@@ -34,41 +34,17 @@ impl Loads {
         events: &Events,
         resilience: &Resilience,
     ) -> Loads {
-        // Unpacking takes the time, and a node does not unpack two images faster in parallel.
-        let there = Arc::new(Mutex::new((0, LoadedImages::default())));
+        let there = Arc::default();
         let components = components.into_iter().map(|name| {
-            let (builds, mut nodes, events, there) = (builds.clone(), nodes.clone(), events.clone(), there.clone());
-            let (component, resilience) = (name.to_owned(), resilience.of(events.handle(Phase::Load, name)));
-            let load = async move {
-                let images = builds.component(&component).await?;
-                let references: Vec<String> = images.values().cloned().collect();
-                loop {
-                    let (boot, up) = nodes.accepting().await?;
-                    let Some(up) = up else { return Ok(images) };
-                    let prepared = up.prepare(&references).await;
-                    let mut there = there.lock().await;
-                    if there.0 != boot {
-                        *there = (boot, LoadedImages::default());
-                    }
-                    let step = events.step(Phase::Load, &component);
-                    let loaded = up.load(&references, &prepared, &mut there.1, &step, &resilience).await;
-                    drop(there);
-                    let failed = match loaded {
-                        Ok(loaded) => {
-                            step.finish(if loaded { Outcome::Done } else { Outcome::Unchanged });
-                            None
-                        }
-                        Err(error) => Some((step, error)),
-                    };
-                    match (nodes.stay(boot).await?, failed) {
-                        (true, None) => return Ok(images),
-                        (true, Some((_step, error))) => return Err(Arc::new(error)),
-                        // Images are loaded again, into the nodes that replace these.
-                        (false, failed) => failed.into_iter().for_each(|(step, _)| step.unchanged()),
-                    }
-                }
+            let load = ComponentLoad {
+                component: name.to_owned(),
+                builds: builds.clone(),
+                nodes: nodes.clone(),
+                there: Arc::clone(&there),
+                events: events.clone(),
+                resilience: resilience.of(events.handle(Phase::Load, name)),
             };
-            (name.to_owned(), task(load))
+            (name.to_owned(), task(load.run()))
         });
         Loads { components: components.collect() }
     }
@@ -78,6 +54,50 @@ impl Loads {
         match self.components.get(component) {
             Some(images) => Box::pin(images.clone()),
             None => Box::pin(async { Ok(ComponentImages::new()) }),
+        }
+    }
+}
+
+/// Loads the images of one component.
+struct ComponentLoad {
+    component: String,
+    builds: Arc<ImageBuilds>,
+    nodes: NodesUp,
+    /// The number of the boot, and what is on its nodes. Unpacking takes the time, and a node does not unpack two images
+    /// faster in parallel: who loads holds it.
+    there: Arc<Mutex<(u32, LoadedImages)>>,
+    events: Events,
+    resilience: Resilience,
+}
+
+impl ComponentLoad {
+    /// Loads them once they are made and nodes accept images; again if these nodes are replaced by others.
+    async fn run(mut self) -> Result<ComponentImages, Arc<ImageError>> {
+        let images = self.builds.component(&self.component).await?;
+        let references: Vec<String> = images.values().cloned().collect();
+        loop {
+            let (boot, nodes) = self.nodes.accepting().await?;
+            let Some(nodes) = nodes else { return Ok(images) };
+            let prepared = nodes.prepare(&references).await;
+            let mut there = self.there.lock().await;
+            if there.0 != boot {
+                *there = (boot, LoadedImages::default());
+            }
+            let step = self.events.step(Phase::Load, &self.component);
+            let loaded = nodes.load(&references, &prepared, &mut there.1, &step, &self.resilience).await;
+            drop(there);
+            let failed = match loaded {
+                Ok(loaded) => {
+                    step.finish(if loaded { Outcome::Done } else { Outcome::Unchanged });
+                    None
+                }
+                Err(error) => Some((step, error)),
+            };
+            match (self.nodes.stay(boot).await?, failed) {
+                (true, None) => return Ok(images),
+                (true, Some((_step, error))) => return Err(Arc::new(error)),
+                (false, failed) => failed.into_iter().for_each(|(step, _)| step.unchanged()),
+            }
         }
     }
 }
