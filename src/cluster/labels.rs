@@ -179,6 +179,8 @@ mod tests {
             assert_eq!((read.name.as_str(), &read.state), ("a", &PathBuf::from("/s")));
             assert_eq!(read.lease, Lease { stays, ..lease }, "the owner is not forgotten");
         }
+        let own = rustix::process::geteuid().as_raw().to_string();
+        assert_eq!(written(&lease(Keep::Never))[UID], own);
     }
 
     #[test]

@@ -199,7 +199,11 @@ pub(super) async fn find(
     let list = ["ps", "-a", "--no-trunc", "--filter", &filter, "--format", "{{.ID}} {{.Names}} {{.Status}}"];
     let list = engine.command(list).deadline(LOOK);
     let text = resilience.engine("listing the cluster's containers", || list.output()).await;
-    let text = text.map_err(ClusterError::command("listing the cluster's containers"))?;
+    text.map(|text| listed(&text)).map_err(ClusterError::command("listing the cluster's containers"))
+}
+
+/// Reads a list of containers, each with id, name and status. Returns them, and whether all of them run.
+fn listed(text: &str) -> (Vec<Node>, bool) {
     let mut running = true;
     let nodes = text.lines().filter_map(|line| {
         let mut words = line.split_whitespace();
@@ -208,7 +212,7 @@ pub(super) async fn find(
         running &= words.next() == Some("Up");
         Some(node)
     });
-    Ok((nodes.collect(), running))
+    (nodes.collect(), running)
 }
 
 /// Returns the container ids and volume names that the shim recorded in `folder`.
@@ -233,3 +237,5 @@ fn is_id(text: &str) -> bool {
 
 #[cfg(test)]
 mod properties;
+#[cfg(test)]
+mod tests;
