@@ -52,6 +52,9 @@ use tokio::sync::mpsc;
 pub use crate::environment::logs::{LogError, LogLine};
 use crate::run::Running;
 
+/// Names of tests, and how long each took.
+type TestTimes = Arc<Mutex<Vec<(String, Duration)>>>;
+
 /// A cluster in which every component of a suite is ready.
 #[derive(Debug, Clone)]
 pub struct Environment {
@@ -59,7 +62,7 @@ pub struct Environment {
     /// Deletes unneeded namespaces in the background, and collects what is left of failed tests.
     janitor: Option<mpsc::WeakUnboundedSender<Chore>>,
     /// How long each test that has ended took, without its waits for other tests.
-    times: Arc<Mutex<Vec<(String, Duration)>>>,
+    times: TestTimes,
 }
 
 impl From<Running> for Environment {

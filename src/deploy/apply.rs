@@ -191,26 +191,6 @@ impl Applier {
         }
     }
 
-    /// Deletes namespace `name` if [`Applier::namespace`] created it.
-    ///
-    /// # Errors
-    /// The API server's error.
-    pub async fn delete_namespace(&self, name: &str) -> Result<(), kube::Error> {
-        let api: Api<Namespace> = Api::all(self.kinds.client().clone());
-        let found = self.resilience.api(&format!("looking at namespace {name}"), || api.get_opt(name)).await?;
-        let Some(Namespace { metadata, .. }) = found else { return Ok(()) };
-        let label = metadata.labels.and_then(|labels| labels.get(MANAGED_BY_LABEL).cloned());
-        if label.as_deref() != Some(MANAGED_BY) {
-            return Ok(());
-        }
-        let params =
-            DeleteParams::background().preconditions(Preconditions { uid: metadata.uid, resource_version: None });
-        match self.resilience.api(&format!("deleting namespace {name}"), || api.delete(name, &params)).await {
-            Err(error) if is_gone(&error) => Ok(()),
-            result => result.map(drop),
-        }
-    }
-
     /// Waits until the kinds of the definition at `place` are served.
     pub(super) async fn served(&self, place: &str, definition: &ObjectRef) -> Result<(), ApplyError> {
         let served = tokio::time::timeout(SERVED, self.until_served(definition)).await;

@@ -14,12 +14,12 @@ use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
 
-use super::Environment;
 use super::cleanup::clean;
 use super::failed::TestObserver;
 use super::registry::{Shared, claim, entries, entry, lock};
 use super::reports::{UsedBy, annotate_environment, environment_came_up, never_began, summarize, unfinished};
 use super::runner::{runner, usual};
+use super::{Environment, TestTimes};
 use crate::cluster::ClusterError;
 use crate::host::folders::Folders;
 use crate::host::setup::Consent;
@@ -27,7 +27,8 @@ use crate::readiness::errors;
 use crate::readiness::redact::Redactor;
 use crate::report::console::PlainConsole;
 use crate::report::{Events, Phase, Reporter, slowest, to_json, to_table};
-use crate::run::failed_run::Cleanup;
+use crate::run::Running;
+use crate::run::failed_run::{Cleanup, FailedRun};
 use crate::run::protocol::{OnFailure, Part, Run, Uninterrupted};
 use crate::run::session::{LeaseOptions, LooksLikeProduction, Session};
 use crate::suite::config::{self, Keep, Overrides, Share, Switches};
@@ -106,95 +107,122 @@ async fn live(
             return drop(up.send(Err(why)));
         }
     };
-    let suite = session.plan.suite().suite.clone();
-    let keep = session.terms.keep;
-    let on_failure = if keep == Keep::Never { OnFailure::Undo } else { OnFailure::Keep };
+    let on_failure = if session.terms.keep == Keep::Never { OnFailure::Undo } else { OnFailure::Keep };
     let mut run = Run::new(session, reporter);
-    let ended = run.up(Part::All, on_failure, &mut Uninterrupted).await;
-    let session = &run.session;
-    let is_shared = session.terms.runner.is_some();
-    let mut used_by = if is_shared { UsedBy::Runner } else { UsedBy::ThisProcess };
-    let mut why_not = None;
-    let mut times = None;
-    match ended {
-        Ok(mut running) => {
-            // Dropped at the end of this function: the environment becomes part of a static, which is never dropped.
-            let used = running.used.take();
-            let mut environment = Environment::from(running);
-            // They end with this function, as the environment does.
-            let forwards = environment.forward_unreached().await;
-            if let Err(error) = &forwards {
-                session.events.warn(Phase::Ready, errors::chain(error));
-            }
-            let joined = session.terms.runner.is_some() && environment.was_unchanged();
-            if joined {
-                used_by = UsedBy::RunnerAlready;
-            } else {
-                environment_came_up(&run.timeline().await, &run.header, None);
-            }
-            let mut stays = keep == Keep::Always || environment.was_unchanged() || is_shared;
-            if stays {
-                // It is removed when the test runner exits, or by `kind-harness down`.
-                session.undo.keep();
-            }
-            if keep == Keep::Always && !joined {
-                tell_how_to_use(session);
-            }
-            let (janitor, chores) = mpsc::unbounded_channel();
-            environment.janitor = Some(janitor.downgrade());
-            times = Some(environment.times.clone());
-            let cluster = environment.running.cluster.clone();
-            let observer = TestObserver { run: &run, cluster: &cluster, bundled: RefCell::default() };
-            let mut cleaning = pin!(clean(environment.client(), chores, &observer));
-            let _ = up.send(Ok(environment));
-            // An error means that the sender was dropped, which ends it too.
-            tokio::select! {
-                _ = ending => {}
-                () = &mut cleaning => {}
-            }
-            drop(janitor);
-            let _ = tokio::time::timeout(CLEANING, cleaning).await;
-            if report_failed_tests(&observer).await && keep == Keep::OnFailure {
-                stays = true;
-                match session.keep().await {
-                    Ok(()) => tell_how_to_use(session),
-                    Err(error) => will_not_stay(session, &error),
-                }
-            }
-            drop((used, forwards));
-            if !stays && let Err(error) = session.undo().await {
-                session.events.warn(Phase::Teardown, error.to_string());
-            }
-        }
+    let used = match run.up(Part::All, on_failure, &mut Uninterrupted).await {
+        Ok(running) => serve(&run, running, up, ending).await,
         Err(failed) => {
-            match &failed.cleanup {
-                Cleanup::Kept => tell_how_to_use(session),
-                Cleanup::NotKept(error) => will_not_stay(session, error),
-                Cleanup::Remains(errors) => session.events.warn(Phase::Teardown, errors.to_string()),
-                Cleanup::Undone | Cleanup::Left | Cleanup::Stays => {}
-            }
-            let mut why = failed.to_string();
-            Redactor::global().mask(&mut why);
-            annotate_environment(&path, &why);
-            why_not = Some(why.clone());
-            let _ = up.send(Err(why));
+            let why_not = tell_failure(&run.session, &failed);
+            annotate_environment(&path, &why_not);
+            let _ = up.send(Err(why_not.clone()));
+            Used { by: first_user(&run.session), times: None, why_not: Some(why_not) }
+        }
+    };
+    report(&path, later, run, used).await;
+}
+
+/// How an environment was used, for its reports.
+struct Used {
+    by: UsedBy,
+    /// How long its tests took; `None` when there was no environment.
+    times: Option<TestTimes>,
+    /// Why it did not come up.
+    why_not: Option<String>,
+}
+
+/// Returns who uses an environment that this process brings up.
+fn first_user(session: &Session) -> UsedBy {
+    if session.terms.runner.is_some() { UsedBy::Runner } else { UsedBy::ThisProcess }
+}
+
+/// Hands the environment to the tests, until the process exits. Then it is removed, unless it stays.
+async fn serve(
+    run: &Run,
+    mut running: Running,
+    up: std::sync::mpsc::Sender<Result<Environment, String>>,
+    ending: oneshot::Receiver<()>,
+) -> Used {
+    let (session, keep) = (&run.session, run.session.terms.keep);
+    // Dropped at the end of this function: the environment becomes part of a static, which is never dropped.
+    let used = running.used.take();
+    let mut environment = Environment::from(running);
+    // They end with this function, as the environment does.
+    let forwards = environment.forward_unreached().await;
+    if let Err(error) = &forwards {
+        session.events.warn(Phase::Ready, errors::chain(error));
+    }
+    let is_shared = session.terms.runner.is_some();
+    let by = if is_shared && environment.was_unchanged() { UsedBy::RunnerAlready } else { first_user(session) };
+    if by != UsedBy::RunnerAlready {
+        environment_came_up(&run.timeline().await, &run.header, None);
+    }
+    let mut stays = keep == Keep::Always || environment.was_unchanged() || is_shared;
+    if stays {
+        // It is removed when the test runner exits, or by `kind-harness down`.
+        session.undo.keep();
+    }
+    if keep == Keep::Always && by != UsedBy::RunnerAlready {
+        tell_how_to_use(session);
+    }
+    let (janitor, chores) = mpsc::unbounded_channel();
+    environment.janitor = Some(janitor.downgrade());
+    let times = environment.times.clone();
+    let cluster = environment.running.cluster.clone();
+    let observer = TestObserver { run, cluster: &cluster, bundled: RefCell::default() };
+    let mut cleaning = pin!(clean(environment.client(), chores, &observer));
+    let _ = up.send(Ok(environment));
+    // An error means that the sender was dropped, which ends it too.
+    tokio::select! {
+        _ = ending => {}
+        () = &mut cleaning => {}
+    }
+    drop(janitor);
+    let _ = tokio::time::timeout(CLEANING, cleaning).await;
+    if report_failed_tests(&observer).await && keep == Keep::OnFailure {
+        stays = true;
+        match session.keep().await {
+            Ok(()) => tell_how_to_use(session),
+            Err(error) => will_not_stay(session, &error),
         }
     }
+    drop((used, forwards));
+    if !stays && let Err(error) = session.undo().await {
+        session.events.warn(Phase::Teardown, error.to_string());
+    }
+    Used { by, times: Some(times), why_not: None }
+}
+
+/// Says what became of an environment that did not come up; returns why it did not.
+fn tell_failure(session: &Session, failed: &FailedRun) -> String {
+    match &failed.cleanup {
+        Cleanup::Kept => tell_how_to_use(session),
+        Cleanup::NotKept(error) => will_not_stay(session, error),
+        Cleanup::Remains(errors) => session.events.warn(Phase::Teardown, errors.to_string()),
+        Cleanup::Undone | Cleanup::Left | Cleanup::Stays => {}
+    }
+    let mut why = failed.to_string();
+    Redactor::global().mask(&mut why);
+    why
+}
+
+/// Ends the run, and writes its reports.
+async fn report(path: &Path, later: bool, run: Run, used: Used) {
     let header = run.header.clone();
     let timeline = run.finish().await;
-    if used_by != UsedBy::RunnerAlready {
-        environment_came_up(&timeline, &header, why_not.as_deref());
+    let why_not = used.why_not.as_deref();
+    if used.by != UsedBy::RunnerAlready {
+        environment_came_up(&timeline, &header, why_not);
         crate::report::console::write(&format!("\n{}", to_table(&timeline, &header)));
     }
-    if let Some(times) = times {
+    if let Some(times) = used.times {
         let text = slowest(&lock(&times));
         crate::report::console::write(&text);
     }
-    summarize(&path, &timeline, &header, why_not.as_deref(), used_by);
-    if let Some(path) = std::env::var_os("KIND_HARNESS_REPORT") {
+    summarize(path, &timeline, &header, why_not, used.by);
+    if let Some(file) = std::env::var_os("KIND_HARNESS_REPORT") {
         let report = format!("{}\n", to_json(&timeline, &header));
-        let path = if later { beside(Path::new(&path), &suite) } else { path.into() };
-        if let Err(error) = crate::host::folders::write_output(&path, &report) {
+        let file = if later { beside(Path::new(&file), &header.suite) } else { file.into() };
+        if let Err(error) = crate::host::folders::write_output(&file, &report) {
             crate::report::console::write(&format!("the report could not be written: {error}\n"));
         }
     }

@@ -201,14 +201,14 @@ impl Stage {
 
     /// Objects that belong to no namespace do not go with one.
     async fn clean(&self, round: &Round) -> anyhow::Result<()> {
-        let applier = Applier::new(self.client.clone(), &round.namespace);
         for manifest in round.case.before.iter().chain(&round.case.manifests) {
             delete(&self.client, &round.namespace, &manifest.object).await?;
         }
         if round.case.expect.node {
             Api::<Node>::all(self.client.clone()).delete("tainted", &DeleteParams::default()).await?;
         }
-        Ok(applier.delete_namespace(&round.namespace).await?)
+        Api::<Namespace>::all(self.client.clone()).delete(&round.namespace, &DeleteParams::default()).await?;
+        Ok(())
     }
 }
 
