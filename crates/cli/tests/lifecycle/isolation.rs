@@ -1,13 +1,15 @@
 //! `isolation: file`: what tests of one file leave behind, those of another do not find.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use duct::cmd;
+use duct::{Expression, cmd};
 use k8s_openapi::api::core::v1::{ConfigMap, Namespace};
 use kind_harness::environment::shared;
 use kube::api::{Api, PostParams};
 use serde_json::json;
+use tokio::time::{Instant, sleep_until};
 
 use crate::TURN;
 use crate::host::Host;
@@ -17,6 +19,9 @@ const PROGRAM: &str = env!("CARGO_BIN_EXE_kind-harness");
 
 /// Tells the specimen whether it finds what another has left.
 const FINDS: &str = "KIND_HARNESS_TEST_FINDS";
+
+/// Names a folder in which the specimen says `began`, and waits for `go`.
+const STAYS: &str = "KIND_HARNESS_TEST_STAYS";
 
 /// A test that looks for a namespace that others have left behind, and leaves it behind itself.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -32,6 +37,11 @@ async fn leaves_something_behind() -> Result<()> {
         let made = serde_json::from_value(json!({"metadata": {"name": "left-behind"}}))?;
         namespaces.create(&PostParams::default(), &made).await?;
     }
+    if let Some(folder) = std::env::var_os(STAYS).map(PathBuf::from) {
+        std::fs::write(folder.join("began"), "")?;
+        until(|| folder.join("go").exists()).await;
+        ensure!(namespaces.get_opt("left-behind").await?.is_some(), "the cluster was reset while a test used it");
+    }
     Ok(())
 }
 
@@ -39,7 +49,7 @@ async fn leaves_something_behind() -> Result<()> {
 async fn tests_of_another_file_find_the_cluster_as_it_came_up() -> Result<()> {
     let _turn = TURN.lock().await;
     let host = Host::look().await?;
-    let ended = tokio::task::block_in_place(|| files(&host));
+    let ended = files(&host).await;
     let down = host.at_home(cmd!(PROGRAM, "down", "--file", ISOLATED)).run()?;
     ended?;
     ensure!(down.status.success(), "{}", std::fs::read_to_string(host.said())?);
@@ -48,15 +58,14 @@ async fn tests_of_another_file_find_the_cluster_as_it_came_up() -> Result<()> {
     Ok(())
 }
 
-fn files(host: &Host) -> Result<()> {
+async fn files(host: &Host) -> Result<()> {
     let own = std::env::current_exe()?;
     let folder = tempfile::tempdir_in(own.parent().context("a folder")?)?;
     let another = folder.path().join("another");
     // A file of tests is known by its program.
     std::fs::hard_link(&own, &another)?;
     let run = |file: &Path, finds: bool| -> Result<()> {
-        let test = cmd!(file, "--exact", "isolation::leaves_something_behind", "--ignored", "--nocapture");
-        let ended = host.at_home(test.env(FINDS, finds.to_string()).env("KIND_HARNESS_KEEP", "always")).run()?;
+        let ended = tokio::task::block_in_place(|| host.at_home(specimen(file, finds)).run())?;
         let said = std::fs::read_to_string(host.said())?;
         ensure!(ended.status.success(), "{} finds {finds}: {said}", file.display());
         Ok(())
@@ -65,5 +74,33 @@ fn files(host: &Host) -> Result<()> {
     run(&own, true)?;
     run(&another, false)?;
     run(&another, true)?;
-    run(&own, false)
+    run(&own, false)?;
+    // Both at once: the tests of one wait until those of the other have ended.
+    let place = folder.path();
+    let (first, second) = (place.join("first"), place.join("second"));
+    let staying = host.at_home(specimen(&own, true).env(STAYS, place).stderr_path(&first)).start()?;
+    until(|| place.join("began").exists() || staying.try_wait().is_ok_and(|ended| ended.is_some())).await;
+    let waiting = host.at_home(specimen(&another, false).stderr_path(&second)).start()?;
+    let waits = |said: String| said.contains("waiting for the tests of another file");
+    let has_ended = || waiting.try_wait().is_ok_and(|ended| ended.is_some());
+    until(|| std::fs::read_to_string(&second).is_ok_and(waits) || has_ended()).await;
+    let too_soon = has_ended();
+    std::fs::write(place.join("go"), "")?;
+    for (handle, said) in [(&staying, &first), (&waiting, &second)] {
+        let ended = tokio::task::block_in_place(|| handle.wait())?;
+        ensure!(ended.status.success() && !too_soon, "{}", std::fs::read_to_string(said)?);
+    }
+    Ok(())
+}
+
+/// Returns the specimen in a file of tests, told what it finds.
+fn specimen(file: &Path, finds: bool) -> Expression {
+    let test = cmd!(file, "--exact", "isolation::leaves_something_behind", "--ignored", "--nocapture");
+    test.env(FINDS, finds.to_string()).env("KIND_HARNESS_KEEP", "always")
+}
+
+async fn until(fact: impl Fn() -> bool) {
+    while !fact() {
+        sleep_until(Instant::now() + Duration::from_millis(50)).await;
+    }
 }
