@@ -47,9 +47,9 @@ impl Kind {
         in_node(&self.host.engine, name, "return", format!("resetting cluster {name}")).await?;
         step.progress("waiting for the control plane");
         let deadline = Instant::now() + PATIENCE;
-        while let Err(error) = cluster.client.apiserver_version().await {
+        while cluster.client.apiserver_version().await.is_err() {
             if Instant::now() > deadline {
-                return Err(ClusterError::api(name, "does not answer after a reset")(error));
+                return Err(no_reset(cluster, "its API server does not answer any more"));
             }
             sleep_until(Instant::now() + PAUSE).await;
         }

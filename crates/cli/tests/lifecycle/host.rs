@@ -76,6 +76,13 @@ impl Host {
         self.at_home(cmd!(PROGRAM, command, "--file", SUITE))
     }
 
+    /// Runs a script in the cluster's node.
+    pub(crate) async fn in_node(&self, script: &str) -> Result<()> {
+        let node = format!("{NAME}-control-plane");
+        self.engine.command(["exec", &node, "sh", "-c", script]).output().await?;
+        Ok(())
+    }
+
     /// The same, for a shell.
     pub(crate) fn line(&self, command: &str) -> String {
         format!("exec {PROGRAM} {command} --file {SUITE} 2> {}", self.said().display())

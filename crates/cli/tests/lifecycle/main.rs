@@ -8,6 +8,7 @@ mod host;
 mod isolation;
 mod matrix;
 mod moments;
+mod resets;
 mod soak;
 mod strategies;
 #[expect(dead_code, reason = "shared with the target `hostile`")]
