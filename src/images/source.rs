@@ -97,7 +97,7 @@ async fn ask(engine: &Engine, needed: &Needed) -> Choice {
         .map(|(registry, (image, has_recipes))| async move { (*registry, *has_recipes, answer(engine, image).await) });
     let answers = join_all(asked).await;
     let silent = || answers.iter().filter_map(|(registry, all, answer)| Some((registry, all, answer.as_ref().err()?)));
-    let told = silent().map(|(registry, _, why)| format!("{registry} does not serve {} ({why})", engine.kind.name()));
+    let told = silent().map(|(registry, _, why)| format!("{} cannot pull from {registry} ({why})", engine.kind.name()));
     let told = told.collect::<Vec<_>>().join("; ");
     if told.is_empty() {
         let registries = answers.iter().map(|(registry, ..)| *registry).collect::<Vec<_>>().join(", ");
