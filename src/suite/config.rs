@@ -118,6 +118,18 @@ fn only_document(source: &Source) -> Result<Node, Box<Diagnostic>> {
     documents.pop().ok_or_else(|| Box::new(Diagnostic::of_file(source.path(), "the file is empty").help(help)))
 }
 
+/// Returns the line of `path` with a component's source: manifests by their index, or else its chart. `None` if the
+/// file has changed since.
+pub(crate) fn line_of_source(path: &Path, component: &str, index: usize) -> Option<usize> {
+    let source = Source::read(path, path).ok()?;
+    let tree = only_document(&source).ok()?;
+    let mut components = tree.at("components").items().iter();
+    let component = components.find(|it| it.at("name").text() == Some(component))?;
+    let manifests = component.get("manifests").map_or(&[][..], Node::items);
+    let place = manifests.get(index).unwrap_or_else(|| component.at("helm"));
+    Some(source.position(place.span).line)
+}
+
 /// Returns the graph of the components' `needs`.
 pub(crate) fn graph(components: &[Component]) -> Graph {
     let named = components.iter().map(|component| (component.name.as_str(), component.needed().collect()));

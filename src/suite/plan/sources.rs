@@ -6,7 +6,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::Plan;
-use crate::suite::config::{Component, HelmSpec, ManifestSpec, TaskSpec};
+use crate::suite::config::{self, Component, HelmSpec, ManifestSpec, TaskSpec};
 use crate::suite::manifests::{self, Layout};
 
 /// Identifies a source within a suite.
@@ -106,6 +106,13 @@ impl Plan {
             found.extend(Origin::Plain(path).inputs(self.root())?);
         }
         Ok(found)
+    }
+
+    /// Returns where the suite's file names a source, as `e2e.yaml:12`.
+    pub(crate) fn place(&self, id: &SourceId) -> String {
+        let path = self.path().display();
+        let line = config::line_of_source(self.path(), &id.component, id.index);
+        line.map_or_else(|| path.to_string(), |line| format!("{path}:{line}"))
     }
 
     pub(super) fn sources_of<'a>(

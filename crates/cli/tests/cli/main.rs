@@ -8,6 +8,7 @@ mod api;
 mod bad_days;
 mod base_image;
 mod builds;
+mod charts;
 mod consent;
 mod engines;
 mod existing;
