@@ -17,6 +17,7 @@ mod existing_side_by_side;
 mod failures;
 mod guest;
 mod health;
+mod init;
 mod leases;
 mod push;
 mod registry;
