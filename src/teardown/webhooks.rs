@@ -61,7 +61,8 @@ impl WebhookChange {
     /// The API server's error.
     pub(crate) async fn apply(&self, client: &kube::Client) -> Result<(), kube::Error> {
         let api: Api<DynamicObject> = Api::all_with(client.clone(), &self.kind.resource());
-        let operations = serde_json::from_value(Value::from(self.operations.clone())).map_err(kube::Error::SerdeError)?;
+        let operations =
+            serde_json::from_value(Value::from(self.operations.clone())).map_err(kube::Error::SerdeError)?;
         api.patch(&self.name, &PatchParams::default(), &Patch::<()>::Json(operations)).await.map(drop)
     }
 

@@ -67,8 +67,10 @@ async fn answer(State(served): State<Arc<Served>>, headers: HeaderMap, request: 
         return StatusCode::UNAUTHORIZED.into_response();
     }
     match request.uri().path() {
-        "/index.yaml" => "apiVersion: v1\nentries: {c: [{apiVersion: v2, name: c, version: 0.1.0, urls: [c-0.1.0.tgz]}]}\n"
-            .into_response(),
+        "/index.yaml" => {
+            "apiVersion: v1\nentries: {c: [{apiVersion: v2, name: c, version: 0.1.0, urls: [c-0.1.0.tgz]}]}\n"
+                .into_response()
+        }
         "/c-0.1.0.tgz" => served.archive.clone().into_response(),
         _ => StatusCode::NOT_FOUND.into_response(),
     }

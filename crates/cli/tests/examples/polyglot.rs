@@ -1,7 +1,6 @@
 //! examples/polyglot: two namespaces, a webhook, a cargo binary with files.
 
 use std::io::{BufRead, BufReader};
-use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use k8s_openapi::api::admissionregistration::v1::MutatingWebhookConfiguration;
@@ -77,17 +76,13 @@ fn a_killed_process_leaves_no_webhook(client: &Client) {
     let configurations: Api<MutatingWebhookConfiguration> = Api::all(client.clone());
     let webhooks = || block_on(configurations.get("tasting")).expect("the configuration").webhooks;
     let before = webhooks();
-    let mut process = Command::new(std::env::current_exe().expect("this program"))
-        .args(["--exact", "polyglot::answers_until_it_is_killed", "--ignored", "--nocapture"])
-        .env("KIND_HARNESS_NAME", Example::name())
-        .env("KIND_HARNESS_YES", "1")
-        .stdout(Stdio::piped())
-        .spawn()
-        .expect("a process");
-    let lines = BufReader::new(process.stdout.take().expect("its output")).lines();
-    let answers = lines.map_while(Result::ok).any(|line| line == ANSWERS);
+    let exe = std::env::current_exe().expect("this program");
+    let process = duct::cmd!(exe, "--exact", "polyglot::answers_until_it_is_killed", "--ignored", "--nocapture");
+    let process = process.env("KIND_HARNESS_NAME", Example::name()).env("KIND_HARNESS_YES", "1").unchecked();
+    let process = process.reader().expect("a process");
+    let answers = BufReader::new(&process).lines().map_while(Result::ok).any(|line| line == ANSWERS);
     let during = webhooks();
-    process.kill().and_then(|()| process.wait()).expect("it is killed");
+    process.kill().expect("it is killed");
     assert!(answers && during != before, "{during:?}");
     block_on(async {
         let is_as_before = move |it: &MutatingWebhookConfiguration| it.webhooks == before;
