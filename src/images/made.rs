@@ -74,14 +74,20 @@ impl ImageBuilder {
         let base = |base: String| Some((made.get(&base)?.clone(), (!is_named(&base)).then_some(base)));
         let bases: Vec<_> = bases.into_iter().filter_map(base).collect();
         let (builder, root, present) = (self.clone(), plan.root().to_owned(), present.clone());
+        let place = plan.place_of_image(&image.name);
         let work = async move {
-            match (&image.build, &image.command) {
+            let made = match (&image.build, &image.command) {
                 (Some(build), _) => builder.dockerfile(&image.name, build, &root, &bases, present).await,
                 (None, command) => {
                     let command = command.as_deref().unwrap_or_default();
                     builder.command(&image.name, command, &root, present).await
                 }
-            }
+            };
+            made.map_err(|error| match &*error {
+                // It has the place of the image that it begins from.
+                ImageError::At { .. } => error,
+                _ => Arc::new(ImageError::At { place, error }),
+            })
         };
         made.insert(name, task(work));
     }

@@ -77,7 +77,7 @@ impl SourceError {
             Origin::Inline(_) => format!("manifests[{}]", id.index),
             other => other.to_string(),
         };
-        SourceError { place: plan.place(id), component: id.component.clone(), source_name, cause }
+        SourceError { place: plan.place_of_source(id), component: id.component.clone(), source_name, cause }
     }
 }
 

@@ -121,13 +121,22 @@ fn only_document(source: &Source) -> Result<Node, Box<Diagnostic>> {
 /// Returns the line of `path` with a component's source: manifests by their index, or else its chart. `None` if the
 /// file has changed since.
 pub(crate) fn line_of_source(path: &Path, component: &str, index: usize) -> Option<usize> {
+    line_in_components(path, |it| {
+        let manifests = it.get("manifests").map_or(&[][..], Node::items);
+        (it.at("name").text() == Some(component)).then(|| manifests.get(index).unwrap_or_else(|| it.at("helm")))
+    })
+}
+
+/// Returns the first line of `path` with the image `name` of a component. `None` if the file has changed since.
+pub(crate) fn line_of_image(path: &Path, name: &str) -> Option<usize> {
+    line_in_components(path, |it| it.at("images").items().iter().find(|image| image.at("name").text() == Some(name)))
+}
+
+fn line_in_components(path: &Path, find: impl Fn(&Node) -> Option<&Node>) -> Option<usize> {
     let source = Source::read(path, path).ok()?;
     let tree = only_document(&source).ok()?;
-    let mut components = tree.at("components").items().iter();
-    let component = components.find(|it| it.at("name").text() == Some(component))?;
-    let manifests = component.get("manifests").map_or(&[][..], Node::items);
-    let place = manifests.get(index).unwrap_or_else(|| component.at("helm"));
-    Some(source.position(place.span).line)
+    let found = tree.at("components").items().iter().find_map(find)?;
+    Some(source.position(found.span).line)
 }
 
 /// Returns the graph of the components' `needs`.

@@ -109,9 +109,17 @@ impl Plan {
     }
 
     /// Returns where the suite's file names a source, as `e2e.yaml:12`.
-    pub(crate) fn place(&self, id: &SourceId) -> String {
+    pub(crate) fn place_of_source(&self, id: &SourceId) -> String {
+        self.place(config::line_of_source(self.path(), &id.component, id.index))
+    }
+
+    /// Returns where the suite's file names an image first, as `e2e.yaml:12`.
+    pub(crate) fn place_of_image(&self, name: &str) -> String {
+        self.place(config::line_of_image(self.path(), name))
+    }
+
+    fn place(&self, line: Option<usize>) -> String {
         let path = self.path().display();
-        let line = config::line_of_source(self.path(), &id.component, id.index);
         line.map_or_else(|| path.to_string(), |line| format!("{path}:{line}"))
     }
 

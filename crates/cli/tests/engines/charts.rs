@@ -54,7 +54,9 @@ impl Suite {
         let ended = self.harness(login).run()?;
         let said = String::from_utf8_lossy(&ended.stdout);
         ensure!(ended.status.code() == Some(code), "{:?} instead of {code}:\n{said}", ended.status);
-        words.iter().try_for_each(|word| Ok(ensure!(said.contains(word), "{word:?} is not in:\n{said}")))?;
+        for word in words {
+            ensure!(said.contains(word), "{word:?} is not in:\n{said}");
+        }
         ensure!(!said.contains(LOGIN.1) && !said.contains("other-password"), "{said}");
         Ok(())
     }
