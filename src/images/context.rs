@@ -84,7 +84,7 @@ pub(super) struct Size {
 }
 
 impl Size {
-    /// Names the three largest parts. One that is nearly all of its folder is named in place of the folder.
+    /// Names the largest parts, at most three. One that is nearly all of its folder is named in place of the folder.
     pub(super) fn largest(&self) -> String {
         let is_most_of = |part: &Path, of: u64, path: &Path| {
             part.parent() == Some(path) && self.parts.get(part).is_some_and(|bytes| bytes * 10 >= of * 9)
@@ -97,6 +97,7 @@ impl Size {
             }
             top.push((path, *bytes));
         }
+        top.retain(|(_, bytes)| bytes * 20 >= self.bytes);
         top.sort_by_key(|(_, bytes)| std::cmp::Reverse(*bytes));
         let named = top.iter().take(3).map(|(path, bytes)| format!("{} ({} MB)", path.display(), bytes / 1_000_000));
         named.collect::<Vec<_>>().join(", ")
