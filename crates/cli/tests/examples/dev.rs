@@ -67,6 +67,15 @@ name = \"service\"
 version = \"0.1.0\"
 ";
 
+/// The program, killed when dropped.
+struct Dev(duct::ReaderHandle);
+
+impl Drop for Dev {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+    }
+}
+
 /// Whether a line tells the end of a round: `12:34:56 service.yaml changed: ready after 2.0 s`.
 fn is_told(line: &str) -> bool {
     [2, 5].iter().all(|at| line.get(*at..at + 1) == Some(":")) && line.get(8..9) == Some(" ")
@@ -103,9 +112,9 @@ fn what_is_saved_is_deployed() {
     std::fs::write(path("Cargo.lock"), LOCK).expect("a file");
     let state = Box::leak(state.path().display().to_string().into_boxed_str());
     let example = Example::new(folder.path().to_owned(), &[("XDG_STATE_HOME", state), ("NO_COLOR", "1")]);
-    let dev = example.command(&["dev"]).stderr_to_stdout().unchecked().reader().expect("the program");
+    let dev = Dev(example.command(&["dev"]).stderr_to_stdout().unchecked().reader().expect("the program"));
     let mut said = String::new();
-    let mut lines = BufReader::new(&dev).lines().map_while(Result::ok);
+    let mut lines = BufReader::new(&dev.0).lines().map_while(Result::ok);
     let mut next = || {
         let line = lines.by_ref().inspect(|line| said.push_str(&format!("{line}\n"))).find(|line| is_told(line));
         line.unwrap_or_else(|| panic!("dev has ended:\n{said}"))
@@ -139,7 +148,6 @@ fn what_is_saved_is_deployed() {
             std::thread::park_timeout(Duration::from_millis(50));
         }
     }
-    dev.kill().expect("it is killed");
 }
 
 /// What the service answers, if it does.
