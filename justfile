@@ -75,6 +75,10 @@ soak:
 bench-attach:
     cargo test --test lifecycle -- --ignored --exact attach::attach --nocapture
 
+# Bench how soon `dev` has deployed what is saved (6 rounds)
+bench-dev:
+    DEV_ROUNDS=6 cargo test --workspace --test examples -- --exact dev::what_is_saved_is_deployed --nocapture
+
 # Compare the moments of reports with what an observer beside the run sees, in 10 deployments
 bench-moments:
     cargo test --test lifecycle -- --ignored --exact moments::moments_are_those_that_an_observer_sees --nocapture

@@ -26,6 +26,7 @@ mod source;
 mod stale;
 mod variables;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use thiserror::Error;
@@ -49,6 +50,14 @@ const BUILD: Duration = Duration::from_secs(2 * 3600);
 /// Errors of providing an image.
 #[derive(Debug, Error)]
 pub enum ImageError {
+    /// An image that the suite's own files or programs make could not be made.
+    #[error("{place}: {}", crate::readiness::errors::chain(&**.error))]
+    At {
+        /// Where `e2e.yaml` names the image.
+        place: String,
+        /// The error.
+        error: Arc<ImageError>,
+    },
     /// A recipe's folder cannot be read.
     #[error("cannot read the recipe in {folder}")]
     Recipe {

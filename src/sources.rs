@@ -4,6 +4,7 @@
 //! [`render`] makes what is missing; [`recall`] only finds what was made before. Both keep files under a hash of
 //! everything that decides what is in them, so that nothing is rendered or fetched twice.
 
+mod charts;
 mod cluster;
 mod error;
 mod expand;
@@ -58,6 +59,9 @@ pub async fn render(
     let kept = Kept::new(folders);
     let (mut rendered, mut open, mut failed) = (Rendered::new(), Vec::new(), Vec::new());
     for (id, origin) in plan.sources().map_err(SourceErrors::Unreadable)? {
+        if let Origin::Chart(chart) = &origin {
+            charts::use_again(folders, chart);
+        }
         match key(plan, &id, &origin) {
             Ok(None) => {}
             Ok(Some(key)) => {
@@ -68,7 +72,7 @@ pub async fn render(
                     open.push((id, origin, file));
                 }
             }
-            Err(cause) => failed.push(SourceError::new(&id, &origin, cause)),
+            Err(cause) => failed.push(SourceError::new(plan, &id, &origin, cause)),
         }
     }
     let tools = match tools(&open, folders, agree, events).await {
@@ -78,6 +82,7 @@ pub async fn render(
     let renderer = Renderer { plan, folders, events, kept: &kept, tools: &tools, facts: None };
     rendered.extend(renderer.render_all(open, failed).await?);
     kept.throw_away();
+    charts::throw_away(folders);
     Ok(rendered)
 }
 
@@ -97,7 +102,7 @@ pub async fn render_in(
     let (mut open, mut failed) = (Vec::new(), Vec::new());
     for (id, origin) in plan.sources().map_err(SourceErrors::Unreadable)? {
         let Origin::Chart(chart) = &origin else { continue };
-        if !asks_cluster(plan.root(), chart) {
+        if !asks_cluster(plan.root(), folders, chart) {
             continue;
         }
         match key(plan, &id, &origin) {
@@ -106,7 +111,7 @@ pub async fn render_in(
                 let name = facts.kubeconfig.parent().and_then(Path::file_name).unwrap_or_default();
                 open.push((id, origin, kept.file(&format!("{}-{}", key.unwrap_or_default(), name.display()))));
             }
-            Err(cause) => failed.push(SourceError::new(&id, &origin, cause)),
+            Err(cause) => failed.push(SourceError::new(plan, &id, &origin, cause)),
         }
     }
     let tools = tools(&open, folders, agree, events).await.map_err(|(tool, error)| SourceErrors::Tool(tool, error))?;
@@ -116,9 +121,9 @@ pub async fn render_in(
 
 /// Returns whether [`render_in`] has something to do.
 #[must_use]
-pub fn ask_cluster(plan: &Plan) -> bool {
-    let charts = plan.components().filter_map(|component| component.helm.as_ref());
-    charts.into_iter().any(|chart| asks_cluster(plan.root(), chart))
+pub fn ask_cluster(plan: &Plan, folders: &Folders) -> bool {
+    let mut charts = plan.components().filter_map(|component| component.helm.as_ref());
+    charts.any(|chart| asks_cluster(plan.root(), folders, chart))
 }
 
 /// Returns the tools that the plan's sources need, whether they are rendered or not.
@@ -174,7 +179,7 @@ impl Renderer<'_> {
         for ((id, origin, file), result) in open.into_iter().zip(results) {
             match result {
                 Ok(()) => drop(rendered.insert(id, file)),
-                Err(cause) => failed.push(SourceError::new(&id, &origin, cause)),
+                Err(cause) => failed.push(SourceError::new(self.plan, &id, &origin, cause)),
             }
         }
         if failed.is_empty() { Ok(rendered) } else { Err(SourceErrors::Each(failed)) }
@@ -185,12 +190,17 @@ impl Renderer<'_> {
             Origin::Inline(_) => None,
             other => Some(self.events.step(Phase::Setup, other.to_string())),
         };
+        let note = |text| self.events.note(Phase::Setup, text);
         let text = match origin {
             Origin::Plain(_) => return Ok(()),
             Origin::Kustomization(folder) => self.tool(Tool::Kustomize, [folder])?.output().await?,
-            Origin::Chart(chart) => self.helm(chart, id)?.output().await?,
+            Origin::Chart(chart) => {
+                if charts::folder(self.plan.root(), self.folders, chart).is_none() {
+                    charts::fetch(|args| self.tool(Tool::Helm, args), chart, self.folders, note).await?;
+                }
+                self.helm(chart, id)?.output().await?
+            }
             Origin::Url(url, sha256) => {
-                let note = |text| self.events.note(Phase::Setup, text);
                 fetch::fetch(|args| self.tool(Tool::Curl, args), url, *sha256, self.folders, note).await?
             }
             Origin::Command(command) => Cmd::in_folder(self.plan.root(), command).output().await?,
@@ -214,12 +224,11 @@ impl Renderer<'_> {
 
     fn helm(&self, chart: &HelmSpec, id: &SourceId) -> Result<Cmd, SourceCause> {
         let release = chart.release.as_deref().unwrap_or(&id.component);
-        let args = ["template", release, &chart.chart, "--namespace", namespace(self.plan, id), "--include-crds"];
-        let mut command = self.tool(Tool::Helm, args)?;
-        for (option, value) in [("--repo", &chart.repo), ("--version", &chart.version)] {
-            if let Some(value) = value {
-                command = command.arg(option).arg(value);
-            }
+        let remote = charts::folder(self.plan.root(), self.folders, chart).filter(|_| !chart.is_local());
+        let folder = remote.map_or_else(|| chart.chart.clone().into(), PathBuf::into_os_string);
+        let mut command = self.tool(Tool::Helm, ["template", release])?.arg(folder);
+        for arg in ["--namespace", namespace(self.plan, id), "--include-crds"] {
+            command = command.arg(arg);
         }
         for file in &chart.values {
             command = command.arg("--values").arg(file);

@@ -17,6 +17,8 @@ mod reaper;
 mod test_namespaces;
 mod undo;
 mod unfinished;
+#[cfg(feature = "webhook")]
+mod webhooks;
 
 pub use components::{RemovalTarget, remove};
 pub use error::{KillError, KillErrors};
@@ -26,3 +28,5 @@ pub use options::RemoveOptions;
 pub use reaper::{Reaper, ReaperError};
 pub use undo::{Undo, UndoErrors};
 pub use unfinished::UnfinishedReports;
+#[cfg(feature = "webhook")]
+pub(crate) use webhooks::{WebhookChange, WebhookGuard, WebhookKind};

@@ -57,6 +57,10 @@ pub enum EnvironmentError {
         /// The Service, with its namespace.
         service: String,
     },
+    /// The process that has webhooks answered by their Service again, if this one is killed, cannot be started.
+    #[cfg(feature = "webhook")]
+    #[error("nothing would put the webhooks back if this process was killed")]
+    Guard(#[source] crate::teardown::ReaperError),
     /// The cluster's nodes are not containers of this host.
     #[error("the cluster was not created here, so it may have no way to this host")]
     NotOurCluster,

@@ -2,9 +2,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use k8s_openapi::api::admissionregistration::v1::{MutatingWebhookConfiguration, ValidatingWebhookConfiguration};
-use kube::api::{Api, DynamicObject, ListParams, Patch, PatchParams};
-use kube::core::ApiResource;
+use kube::api::{Api, DynamicObject, ListParams};
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair, SanType};
 use serde_json::{Value, json};
 use tokio::io::copy_bidirectional;
@@ -14,7 +12,9 @@ use tokio::task::JoinSet;
 use tokio_util::task::AbortOnDropHandle;
 
 use super::{Chore, Environment, EnvironmentError};
+use crate::cluster::Owner;
 use crate::readiness::redact::Redactor;
+use crate::teardown::{WebhookChange, WebhookGuard, WebhookKind};
 
 /// The webhooks of a Service, answered by this process. When this value is dropped they are answered by the Service
 /// again, a moment later; [`HostWebhook::restore`] waits for that.
@@ -59,15 +59,15 @@ impl Drop for HostWebhook {
     }
 }
 
-/// Configurations of webhooks as they were.
+/// Changes that have webhooks answered by their Services again.
 #[derive(Debug)]
-pub(crate) struct RestoredWebhooks(Vec<(ApiResource, String, Vec<Value>)>);
+pub(crate) struct RestoredWebhooks(Vec<WebhookChange>);
 
 impl RestoredWebhooks {
-    /// Writes them back.
+    /// Makes the changes. What was changed or deleted meanwhile stays as it is.
     pub(crate) async fn run(self, client: &kube::Client) -> Result<(), EnvironmentError> {
-        for (resource, name, operations) in self.0 {
-            patch(client, &resource, &name, operations).await?;
+        for change in self.0 {
+            change.apply_if_unchanged(client).await.map_err(refused(&change.name))?;
         }
         Ok(())
     }
@@ -80,6 +80,8 @@ impl Environment {
     ///
     /// The API server runs in a container: it connects to this host by the address of the containers' network, from
     /// which connections are passed on to `address`, so that this may be one of the loopback interface.
+    ///
+    /// If this process is killed, another one that watches it has the webhooks answered by their Service again.
     ///
     /// ```no_run
     /// # async fn example(environment: &kind_harness::Environment) -> anyhow::Result<()> {
@@ -108,19 +110,32 @@ impl Environment {
         Redactor::global().learn([&made.key]);
         let relay = AbortOnDropHandle::new(tokio::spawn(relay(listener, address)));
 
-        let (client, mut restored) = (self.client(), RestoredWebhooks(Vec::new()));
-        for (resource, configuration, webhooks) in found {
-            let (mut there, mut back) = (Vec::new(), Vec::new());
+        let (mut there, mut back) = (Vec::new(), Vec::new());
+        for (kind, name, webhooks) in found {
+            let change = |operations| WebhookChange { kind, name: name.clone(), operations };
+            let mut to_us = Vec::new();
             for (index, before) in webhooks {
                 let path = before.pointer("/service/path").and_then(Value::as_str).unwrap_or("/");
                 let url = format!("https://{}{path}", SocketAddr::new(host, port));
                 let config = json!({"url": url, "caBundle": base64(made.authority.as_bytes())});
                 let at = format!("/webhooks/{index}/clientConfig");
-                there.push(json!({"op": "replace", "path": at, "value": config}));
-                back.push(json!({"op": "replace", "path": at, "value": before}));
+                to_us.push(json!({"op": "replace", "path": at, "value": config}));
+                // What was changed by somebody else meanwhile stays as it is.
+                let is_ours = json!({"op": "test", "path": format!("{at}/url"), "value": url});
+                back.push(change(vec![is_ours, json!({"op": "replace", "path": at, "value": before})]));
             }
-            patch(&client, &resource, &configuration, there).await?;
-            restored.0.push((resource, configuration, back));
+            there.push(change(to_us));
+        }
+        let owner = Owner::current().map_err(EnvironmentError::File)?;
+        // Before anything is changed, so that no moment is without it.
+        let guard = WebhookGuard { owner, kubeconfig: self.kubeconfig().to_owned(), changes: back.clone() };
+        guard.start().map_err(EnvironmentError::Guard)?;
+        let (client, restored) = (self.client(), RestoredWebhooks(back));
+        for change in there {
+            if let Err(error) = change.apply(&client).await {
+                restored.run(&client).await?;
+                return Err(refused(&change.name)(error));
+            }
         }
         let Certificate { certificate, key, .. } = made;
         Ok(HostWebhook { certificate, key, restore: Some(restored), janitor: self.janitor.clone(), _relay: relay })
@@ -128,13 +143,9 @@ impl Environment {
 
     /// Returns the configurations with webhooks that a Service answers; of each webhook its index and `clientConfig`.
     async fn webhooks_of(&self, namespace: &str, name: &str) -> Result<Vec<Found>, EnvironmentError> {
-        let resources = [
-            ApiResource::erase::<MutatingWebhookConfiguration>(&()),
-            ApiResource::erase::<ValidatingWebhookConfiguration>(&()),
-        ];
         let mut found = Vec::new();
-        for resource in resources {
-            let api: Api<DynamicObject> = Api::all_with(self.client(), &resource);
+        for kind in [WebhookKind::Mutating, WebhookKind::Validating] {
+            let api: Api<DynamicObject> = Api::all_with(self.client(), &kind.resource());
             let listed = api.list(&ListParams::default()).await;
             for configuration in listed.map_err(EnvironmentError::api("list webhooks"))? {
                 let webhooks = configuration.data["webhooks"].as_array().into_iter().flatten().enumerate();
@@ -144,7 +155,7 @@ impl Environment {
                 });
                 let own: Vec<_> = own.map(|(index, webhook)| (index, webhook["clientConfig"].clone())).collect();
                 if let Some(configuration) = configuration.metadata.name.filter(|_| !own.is_empty()) {
-                    found.push((resource.clone(), configuration, own));
+                    found.push((kind, configuration, own));
                 }
             }
         }
@@ -163,19 +174,10 @@ impl Environment {
 }
 
 /// A configuration: its kind, its name, and the webhooks of interest by their index.
-type Found = (ApiResource, String, Vec<(usize, Value)>);
+type Found = (WebhookKind, String, Vec<(usize, Value)>);
 
-async fn patch(
-    client: &kube::Client,
-    resource: &ApiResource,
-    name: &str,
-    operations: Vec<Value>,
-) -> Result<(), EnvironmentError> {
-    let api: Api<DynamicObject> = Api::all_with(client.clone(), resource);
-    let operations = serde_json::from_value(Value::from(operations));
-    let operations = operations.map_err(|error| EnvironmentError::File(std::io::Error::other(error)))?;
-    let patched = api.patch(name, &PatchParams::default(), &Patch::<()>::Json(operations)).await;
-    patched.map(drop).map_err(EnvironmentError::api(format!("change the webhooks of {name}")))
+fn refused(configuration: &str) -> impl FnOnce(kube::Error) -> EnvironmentError + use<> {
+    EnvironmentError::api(format!("change the webhooks of {configuration}"))
 }
 
 /// Passes connections on until the future is dropped.

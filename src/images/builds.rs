@@ -230,11 +230,7 @@ impl ImageBuilder {
         for image in &component.images {
             let reference = match (made.get(&image.name), &image.recipe) {
                 (Some(made), _) => match made.clone().await {
-                    Err(error) if image.optional => {
-                        let why = crate::readiness::errors::chain(&*error);
-                        self.events.warn(Phase::Images, format!("the nodes pull {} themselves: {why}", image.name));
-                        continue;
-                    }
+                    Err(_) if image.optional => continue,
                     made => made?,
                 },
                 (None, Some(recipe)) => {
@@ -274,10 +270,14 @@ impl ImageBuilder {
         step.progress("waiting for another build to end");
         let _bench = self.benches.acquire().await;
         let thing = image.rsplit('/').next().unwrap_or_default().replace(':', "-");
-        let waits = || step.progress("waiting for another run that builds it");
+        let mut has_waited = false;
+        let waits = || {
+            has_waited = true;
+            step.progress("waiting for another run that builds it");
+        };
         let aside = StagingDir::take(&self.host.folders, &thing, waits).await.map_err(file)?;
-        // Another run may have built it meanwhile.
-        if self.clone().list_images().await?.contains(&image) {
+        // Another run may have built it meanwhile. A binary's image is built sooner than the engine lists what it has.
+        if (has_waited || binary.is_none()) && self.clone().list_images().await?.contains(&image) {
             step.unchanged();
             return Ok(image);
         }
@@ -286,8 +286,10 @@ impl ImageBuilder {
         }
         let folder = binary.is_some().then(|| aside.path());
         recipe.build(&self.host, &image, base.as_deref(), folder, &step).await?;
-        stale::remove(&self.host.engine, &image, &self.resilience).await?;
         step.done();
+        let (builder, newest) = (self.clone(), image.clone());
+        // Nothing waits for it. What is left is removed by the next run that builds this image.
+        tokio::spawn(async move { stale::remove(&builder.host.engine, &newest, &builder.resilience).await });
         Ok(image)
     }
 }

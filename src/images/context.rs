@@ -1,5 +1,6 @@
 //! The context of a Dockerfile: the files that an image is built from.
 
+use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -41,9 +42,18 @@ impl Context {
         self.files.iter().map(|file| self.folder.join(file))
     }
 
-    /// Returns the number of bytes of all files.
-    pub(super) fn bytes(&self) -> u64 {
-        self.files.iter().filter_map(|file| Some(std::fs::metadata(self.folder.join(file)).ok()?.len())).sum()
+    /// Returns how large it is.
+    pub(super) fn size(&self) -> Size {
+        let mut size = Size::default();
+        for file in &self.files {
+            // What a symbolic link points to is not read.
+            let length = std::fs::symlink_metadata(self.folder.join(file)).map_or(0, |found| found.len());
+            size.bytes += length;
+            for folder in file.ancestors().filter(|path| !path.as_os_str().is_empty()) {
+                *size.parts.entry(folder.to_owned()).or_default() += length;
+            }
+        }
+        size
     }
 
     /// Returns the hash of the files, of how they are built, and of `bases`, images that they are built on.
@@ -61,6 +71,36 @@ impl Context {
             }
         }
         Ok(content.tag())
+    }
+}
+
+/// The number of bytes in a context.
+#[derive(Debug, Default)]
+pub(super) struct Size {
+    /// In all.
+    pub(super) bytes: u64,
+    /// By folder, with everything in it, and by file.
+    parts: BTreeMap<PathBuf, u64>,
+}
+
+impl Size {
+    /// Names the largest parts, at most three. One that is nearly all of its folder is named in place of the folder.
+    pub(super) fn largest(&self) -> String {
+        let is_most_of = |part: &Path, of: u64, path: &Path| {
+            part.parent() == Some(path) && self.parts.get(part).is_some_and(|bytes| bytes * 10 >= of * 9)
+        };
+        let mut top: Vec<(&Path, u64)> = Vec::new();
+        for (path, bytes) in self.parts.iter().filter(|(path, _)| path.components().count() == 1) {
+            let mut path = path.as_path();
+            while let Some(part) = self.parts.keys().find(|part| is_most_of(part, *bytes, path)) {
+                path = part;
+            }
+            top.push((path, *bytes));
+        }
+        top.retain(|(_, bytes)| bytes * 20 >= self.bytes);
+        top.sort_by_key(|(_, bytes)| std::cmp::Reverse(*bytes));
+        let named = top.iter().take(3).map(|(path, bytes)| format!("{} ({} MB)", path.display(), bytes / 1_000_000));
+        named.collect::<Vec<_>>().join(", ")
     }
 }
 
@@ -159,6 +199,23 @@ mod tests {
         let context = Context::read(folder.path(), &spec).unwrap();
         let found: Vec<_> = context.files.iter().map(|file| file.to_str().unwrap()).collect();
         assert_eq!(found, [".dockerignore", "Dockerfile", "README.md", "data/keep", "src/target/x"]);
+    }
+
+    #[test]
+    fn the_largest_parts_of_a_context_are_named() {
+        let (folder, spec) = context(&[("Dockerfile", ""), ("web/src/a.js", ""), ("docs/a.md", "")], &[]);
+        let sparse = |path: &str, megabytes: u64| {
+            let path = folder.path().join(path);
+            fs_err::create_dir_all(path.parent().unwrap()).unwrap();
+            fs_err::File::create(path).unwrap().set_len(megabytes * 1_000_000).unwrap();
+        };
+        sparse("web/node_modules/b.bin", 400);
+        sparse("web/node_modules/c.bin", 300);
+        sparse("data/one.db", 900);
+        sparse("dump.sql", 100);
+        let size = Context::read(folder.path(), &spec).unwrap().size();
+        assert_eq!(size.bytes, 1_700_000_000);
+        assert_eq!(size.largest(), "data/one.db (900 MB), web/node_modules (700 MB), dump.sql (100 MB)");
     }
 
     #[test]

@@ -74,14 +74,20 @@ impl ImageBuilder {
         let base = |base: String| Some((made.get(&base)?.clone(), (!is_named(&base)).then_some(base)));
         let bases: Vec<_> = bases.into_iter().filter_map(base).collect();
         let (builder, root, present) = (self.clone(), plan.root().to_owned(), present.clone());
+        let place = plan.place_of_image(&image.name);
         let work = async move {
-            match (&image.build, &image.command) {
+            let made = match (&image.build, &image.command) {
                 (Some(build), _) => builder.dockerfile(&image.name, build, &root, &bases, present).await,
                 (None, command) => {
                     let command = command.as_deref().unwrap_or_default();
                     builder.command(&image.name, command, &root, present).await
                 }
-            }
+            };
+            made.map_err(|error| match &*error {
+                // It has the place of the image that it begins from.
+                ImageError::At { .. } => error,
+                _ => Arc::new(ImageError::At { place, error }),
+            })
         };
         made.insert(name, task(work));
     }
@@ -112,21 +118,22 @@ impl ImageBuilder {
         present: Present,
     ) -> Result<String, Arc<ImageError>> {
         let unreadable = |source| ImageError::Context { image: image.to_owned(), source };
+        let step = self.events.step(Phase::Images, image);
         let context = off_thread((root.to_owned(), spec.clone()), |(root, spec)| {
             let context = Context::read(&root, &spec)?;
-            Ok((context.bytes(), context))
+            Ok((context.size(), context))
         });
-        let (bytes, context) = context.await.map_err(unreadable)?;
-        if bytes > LARGE {
-            let megabytes = bytes / 1_000_000;
+        let (size, context) = context.await.map_err(unreadable)?;
+        if size.bytes > LARGE {
+            let (megabytes, largest) = (size.bytes / 1_000_000, size.largest());
             let text = format!(
-                "the context of {image} has {megabytes} MB, all of which are read with every `up`; list what the image \
-                 does not need in {}/.dockerignore",
+                "the context of {image} has {megabytes} MB, all of which are read with every `up`: {largest}; list what \
+                 the image does not need in {}/.dockerignore",
                 spec.context
             );
             self.events.warn(Phase::Images, text);
+            step.progress(format!("reading {megabytes} MB"));
         }
-        let step = self.events.step(Phase::Images, image);
         let references = try_join_all(bases.iter().map(|(base, _)| base.clone())).await?;
         let inputs = (context, spec.clone(), references.clone());
         let tagged = off_thread(inputs, |(context, spec, references)| Ok((context.tag(&spec, &references)?, context)));

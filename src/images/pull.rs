@@ -27,9 +27,19 @@ impl ImageBuilder {
         }
         for (name, spec) in pulled {
             let (builder, present) = (self.clone(), present.clone());
-            let pull = || task(async move { builder.pull(&spec, present).await });
+            let pull = || task(async move { builder.pull_or_leave(&spec, present).await });
             made.entry(name.to_owned()).or_insert_with(pull);
         }
+    }
+
+    /// Pulls as [`pull`](Self::pull) does; an error is told here if it ends nothing, because the nodes may succeed.
+    async fn pull_or_leave(&self, spec: &ImageSpec, present: Present) -> Result<String, Arc<ImageError>> {
+        let pulled = self.pull(spec, present).await;
+        if let (Err(error), true) = (&pulled, spec.optional) {
+            let why = crate::readiness::errors::chain(&**error);
+            self.events.warn(Phase::Images, format!("the nodes pull {} themselves: {why}", spec.name));
+        }
+        pulled
     }
 
     /// Pulls the image of `spec` unless the engine has it; returns its reference in the cluster. If registries are asked

@@ -15,7 +15,7 @@ const KEPT: usize = 5;
 pub(super) async fn remove(engine: &Engine, image: &str, resilience: &Resilience) -> Result<(), ImageError> {
     for stale in stale(&list(engine, resilience).await?, image) {
         // Fails while it is in use, or while another run removes it.
-        let _ = engine.command(["rmi", &stale]).output().await;
+        let _ = engine.command(["rmi", &stale]).finishing().output().await;
     }
     Ok(())
 }

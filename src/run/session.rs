@@ -17,6 +17,8 @@ pub use error::UpError;
 pub use existing::LooksLikeProduction;
 pub use lease::LeaseOptions;
 
+use futures::future::join;
+
 use super::Running;
 use crate::cluster::{Cluster, ClusterError, Kind, Lease, Provider, Record, Records};
 use crate::deploy::ComponentManifests;
@@ -144,7 +146,9 @@ impl Session {
             }
         }
 
-        if host.is_some() && start == Start::AsFound {
+        // Before a new cluster, which may need the room; otherwise beside the deployment.
+        let collects = host.is_some() && start == Start::AsFound;
+        if collects && found.is_none() {
             self.collect(name).await;
         }
         let (nodes_up, loads) = self.loads(name, &provider, &builds, &resilience);
@@ -158,7 +162,11 @@ impl Session {
         };
         let guest = self.enter(&mut cluster, &records, &lease, is_found).await?.map(|guest| guest.with(login));
         let previous = cluster.record.deployment.take().unwrap_or_default();
-        let deployed = self.deploy(&cluster, guest.as_ref(), loads, parcels, &previous, &resilience).await?;
+        let deploy = self.deploy(&cluster, guest.as_ref(), loads, parcels, &previous, &resilience);
+        let deployed = match collects && is_found {
+            true => join(deploy, self.collect(name)).await.0?,
+            false => deploy.await?,
+        };
         self.reach_ports(&mut cluster).await?;
         cluster.record.deployment = Some(deployed);
         cluster.record.images = (self.plan.suite().images == ImageSource::Auto).then_some(source);

@@ -2,6 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use super::charts;
+use crate::host::folders::Folders;
 use crate::suite::config::HelmSpec;
 
 /// What charts may know of a cluster.
@@ -16,9 +18,9 @@ pub struct ClusterFacts {
 }
 
 /// Returns whether a chart may ask a cluster something. Only of a folder it is known that it does not.
-pub(super) fn asks_cluster(root: &Path, chart: &HelmSpec) -> bool {
-    let folder = root.join(&chart.chart);
-    !chart.is_local() || !folder.is_dir() || any_template_asks(&folder)
+pub(super) fn asks_cluster(root: &Path, folders: &Folders, chart: &HelmSpec) -> bool {
+    let folder = charts::folder(root, folders, chart).filter(|folder| folder.is_dir());
+    folder.is_none_or(|folder| any_template_asks(&folder))
 }
 
 fn any_template_asks(folder: &Path) -> bool {
@@ -50,11 +52,15 @@ mod tests {
             fs_err::create_dir_all(path.parent().unwrap()).unwrap();
             fs_err::write(path, text).unwrap();
         };
-        let chart = HelmSpec { chart: "c".into(), ..HelmSpec::default() };
+        let folders = Folders { cache: folder.path().join("cache"), state: folder.path().join("state") };
+        let asks = |chart: &str| {
+            let chart = HelmSpec { chart: chart.into(), ..HelmSpec::default() };
+            asks_cluster(folder.path(), &folders, &chart)
+        };
         write("c/templates/a.yaml", "kind: ConfigMap");
-        assert!(!asks_cluster(folder.path(), &chart));
+        assert!(!asks("c"));
         write("c/charts/inner/templates/b.yaml", "{{ if lookup \"v1\" \"Secret\" \"a\" \"b\" }}");
-        assert!(asks_cluster(folder.path(), &chart));
-        assert!(asks_cluster(folder.path(), &HelmSpec { chart: "oci://registry/c".into(), ..HelmSpec::default() }));
+        assert!(asks("c"));
+        assert!(asks("oci://registry/c"));
     }
 }

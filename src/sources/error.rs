@@ -8,7 +8,7 @@ use thiserror::Error;
 use crate::host::exec::ExecError;
 use crate::host::setup::{SetupError, Tool};
 use crate::readiness::errors;
-use crate::suite::plan::{Origin, SourceId};
+use crate::suite::plan::{Origin, Plan, SourceId};
 use crate::suite::template::TemplateError;
 
 /// Why a source could not be rendered.
@@ -17,6 +17,15 @@ pub enum SourceCause {
     /// The tool or program failed.
     #[error(transparent)]
     Program(#[from] ExecError),
+    /// A chart could not be fetched.
+    #[error("it cannot be fetched{advice}")]
+    Chart {
+        /// What may help, after a semicolon; empty if nothing is known.
+        advice: &'static str,
+        /// The cause, in helm's words.
+        #[source]
+        source: ExecError,
+    },
     /// A file of the source, or the kept result, cannot be read or written.
     #[error(transparent)]
     File(#[from] io::Error),
@@ -49,8 +58,10 @@ impl From<TemplateError> for SourceCause {
 
 /// A source that could not be rendered.
 #[derive(Debug, Error)]
-#[error("component {component}: {source_name} cannot be rendered")]
+#[error("{place}: component {component}: {source_name} cannot be rendered")]
 pub struct SourceError {
+    /// Where `e2e.yaml` names it.
+    pub place: String,
     /// The component.
     pub component: String,
     /// The source, as `e2e.yaml` names it.
@@ -61,12 +72,12 @@ pub struct SourceError {
 }
 
 impl SourceError {
-    pub(super) fn new(id: &SourceId, origin: &Origin<'_>, cause: SourceCause) -> SourceError {
+    pub(super) fn new(plan: &Plan, id: &SourceId, origin: &Origin<'_>, cause: SourceCause) -> SourceError {
         let source_name = match origin {
             Origin::Inline(_) => format!("manifests[{}]", id.index),
             other => other.to_string(),
         };
-        SourceError { component: id.component.clone(), source_name, cause }
+        SourceError { place: plan.place_of_source(id), component: id.component.clone(), source_name, cause }
     }
 }
 

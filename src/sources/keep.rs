@@ -31,8 +31,7 @@ impl<'a> Kept<'a> {
 
     /// Returns whether `file` is there, and notes that it is used.
     pub(super) fn has(&self, file: &Path) -> bool {
-        let touched = fs_err::File::open(file).and_then(|file| file.file().set_modified(SystemTime::now()));
-        touched.is_ok()
+        touch(file)
     }
 
     /// Writes `file`, readable by this user only: values of the environment may be secrets.
@@ -42,12 +41,22 @@ impl<'a> Kept<'a> {
 
     /// Deletes files that have not been used for a long time. What cannot be deleted is left for the next time.
     pub(super) fn throw_away(&self) {
-        let own = self.0.own_cache(KEPT_IN);
-        for entry in fs_err::read_dir(self.0.cache.join(KEPT_IN)).into_iter().flatten().flatten() {
-            let used = entry.metadata().and_then(|found| found.modified());
-            if used.is_ok_and(|used| used.elapsed().is_ok_and(|age| age > KEPT_UNUSED)) {
-                let _ = own.remove(entry.file_name());
-            }
+        delete_unused(self.0, KEPT_IN);
+    }
+}
+
+/// Notes that a kept file or folder is used; returns whether it is there.
+pub(super) fn touch(path: &Path) -> bool {
+    fs_err::File::open(path).and_then(|file| file.file().set_modified(SystemTime::now())).is_ok()
+}
+
+/// Deletes what has not been used for a long time from a folder of the cache.
+pub(super) fn delete_unused(folders: &Folders, kept_in: &'static str) {
+    let own = folders.own_cache(kept_in);
+    for entry in fs_err::read_dir(folders.cache.join(kept_in)).into_iter().flatten().flatten() {
+        let used = entry.metadata().and_then(|found| found.modified());
+        if used.is_ok_and(|used| used.elapsed().is_ok_and(|age| age > KEPT_UNUSED)) {
+            let _ = own.remove(entry.file_name());
         }
     }
 }

@@ -118,6 +118,27 @@ fn only_document(source: &Source) -> Result<Node, Box<Diagnostic>> {
     documents.pop().ok_or_else(|| Box::new(Diagnostic::of_file(source.path(), "the file is empty").help(help)))
 }
 
+/// Returns the line of `path` with a component's source: manifests by their index, or else its chart. `None` if the
+/// file has changed since.
+pub(crate) fn line_of_source(path: &Path, component: &str, index: usize) -> Option<usize> {
+    line_in_components(path, |it| {
+        let manifests = it.get("manifests").map_or(&[][..], Node::items);
+        (it.at("name").text() == Some(component)).then(|| manifests.get(index).unwrap_or_else(|| it.at("helm")))
+    })
+}
+
+/// Returns the first line of `path` with the image `name` of a component. `None` if the file has changed since.
+pub(crate) fn line_of_image(path: &Path, name: &str) -> Option<usize> {
+    line_in_components(path, |it| it.at("images").items().iter().find(|image| image.at("name").text() == Some(name)))
+}
+
+fn line_in_components(path: &Path, find: impl Fn(&Node) -> Option<&Node>) -> Option<usize> {
+    let source = Source::read(path, path).ok()?;
+    let tree = only_document(&source).ok()?;
+    let found = tree.at("components").items().iter().find_map(find)?;
+    Some(source.position(found.span).line)
+}
+
 /// Returns the graph of the components' `needs`.
 pub(crate) fn graph(components: &[Component]) -> Graph {
     let named = components.iter().map(|component| (component.name.as_str(), component.needed().collect()));

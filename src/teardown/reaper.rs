@@ -164,6 +164,10 @@ fn may_pass(error: &ClusterError) -> bool {
 /// calls at start: `ctor`, which is made for this, cannot be used where unsafe code is forbidden.
 #[dtor::dtor(unsafe, method = linker, link_section = ".init_array")]
 fn before_main() {
+    #[cfg(feature = "webhook")]
+    if let Some(done) = super::WebhookGuard::run_task() {
+        std::process::exit(i32::from(!done));
+    }
     let Some(task) = std::env::var(TASK).ok() else { return };
     let reaped = serde_json::from_str::<Reaper>(&task).is_ok_and(|reaper| reaper.watch().is_ok());
     std::process::exit(i32::from(!reaped));

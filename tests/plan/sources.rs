@@ -113,7 +113,7 @@ async fn kustomize_does_all_that_it_can_and_only_when_something_changed() {
     fixture.write("k/kustomization.yaml", "resources: [gone.yaml]\n");
     let error = fixture.rendered().await.unwrap_err();
     assert!(
-        error.starts_with("component app: kustomize k cannot be rendered: ") && error.contains("gone.yaml"),
+        error.contains("e2e.yaml:4: component app: kustomize k cannot be rendered: ") && error.contains("gone.yaml"),
         "{error}"
     );
 }
@@ -155,7 +155,7 @@ async fn a_chart_is_rendered_by_helm_and_its_hooks_are_tasks() {
 async fn a_chart_that_cannot_be_rendered_is_told_in_helms_words() {
     let suite = "  - name: db\n    helm: { chart: c, set: { text: '' } }\n";
     let error = Fixture::new(suite, &CHART).rendered().await.unwrap_err();
-    assert!(error.starts_with("component db: helm c cannot be rendered: "), "{error}");
+    assert!(error.contains("e2e.yaml:5: component db: helm c cannot be rendered: "), "{error}");
     assert!(error.contains("text is needed") && error.contains("c/templates/t.yaml:4"), "{error}");
 }
 
@@ -193,7 +193,7 @@ async fn an_address_is_fetched_once_and_must_have_the_hash() {
     let fixture = Fixture::new(&format!("  - {{ name: app, manifests: [{{ url: '{url}' }}] }}\n"), &[]);
     let error = fixture.rendered().await.unwrap_err();
     assert!(
-        error.starts_with(&format!("component app: {url} cannot be rendered: ")) && error.contains("404"),
+        error.contains(&format!("e2e.yaml:4: component app: {url} cannot be rendered: ")) && error.contains("404"),
         "{error}"
     );
 }

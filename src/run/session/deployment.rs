@@ -143,7 +143,7 @@ impl Session {
         cluster: &Cluster,
         parcels: Vec<Vec<ComponentManifests>>,
     ) -> Result<Vec<Vec<ComponentManifests>>, UpError> {
-        if !sources::ask_cluster(&self.plan) {
+        if !sources::ask_cluster(&self.plan, &self.folders) {
             return Ok(parcels);
         }
         let asked = |source| UpError::Api { what: "to tell its version and APIs".into(), source: Box::new(source) };

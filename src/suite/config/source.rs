@@ -150,10 +150,12 @@ impl HelmSpec {
     }
 }
 
-/// `helm charts/postgresql`
+/// `helm charts/postgresql`, or `helm postgresql 12.1.0 of https://charts.example.org`
 impl fmt::Display for HelmSpec {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "helm {}", self.chart)
+        write!(f, "helm {}", self.chart)?;
+        self.version.iter().try_for_each(|version| write!(f, " {version}"))?;
+        self.repo.iter().try_for_each(|repo| write!(f, " of {repo}"))
     }
 }
 

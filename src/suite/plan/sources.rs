@@ -6,7 +6,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::Plan;
-use crate::suite::config::{Component, HelmSpec, ManifestSpec, TaskSpec};
+use crate::suite::config::{self, Component, HelmSpec, ManifestSpec, TaskSpec};
 use crate::suite::manifests::{self, Layout};
 
 /// Identifies a source within a suite.
@@ -106,6 +106,21 @@ impl Plan {
             found.extend(Origin::Plain(path).inputs(self.root())?);
         }
         Ok(found)
+    }
+
+    /// Returns where the suite's file names a source, as `e2e.yaml:12`.
+    pub(crate) fn place_of_source(&self, id: &SourceId) -> String {
+        self.place(config::line_of_source(self.path(), &id.component, id.index))
+    }
+
+    /// Returns where the suite's file names an image first, as `e2e.yaml:12`.
+    pub(crate) fn place_of_image(&self, name: &str) -> String {
+        self.place(config::line_of_image(self.path(), name))
+    }
+
+    fn place(&self, line: Option<usize>) -> String {
+        let path = self.path().display();
+        line.map_or_else(|| path.to_string(), |line| format!("{path}:{line}"))
     }
 
     pub(super) fn sources_of<'a>(

@@ -7,8 +7,8 @@ use super::project::Project;
 use super::texts::{KIND_CONFIG, RECIPES, SuiteText};
 use super::{Exit, Failure, InitFile, SUITE};
 
-/// The names that `just` looks for.
-const JUSTFILES: [&str; 3] = ["justfile", "Justfile", ".justfile"];
+/// The names that `just` looks for, in upper or lower case.
+const JUSTFILES: [&str; 2] = ["justfile", ".justfile"];
 
 /// Writes the suite's files. `e2e.yaml` is the last one: if another cannot be written, `init` can be run again.
 pub(super) fn all(root: &Path, suite: &SuiteText<'_>, project: &Project) -> Result<Vec<InitFile>, Failure> {
@@ -40,7 +40,10 @@ fn new(root: &Path, path: &str, text: &str) -> Result<InitFile, Failure> {
 
 /// Adds the recipes that the justfile lacks, as a marked block; makes one if there is none.
 fn justfile(root: &Path, has_tests: bool) -> Result<InitFile, Failure> {
-    let name = JUSTFILES.into_iter().find(|name| root.join(name).exists()).unwrap_or(JUSTFILES[0]);
+    let there = std::fs::read_dir(root).into_iter().flatten().flatten().map(|entry| entry.file_name());
+    let there = there.filter_map(|name| name.into_string().ok());
+    let there = there.filter(|name| JUSTFILES.contains(&name.to_ascii_lowercase().as_str())).min();
+    let name = there.as_deref().unwrap_or(JUSTFILES[0]);
     let file = root.join(name);
     let old = match std::fs::read_to_string(&file) {
         Err(error) if error.kind() == ErrorKind::NotFound => String::new(),
@@ -61,8 +64,11 @@ fn justfile(root: &Path, has_tests: bool) -> Result<InitFile, Failure> {
     Ok(InitFile { path: name.into(), written: true, message: format!("{verb} {name}: recipes {names}") })
 }
 
-/// Returns whether a line of a justfile begins the recipe, or an alias of its name; `just` refuses a second one.
+/// Returns whether a line of a justfile begins the recipe, or an alias or module of its name; `just` refuses a second one.
 fn defines(line: &str, recipe: &str) -> bool {
+    if let Some(module) = line.strip_prefix("mod ").or_else(|| line.strip_prefix("mod? ")) {
+        return module.split_whitespace().next() == Some(recipe);
+    }
     if let Some(alias) = line.strip_prefix("alias ") {
         return alias.split(":=").next().is_some_and(|name| name.trim() == recipe);
     }

@@ -232,3 +232,22 @@ fn a_reaper_whose_engine_is_gone_lets_the_name_go() {
         host.calls().contains("podman rm -f -t 0 -v 1f2e") && host.left_behind().is_empty()
     });
 }
+
+#[test]
+fn a_context_of_gigabytes_is_told_with_what_is_large_in_it() {
+    let host = Host::ready();
+    let suite = std::fs::read_to_string(host.path("suite/e2e.yaml")).unwrap();
+    host.write("suite/e2e.yaml", &format!("{suite}    images: [{{name: app, build: {{context: .}}}}]\n"));
+    host.write("suite/Dockerfile", "FROM scratch\nCOPY . /\n");
+    host.program("kind", "#!/bin/sh\n[ $1 != version ] || { echo 'kind v0.33.0 x y'; exit; }\nsleep 60\n");
+    host.write("suite/data/old/dump.sql", "");
+    let dump = std::fs::File::options().write(true).open(host.path("suite/data/old/dump.sql")).unwrap();
+    dump.set_len(2_000_000_000).unwrap();
+    // In less memory than the context has.
+    let limited = format!("ulimit -v 1900000; exec {} up --name t", env!("CARGO_BIN_EXE_kind-harness"));
+    let ended = Ended::from(&host.here(&duct::cmd!("bash", "-c", limited)).stdin_null().run().unwrap());
+    let told = "the context of app has 2000 MB, all of which are read with every `up`: data/old/dump.sql (2000 MB)";
+    ended.failed_with(4, &[told, "; list what the image does not need in ./.dockerignore"]);
+    assert!(host.calls().contains("podman build"), "{}", host.calls());
+    host.eventually("nothing is left", || host.left_behind().is_empty());
+}

@@ -7,8 +7,9 @@ use kind_harness::host::folders::Folders;
 use serde_json::json;
 
 use crate::engine::{Engine, NotHere};
+use crate::front::Front;
 use crate::registries::{Suite, push};
-use crate::registry::{Front, LOGIN, Registry};
+use crate::registry::{LOGIN, Registry};
 
 /// The image of the servers.
 const SERVER: &str = "docker.io/library/registry:2";

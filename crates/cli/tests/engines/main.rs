@@ -6,8 +6,11 @@
 #![expect(clippy::print_stdout, reason = "how long each step takes is for whoever runs them")]
 
 mod cache;
+mod charts;
 mod dockerd;
 mod engine;
+mod front;
+mod prefetch;
 mod push;
 mod registries;
 mod registry;
@@ -22,7 +25,8 @@ use libtest_mimic::{Arguments, Completion, Failed, Trial};
 
 use crate::dockerd::Dockerd;
 use crate::engine::{Engine, NotHere};
-use crate::registry::{Front, Registry};
+use crate::front::Front;
+use crate::registry::Registry;
 use crate::story::Story;
 
 /// docker's plugin for BuildKit, of a version that docker 20.10 and 28 both take.
@@ -74,6 +78,16 @@ fn main() -> ExitCode {
             let registry = Registry::with_login()?;
             registries::login(&Dockerd::start(None, Some(&registry.authority()))?.engine, &registry)
         }),
+        trial("helm::registry", || charts::of_a_registry(Registry::with_login()?)),
+        trial("podman::prefetch", || {
+            let registry = Registry::plain()?;
+            let front = Front::with_login(&registry)?;
+            let (engine, folder) = podman_with_login(&front)?;
+            let nobody = folder.path().join("nobody.json");
+            std::fs::write(&nobody, "{}")?;
+            let without_login = engine.clone().with("REGISTRY_AUTH_FILE", &nobody.display().to_string());
+            prefetch::with_the_hosts_login(&engine, &without_login, &registry, &front)
+        }),
         trial("podman::push", || push::to_another_cluster(&podman()?, &Registry::for_nodes()?)),
         long_trial("podman::story_from_packages", || Story::run(&podman()?, "packages")),
         long_trial("podman::mirror", || {
@@ -94,12 +108,7 @@ fn main() -> ExitCode {
         long_trial("podman::cache", || {
             let registry = Registry::plain()?;
             let front = Front::with_login(&registry)?;
-            let folder = tempfile::tempdir()?;
-            let (conf, logins) = (folder.path().join("registries.conf"), folder.path().join("auth.json"));
-            std::fs::write(&conf, format!("[[registry]]\nlocation = \"{}\"\ninsecure = true\n", front.address))?;
-            std::fs::write(&logins, cache::logins(&front.address))?;
-            let podman = podman()?.with("CONTAINERS_REGISTRIES_CONF", &conf.display().to_string());
-            let podman = podman.with("REGISTRY_AUTH_FILE", &logins.display().to_string());
+            let (podman, _folder) = podman_with_login(&front)?;
             cache::kept_between_clusters(&podman, &registry, &front)
         }),
     ];
@@ -130,6 +139,16 @@ fn podman() -> Result<Engine> {
     let conf = known.containers_conf.map(|path| ("CONTAINERS_CONF".to_owned(), path.display().to_string()));
     let variables = [("KIND_HARNESS_ENGINE".to_owned(), "podman".to_owned())].into_iter().chain(conf).collect();
     Ok(Engine { name: "podman", variables })
+}
+
+/// The host's podman with a login for the registry behind `front`, which speaks HTTP; and the folder of its settings.
+fn podman_with_login(front: &Front) -> Result<(Engine, tempfile::TempDir)> {
+    let folder = tempfile::tempdir()?;
+    let (conf, logins) = (folder.path().join("registries.conf"), folder.path().join("auth.json"));
+    std::fs::write(&conf, format!("[[registry]]\nlocation = \"{}\"\ninsecure = true\n", front.address))?;
+    std::fs::write(&logins, cache::logins(&front.address))?;
+    let podman = podman()?.with("CONTAINERS_REGISTRIES_CONF", &conf.display().to_string());
+    Ok((podman.with("REGISTRY_AUTH_FILE", &logins.display().to_string()), folder))
 }
 
 /// docker with buildx, which is compiled where the host has none (3 minutes); and the folder of its configuration.

@@ -9,7 +9,8 @@ use duct::cmd;
 use kind_harness::host::folders::Folders;
 
 use crate::engine::{Engine, NotHere, harness};
-use crate::registry::{Front, LOGIN, Registry, Trouble};
+use crate::front::{Front, Trouble};
+use crate::registry::{LOGIN, Registry};
 
 /// kind's configuration for the node image of packages, which is used here like any other image: from the engine.
 pub(crate) const KIND: &str = "\
@@ -52,6 +53,10 @@ impl<'a> Suite<'a> {
         Ok(Suite { engine, folder, state: tempfile::tempdir()? })
     }
 
+    pub(crate) fn write(&self, path: &str, text: &str) -> Result<()> {
+        Ok(std::fs::write(self.folder.path().join(path), text)?)
+    }
+
     /// Brings the suite up with `image`.
     fn up(&self, image: &str) -> Result<Ended> {
         self.up_with(image, &[])
@@ -92,7 +97,7 @@ impl<'a> Suite<'a> {
     }
 
     /// Removes an image from the engine, so that it has to be pulled.
-    fn forget(&self, image: &str) {
+    pub(crate) fn forget(&self, image: &str) {
         // Containers of the node do not hold it.
         let _ = self.engine.ask(&["rmi", "-f", image]);
     }

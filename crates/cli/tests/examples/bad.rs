@@ -8,6 +8,12 @@ use super::Example;
 
 const CONFIG_MAP: &str = "[{ inline: '{apiVersion: v1, kind: ConfigMap, metadata: {name: a}}' }]";
 
+const CHART: (&str, &str) = ("c/Chart.yaml", "apiVersion: v2\nname: c\nversion: 0.1.0\n");
+
+/// A hook whose pod never starts.
+const HOOK: &str = "apiVersion: batch/v1\nkind: Job\nmetadata: {name: hooked, annotations: {helm.sh/hook: WHEN}}\nspec: {template: {spec: \
+                    {restartPolicy: Never, containers: [{name: a, image: 'localhost/nothing:1', imagePullPolicy: Never}]}}}\n";
+
 /// The folder of a suite with one component, of which this is the rest.
 fn folder(rest: &str, files: &[(&str, &str)]) -> tempfile::TempDir {
     let folder = tempfile::tempdir().expect("a folder");
@@ -35,19 +41,19 @@ fn up(folder: &Path) -> (i32, String) {
     &format!("    manifests: {CONFIG_MAP}\n    images: [{{ name: app, build: {{ context: . }} }}]"),
     &[("Dockerfile", "FROM scratch\nCOPY e2e.yaml /\nRUN [\"/nothing\"]\n")],
     4,
-    &["building app failed", "RUN", "/nothing"]
+    &["e2e.yaml:7: building app failed", "RUN", "/nothing"]
 )]
 #[case::a_command_makes_another_image(
     &format!("    manifests: {CONFIG_MAP}\n    images: [{{ name: localhost/not-made:1, command: ['true'] }}]"),
     &[],
     4,
-    &["`true` ended without an error, and left no image localhost/not-made:1", "does it give it another name?"]
+    &["e2e.yaml:7: `true` ended without an error, and left no image localhost/not-made:1", "does it give it another name?"]
 )]
 #[case::a_command_fails(
     &format!("    manifests: {CONFIG_MAP}\n    images: [{{ name: app, command: [sh, -c, 'echo the disk is full >&2; exit 3'] }}]"),
     &[],
     4,
-    &["the command that makes app failed", "exit status: 3", "the disk is full"]
+    &["e2e.yaml:7: the command that makes app failed", "exit status: 3", "the disk is full"]
 )]
 #[case::an_image_for_another_architecture(
     &format!(
@@ -63,6 +69,24 @@ fn up(folder: &Path) -> (i32, String) {
     &[("k/kustomization.yaml", "resources: ['https://nowhere.invalid/all.yaml']\n")],
     13,
     &["component app: kustomize k cannot be rendered", "nowhere.invalid"]
+)]
+#[case::a_value_of_a_chart_is_missing(
+    "    helm: { chart: c }",
+    &[CHART, ("c/templates/t.yaml", "kind: {{ required \"a kind is needed\" .Values.kind }}\n")],
+    13,
+    &["e2e.yaml:6: component app: helm c cannot be rendered", "a kind is needed", "c/templates/t.yaml:1"]
+)]
+#[case::a_variable_is_not_set(
+    "    manifests: [{ inline: '{{ env.NEVER_SET_BY_ANYBODY }}' }]",
+    &[],
+    13,
+    &["e2e.yaml:6: component app: manifests[0]", "the environment variable NEVER_SET_BY_ANYBODY is not set"]
+)]
+#[case::an_address_that_is_gone(
+    "    manifests: [{ url: 'http://127.0.0.1:1/all.yaml' }]",
+    &[],
+    13,
+    &["e2e.yaml:6: component app: http://127.0.0.1:1/all.yaml cannot be rendered", "connect"]
 )]
 #[case::a_program_that_prints_no_objects(
     "    manifests: [{ command: [echo, 'kind: {'] }]",
@@ -93,10 +117,21 @@ fn a_mistake_is_told_before_anything_is_deployed(
     6,
     &["app: job job.yaml did not end well", "job/endless"]
 )]
+#[case::a_hook_before_it_hangs("    helm: { chart: hangs }", 6, &["app: hook pre-install (0) did not end well", "job/hooked"])]
+#[case::a_hook_after_it_fails("    helm: { chart: fails }", 6, &["app: hook post-install (0) did not end well", "job/hooked"])]
 fn a_task_that_fails_ends_the_run(#[case] rest: &str, #[case] code: i32, #[case] parts: &[&str]) {
+    let hook = |when: &str, limit: &str| HOOK.replace("WHEN", when).replace("{template", &format!("{{{limit}template"));
+    let (hangs, fails) = (hook("pre-install", "suspend: true, "), hook("post-install", "activeDeadlineSeconds: 2, "));
     let job = "apiVersion: batch/v1\nkind: Job\nmetadata: {name: endless}\nspec: {suspend: true, template: {spec: \
                {restartPolicy: Never, containers: [{name: a, image: nothing}]}}}\n";
-    let folder = folder(rest, &[("job.yaml", job)]);
+    let files = [
+        ("job.yaml", job),
+        ("hangs/Chart.yaml", CHART.1),
+        ("hangs/templates/t.yaml", &hangs),
+        ("fails/Chart.yaml", CHART.1),
+        ("fails/templates/t.yaml", &fails),
+    ];
+    let folder = folder(rest, &files);
     let (ended, said) = up(folder.path());
     assert_eq!(ended, code, "{said}");
     parts.iter().for_each(|part| assert!(said.contains(part), "{part}: {said}"));

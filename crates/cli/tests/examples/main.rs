@@ -1,6 +1,7 @@
 //! The suites under examples/: brought up as their users would, looked at, changed, and taken down; one after the other.
 
 mod bad;
+mod dev;
 mod polyglot;
 mod shop;
 
@@ -46,12 +47,16 @@ impl Example {
 
     /// Runs the program; returns its exit code, its output, and what it said on standard error.
     fn run_to_code(&self, args: &[&str]) -> (i32, String, String) {
-        let run = duct::cmd(env!("CARGO_BIN_EXE_kind-harness"), args).dir(&self.folder);
-        let run = self.env.iter().fold(run, |run, (name, value)| run.env(name, value));
-        let run = run.env("KIND_HARNESS_NAME", Example::name()).env("KIND_HARNESS_YES", "1");
-        let ended = run.stdout_capture().stderr_capture().unchecked().run().expect("the program");
+        let ended = self.command(args).stdout_capture().stderr_capture().unchecked().run().expect("the program");
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         (ended.status.code().unwrap_or(-1), text(&ended.stdout), text(&ended.stderr))
+    }
+
+    /// The program, about to run.
+    fn command(&self, args: &[&str]) -> duct::Expression {
+        let run = duct::cmd(env!("CARGO_BIN_EXE_kind-harness"), args).dir(&self.folder);
+        let run = self.env.iter().fold(run, |run, (name, value)| run.env(name, value));
+        run.env("KIND_HARNESS_NAME", Example::name()).env("KIND_HARNESS_YES", "1")
     }
 
     /// Brings it up; returns what `up -o json` prints.
