@@ -4,6 +4,7 @@
 //! A library has no program of its own to start, so the reaper runs the current program again: an environment variable
 //! makes it reap and exit before its `main` begins.
 
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use backon::{ExponentialBuilder, Retryable};
@@ -27,6 +28,9 @@ const PATIENCE: ExponentialBuilder = ExponentialBuilder::new()
     .with_min_delay(Duration::from_millis(500))
     .with_max_delay(Duration::from_secs(30))
     .with_max_times(64);
+
+/// The reapers that this process has started: `dev` and `bench` bring one cluster up again and again.
+static STARTED: Mutex<Vec<Reaper>> = Mutex::new(Vec::new());
 
 /// How often the reaper of a kept cluster checks that the cluster is still there: it exits this soon after `down`.
 const LOOK_AGAIN: Duration = Duration::from_secs(60);
@@ -62,16 +66,33 @@ pub enum ReaperError {
 }
 
 impl Reaper {
-    /// Starts the reaper. It exits on its own: with the owner, once the cluster is gone or turns out to be kept.
+    /// Starts the reaper, unless one that this process has started before does the same. It exits on its own: with the
+    /// owner, once the cluster is gone or turns out to be kept.
     ///
     /// # Errors
     /// When this system does not support it.
     pub fn start(&self) -> Result<(), ReaperError> {
+        let mut started = STARTED.lock().unwrap_or_else(PoisonError::into_inner);
+        if started.iter().any(|other| other.does_the_work_of(self)) {
+            return Ok(());
+        }
         self.lease.watch().map_err(ReaperError::Watch)?;
         let task = serde_json::to_string(self).map_err(ReaperError::Task)?;
         // This path finds the program even if it was rebuilt meanwhile.
         let program = Cmd::new(system::THIS_PROGRAM, ["reaper-of", self.name.as_str()]).env(TASK, task).dir("/");
-        program.detach().map_err(ReaperError::Start)
+        program.detach().map_err(ReaperError::Start)?;
+        started.push(self.clone());
+        Ok(())
+    }
+
+    /// Whether `other` would end the same programs, remove the same cluster and finish no other report. Leases of one
+    /// run and owner are one to a reaper, which reads the cluster's record when its owner has exited.
+    fn does_the_work_of(&self, other: &Reaper) -> bool {
+        let whose = |it: &Reaper| (it.folders.clone(), it.engine.clone(), it.name.clone(), it.lease.run.clone());
+        let has_reports = other.reports.junit.is_some() || other.reports.summary.is_some();
+        whose(self) == whose(other)
+            && self.lease.owner == other.lease.owner
+            && (!has_reports || self.reports == other.reports)
     }
 
     fn watch(&self) -> Result<(), ClusterError> {
@@ -171,4 +192,36 @@ fn before_main() {
     let Some(task) = std::env::var(TASK).ok() else { return };
     let reaped = serde_json::from_str::<Reaper>(&task).is_ok_and(|reaper| reaper.watch().is_ok());
     std::process::exit(i32::from(!reaped));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cluster::Owner;
+    use crate::suite::config::Keep;
+
+    #[test]
+    fn a_second_reaper_is_one_for_another_cluster_owner_or_report() {
+        let first = Reaper {
+            folders: Folders { cache: "/c".into(), state: "/s".into() },
+            engine: None,
+            name: ClusterName::new("shop").unwrap(),
+            lease: Lease::take(Owner::current().unwrap(), Keep::Always, None),
+            reports: UnfinishedReports { run: Some("/s/.runs/1.jsonl".into()), ..UnfinishedReports::default() },
+        };
+        let changed = |change: fn(&mut Reaper)| {
+            let mut other = first.clone();
+            change(&mut other);
+            first.does_the_work_of(&other)
+        };
+        assert!(changed(|_| ()));
+        assert!(changed(|it| it.reports.run = Some("/s/.runs/2.jsonl".into())), "nobody but a summary reads it");
+        assert!(changed(|it| it.lease = Lease::take(Owner::current().unwrap(), Keep::Never, None)), "of the same run");
+        assert!(!changed(|it| it.name = ClusterName::new("bar").unwrap()));
+        assert!(!changed(|it| it.folders.state = "/other".into()));
+        assert!(!changed(|it| it.lease.owner = None));
+        assert!(!changed(|it| it.lease.run = "another".into()));
+        assert!(!changed(|it| it.reports.summary = Some("/summary".into())));
+        assert!(!changed(|it| it.reports.junit = Some(("/junit".into(), "1".into()))));
+    }
 }

@@ -5,6 +5,7 @@ use std::net::TcpStream;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use procfs::process::{Process, all_processes};
 use serde_json::Value;
 
 use super::Example;
@@ -148,6 +149,13 @@ fn what_is_saved_is_deployed() {
             std::thread::park_timeout(Duration::from_millis(50));
         }
     }
+    let of_cluster = |process: &Process| {
+        let words = process.cmdline().unwrap_or_default();
+        words.get(1).is_some_and(|word| word == "reaper-of")
+            && words.get(2).map(String::as_str) == up["cluster"].as_str()
+    };
+    let reapers = all_processes().expect("processes").flatten().filter(of_cluster).count();
+    assert_eq!(reapers, 1, "one for all rounds");
 }
 
 /// What the service answers, if it does.
