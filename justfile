@@ -32,10 +32,10 @@ e2e-sequential *args:
 e2e-compare:
     cargo run -- compare suite=reference,strategy=sequential suite=reference,strategy=parallel
 
-# Measure how long the reference suite takes to come up, and write the tables of docs/performance.md (about 20 minutes)
+# Measure how long the reference suite takes to come up, and write the tables of docs/performance.md (about 35 minutes)
 bench runs="10":
     cargo run -- bench --runs {{runs}} --strategies parallel,waves,sequential --compare-kubectl --to docs/performance.md
-    cargo run -- bench --runs {{runs}} --strategies parallel,sequential --fresh --to docs/performance.md
+    cargo run -- bench --runs {{runs}} --strategies parallel,waves,sequential --fresh --to docs/performance.md
 
 # Run every test: unit, integration, E2E
 test *args:
