@@ -6,6 +6,7 @@
 //! components from a cluster that is kept.
 
 mod components;
+mod detached;
 mod error;
 mod existing;
 pub mod gc;
@@ -21,12 +22,22 @@ mod unfinished;
 mod webhooks;
 
 pub use components::{RemovalTarget, remove};
+pub use detached::ReaperError;
 pub use error::{KillError, KillErrors};
 pub use existing::TakeOut;
 pub(crate) use existing::settle;
 pub use options::RemoveOptions;
-pub use reaper::{Reaper, ReaperError};
+pub use reaper::Reaper;
 pub use undo::{Undo, UndoErrors};
 pub use unfinished::UnfinishedReports;
 #[cfg(feature = "webhook")]
 pub(crate) use webhooks::{WebhookChange, WebhookGuard, WebhookKind};
+
+/// Runs before `main` in every program that links this library. `dtor` adds it to the functions that the C library
+/// calls at start: `ctor`, which is made for this, cannot be used where unsafe code is forbidden.
+#[dtor::dtor(unsafe, method = linker, link_section = ".init_array")]
+fn before_main() {
+    detached::run_if_told::<Reaper>();
+    #[cfg(feature = "webhook")]
+    detached::run_if_told::<WebhookGuard>();
+}

@@ -1,28 +1,25 @@
 //! The detached process that removes a cluster when its owner has exited, also by SIGKILL; from an existing cluster it
 //! removes the environment's objects.
-//!
-//! A library has no program of its own to start, so the reaper runs the current program again: an environment variable
-//! makes it reap and exit before its `main` begins.
 
+use std::io;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use backon::{ExponentialBuilder, Retryable};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use thiserror::Error;
 
+use super::detached::{self, ReaperError, Task};
 use super::{UnfinishedReports, existing};
 use crate::cluster::{Claim, ClusterError, Labelled, Lease, Owned, Record, Records, labelled};
-use crate::host::exec::{Cmd, ExecError};
+use crate::host::exec::ExecError;
 use crate::host::folders::Folders;
 use crate::host::resilience::Resilience;
 use crate::host::setup::Engine;
-use crate::host::system;
+use crate::host::system::Watched;
 use crate::suite::config::ProviderKind;
 use crate::suite::name::ClusterName;
 
-const TASK: &str = "KIND_HARNESS_REAPER";
 /// Retries of an unreachable engine, for just over half an hour. The cluster is not locked meanwhile.
 const PATIENCE: ExponentialBuilder = ExponentialBuilder::new()
     .with_min_delay(Duration::from_millis(500))
@@ -51,20 +48,6 @@ pub struct Reaper {
     pub reports: UnfinishedReports,
 }
 
-/// Errors of starting a reaper.
-#[derive(Debug, Error)]
-pub enum ReaperError {
-    /// The run's process cannot be watched.
-    #[error("cannot watch the run's process")]
-    Watch(#[source] std::io::Error),
-    /// The task cannot be serialized.
-    #[error("cannot tell the reaper its task")]
-    Task(#[source] serde_json::Error),
-    /// The process cannot be started.
-    #[error("cannot start the reaper")]
-    Start(#[source] ExecError),
-}
-
 impl Reaper {
     /// Starts the reaper, unless one that this process has started before does the same. It exits on its own: with the
     /// owner, once the cluster is gone or turns out to be kept.
@@ -76,36 +59,18 @@ impl Reaper {
         if started.iter().any(|other| other.does_the_work_of(self)) {
             return Ok(());
         }
-        self.lease.watch().map_err(ReaperError::Watch)?;
-        let task = serde_json::to_string(self).map_err(ReaperError::Task)?;
-        // This path finds the program even if it was rebuilt meanwhile.
-        let program = Cmd::new(system::THIS_PROGRAM, ["reaper-of", self.name.as_str()]).env(TASK, task).dir("/");
-        program.detach().map_err(ReaperError::Start)?;
+        detached::start(self)?;
         started.push(self.clone());
         Ok(())
     }
 
-    /// Whether `other` would end the same programs, remove the same cluster and finish no other report. Leases of one
-    /// run and owner are one to a reaper, which reads the cluster's record when its owner has exited.
+    /// Whether this one ends the programs, removes the cluster and finishes the reports that `other` would. Leases of
+    /// one run and owner are one to a reaper, which reads the cluster's record when its owner has exited.
     fn does_the_work_of(&self, other: &Reaper) -> bool {
-        let whose = |it: &Reaper| (it.folders.clone(), it.engine.clone(), it.name.clone(), it.lease.run.clone());
         let has_reports = other.reports.junit.is_some() || other.reports.summary.is_some();
-        whose(self) == whose(other)
-            && self.lease.owner == other.lease.owner
+        (&self.folders, &self.engine, &self.name) == (&other.folders, &other.engine, &other.name)
+            && (&self.lease.run, &self.lease.owner) == (&other.lease.run, &other.lease.owner)
             && (!has_reports || self.reports == other.reports)
-    }
-
-    fn watch(&self) -> Result<(), ClusterError> {
-        // A closing terminal sends SIGHUP to its whole session.
-        let _ = rustix::process::setsid();
-        if let Ok(Some(owner)) = self.lease.watch() {
-            owner.wait(None);
-        }
-        // Before anything that takes time: CI collects reports as soon as the run is gone.
-        self.reports.finish();
-        self.lease.end_programs();
-        let failed = |source| ClusterError::File { what: "starting the reaper".into(), source };
-        tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(failed)?.block_on(self.reap())
     }
 
     async fn reap(&self) -> Result<(), ClusterError> {
@@ -175,23 +140,31 @@ impl Reaper {
     }
 }
 
+impl Task for Reaper {
+    const VARIABLE: &str = "KIND_HARNESS_REAPER";
+    const NAME: &str = "reaper-of";
+
+    fn subject(&self) -> String {
+        self.name.to_string()
+    }
+
+    fn watch(&self) -> io::Result<Option<Watched>> {
+        self.lease.watch()
+    }
+
+    fn run(&self) -> bool {
+        // Before anything that takes time: CI collects reports as soon as the run is gone.
+        self.reports.finish();
+        self.lease.end_programs();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        runtime.is_ok_and(|runtime| runtime.block_on(self.reap()).is_ok())
+    }
+}
+
 /// Returns whether a retry may succeed: not when the engine's program no longer exists. An existing cluster may need
 /// credentials that only a person can renew, so its errors are not retried.
 fn may_pass(error: &ClusterError) -> bool {
     matches!(error, ClusterError::Command { source, .. } if !matches!(source, ExecError::Start { .. }))
-}
-
-/// Runs before `main` in every program that links this library. `dtor` adds it to the functions that the C library
-/// calls at start: `ctor`, which is made for this, cannot be used where unsafe code is forbidden.
-#[dtor::dtor(unsafe, method = linker, link_section = ".init_array")]
-fn before_main() {
-    #[cfg(feature = "webhook")]
-    if let Some(done) = super::WebhookGuard::run_task() {
-        std::process::exit(i32::from(!done));
-    }
-    let Some(task) = std::env::var(TASK).ok() else { return };
-    let reaped = serde_json::from_str::<Reaper>(&task).is_ok_and(|reaper| reaper.watch().is_ok());
-    std::process::exit(i32::from(!reaped));
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! Webhooks that a test's process answers: they are answered by their Services again when it is done with them, or, if
 //! it is killed, by a process that watches it.
 
+use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -13,13 +14,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tokio::time::timeout;
 
-use super::ReaperError;
+use super::detached::{self, ReaperError, Task};
 use crate::cluster::Owner;
-use crate::host::exec::Cmd;
-use crate::host::system;
-
-/// The variable by which a process of this program becomes a [`WebhookGuard`].
-const TASK: &str = "KIND_HARNESS_WEBHOOKS";
+use crate::host::system::Watched;
 
 /// How long the API server may take for one change.
 const ANSWERS: Duration = Duration::from_secs(10);
@@ -95,26 +92,7 @@ impl WebhookGuard {
     /// # Errors
     /// When the owner cannot be watched, or the process cannot be started.
     pub(crate) fn start(&self) -> Result<(), ReaperError> {
-        self.owner.watch().map_err(ReaperError::Watch)?;
-        let task = serde_json::to_string(self).map_err(ReaperError::Task)?;
-        let program = Cmd::new(system::THIS_PROGRAM, ["webhooks-of", &self.owner.pid.to_string()]).env(TASK, task);
-        program.dir("/").detach().map_err(ReaperError::Start)
-    }
-
-    /// Returns whether the task of this process succeeded; `None` if it has none.
-    pub(super) fn run_task() -> Option<bool> {
-        let task = std::env::var(TASK).ok()?;
-        Some(serde_json::from_str::<WebhookGuard>(&task).is_ok_and(|guard| guard.watch()))
-    }
-
-    fn watch(&self) -> bool {
-        // As for the reaper: a closing terminal sends SIGHUP to its whole session.
-        let _ = rustix::process::setsid();
-        if let Ok(Some(owner)) = self.owner.watch() {
-            owner.wait(None);
-        }
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-        runtime.is_ok_and(|runtime| runtime.block_on(self.change()).is_ok())
+        detached::start(self)
     }
 
     async fn change(&self) -> Result<(), kube::Error> {
@@ -131,5 +109,23 @@ impl WebhookGuard {
             once.retry(TRIES).when(|_| self.kubeconfig.exists()).await?;
         }
         Ok(())
+    }
+}
+
+impl Task for WebhookGuard {
+    const VARIABLE: &str = "KIND_HARNESS_WEBHOOKS";
+    const NAME: &str = "webhooks-of";
+
+    fn subject(&self) -> String {
+        self.owner.pid.to_string()
+    }
+
+    fn watch(&self) -> io::Result<Option<Watched>> {
+        self.owner.watch()
+    }
+
+    fn run(&self) -> bool {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        runtime.is_ok_and(|runtime| runtime.block_on(self.change()).is_ok())
     }
 }
