@@ -32,7 +32,7 @@ e2e-sequential *args:
 e2e-compare:
     cargo run -- compare suite=reference,strategy=sequential suite=reference,strategy=parallel
 
-# Measure how long the reference suite takes to come up, and write the tables of docs/performance.md (about 35 minutes)
+# Measure how long the reference suite takes to come up, and write the tables of docs/performance.md (about 30 minutes)
 bench runs="10":
     cargo run -- bench --runs {{runs}} --strategies parallel,waves,sequential --compare-kubectl --to docs/performance.md
     cargo run -- bench --runs {{runs}} --strategies parallel,waves,sequential --fresh --to docs/performance.md

@@ -21,6 +21,7 @@ mod reset;
 mod returned;
 mod runner;
 mod scope;
+mod serving;
 mod shared;
 #[cfg(feature = "specs")]
 mod specs;

@@ -5,38 +5,27 @@
 //! calls at exit, whether tests passed or failed; when the process is killed instead, the
 //! [reaper](crate::teardown::Reaper) removes the cluster.
 
-use std::cell::RefCell;
 use std::path::{Path, PathBuf};
-use std::pin::pin;
 use std::sync::Mutex;
 use std::thread::JoinHandle;
-use std::time::Duration;
 
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::oneshot;
 
-use super::cleanup::clean;
-use super::failed::TestObserver;
+use super::Environment;
 use super::registry::{Shared, claim, entries, entry, lock};
 use super::reports::{UsedBy, annotate_environment, environment_came_up, never_began, summarize, unfinished};
 use super::runner::{runner, usual};
-use super::{Environment, TestTimes};
-use crate::cluster::ClusterError;
+use super::serving::{Used, first_user, serve, tell_failure};
 use crate::host::folders::Folders;
 use crate::host::setup::Consent;
-use crate::readiness::errors;
 use crate::readiness::redact::Redactor;
 use crate::report::console::PlainConsole;
-use crate::report::{Events, Phase, Reporter, slowest, to_json, to_table};
-use crate::run::Running;
-use crate::run::failed_run::{Cleanup, FailedRun};
+use crate::report::{Events, Reporter, slowest, to_json, to_table};
 use crate::run::protocol::{OnFailure, Part, Run, Uninterrupted};
 use crate::run::session::{LeaseOptions, LooksLikeProduction, Session};
 use crate::suite::config::{self, Keep, Overrides, Share, Switches};
 use crate::suite::plan::Plan;
 use crate::teardown::Undo;
-
-/// How long collecting what is left of failed tests' namespaces may take.
-const CLEANING: Duration = Duration::from_secs(10);
 
 /// Returns the environment of the suite at `path`, shared by every test of this process.
 ///
@@ -121,90 +110,6 @@ async fn live(
     report(&path, later, run, used).await;
 }
 
-/// How an environment was used, for its reports.
-struct Used {
-    by: UsedBy,
-    /// How long its tests took; `None` when there was no environment.
-    times: Option<TestTimes>,
-    /// Why it did not come up.
-    why_not: Option<String>,
-}
-
-/// Returns who uses an environment that this process brings up.
-fn first_user(session: &Session) -> UsedBy {
-    if session.terms.runner.is_some() { UsedBy::Runner } else { UsedBy::ThisProcess }
-}
-
-/// Hands the environment to the tests, until the process exits. Then it is removed, unless it stays.
-async fn serve(
-    run: &Run,
-    mut running: Running,
-    up: std::sync::mpsc::Sender<Result<Environment, String>>,
-    ending: oneshot::Receiver<()>,
-) -> Used {
-    let (session, keep) = (&run.session, run.session.terms.keep);
-    // Dropped at the end of this function: the environment becomes part of a static, which is never dropped.
-    let used = running.used.take();
-    let mut environment = Environment::from(running);
-    // They end with this function, as the environment does.
-    let forwards = environment.forward_unreached().await;
-    if let Err(error) = &forwards {
-        session.events.warn(Phase::Ready, errors::chain(error));
-    }
-    let is_shared = session.terms.runner.is_some();
-    let by = if is_shared && environment.was_unchanged() { UsedBy::RunnerAlready } else { first_user(session) };
-    if by != UsedBy::RunnerAlready {
-        environment_came_up(&run.timeline().await, &run.header, None);
-    }
-    let mut stays = keep == Keep::Always || environment.was_unchanged() || is_shared;
-    if stays {
-        // It is removed when the test runner exits, or by `kind-harness down`.
-        session.undo.keep();
-    }
-    if keep == Keep::Always && by != UsedBy::RunnerAlready {
-        tell_how_to_use(session);
-    }
-    let (janitor, chores) = mpsc::unbounded_channel();
-    environment.janitor = Some(janitor.downgrade());
-    let times = environment.times.clone();
-    let cluster = environment.running.cluster.clone();
-    let observer = TestObserver { run, cluster: &cluster, bundled: RefCell::default() };
-    let mut cleaning = pin!(clean(environment.client(), chores, &observer));
-    let _ = up.send(Ok(environment));
-    // An error means that the sender was dropped, which ends it too.
-    tokio::select! {
-        _ = ending => {}
-        () = &mut cleaning => {}
-    }
-    drop(janitor);
-    let _ = tokio::time::timeout(CLEANING, cleaning).await;
-    if report_failed_tests(&observer).await && keep == Keep::OnFailure {
-        stays = true;
-        match session.keep().await {
-            Ok(()) => tell_how_to_use(session),
-            Err(error) => will_not_stay(session, &error),
-        }
-    }
-    drop((used, forwards));
-    if !stays && let Err(error) = session.undo().await {
-        session.events.warn(Phase::Teardown, error.to_string());
-    }
-    Used { by, times: Some(times), why_not: None }
-}
-
-/// Says what became of an environment that did not come up; returns why it did not.
-fn tell_failure(session: &Session, failed: &FailedRun) -> String {
-    match &failed.cleanup {
-        Cleanup::Kept => tell_how_to_use(session),
-        Cleanup::NotKept(error) => will_not_stay(session, error),
-        Cleanup::Remains(errors) => session.events.warn(Phase::Teardown, errors.to_string()),
-        Cleanup::Undone | Cleanup::Left | Cleanup::Stays => {}
-    }
-    let mut why = failed.to_string();
-    Redactor::global().mask(&mut why);
-    why
-}
-
 /// Ends the run, and writes its reports.
 async fn report(path: &Path, later: bool, run: Run, used: Used) {
     let header = run.header.clone();
@@ -226,18 +131,6 @@ async fn report(path: &Path, later: bool, run: Run, used: Used) {
             crate::report::console::write(&format!("the report could not be written: {error}\n"));
         }
     }
-}
-
-/// Reports failed tests without a bundle before the environment is removed. Returns whether any test has failed.
-async fn report_failed_tests(observer: &TestObserver<'_>) -> bool {
-    let Some(unseen) = observer.unseen().await else { return false };
-    if !unseen.is_empty()
-        && let Some(bundle) = observer.bundle(&unseen).await
-    {
-        let text = format!("{} failed; bundle: {}", unseen.join(", "), bundle.display());
-        observer.run.session.events.note(Phase::Specs, text);
-    }
-    true
 }
 
 /// Returns the path of a suite's report, for suites after the first one of the process.
@@ -280,20 +173,6 @@ fn session(path: &Path, events: Events) -> Result<Session, String> {
     let confirm = |_: &LooksLikeProduction| crate::host::setup::consent_of_environment(&[]) == Consent::Given;
     let reports = unfinished();
     Ok(Session { plan, folders, events, undo, terms, record, reports, agree, confirm })
-}
-
-fn will_not_stay(session: &Session, error: &ClusterError) {
-    session.events.warn(Phase::Specs, format!("the cluster will not stay: {error}"));
-}
-
-fn tell_how_to_use(session: &Session) {
-    let name = session.plan.cluster_name();
-    let kubeconfig = session.folders.cluster(name).join("kubeconfig");
-    let text = format!(
-        "cluster {name} stays; use it with `kubectl --kubeconfig {}`, remove it with `kind-harness down --name {name}`",
-        kubeconfig.display()
-    );
-    session.events.note(Phase::Specs, text);
 }
 
 /// Ends the environments when the process exits, whether tests passed or failed.

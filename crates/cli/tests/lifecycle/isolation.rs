@@ -1,7 +1,7 @@
 //! `isolation: file`: what tests of one file leave behind, those of another do not find.
 
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use duct::{Expression, cmd};
@@ -9,10 +9,9 @@ use k8s_openapi::api::core::v1::{ConfigMap, Namespace};
 use kind_harness::environment::shared;
 use kube::api::{Api, PostParams};
 use serde_json::json;
-use tokio::time::{Instant, sleep_until};
 
-use crate::TURN;
 use crate::host::Host;
+use crate::{TURN, pause};
 
 const ISOLATED: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/lifecycle/isolated.yaml");
 const PROGRAM: &str = env!("CARGO_BIN_EXE_kind-harness");
@@ -39,7 +38,7 @@ async fn leaves_something_behind() -> Result<()> {
     }
     if let Some(folder) = std::env::var_os(STAYS).map(PathBuf::from) {
         std::fs::write(folder.join("began"), "")?;
-        until(|| folder.join("go").exists()).await;
+        until("told to go on", || folder.join("go").exists()).await?;
         ensure!(namespaces.get_opt("left-behind").await?.is_some(), "the cluster was reset while a test used it");
     }
     Ok(())
@@ -79,11 +78,14 @@ async fn files(host: &Host) -> Result<()> {
     let place = folder.path();
     let (first, second) = (place.join("first"), place.join("second"));
     let staying = host.at_home(specimen(&own, true).env(STAYS, place).stderr_path(&first)).start()?;
-    until(|| place.join("began").exists() || staying.try_wait().is_ok_and(|ended| ended.is_some())).await;
+    until("the first has begun", || {
+        place.join("began").exists() || staying.try_wait().is_ok_and(|ended| ended.is_some())
+    })
+    .await?;
     let waiting = host.at_home(specimen(&another, false).stderr_path(&second)).start()?;
     let waits = |said: String| said.contains("waiting for the tests of another file");
     let has_ended = || waiting.try_wait().is_ok_and(|ended| ended.is_some());
-    until(|| std::fs::read_to_string(&second).is_ok_and(waits) || has_ended()).await;
+    until("the second waits", || std::fs::read_to_string(&second).is_ok_and(waits) || has_ended()).await?;
     let too_soon = has_ended();
     std::fs::write(place.join("go"), "")?;
     for (handle, said) in [(&staying, &first), (&waiting, &second)] {
@@ -99,8 +101,12 @@ fn specimen(file: &Path, finds: bool) -> Expression {
     test.env(FINDS, finds.to_string()).env("KIND_HARNESS_KEEP", "always")
 }
 
-async fn until(fact: impl Fn() -> bool) {
+/// Waits for `fact`; an error when it does not come while a cluster could be made twice.
+async fn until(what: &str, fact: impl Fn() -> bool) -> Result<()> {
+    let began = Instant::now();
     while !fact() {
-        sleep_until(Instant::now() + Duration::from_millis(50)).await;
+        ensure!(began.elapsed() < Duration::from_secs(120), "not so after 120 s: {what}");
+        pause(Duration::from_millis(50)).await;
     }
+    Ok(())
 }
