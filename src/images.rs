@@ -86,6 +86,17 @@ pub enum ImageError {
         #[source]
         source: ExecError,
     },
+    /// An instruction of a Dockerfile failed.
+    #[error("building {image} failed at {place}")]
+    Instruction {
+        /// The image.
+        image: String,
+        /// The Dockerfile and the line.
+        place: String,
+        /// The cause, with the last lines of the build's output.
+        #[source]
+        source: ExecError,
+    },
     /// The output of `cargo metadata` cannot be parsed.
     #[error("cannot read what `cargo metadata` says of the workspace")]
     Metadata {

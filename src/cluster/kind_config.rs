@@ -70,7 +70,12 @@ fn add_own_image(cluster: &mut serde_json::Map<String, Value>) -> Result<(), Str
                 "extraArgs": {"leader-elect": "false", "kube-api-qps": "500", "kube-api-burst": "1000"},
             },
             "scheduler": {"extraArgs": {"leader-elect": "false"}},
-            "etcd": {"local": {"extraArgs": {"unsafe-no-fsync": "true"}}},
+            // The only member waits a random part of the election's time-out before it leads: of 1 s, by default.
+            "etcd": {
+                "local": {
+                    "extraArgs": {"unsafe-no-fsync": "true", "heartbeat-interval": "10", "election-timeout": "100"},
+                },
+            },
         }),
         json!({
             "kind": "InitConfiguration",

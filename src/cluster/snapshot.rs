@@ -23,7 +23,7 @@ const KEPT_IN: &str = "snapshots";
 const KEPT: usize = 8;
 
 /// Changes when snapshots of earlier versions do not boot any more.
-const FORMAT: &str = "1";
+const FORMAT: &str = "2";
 
 /// The files of a snapshot.
 const FILES: [&str; 6] = ["etcd.tar", "kubeadm.conf", "elliptic.conf", "cluster", "address", labels::ARGUMENTS];
@@ -35,11 +35,21 @@ pub(super) const FOLDER: &str = "/kind/snapshot";
 const PROXIES: [&str; 6] = ["HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy"];
 
 /// Deadline of taking one.
-const TAKE: Duration = Duration::from_secs(20);
+const TAKE: Duration = Duration::from_secs(40);
 
-/// Run in the node: stops etcd for the 0.2 s in which its files are copied, so that they are those of one moment.
-/// etcd's files are preallocated: most of them is zeros, of which the copy and its archive keep none.
+/// Run in the node. Waits until kube-proxy's and CoreDNS's pods have their node: those that have none would wait, in each later
+/// cluster, until its scheduler has started. Then stops etcd for the 0.2 s in which its files are copied, so that they are those
+/// of one moment. etcd's files are preallocated: most of them is zeros, of which the copy and its archive keep none.
 const SCRIPT: &str = r#"set -e
+scheduled() {
+  kubectl get --namespace kube-system daemonsets,deployments,pods -o json | jq -e '.items | group_by(.kind) | map({(.[0].kind): .}) | add
+    | all(.DaemonSet[]?; .status.desiredNumberScheduled > 0 and .status.currentNumberScheduled == .status.desiredNumberScheduled)
+      and all(.Deployment[]?; .status.replicas == .spec.replicas) and all(.Pod[]; .spec.nodeName)' >/dev/null
+}
+until scheduled; do
+  [ $SECONDS -lt 20 ] || { echo "pods of kube-system have no node after $SECONDS s" >&2; exit 1; }
+  sleep 0.1
+done
 taken=$(mktemp -d /run/taken.XXXXXX)
 trap 'pkill -CONT -x etcd; rm -rf "$taken"' EXIT
 pkill -STOP -x etcd

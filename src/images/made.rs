@@ -5,14 +5,14 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use futures::future::try_join_all;
 
 use super::binary_image::BinaryImage;
 use super::builds::{Binaries, ImageBuilder, Present, Task, task};
 use super::context::Context;
-use super::dockerfile::{bases, with_bases};
+use super::dockerfile::{Place, bases, with_bases};
 use super::recipe::Recipe;
 use super::{ImageError, engine, stale};
 use crate::host::exec::Cmd;
@@ -154,9 +154,7 @@ impl ImageBuilder {
             is_there = engine::find(&self.host.engine, &built, &self.resilience).await?.is_some();
             if !is_there {
                 let command = self.build_command(&context, spec, &built, &bases, aside.path()).map_err(file)?;
-                let say = step.handle();
-                let done = command.deadline(super::BUILD).stream(move |line| say.progress(line)).await;
-                done.map_err(|source| ImageError::Build { image: image.to_owned(), source })?;
+                self.build(image, command, &context, &step).await?;
                 stale::remove(&self.host.engine, &built, &self.resilience).await?;
             }
         }
@@ -172,6 +170,26 @@ impl ImageBuilder {
             step.done()
         }
         Ok(reference)
+    }
+
+    /// Runs the command that builds `context`.
+    async fn build(&self, image: &str, command: Cmd, context: &Context, step: &Step) -> Result<(), ImageError> {
+        let (say, place) = (step.handle(), Arc::new(Mutex::new(Place::default())));
+        let told = place.clone();
+        let on_line = move |line: &str| {
+            told.lock().unwrap_or_else(PoisonError::into_inner).note(line);
+            say.progress(line);
+        };
+        let Err(source) = command.deadline(super::BUILD).stream(on_line).await else { return Ok(()) };
+        let text = fs_err::read_to_string(&context.file).unwrap_or_default();
+        let line = place.lock().unwrap_or_else(PoisonError::into_inner).line(&context.file, &text);
+        let image = image.to_owned();
+        Err(match line {
+            Some(line) => {
+                ImageError::Instruction { image, place: format!("{}:{line}", context.file.display()), source }
+            }
+            None => ImageError::Build { image, source },
+        })
     }
 
     /// Returns the command that builds `context` as `built`. `bases` are images of the suite with their references, by

@@ -41,7 +41,7 @@ fn up(folder: &Path) -> (i32, String) {
     &format!("    manifests: {CONFIG_MAP}\n    images: [{{ name: app, build: {{ context: . }} }}]"),
     &[("Dockerfile", "FROM scratch\nCOPY e2e.yaml /\nRUN [\"/nothing\"]\n")],
     4,
-    &["e2e.yaml:7: building app failed", "RUN", "/nothing"]
+    &["e2e.yaml:7: building app failed at", "/Dockerfile:3", "RUN", "/nothing"]
 )]
 #[case::a_command_makes_another_image(
     &format!("    manifests: {CONFIG_MAP}\n    images: [{{ name: localhost/not-made:1, command: ['true'] }}]"),
