@@ -8,13 +8,12 @@ use std::time::Duration;
 use kube::config::Kubeconfig;
 
 use super::ports::Reserved;
-use super::reset::{keep_state, tell_unkept};
 use super::snapshot::{FOLDER, Snapshot};
 use super::{ClusterError, Records, labels};
 use crate::host::exec::Cmd;
-use crate::host::folders::{Lock, publish};
+use crate::host::folders::publish;
 use crate::host::setup::{EngineKind, Host};
-use crate::report::{Events, Step};
+use crate::report::Step;
 use crate::suite::config::Component;
 use crate::suite::name::ClusterName;
 
@@ -32,38 +31,19 @@ pub(super) struct Boot<'a> {
     pub(super) shim: &'a Path,
     pub(super) records: &'a Records,
     pub(super) step: &'a Step,
-    pub(super) events: &'a Events,
 }
 
 impl Boot<'_> {
-    /// Starts the node, and waits until its control plane is ready. Calls `started` as soon as the node runs. Keeps the
-    /// state that a reset returns to, or says why it cannot.
+    /// Starts the node; returns the port of its API server. What was created is recorded, whether it starts or not.
     ///
     /// # Errors
-    /// Why it did not come up. What was created is recorded.
-    pub(super) async fn run<'c>(
-        &self,
-        components: impl Iterator<Item = &'c Component>,
-        reserved: Reserved,
-        turn: Lock,
-        started: impl FnOnce(),
-    ) -> Result<(), ClusterError> {
-        self.step.progress("starting the node from a snapshot");
-        let port = self.start(components, reserved).await?;
-        drop(turn);
-        started();
-        let (waited, kept) = tokio::join!(self.wait(port), keep_state(&self.host.engine, self.name));
-        waited?;
-        tell_unkept(kept, self.events);
-        Ok(())
-    }
-
-    /// Starts the node; returns the port of its API server.
-    async fn start<'c>(
+    /// When the snapshot cannot be read, or the engine does not start the node.
+    pub(super) async fn start<'c>(
         &self,
         components: impl Iterator<Item = &'c Component>,
         reserved: Reserved,
     ) -> Result<u16, ClusterError> {
+        self.step.progress("starting the node from a snapshot");
         let (api, mut published) = api_port()?;
         for component in components {
             for port in &component.ports {
@@ -100,7 +80,10 @@ impl Boot<'_> {
     }
 
     /// Waits until the control plane is ready, and writes the kubeconfig.
-    async fn wait(&self, port: u16) -> Result<(), ClusterError> {
+    ///
+    /// # Errors
+    /// Why it did not come up.
+    pub(super) async fn wait(&self, port: u16) -> Result<(), ClusterError> {
         let failed = ClusterError::command(format!("booting the node of cluster {}", self.name));
         let node = format!("{}-control-plane", self.name);
         self.step.progress("waiting for the control plane");

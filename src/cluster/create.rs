@@ -68,9 +68,9 @@ impl Kind {
         };
         let record = prepared.record.clone();
         let error = match self.by_snapshot(&snapshot, prepared, &wanted).await {
-            Ok(()) => {
+            Ok(record) => {
                 wanted.nodes_up.certain();
-                return self.with_nodes(record, wanted.records).await;
+                return Ok(record);
             }
             Err(error) => error,
         };
@@ -130,17 +130,21 @@ impl Kind {
         snapshot: &Snapshot,
         prepared: Prepared,
         wanted: &CreateRequest<'_>,
-    ) -> Result<(), ClusterError> {
+    ) -> Result<Record, ClusterError> {
         let Prepared { record, reserved, turn, shim, network, .. } = prepared;
         let CreateRequest { name, plan, records, step, events, .. } = *wanted;
-        let boot = Boot { host: &self.host, snapshot, name, network: &network, shim: &shim, records, step, events };
-        let started = || {
-            // Unpacking images beside it would slow the boot down more than it gains; a mount costs little.
-            if record.layers.is_some() {
-                wanted.nodes_up.accept();
-            }
-        };
-        boot.run(plan.components(), reserved, turn, started).await
+        let boot = Boot { host: &self.host, snapshot, name, network: &network, shim: &shim, records, step };
+        let port = boot.start(plan.components(), reserved).await?;
+        drop(turn);
+        // Unpacking images beside it would slow the boot down more than it gains; a mount costs little.
+        if record.layers.is_some() {
+            wanted.nodes_up.accept();
+        }
+        let kept = keep_state(&self.host.engine, name);
+        let (waited, kept, record) = tokio::join!(boot.wait(port), kept, self.with_nodes(record, records));
+        waited?;
+        tell_unkept(kept, events);
+        record
     }
 
     async fn by_kind(&self, prepared: Prepared, wanted: CreateRequest<'_>) -> Result<Record, ClusterError> {

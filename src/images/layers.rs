@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use futures::future::try_join_all;
 use serde::Deserialize;
 use serde_json::json;
 use sha2::{Digest, Sha256};
@@ -90,21 +91,26 @@ impl Image {
     }
 }
 
-/// Keeps the engine from deleting `image` while `cluster` exists, by a container that is never started. `shim` is the
-/// engine's command by which the container becomes the cluster's.
+/// Keeps the engine from deleting `images` while `cluster` exists, by containers that are never started. `shim` is the
+/// engine's command by which a container becomes the cluster's.
 ///
 /// # Errors
 /// When the engine makes no such container.
-pub(super) async fn hold(engine: &Engine, shim: &Path, cluster: &ClusterName, image: &Image) -> Result<(), ExecError> {
-    let holder = image.holder(cluster);
-    let made = engine.command(["container", "inspect", "--format={{.Image}}", &holder]).deadline(LOOK);
-    // A component that is deployed again, with the same image.
-    if made.output().await.is_ok_and(|held| held.trim_start_matches("sha256:") == image.id) {
-        return Ok(());
-    }
-    let create = ["create", "--name", &holder, &image.id, "never-started"];
-    let create = engine.environment(Cmd::new(shim, create)).deadline(LOOK).finishing();
-    create.output().await.map(drop)
+pub(super) async fn hold(
+    engine: &Engine,
+    shim: &Path,
+    cluster: &ClusterName,
+    images: &[Image],
+) -> Result<(), ExecError> {
+    let names = format!("--filter=name={cluster}-{HOLDER}");
+    let there = engine.command(["ps", "--all", "--format={{.Names}}", &names]).deadline(LOOK).output().await?;
+    let create = |image: &Image| {
+        let create = ["create", "--name", &image.holder(cluster), &image.id, "never-started"];
+        engine.environment(Cmd::new(shim, create)).deadline(LOOK).finishing()
+    };
+    // The name has the image's id.
+    let missing = images.iter().filter(|image| there.lines().all(|name| name.trim() != image.holder(cluster)));
+    try_join_all(missing.map(|image| async move { create(image).output().await })).await.map(drop)
 }
 
 /// Makes `images` known to the containerd of `node`.

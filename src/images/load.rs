@@ -1,17 +1,17 @@
 //! Loads the images of components into nodes that lack them.
 
-use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex as StdMutex, MutexGuard, PoisonError};
 
 use futures::future::BoxFuture;
 use tokio::sync::Mutex;
 
 use super::builds::{Task, task};
-use super::nodes::LoadedImages;
+use super::nodes::{LoadedImages, Nodes};
 use super::nodes_up::NodesUp;
 use super::{ComponentImages, ImageBuilds, ImageError};
 use crate::host::resilience::Resilience;
-use crate::report::{Events, Outcome, Phase};
+use crate::report::{Events, Outcome, Phase, Step};
 
 /// The images of all components, being loaded into the nodes.
 pub struct Loads {
@@ -34,13 +34,14 @@ impl Loads {
         events: &Events,
         resilience: &Resilience,
     ) -> Loads {
-        let there = Arc::default();
+        let (there, waiting) = (Arc::default(), Arc::default());
         let components = components.into_iter().map(|name| {
             let load = ComponentLoad {
                 component: name.to_owned(),
                 builds: builds.clone(),
                 nodes: nodes.clone(),
                 there: Arc::clone(&there),
+                waiting: Arc::clone(&waiting),
                 events: events.clone(),
                 resilience: resilience.of(events.handle(Phase::Load, name)),
             };
@@ -63,11 +64,23 @@ struct ComponentLoad {
     component: String,
     builds: Arc<ImageBuilds>,
     nodes: NodesUp,
-    /// The number of the boot, and what is on its nodes. Unpacking takes the time, and a node does not unpack two images
-    /// faster in parallel: who loads holds it.
-    there: Arc<Mutex<(u32, LoadedImages)>>,
+    /// What is on the nodes. Unpacking takes the time, and a node does not unpack two images faster in parallel: who loads
+    /// holds it.
+    there: Arc<Mutex<There>>,
+    /// The images that are made, and that nobody has loaded yet.
+    waiting: Arc<StdMutex<BTreeSet<String>>>,
     events: Events,
     resilience: Resilience,
+}
+
+/// What is on the nodes of one boot.
+#[derive(Default)]
+struct There {
+    /// The number of the boot.
+    boot: u32,
+    images: LoadedImages,
+    /// The images that came in together with those of another component.
+    together: BTreeSet<String>,
 }
 
 impl ComponentLoad {
@@ -76,15 +89,18 @@ impl ComponentLoad {
         let images = self.builds.component(&self.component).await?;
         let references: Vec<String> = images.values().cloned().collect();
         loop {
+            self.waiting().extend(references.iter().cloned());
             let (boot, nodes) = self.nodes.accepting().await?;
             let Some(nodes) = nodes else { return Ok(images) };
-            let prepared = nodes.prepare(&references).await;
+            let begin = || self.events.step(Phase::Load, &self.component);
+            // Those that wait come in together.
+            let early = nodes.layers.is_some().then(begin);
             let mut there = self.there.lock().await;
-            if there.0 != boot {
-                *there = (boot, LoadedImages::default());
+            if there.boot != boot {
+                *there = There { boot, ..There::default() };
             }
-            let step = self.events.step(Phase::Load, &self.component);
-            let loaded = nodes.load(&references, &prepared, &mut there.1, &step, &self.resilience).await;
+            let step = early.unwrap_or_else(begin);
+            let loaded = self.load(&nodes, &references, &mut there, &step).await;
             drop(there);
             let failed = match loaded {
                 Ok(loaded) => {
@@ -99,5 +115,23 @@ impl ComponentLoad {
                 (false, failed) => failed.into_iter().for_each(|(step, _)| step.unchanged()),
             }
         }
+    }
+
+    /// Loads the component's images. Those that wait for their turn come in together with them where layers are mounted,
+    /// which takes as long for one as for several.
+    async fn load(&self, nodes: &Nodes, images: &[String], there: &mut There, step: &Step) -> Result<bool, ImageError> {
+        if nodes.layers.is_some() {
+            let waiting: Vec<String> = std::mem::take(&mut *self.waiting()).into_iter().collect();
+            if !waiting.is_empty() {
+                let lacking = nodes.mount_together(&waiting, &mut there.images, &self.resilience).await?;
+                there.together.extend(lacking);
+            }
+        }
+        let loaded = nodes.load(images, &mut there.images, step, &self.resilience).await?;
+        Ok(loaded || images.iter().any(|image| there.together.contains(image)))
+    }
+
+    fn waiting(&self) -> MutexGuard<'_, BTreeSet<String>> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -59,8 +59,8 @@ add_layer() {
   ! grep -qxF "$chain" "$work/known" || return 0
   key="mounted-$chain-$$"
   # The folder of the new snapshot, still empty: where a layer is written, or what is mounted if it has no parent.
-  control snapshots prepare "$key" $parent
-  number=$(control snapshots mounts /target "$key" | sed -E 's#.*(upperdir=|overlayfs/|[ ,])[^ ,:=]*/snapshots/([0-9]+)/fs.*#\2#')
+  number=$(control snapshots prepare --target /target "$key" $parent |
+    sed -E 's#.*(upperdir=|overlayfs/|[ ,])[^ ,:=]*/snapshots/([0-9]+)/fs.*#\2#')
   [ -d "$snapshots/$number/fs" ] || refuse "containerd tells no folder of a layer"
   rmdir "$snapshots/$number/fs"
   ln -s "$engine/$folder" "$snapshots/$number/fs"

@@ -22,19 +22,8 @@ const UNPACK: Duration = Duration::from_secs(15 * 60);
 /// The images known to be on a node, by the node's name.
 pub(super) type LoadedImages = BTreeMap<String, BTreeSet<String>>;
 
-/// What was loaded into a node.
-struct NodeLoad {
-    /// The images that it has now.
-    there: BTreeSet<String>,
-    /// Whether it lacked any.
-    loaded: bool,
-    /// The largest layer of each image that was copied into it.
-    layers: Vec<LargestLayer>,
-}
-
 /// How images come into nodes.
-#[derive(Debug)]
-pub(super) enum Prepared {
+enum Prepared {
     /// Their layers are used where they are.
     Mount(Vec<layers::Image>),
     /// They are copied; the reason, if layers are mounted in the nodes and cannot be used.
@@ -79,19 +68,26 @@ impl Nodes {
         self
     }
 
-    /// Prepares what can be prepared before it is the turn of `images` to be loaded: asks the engine where their layers
-    /// are, and keeps it from deleting them.
-    pub(super) async fn prepare(&self, images: &[String]) -> Prepared {
-        let Some(mounted) = self.layers.as_ref().filter(|_| !images.is_empty()) else { return Prepared::Copy(None) };
-        let found = match layers::inspect(&self.engine, images, &mounted.root).await {
-            Ok(found) => found,
-            Err(why) => return Prepared::Copy(Some(why)),
-        };
-        let holds = found.iter().map(|image| layers::hold(&self.engine, &mounted.shim, &mounted.cluster, image));
-        match try_join_all(holds).await {
-            Ok(_) => Prepared::Mount(found),
-            Err(error) => Prepared::Copy(Some(format!("it might be deleted there, since {}", error.brief()))),
+    /// Has all nodes use the layers of those of `images` that they lack, at once, where that is possible; returns these. What
+    /// does not come in this way is left to [`Nodes::load`], which says why.
+    ///
+    /// # Errors
+    /// When a node's images cannot be listed.
+    pub(super) async fn mount_together(
+        &self,
+        images: &[String],
+        there: &mut LoadedImages,
+        resilience: &Resilience,
+    ) -> Result<Vec<String>, ImageError> {
+        let lacking = self.lacking(images, there, resilience).await?;
+        if lacking.is_empty() {
+            return Ok(lacking);
         }
+        let Prepared::Mount(found) = self.prepare(&lacking).await else { return Ok(Vec::new()) };
+        let each = join_all(self.names.iter().map(|node| layers::mount(&self.engine, node, &found))).await;
+        let mounted = self.names.iter().zip(each).filter(|(_, mounted)| mounted.is_ok());
+        mounted.for_each(|(node, _)| add(there, node, &lacking));
+        Ok(lacking)
     }
 
     /// Loads those of `images` that a node lacks, into all nodes at once; lists the images of nodes that are not in
@@ -102,50 +98,64 @@ impl Nodes {
     pub(super) async fn load(
         &self,
         images: &[String],
-        prepared: &Prepared,
         there: &mut LoadedImages,
         step: &Step,
         resilience: &Resilience,
     ) -> Result<bool, ImageError> {
-        let known = &*there;
+        let lacking = self.lacking(images, there, resilience).await?;
+        if lacking.is_empty() {
+            return Ok(false);
+        }
+        let (prepared, known, lacking) = (&self.prepare(&lacking).await, &*there, &lacking);
         let each = self.names.iter().map(|node| async move {
-            let known = known.get(node).cloned();
-            Ok((node, self.load_into(node, images, prepared, known, step, resilience).await?))
+            let lacks = |image: &&String| known.get(node).is_none_or(|known| !known.contains(&normalized(image)));
+            let lacking: Vec<String> = lacking.iter().filter(lacks).cloned().collect();
+            let copied = match lacking.is_empty() || self.mount(node, &lacking, prepared, step).await? {
+                true => Vec::new(),
+                false => self.copy(node, &lacking, resilience).await?,
+            };
+            Ok::<_, ImageError>((node, copied))
         });
-        let (mut loaded, mut layers) = (false, BTreeMap::new());
-        for (node, part) in try_join_all(each).await? {
-            loaded |= part.loaded;
-            there.insert(node.clone(), part.there);
-            layers.extend(part.layers.into_iter().map(|layer| (layer.image.clone(), layer)));
+        let mut layers = BTreeMap::new();
+        for (node, copied) in try_join_all(each).await? {
+            add(there, node, lacking);
+            layers.extend(copied.into_iter().map(|layer| (layer.image.clone(), layer)));
         }
         layers.into_values().for_each(|layer| step.largest_layer(layer));
-        Ok(loaded)
+        Ok(true)
     }
 
-    /// Loads those of `images` that a node lacks; `known` are those that it has, if they have been listed.
-    async fn load_into(
+    /// Returns those of `images` that a node lacks, after listing the images of nodes that are not in `there`.
+    async fn lacking(
         &self,
-        node: &str,
         images: &[String],
-        prepared: &Prepared,
-        known: Option<BTreeSet<String>>,
-        step: &Step,
+        there: &mut LoadedImages,
         resilience: &Resilience,
-    ) -> Result<NodeLoad, ImageError> {
-        let failed = |source| ImageError::Load { images: images.join(", "), node: node.to_owned(), source };
-        let mut there = match known {
-            Some(known) => known,
-            None => self.list(node, resilience).await.map_err(failed)?,
+    ) -> Result<Vec<String>, ImageError> {
+        let unknown = self.names.iter().filter(|node| !there.contains_key(*node));
+        let listed = unknown.map(|node| async move {
+            let failed = |source| ImageError::Load { images: images.join(", "), node: node.to_owned(), source };
+            Ok::<_, ImageError>((node.clone(), self.list(node, resilience).await.map_err(failed)?))
+        });
+        there.extend(try_join_all(listed).await?);
+        let is_everywhere = |image: &str| {
+            let name = normalized(image);
+            self.names.iter().all(|node| there.get(node).is_some_and(|known| known.contains(&name)))
         };
-        let lacking: Vec<String> = images.iter().filter(|image| !there.contains(&normalized(image))).cloned().collect();
-        let mut layers = Vec::new();
-        if !lacking.is_empty() {
-            if !self.mount(node, &lacking, prepared, step).await? {
-                layers = self.copy(node, &lacking, resilience).await?;
-            }
-            there.extend(lacking.iter().map(|image| normalized(image)));
+        Ok(images.iter().filter(|image| !is_everywhere(image)).cloned().collect())
+    }
+
+    /// Asks the engine where the layers of `images` are, and keeps it from deleting them.
+    async fn prepare(&self, images: &[String]) -> Prepared {
+        let Some(mounted) = &self.layers else { return Prepared::Copy(None) };
+        let found = match layers::inspect(&self.engine, images, &mounted.root).await {
+            Ok(found) => found,
+            Err(why) => return Prepared::Copy(Some(why)),
+        };
+        match layers::hold(&self.engine, &mounted.shim, &mounted.cluster, &found).await {
+            Ok(()) => Prepared::Mount(found),
+            Err(error) => Prepared::Copy(Some(format!("it might be deleted there, since {}", error.brief()))),
         }
-        Ok(NodeLoad { there, loaded: !lacking.is_empty(), layers })
     }
 
     /// Has a node use the layers of `images` where the engine keeps them. Returns whether it does; if not, they are to be
@@ -207,4 +217,8 @@ impl Nodes {
     fn ctr(&self, node: &str, args: &[&str]) -> Cmd {
         self.engine.command(["exec", "-i", node, "ctr", "--namespace=k8s.io"].iter().chain(args).copied())
     }
+}
+
+fn add(there: &mut LoadedImages, node: &str, images: &[String]) {
+    there.entry(node.to_owned()).or_default().extend(images.iter().map(|image| normalized(image)));
 }
