@@ -39,7 +39,7 @@ pub(crate) use prepare::complete;
 pub(crate) use probes::{Asked, probes};
 pub(crate) use pull_secrets::pull_secret_of;
 
-use self::groundwork::is_ground;
+use self::groundwork::{Groundwork, is_ground};
 use self::progress::Reached;
 use self::shared::Shared;
 use crate::cluster::PortMap;
@@ -216,7 +216,7 @@ impl Deployer {
         &self,
         mut parcel: ComponentManifests,
         images: Result<ComponentImages, Arc<ImageError>>,
-        groundwork: &BTreeMap<String, Result<Applied, Arc<ApplyError>>>,
+        groundwork: &Groundwork,
         shared: &Shared,
     ) -> Result<DeployedComponent, ComponentError> {
         let (name, after) = (parcel.component.name.clone(), std::mem::take(&mut parcel.after));
@@ -244,7 +244,7 @@ impl Deployer {
         &self,
         parcel: ComponentManifests,
         images: ImageMap,
-        groundwork: &BTreeMap<String, Result<Applied, Arc<ApplyError>>>,
+        groundwork: &Groundwork,
         shared: &Shared,
         step: &Step,
     ) -> Result<DeployedComponent, ComponentError> {
@@ -253,18 +253,18 @@ impl Deployer {
         let probes = probes(component, &parcel.manifests, &self.ports, self.asked(), namespace);
         let applier = self.applier_of(&component.name).awaiting(self.webhooks.services.clone(), self.deadline());
         if !parcel.before.is_empty() {
+            groundwork.serves_all().await;
             self.names_are_resolved(&applier, shared).await;
         }
         let mut objects = self.run_tasks(component, parcel.before, &images, &applier, step).await?;
         for mut manifest in parcel.manifests {
             if is_ground(&manifest) {
-                match groundwork.get(&manifest.source.to_string()) {
-                    Some(Ok(applied)) => objects.push(applied.clone()),
-                    Some(Err(error)) => return Err(ComponentError::Apply(error.clone())),
-                    None => {}
+                if let Some(applied) = groundwork.object(&manifest.source.to_string()).await {
+                    objects.push(applied.map_err(ComponentError::Apply)?);
                 }
                 continue;
             }
+            groundwork.serves(&ObjectRef::of(&manifest.object)).await;
             self.prepare(&mut manifest.object, component, &images);
             step.progress(manifest.source.to_string());
             let applied = applier.apply(&manifest, &self.events).await;
