@@ -53,14 +53,17 @@ impl Boot<'_> {
             }
         }
         let failed = || ClusterError::command(format!("starting the node of cluster {}", self.name));
-        self.make_network().await;
-        let volume = match self.host.engine.kind {
-            EngineKind::Podman => {
-                let label = format!("{}={}", labels::KIND, self.name);
-                Some(self.engine(["volume", "create", "--label", &label]).output().await.map_err(failed())?)
+        let volume = async {
+            match self.host.engine.kind {
+                EngineKind::Podman => {
+                    let label = format!("{}={}", labels::KIND, self.name);
+                    self.engine(["volume", "create", "--label", &label]).output().await.map(Some)
+                }
+                EngineKind::Docker | EngineKind::Nerdctl => Ok(None),
             }
-            EngineKind::Docker | EngineKind::Nerdctl => None,
         };
+        let ((), volume) = tokio::join!(self.make_network(), volume);
+        let volume = volume.map_err(failed())?;
         let recorded = self.snapshot.read(labels::ARGUMENTS)?;
         let recorded: Vec<&str> = recorded.lines().collect();
         let change = Change {

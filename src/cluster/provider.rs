@@ -1,5 +1,6 @@
 //! The providers of clusters, kind and an existing cluster, behind one interface.
 
+use futures::future::join;
 use jiff::Timestamp;
 
 use super::{
@@ -73,8 +74,15 @@ impl Provider {
             Provider::Kind(kind) => kind,
             Provider::Existing(existing) => return existing.find(plan, name, records).await,
         };
-        let (nodes, running) = kind.find(name).await?;
         let record = records.read()?;
+        let lost = async {
+            match record {
+                Some(_) => Ok(None),
+                None => lost(kind, name).await,
+            }
+        };
+        let (nodes, lost) = join(kind.find(name), lost).await;
+        let (nodes, running) = nodes?;
         let elsewhere = record.as_ref().and_then(|record| records.owned(record));
         if let Some(owned) = elsewhere.filter(|owned| *owned.engine() != kind.host.engine) {
             leave_engine(owned, kind, records, events).await?;
@@ -82,7 +90,7 @@ impl Provider {
         }
         let owned = match &record {
             Some(record) => records.owned(record),
-            None => lost(kind, name).await?,
+            None => lost?,
         };
         let is_ours = |node: &&Node| owned.as_ref().is_some_and(|owned| owned.has(node));
         if let Some(foreign) = nodes.iter().find(|node| !is_ours(node)) {

@@ -206,6 +206,16 @@ pub async fn ensure(
     }
 }
 
+/// Returns whether nothing is missing that images from `source` need besides an engine and kind. Only looks at files.
+#[must_use]
+pub fn meets(folders: &Folders, source: ImageSource) -> bool {
+    let mut findings = limits::look(folders, source);
+    if source == ImageSource::Packages {
+        findings.extend(builder::look());
+    }
+    findings.iter().all(|finding| !matches!(finding.state, State::Missing { .. }))
+}
+
 /// Returns a host for images that are pushed: an engine that responds. Neither kind nor the right to start privileged
 /// containers is needed. Nothing is installed.
 ///

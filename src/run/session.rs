@@ -115,7 +115,15 @@ impl Session {
         self.of_same_provider(&records)?;
         self.render().await?;
         let parcels = self.parcels()?;
-        let (host, source) = self.host(&records).await?;
+        // Before a new cluster, which may need the room; otherwise beside the deployment, if there is one.
+        let is_new = start == Start::AsFound && records.read()?.is_none();
+        let collects = async {
+            if is_new {
+                self.collect(name).await;
+            }
+        };
+        let (host, ()) = join(self.host(&records), collects).await;
+        let (host, source) = host?;
         self.prefetch(&parcels, source);
         let login = self.login(host.as_ref()).await?;
         let resilience = self.resilience(Phase::Cluster, name);
@@ -146,8 +154,7 @@ impl Session {
             }
         }
 
-        // Before a new cluster, which may need the room; otherwise beside the deployment.
-        let collects = host.is_some() && start == Start::AsFound;
+        let collects = host.is_some() && start == Start::AsFound && !is_new;
         if collects && found.is_none() {
             self.collect(name).await;
         }

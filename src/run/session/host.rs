@@ -52,8 +52,8 @@ impl Session {
         step.done();
         self.events.note(Phase::Images, format!("source: {}", choice.why));
         match choice.source {
-            ImageSource::Packages => Ok((Some(ensure(choice.source).await?), choice.source)),
-            source => Ok((Some(host), source)),
+            source if setup::meets(&self.folders, source) => Ok((Some(host), source)),
+            source => Ok((Some(ensure(source).await?), source)),
         }
     }
 
