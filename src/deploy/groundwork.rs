@@ -16,8 +16,10 @@ use crate::suite::manifests::{self, Manifest};
 pub(super) struct Groundwork {
     applied: BTreeMap<String, Result<Applied, Arc<ApplyError>>>,
     /// Of each definition, when its kinds are served: a moment later, in which objects of other kinds are applied.
-    served: BTreeMap<String, Shared<BoxFuture<'static, Result<(), Arc<ApplyError>>>>>,
+    served: BTreeMap<String, Served>,
 }
+
+type Served = Shared<BoxFuture<'static, Result<(), Arc<ApplyError>>>>;
 
 impl Groundwork {
     /// Returns the object of the manifest at `place`, if it is applied before the components; a definition once it is served.

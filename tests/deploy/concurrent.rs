@@ -125,3 +125,56 @@ async fn who_waits_for_a_component_that_fails_says_so() {
     assert!(failed.contains("\n  b: it needs e, which could not be deployed\n"), "{failed}");
     assert!(failed.starts_with("2 of 5 components"), "{failed}");
 }
+
+const DEFINITION: &str = "apiVersion: apiextensions.k8s.io/v1\nkind: CustomResourceDefinition\nmetadata: {name: widgets.shop.example}\n\
+    spec: {group: shop.example, scope: Namespaced, names: {kind: Widget, plural: widgets},\n  \
+    versions: [{name: v1, served: true, storage: true, schema: {openAPIV3Schema: {type: object}}}]}\n";
+
+#[tokio::test]
+async fn only_who_needs_a_definition_waits_until_it_is_served() {
+    let server = fake_api::Server::default();
+    server.serve_kind("apiextensions.k8s.io/v1", "CustomResourceDefinition", "customresourcedefinitions", false);
+    server.serve_kind("v1", "ConfigMap", "configmaps", true);
+    let client = server.client();
+    let (events, mut said) = Events::channel();
+    let deployer = Deployer {
+        applier: Applier::new(client.clone(), "shop"),
+        readiness: Readiness::start(client, "shop", events.observer()),
+        images: Arc::new(|_| async { Ok(ComponentImages::new()) }.boxed()),
+        ports: PortMap::default(),
+        events,
+        context: HostContext::default(),
+        patience: Duration::from_secs(300),
+        webhooks: Webhooks::default(),
+    };
+    let objects = [
+        ("defines", DEFINITION),
+        ("uses", "apiVersion: shop.example/v1\nkind: Widget\nmetadata: {name: a}\n"),
+        ("other", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\n"),
+    ];
+    let (_folders, stage): (Vec<_>, Vec<_>) = objects
+        .into_iter()
+        .map(|(name, text)| {
+            let (folder, manifest) = manifest(text);
+            let component = Component { name: name.into(), ..Component::default() };
+            (folder, ComponentManifests { component, manifests: vec![manifest], ..ComponentManifests::default() })
+        })
+        .unzip();
+    let deployed = tokio::spawn(async move { deployer.deploy(stage).await.map(drop) });
+    let mut finished = async || loop {
+        let event = said.recv().await.unwrap();
+        if event.phase == Phase::Deploy && matches!(event.kind, EventKind::Finished(_)) {
+            return event.step;
+        }
+    };
+    assert_eq!(finished().await, "other");
+    assert!(server.object("shop.example/v1", "Widget", "shop", "a").is_none(), "applied before its kind is served");
+    let mut definition: serde_json::Value = serde_saphyr::from_str(DEFINITION).unwrap();
+    definition["status"] = json!({"conditions": [{"type": "Established", "status": "True"}]});
+    server.serve_kind("shop.example/v1", "Widget", "widgets", true);
+    server.put(definition);
+    let mut others = [finished().await, finished().await];
+    others.sort();
+    assert_eq!(others, ["defines", "uses"]);
+    deployed.await.unwrap().unwrap();
+}
