@@ -115,7 +115,7 @@ impl Kind {
         records.write(&record)?;
         let config = kind_config::complete(read_config(plan)?, plan.components(), &reserved.ports, own.is_some());
         let config = config.map_err(|why| ClusterError::KindConfig { path: config_path(plan), why })?;
-        let snapshot = self.snapshot(plan, own, &config)?;
+        let snapshot = self.snapshot(plan, own, &config, events)?;
         let (folder, failed) = (records.folder(), || ClusterError::file("preparing the cluster's folder"));
         crate::host::folders::publish(&folder.join(CONFIG), &config.to_string()).map_err(failed())?;
         let labels = labels::labels_for(name, lease, folders);
@@ -221,14 +221,24 @@ impl Kind {
     }
 
     /// Returns the snapshot from which clusters of `config` and our own node image boot, if they do.
-    fn snapshot(&self, plan: &Plan, image: Option<&str>, config: &Value) -> Result<Option<Snapshot>, ClusterError> {
+    fn snapshot(
+        &self,
+        plan: &Plan,
+        image: Option<&str>,
+        config: &Value,
+        events: &Events,
+    ) -> Result<Option<Snapshot>, ClusterError> {
         use config::Boot;
         let unsupported = snapshot::unsupported(&self.host, image, config);
         match (plan.suite().cluster.boot, unsupported, image) {
-            (Boot::Snapshot, Some(why), _) => Err(ClusterError::NoSnapshot { why }),
-            (Boot::Auto | Boot::Snapshot, None, Some(image)) => Ok(Some(Snapshot::of(&self.host, image, config))),
-            _ => Ok(None),
+            (Boot::Snapshot, Some(why), _) => return Err(ClusterError::NoSnapshot { why }),
+            (Boot::Auto, Some(why), _) => events.note(Phase::Cluster, why),
+            (Boot::Auto | Boot::Snapshot, None, Some(image)) => {
+                return Ok(Some(Snapshot::of(&self.host, image, config)));
+            }
+            _ => {}
         }
+        Ok(None)
     }
 
     /// Returns the engine's folder of layers, if nodes are to use images from there.

@@ -18,13 +18,16 @@ pub(super) fn complete<'a>(
     let cluster = config.as_object_mut().ok_or("it is not a mapping")?;
     cluster.entry("kind").or_insert(json!("Cluster"));
     cluster.entry("apiVersion").or_insert(json!("kind.x-k8s.io/v1alpha4"));
+    let several = cluster.get("nodes").and_then(Value::as_array).is_some_and(|nodes| nodes.len() > 1);
     if own_image {
-        add_own_image(cluster)?;
+        add_own_image(cluster, several)?;
     }
     let nodes = cluster.entry("nodes").or_insert(json!([{"role": "control-plane"}]));
     let nodes = nodes.as_array_mut().ok_or("`nodes` is not a list")?;
-    if own_image && nodes.len() > 1 {
-        return Err("the node image built from packages serves one node; use one node, or `--images registry`".into());
+    let is_control_plane = |node: &&Value| node["role"] != "worker";
+    if own_image && nodes.iter().filter(is_control_plane).count() > 1 {
+        // kind puts a load balancer before them, whose image is in registries only.
+        return Err("with the node image built from packages a cluster has one control plane; `--images registry` permits several".into());
     }
     let first = nodes.first_mut().and_then(Value::as_object_mut).ok_or("`nodes` names no node")?;
     let mappings = first.entry("extraPortMappings").or_insert(json!([]));
@@ -52,41 +55,48 @@ pub(super) fn without_ports(config: &Value) -> Value {
     config
 }
 
-/// Adds the settings for the node image of `images/node`: it has its own network, and its cluster serves one run on one
-/// node, so leader election, syncing to disk and preparing for joining nodes only cost time.
-fn add_own_image(cluster: &mut serde_json::Map<String, Value>) -> Result<(), String> {
+/// Adds the settings for the node image of `images/node`: it has its own network, and its cluster serves one run, so
+/// leader election and syncing to disk only cost time; unless there are `several` nodes, so does preparing for nodes that
+/// join.
+fn add_own_image(cluster: &mut serde_json::Map<String, Value>, several: bool) -> Result<(), String> {
     let networking = cluster.entry("networking").or_insert(json!({}));
     let networking = networking.as_object_mut().ok_or("`networking` is not a mapping")?;
     networking.insert("disableDefaultCNI".into(), json!(true));
     let patches = cluster.entry("kubeadmConfigPatches").or_insert(json!([]));
     let patches = patches.as_array_mut().ok_or("`kubeadmConfigPatches` is not a list")?;
+    let mut control_plane = json!({
+        "kind": "ClusterConfiguration",
+        // With its default rate the controller manager throttles itself in its first seconds.
+        "controllerManager": {
+            "extraArgs": {"leader-elect": "false", "kube-api-qps": "500", "kube-api-burst": "1000"},
+        },
+        "scheduler": {"extraArgs": {"leader-elect": "false"}},
+        // The only member waits a random part of the election's time-out before it leads: of 1 s, by default.
+        "etcd": {
+            "local": {
+                "extraArgs": {"unsafe-no-fsync": "true", "heartbeat-interval": "10", "election-timeout": "100"},
+            },
+        },
+    });
+    // The image's patches run one CoreDNS replica, with a readiness probe every second.
+    let mut init = json!({"kind": "InitConfiguration", "patches": {"directory": "/kind/patches"}});
+    if !several {
+        // Not the node's name, which kube-proxy's configuration would keep in etcd.
+        control_plane["controlPlaneEndpoint"] = json!(format!("{ADVERTISED}:6443"));
+        // The image gives its loopback interface this address, so that nothing in etcd depends on the container's.
+        init["localAPIEndpoint"] = json!({"advertiseAddress": ADVERTISED, "bindPort": 6443});
+        init["skipPhases"] = json!([
+            "preflight",
+            "bootstrap-token",
+            "kubelet-finalize",
+            "show-join-command",
+            "upload-config/kubeadm",
+            "upload-certs",
+        ]);
+    }
     let ours = [
-        json!({
-            "kind": "ClusterConfiguration",
-            // Not the node's name, which kube-proxy's configuration would keep in etcd.
-            "controlPlaneEndpoint": format!("{ADVERTISED}:6443"),
-            // With its default rate the controller manager throttles itself in its first seconds.
-            "controllerManager": {
-                "extraArgs": {"leader-elect": "false", "kube-api-qps": "500", "kube-api-burst": "1000"},
-            },
-            "scheduler": {"extraArgs": {"leader-elect": "false"}},
-            // The only member waits a random part of the election's time-out before it leads: of 1 s, by default.
-            "etcd": {
-                "local": {
-                    "extraArgs": {"unsafe-no-fsync": "true", "heartbeat-interval": "10", "election-timeout": "100"},
-                },
-            },
-        }),
-        json!({
-            "kind": "InitConfiguration",
-            // The image gives its loopback interface this address, so that nothing in etcd depends on the container's.
-            "localAPIEndpoint": {"advertiseAddress": ADVERTISED, "bindPort": 6443},
-            // The image's patches run one CoreDNS replica, with a readiness probe every second.
-            "patches": {"directory": "/kind/patches"},
-            "skipPhases": [
-                "preflight", "bootstrap-token", "kubelet-finalize", "show-join-command", "upload-config/kubeadm", "upload-certs",
-            ],
-        }),
+        control_plane,
+        init,
         json!({
             "kind": "KubeletConfiguration",
             "cgroupDriver": "cgroupfs",
@@ -145,12 +155,20 @@ mod tests {
     }
 
     #[test]
+    fn a_cluster_of_several_nodes_has_what_they_need_to_join() {
+        let config = json!({"nodes": [{"role": "control-plane"}, {"role": "worker"}]});
+        let complete = complete(config, [], &PortMap::default(), true).unwrap();
+        let patches = complete["kubeadmConfigPatches"].to_string();
+        assert!(!patches.contains(ADVERTISED) && !patches.contains("bootstrap-token"), "{patches}");
+    }
+
+    #[test]
     fn what_is_no_kind_configuration_is_refused() {
         for (config, own, why) in [
             (json!([]), false, "not a mapping"),
             (json!({"nodes": 1}), false, "`nodes` is not a list"),
             (json!({"nodes": []}), false, "names no node"),
-            (json!({"nodes": [{}, {}]}), true, "serves one node"),
+            (json!({"nodes": [{}, {}]}), true, "has one control plane"),
         ] {
             let error = complete(config, [], &PortMap::default(), own).unwrap_err();
             assert!(error.contains(why), "{error}");

@@ -19,7 +19,7 @@ use crate::ending::VARIABLE;
 use crate::world::World;
 use crate::{SUITE, pause};
 
-const PROGRAM: &str = env!("CARGO_BIN_EXE_kind-harness");
+pub(crate) const PROGRAM: &str = env!("CARGO_BIN_EXE_kind-harness");
 /// Each run has the same cluster's name: so every run proves that after the one before it another works.
 const NAME: &str = "lifecycle-test";
 /// How long what is killed may take to go.

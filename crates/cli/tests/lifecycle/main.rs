@@ -9,6 +9,7 @@ mod isolation;
 mod matrix;
 mod moments;
 mod resets;
+mod several;
 mod soak;
 mod strategies;
 #[expect(dead_code, reason = "shared with the target `hostile`")]
