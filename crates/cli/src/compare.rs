@@ -88,8 +88,11 @@ impl Comparison {
             let text = format!("the runs are from hosts that cannot be compared: {first}, and {second}");
             return Err(Failure::told(Exit::Usage, text));
         }
-        let fewest = |is_fresh| base.of_kind(is_fresh).len().min(new.of_kind(is_fresh).len());
-        let is_fresh = fewest(true) > fewest(false);
+        let count = |is_fresh| {
+            let (base, new) = (base.of_kind(is_fresh).len(), new.of_kind(is_fresh).len());
+            (base.min(new), base + new)
+        };
+        let is_fresh = count(true) > count(false);
         let (all_old, all_new) = (base.of_kind(is_fresh), new.of_kind(is_fresh));
         let (last_old, last_new) = (last(&all_old), last(&all_new));
         let of_kind = all_old.len() + all_new.len();
