@@ -116,7 +116,7 @@ impl Session {
         self.render().await?;
         let parcels = self.parcels()?;
         // Before a new cluster, which may need the room; otherwise beside the deployment, if there is one.
-        let is_new = start == Start::AsFound && records.read()?.is_none();
+        let is_new = start == Start::AsFound && self.needs_host() && records.read()?.is_none();
         let collects = async {
             if is_new {
                 self.collect(name).await;

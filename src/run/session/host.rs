@@ -16,12 +16,18 @@ use crate::suite::config::{ImageSource, ProviderKind};
 use crate::suite::reference::registry;
 
 impl Session {
-    /// Prepares the host, and decides where images come from. The engine is asked for that, so it is there first. An
-    /// existing cluster to which no images are pushed needs no host.
+    /// Returns whether the run needs an engine: an existing cluster to which no images are pushed does not.
+    pub(super) fn needs_host(&self) -> bool {
+        let cluster = &self.plan.suite().cluster;
+        cluster.provider != ProviderKind::Existing || cluster.push.is_some()
+    }
+
+    /// Prepares the host, if the run needs one, and decides where images come from. The engine is asked for that, so it is
+    /// there first.
     pub(super) async fn host(&self, records: &Records) -> Result<(Option<Host>, ImageSource), UpError> {
         let suite = self.plan.suite();
         let is_guest = suite.cluster.provider == ProviderKind::Existing;
-        if is_guest && suite.cluster.push.is_none() {
+        if !self.needs_host() {
             return Ok((None, ImageSource::Registry));
         }
         let digest = self.plan.digest()?;
