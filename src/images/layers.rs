@@ -1,5 +1,6 @@
 //! Images that nodes use without a copy: the engine's layers, from its folder that is mounted in them.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use futures::future::try_join_all;
@@ -104,13 +105,16 @@ pub(super) async fn hold(
 ) -> Result<(), ExecError> {
     let names = format!("--filter=name={cluster}-{HOLDER}");
     let there = engine.command(["ps", "--all", "--format={{.Names}}", &names]).deadline(LOOK).output().await?;
-    let create = |image: &Image| {
-        let create = ["create", "--name", &image.holder(cluster), &image.id, "never-started"];
-        engine.environment(Cmd::new(shim, create)).deadline(LOOK).finishing()
+    // The name has the image's id, of which an image with two names has one.
+    let named = images.iter().map(|image| (image.holder(cluster), image.id.as_str()));
+    let missing: BTreeMap<String, &str> =
+        named.filter(|(holder, _)| there.lines().all(|name| name.trim() != holder)).collect();
+    let create = |(holder, id): (String, &str)| {
+        let create = Cmd::new(shim, ["create", "--name", &holder, id, "never-started"]);
+        let create = engine.environment(create).deadline(LOOK).finishing();
+        async move { create.output().await }
     };
-    // The name has the image's id.
-    let missing = images.iter().filter(|image| there.lines().all(|name| name.trim() != image.holder(cluster)));
-    try_join_all(missing.map(|image| async move { create(image).output().await })).await.map(drop)
+    try_join_all(missing.into_iter().map(create)).await.map(drop)
 }
 
 /// Makes `images` known to the containerd of `node`.
