@@ -74,7 +74,7 @@ fn add_own_image(cluster: &mut serde_json::Map<String, Value>, several: bool) ->
         // The only member waits a random part of the election's time-out before it leads: of 1 s, by default.
         "etcd": {
             "local": {
-                "extraArgs": {"unsafe-no-fsync": "true", "heartbeat-interval": "10", "election-timeout": "100"},
+                "extraArgs": {"unsafe-no-fsync": "true", "heartbeat-interval": "20", "election-timeout": "200"},
             },
         },
     });
