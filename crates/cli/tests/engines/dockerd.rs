@@ -8,12 +8,13 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Result, bail, ensure};
 use duct::cmd;
 use kind_harness::host::folders::Folders;
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::engine::{Engine, NotHere};
+use crate::engine::{Engine, NotHere, in_path};
+use crate::iptables::Rules;
 use crate::runtime;
 
 /// How long the daemon may take to answer.
@@ -25,7 +26,7 @@ pub(crate) struct Dockerd {
     pub(crate) engine: Engine,
     daemon: Child,
     folder: tempfile::TempDir,
-    rules: Vec<(String, String)>,
+    rules: Rules,
     /// Only one daemon may use the folder of images.
     _lock: File,
 }
@@ -75,7 +76,7 @@ impl Dockerd {
         }
         std::fs::write(at("daemon.json"), "{}")?;
         let log = File::create(at("log"))?;
-        let rules = rules()?;
+        let rules = Rules::before(&["DOCKER", "docker0"])?;
         let daemon = command.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log).spawn()?;
         let home = at("config");
         let variables = vec![
@@ -124,48 +125,8 @@ impl Drop for Dockerd {
             let _ = std::fs::remove_file(folders.cache.join("host").join("docker.json"));
         }
         let _ = cmd!("ip", "link", "delete", "docker0").stderr_null().unchecked().run();
-        if let Err(error) = restore(&self.rules) {
+        if let Err(error) = self.rules.restore() {
             eprintln!("iptables is not as it was: {error:#}");
         }
     }
-}
-
-fn in_path(name: &str) -> bool {
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    std::env::split_paths(&path).any(|folder| folder.join(name).is_file())
-}
-
-/// The rules of iptables: each with its table.
-fn rules() -> Result<Vec<(String, String)>> {
-    let mut rules = Vec::new();
-    for table in ["filter", "nat", "raw", "mangle"] {
-        let listed = cmd!("iptables", "-t", table, "-S").stderr_null().unchecked().read().context("iptables")?;
-        rules.extend(listed.lines().map(|line| (table.to_owned(), line.to_owned())));
-    }
-    Ok(rules)
-}
-
-/// Removes every rule and chain of docker that was not there before, and sets the policies as they were.
-fn restore(before: &[(String, String)]) -> Result<()> {
-    let run = |table: &str, rule: &str| {
-        let words = rule.split_whitespace().map(|word| word.trim_matches('"'));
-        let arguments: Vec<&str> = ["-w", "-t", table].into_iter().chain(words).collect();
-        cmd("iptables", arguments).stderr_null().unchecked().run()
-    };
-    let new = || -> Result<Vec<(String, String)>> {
-        let is_docker_s = |rule: &str| rule.contains("DOCKER") || rule.contains("docker0");
-        let is_new = |it: &(String, String)| !before.contains(it) && is_docker_s(&it.1);
-        Ok(rules()?.into_iter().filter(is_new).collect())
-    };
-    for (table, rule) in new()?.iter().filter(|(_, rule)| rule.starts_with("-A")) {
-        run(table, &rule.replacen("-A", "-D", 1))?;
-    }
-    for (table, rule) in new()?.iter().filter(|(_, rule)| rule.starts_with("-N")) {
-        run(table, &rule.replacen("-N", "-F", 1))?;
-        run(table, &rule.replacen("-N", "-X", 1))?;
-    }
-    for (table, policy) in before.iter().filter(|(_, rule)| rule.starts_with("-P")) {
-        run(table, policy)?;
-    }
-    Ok(())
 }

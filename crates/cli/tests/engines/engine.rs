@@ -72,3 +72,9 @@ pub(crate) fn harness(engine: &Engine, suite: &Path, state: &Path, arguments: &[
     let command = command.env("XDG_STATE_HOME", state).env("KIND_HARNESS_YES", "1").env("NO_COLOR", "1");
     engine.on(command.env("KIND_HARNESS_AUTO_PORTS", "true")).stdin_null()
 }
+
+/// Returns whether a folder in PATH has the program `name`.
+pub(crate) fn in_path(name: &str) -> bool {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    std::env::split_paths(&path).any(|folder| folder.join(name).is_file())
+}

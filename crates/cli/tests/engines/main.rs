@@ -7,9 +7,11 @@
 
 mod cache;
 mod charts;
+mod containerd;
 mod dockerd;
 mod engine;
 mod front;
+mod iptables;
 mod prefetch;
 mod push;
 mod registries;
@@ -23,6 +25,7 @@ use std::process::ExitCode;
 use anyhow::{Context, Result};
 use libtest_mimic::{Arguments, Completion, Failed, Trial};
 
+use crate::containerd::Containerd;
 use crate::dockerd::Dockerd;
 use crate::engine::{Engine, NotHere};
 use crate::front::Front;
@@ -79,6 +82,7 @@ fn main() -> ExitCode {
             registries::login(&Dockerd::start(None, Some(&registry.authority()))?.engine, &registry)
         }),
         trial("helm::registry", || charts::of_a_registry(Registry::with_login()?)),
+        long_trial("nerdctl::story_from_packages", || Story::run(&Containerd::start()?.engine, "packages")),
         trial("podman::prefetch", || {
             let registry = Registry::plain()?;
             let front = Front::with_login(&registry)?;
