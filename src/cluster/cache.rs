@@ -109,7 +109,8 @@ impl Kind {
         folders.own_cache(KEPT_IN).make().map_err(ClusterError::file("making the folder of the cache"))?;
         let folder = folders.cache.join(KEPT_IN);
         let shim = labels::shim_of(&self.host.engine, &folders.cluster(&record.name));
-        let create = Cmd::new(shim, ["create", "--name", name, "--network", &network(folders)]);
+        let network = network(folders, self.host.engine.kind);
+        let create = Cmd::new(shim, ["create", "--name", name, "--network", &network]);
         let create = create.arg(format!("--volume={}:{DATA}", folder.display()));
         // The files of the servers have logins in them.
         let mut create = create.arg("--tmpfs=/run/cache:mode=700");

@@ -18,7 +18,7 @@ use super::{ClusterError, CreateRequest, Record, Records, kind_config, labels};
 use crate::host::exec::ExecError;
 use crate::host::folders::{Folders, Lock};
 use crate::host::resilience::{Cause, Dependency};
-use crate::host::setup::engine_layers;
+use crate::host::setup::{EngineKind, engine_layers};
 use crate::report::{Events, Phase};
 use crate::suite::config::{self, Load, ProviderKind};
 use crate::suite::plan::Plan;
@@ -122,7 +122,7 @@ impl Kind {
         let mount = record.layers.as_deref().map(mount_option);
         let networks = folders.networks(self.host.engine.kind.name());
         let shim = labels::shim(&self.host.engine.kind.path(), &labels, mount.as_deref(), folder, &networks);
-        Ok(Prepared { record, reserved, turn, snapshot, shim: shim.map_err(failed())?, network: network(folders) })
+        Ok(Prepared { record, reserved, turn, snapshot, shim: shim.map_err(failed())?, network: network(folders, self.host.engine.kind) })
     }
 
     async fn by_snapshot(
@@ -265,8 +265,12 @@ fn mount_option(layers: &Path) -> String {
 }
 
 /// Returns the network of the clusters of one state folder. No other folder's clusters use it, so it can be removed
-/// with the last of them.
-pub(super) fn network(folders: &Folders) -> String {
+/// with the last of them. With nerdctl it is kind's own, because kind lets no other be chosen there; that is removed by the
+/// state folder for which it was made, once no cluster uses it.
+pub(super) fn network(folders: &Folders, engine: EngineKind) -> String {
+    if engine == EngineKind::Nerdctl {
+        return "kind".to_owned();
+    }
     let user = rustix::process::geteuid().as_raw().to_string();
     let hash = Sha256::new().chain_update(user).chain_update(folders.state.as_os_str().as_encoded_bytes()).finalize();
     format!("kind-harness-{}", &crate::suite::hash::hex(&hash)[..8])

@@ -14,6 +14,9 @@ use crate::host::resilience::Resilience;
 use crate::host::setup::{Engine, EngineKind, LOOK};
 use crate::suite::name::ClusterName;
 
+/// Digits of an id that an engine shows at least.
+const SHORT_ID: usize = 12;
+
 /// The containers and volumes of a cluster that are proved to be ours: by the ids recorded when they were created or,
 /// if that record is lost, by their labels. Containers and volumes are removed only through this type.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -156,15 +159,20 @@ impl Owned {
             return;
         }
         let ours = format!("label={STATE}={}", folders.state.display());
-        let list = ["network", "ls", "--no-trunc", "--filter", &ours, "--format", "{{.ID}} {{.Name}}"];
+        // nerdctl shows the first twelve digits of a network's id, and has no option to show more.
+        let whole: &[&str] = if self.engine.kind == EngineKind::Nerdctl { &[] } else { &["--no-trunc"] };
+        let list = ["network", "ls"].iter().chain(whole).copied();
+        let list = list.chain(["--filter", &ours, "--format", "{{.ID}} {{.Name}}"]);
+        let is_recorded = |id: &str| id.len() >= SHORT_ID && recorded.iter().any(|it| it.starts_with(id));
         let Ok(listed) = self.engine.command(list).deadline(LOOK).output().await else { return };
         let mut left = String::new();
         let listed = listed.lines().filter_map(|line| line.split_once(' '));
-        for (id, name) in listed.filter(|(id, _)| is_id(id) && (self.lost || recorded.contains(id))) {
+        for (id, name) in listed.filter(|(id, _)| is_id(id) && (self.lost || is_recorded(id))) {
             let network = match self.engine.kind {
                 // By its id podman 4.3 removes a network that is in use, and then leaves the port rules of the nodes in it.
-                EngineKind::Podman => name,
-                EngineKind::Docker | EngineKind::Nerdctl => id,
+                // The ids of nerdctl are hashes of the names.
+                EngineKind::Podman | EngineKind::Nerdctl => name,
+                EngineKind::Docker => id,
             };
             if self.engine.command(["network", "rm", network]).output().await.is_err() {
                 left.push_str(&format!("{id}\n"));

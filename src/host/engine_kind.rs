@@ -30,6 +30,11 @@ impl EngineKind {
         }
     }
 
+    /// Returns whether it makes an image of a tree of files by `import`; nerdctl has that only since version 2.1.4.
+    pub(crate) fn has_import(self) -> bool {
+        self != EngineKind::Nerdctl
+    }
+
     /// Returns the path of its command; the bare name if it is not in PATH.
     #[must_use]
     pub fn path(self) -> PathBuf {
@@ -48,4 +53,13 @@ pub(crate) fn in_path_or_itself(program: &Path) -> Option<PathBuf> {
     }
     let path = std::env::var_os("PATH")?;
     std::env::split_paths(&path).map(|folder| folder.join(program)).find(|path| path.is_file())
+}
+
+/// Returns the architecture of this host, and so of its nodes, as engines name it.
+pub(crate) fn architecture() -> &'static str {
+    match std::env::consts::ARCH {
+        "x86_64" => "amd64",
+        "aarch64" => "arm64",
+        other => other,
+    }
 }

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::ImageError;
+pub(super) use crate::host::engine_kind::architecture;
 use crate::host::exec::ExecError;
 use crate::host::resilience::Resilience;
 use crate::host::setup::{Engine, LOOK};
@@ -68,15 +69,6 @@ pub(super) async fn has(engine: &Engine, image: &str) -> bool {
         .output()
         .await
         .is_ok()
-}
-
-/// Returns the architecture of this host, and so of its nodes, as engines name it.
-pub(super) fn architecture() -> &'static str {
-    match std::env::consts::ARCH {
-        "x86_64" => "amd64",
-        "aarch64" => "arm64",
-        other => other,
-    }
 }
 
 /// Returns whether the engine says that it has no such image: `image not known` (podman), `No such image` (docker),

@@ -51,7 +51,7 @@ impl Engine {
         Ok(String::from_utf8_lossy(&output.stdout).trim_end().to_owned())
     }
 
-    /// Containers, volumes and networks.
+    /// Containers, volumes and networks, without the default one: nerdctl makes that with the first container and keeps it.
     pub(crate) fn traces(&self) -> Result<Vec<String>> {
         let mut traces = Vec::new();
         for (what, list) in [
@@ -61,6 +61,7 @@ impl Engine {
         ] {
             traces.extend(self.ask(list)?.lines().map(|line| format!("{what} {line}")));
         }
+        traces.retain(|trace| trace != "network bridge");
         traces.sort();
         Ok(traces)
     }

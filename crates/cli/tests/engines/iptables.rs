@@ -52,10 +52,10 @@ fn list() -> Result<Vec<(String, String)>> {
     Ok(rules)
 }
 
-/// Runs one command of iptables; a rule that no longer exists is not an error.
+/// Runs one command of iptables; a rule that no longer exists is not an error. iptables-restore is used because it takes
+/// quoted comments as iptables prints them.
 fn run(table: &str, rule: &str) -> Result<()> {
-    let words = rule.split_whitespace().map(|word| word.trim_matches('"'));
-    let arguments: Vec<&str> = ["-w", "-t", table].into_iter().chain(words).collect();
-    cmd("iptables", arguments).stderr_null().unchecked().run()?;
+    let input = format!("*{table}\n{rule}\nCOMMIT\n");
+    cmd!("iptables-restore", "--wait", "--noflush").stdin_bytes(input).stderr_null().unchecked().run()?;
     Ok(())
 }

@@ -3,11 +3,15 @@
 use std::path::Path;
 use std::time::Duration;
 
+use serde_json::json;
+use sha2::{Digest, Sha256};
 use thiserror::Error;
 
 use super::{Engine, EngineKind, in_path_or_itself, memory};
+use crate::host::engine_kind::architecture;
 use crate::host::exec::{Cmd, ExecError};
 use crate::host::folders::{self, Folders};
+use crate::suite::hash::hex;
 
 /// For hosts that withhold CAP_SYS_RESOURCE: limits that may be set, and a runtime that accepts hybrid cgroups.
 const CONTAINERS_CONF: &str = r#"# Written by kind-harness, used only for its own containers (CONTAINERS_CONF).
@@ -40,6 +44,9 @@ pub(super) enum Refusal {
     /// A file that it needs could not be written.
     #[error("{0}")]
     File(std::io::Error),
+    /// It does not accept the restart policy of kind's nodes.
+    #[error("it cannot run kind's nodes, whose restart policy is on-failure (containerd 1.7 or newer can): {}", .0.brief())]
+    NoRestart(#[source] ExecError),
     /// The binary for the trial has been removed meanwhile.
     #[error("kind is not where it was")]
     NoProbe,
@@ -90,13 +97,53 @@ pub(super) async fn run(
 /// Starts a privileged container from an image that contains only `probe`, a static binary.
 async fn start_privileged(engine: &Engine, probe: &Path) -> Result<(), Refusal> {
     let probe = in_path_or_itself(probe).ok_or(Refusal::NoProbe)?;
-    let (folder, file) = (probe.parent().unwrap_or(Path::new("/")), probe.file_name().unwrap_or_default());
     let image = engine.local_reference("probe", &std::process::id().to_string());
-    let pack = Cmd::new("tar", ["-c", "-C"]).arg(folder).arg(file);
-    pack.pipe(&engine.command(["import", "-", &image])).await?;
-    let run = engine.command(["run", "--rm", "--privileged", &image]).arg(Path::new("/").join(file)).arg("version");
-    let started = run.deadline(TRIAL).output().await;
+    import(engine, &probe, &image).await?;
+    let program = Path::new("/").join(probe.file_name().unwrap_or_default());
+    let run = engine.command(["run", "--rm", "--privileged", &image]).arg(program).arg("version");
+    let started = async {
+        run.deadline(TRIAL).output().await?;
+        restarts(engine, &image).await
+    };
+    let started = started.await;
     let _ = engine.command(["rmi", "-f", &image]).output().await;
-    started?;
+    started
+}
+
+/// Makes `image`, which contains only `probe`.
+async fn import(engine: &Engine, probe: &Path, image: &str) -> Result<(), Refusal> {
+    let (folder, file) = (probe.parent().unwrap_or(Path::new("/")), probe.file_name().unwrap_or_default());
+    if engine.kind.has_import() {
+        let pack = Cmd::new("tar", ["-c", "-C"]).arg(folder).arg(file);
+        return Ok(pack.pipe(&engine.command(["import", "-", image])).await?);
+    }
+    let archive = tempfile::tempdir().map_err(Refusal::File)?;
+    let layer = archive.path().join("layer.tar");
+    Cmd::new("tar", ["-c", "-f"]).arg(&layer).arg("-C").arg(folder).arg(file).output().await?;
+    let content = Sha256::digest(fs_err::read(&layer).map_err(Refusal::File)?);
+    let config = json!({
+        "architecture": architecture(),
+        "os": "linux",
+        "config": {},
+        "rootfs": {"type": "layers", "diff_ids": [format!("sha256:{}", hex(&content))]},
+    });
+    let manifest = json!([{"Config": "config.json", "RepoTags": [image], "Layers": ["layer.tar"]}]);
+    for (name, content) in [("config.json", config), ("manifest.json", manifest)] {
+        fs_err::write(archive.path().join(name), content.to_string()).map_err(Refusal::File)?;
+    }
+    let pack = Cmd::new("tar", ["-c", "-C"]).arg(archive.path()).arg(".");
+    Ok(pack.pipe(&engine.command(["load"])).await?)
+}
+
+/// Checks that nerdctl accepts the restart policy of kind's nodes, which takes containerd 1.7. The other engines have it
+/// in every version.
+async fn restarts(engine: &Engine, image: &str) -> Result<(), Refusal> {
+    if engine.kind != EngineKind::Nerdctl {
+        return Ok(());
+    }
+    let name = format!("kind-harness-probe-{}", std::process::id());
+    let create = engine.command(["create", "--restart=on-failure:1", "--name", &name, image, "/never-started"]);
+    create.output().await.map_err(Refusal::NoRestart)?;
+    engine.command(["rm", "-f", &name]).output().await?;
     Ok(())
 }
