@@ -6,6 +6,7 @@
 
 mod binaries;
 mod binary_image;
+mod builder;
 mod builds;
 mod cargo;
 mod content;
@@ -82,6 +83,30 @@ pub enum ImageError {
     Build {
         /// The image.
         image: String,
+        /// The cause, with the last lines of the build's output.
+        #[source]
+        source: ExecError,
+    },
+    /// The engine builds no images at all.
+    #[error(
+        "{engine} builds no images: it needs `buildctl` in PATH, and a running buildkitd (at BUILDKIT_HOST, if not at its \
+         usual address)"
+    )]
+    NoBuilder {
+        /// The engine.
+        engine: &'static str,
+        /// The cause, with the last lines of the build's output.
+        #[source]
+        source: ExecError,
+    },
+    /// The engine's builds cannot begin from an image that the engine has.
+    #[error(
+        "{engine} cannot build from an image that it has built before: buildkitd uses other images; start it with \
+         `--oci-worker=false --containerd-worker=true --containerd-worker-namespace=default`, or {engine}'s other namespace"
+    )]
+    OtherImages {
+        /// The engine.
+        engine: &'static str,
         /// The cause, with the last lines of the build's output.
         #[source]
         source: ExecError,

@@ -1,6 +1,7 @@
 //! Engines: the same short story on each one that this host can run, docker with a daemon of its own among them.
 //!
-//! `cargo test --test engines -- with docker COMMAND…` runs another command on that daemon, such as the kill matrix.
+//! `cargo test --test engines -- with docker COMMAND…` runs another command on that daemon, such as the kill matrix;
+//! `with nerdctl COMMAND…` on a containerd.
 
 #![expect(clippy::disallowed_methods, reason = "these programs are the tests' own, not the harness's")]
 #![expect(clippy::print_stdout, reason = "how long each step takes is for whoever runs them")]
@@ -40,10 +41,10 @@ fn main() -> ExitCode {
         return code;
     }
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    if let [with, docker, command @ ..] = &*arguments
-        && (with.as_str(), docker.as_str()) == ("with", "docker")
+    if let [with, name, command @ ..] = &*arguments
+        && with == "with"
     {
-        return run_with_docker(command).unwrap_or_else(|error| {
+        return run_with(name, command).unwrap_or_else(|error| {
             eprintln!("{error:#}");
             ExitCode::FAILURE
         });
@@ -183,10 +184,21 @@ fn registries_conf(registry: &str, mirror: &str) -> String {
     )
 }
 
-fn run_with_docker(command: &[String]) -> Result<ExitCode> {
-    let (program, arguments) = command.split_first().context("with docker: which command?")?;
-    let docker = Dockerd::start(None, None)?;
+fn run_with(name: &str, command: &[String]) -> Result<ExitCode> {
+    let (docker, containerd);
+    let engine = match name {
+        "docker" => {
+            docker = Dockerd::start(None, None)?;
+            &docker.engine
+        }
+        "nerdctl" => {
+            containerd = Containerd::start()?;
+            &containerd.engine
+        }
+        other => anyhow::bail!("with {other}: docker and nerdctl are the engines that the tests start"),
+    };
+    let (program, arguments) = command.split_first().with_context(|| format!("with {name}: which command?"))?;
     let root = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
-    let output = docker.engine.on(duct::cmd(program, arguments).dir(root)).unchecked().run()?;
+    let output = engine.on(duct::cmd(program, arguments).dir(root)).unchecked().run()?;
     Ok(if output.status.success() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
