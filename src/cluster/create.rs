@@ -122,7 +122,14 @@ impl Kind {
         let mount = record.layers.as_deref().map(mount_option);
         let networks = folders.networks(self.host.engine.kind.name());
         let shim = labels::shim(&self.host.engine.kind.path(), &labels, mount.as_deref(), folder, &networks);
-        Ok(Prepared { record, reserved, turn, snapshot, shim: shim.map_err(failed())?, network: network(folders, self.host.engine.kind) })
+        Ok(Prepared {
+            record,
+            reserved,
+            turn,
+            snapshot,
+            shim: shim.map_err(failed())?,
+            network: network(folders, self.host.engine.kind),
+        })
     }
 
     async fn by_snapshot(

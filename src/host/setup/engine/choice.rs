@@ -148,6 +148,9 @@ fn missing(wanted: Option<&str>, refused: &[(EngineKind, Refusal)]) -> Finding {
         _ if by_packages => Remedy::Packages(PACKAGES),
         Some(wanted) if refused.is_empty() => Remedy::ByHand(format!("install {wanted}, or unset {VARIABLE}")),
         None if refused.is_empty() => Remedy::ByHand("install docker or podman".into()),
+        Some(_) if refused.iter().any(|(_, why)| matches!(why, Refusal::NoRestart(_))) => {
+            Remedy::ByHand(format!("install containerd 1.7 or newer, or unset {VARIABLE}"))
+        }
         Some(wanted) => Remedy::ByHand(format!("start {wanted}, or get the right to use it, or unset {VARIABLE}")),
         None => Remedy::ByHand("start the engine, or give yourself the right to use it, as its message says".into()),
     };
