@@ -24,7 +24,7 @@ pub async fn layers(engine: &Engine) -> Result<PathBuf, String> {
         EngineKind::Docker => {
             of_docker(&told("{{.Driver}}\t{{.DockerRootDir}}\t{{.OperatingSystem}}\t{{json .SecurityOptions}}").await?)
         }
-        EngineKind::Nerdctl => Err("nerdctl keeps them in another containerd".into()),
+        EngineKind::Nerdctl => Err("nerdctl does not say where containerd keeps them".into()),
     }
 }
 
