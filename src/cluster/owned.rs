@@ -14,7 +14,7 @@ use crate::host::resilience::Resilience;
 use crate::host::setup::{Engine, EngineKind, LOOK};
 use crate::suite::name::ClusterName;
 
-/// Digits of an id that an engine shows at least.
+/// Digits of an id that an engine shows when it shortens one.
 const SHORT_ID: usize = 12;
 
 /// The containers and volumes of a cluster that are proved to be ours: by the ids recorded when they were created or,
@@ -163,7 +163,8 @@ impl Owned {
         let whole: &[&str] = if self.engine.kind == EngineKind::Nerdctl { &[] } else { &["--no-trunc"] };
         let list = ["network", "ls"].iter().chain(whole).copied();
         let list = list.chain(["--filter", &ours, "--format", "{{.ID}} {{.Name}}"]);
-        let is_recorded = |id: &str| id.len() >= SHORT_ID && recorded.iter().any(|it| it.starts_with(id));
+        let is_short = |id: &str| id.len() == SHORT_ID && recorded.iter().any(|it| it.starts_with(id));
+        let is_recorded = |id: &str| recorded.contains(id) || is_short(id);
         let Ok(listed) = self.engine.command(list).deadline(LOOK).output().await else { return };
         let mut left = String::new();
         let listed = listed.lines().filter_map(|line| line.split_once(' '));
