@@ -59,7 +59,9 @@ impl Engine {
             ("volume", &["volume", "ls", "-q"]),
             ("network", &["network", "ls", "--format", "{{.Name}}"]),
         ] {
-            traces.extend(self.ask(list)?.lines().map(|line| format!("{what} {line}")));
+            // nerdctl's listings fail if something listed is removed at that moment.
+            let listed = self.ask(list).or_else(|_| self.ask(list)).or_else(|_| self.ask(list))?;
+            traces.extend(listed.lines().map(|line| format!("{what} {line}")));
         }
         traces.retain(|trace| trace != "network bridge");
         traces.sort();
