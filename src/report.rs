@@ -40,7 +40,7 @@ pub use layer::LargestLayer;
 pub use markdown::{failure_markdown, to_markdown};
 pub use other_strategy::OtherStrategy;
 pub use results::{CaseOutcome, CaseResult, SuiteResults, environment_results};
-pub use run_file::{FORMAT, RecordedRun, RunEnd, RunFileError, RunLine, RunOutcome, RunRecorder};
+pub use run_file::{FORMAT, RecordedRun, RunEnd, RunFileError, RunLine, RunOutcome, RunRecorder, outcome_of};
 pub use run_header::{Calibration, HostClass, PlannedComponent, RunHeader};
 pub use slowest::slowest;
 pub use startup::{Alert, Bottleneck, Grade, Limits, OpenedBreaker, StartupMetrics};

@@ -4,7 +4,7 @@
 
 use std::borrow::Cow;
 use std::fs::File;
-use std::io::{BufRead, BufReader, BufWriter, Write};
+use std::io::{BufRead, BufReader, BufWriter, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -244,6 +244,22 @@ impl RunHeader {
         let file = fs_err::File::open(path).map_err(RunFileError::Unreadable)?;
         let first = BufReader::new(file).split(b'\n').next().transpose().map_err(RunFileError::Unreadable)?;
         header(path, &first.unwrap_or_default())
+    }
+}
+
+/// Returns how the run of a file has ended, by its last line alone; `None` when it has not, or cannot be read.
+#[must_use]
+pub fn outcome_of(path: &Path) -> Option<RunOutcome> {
+    /// The last line has some 50 bytes.
+    const END: u64 = 200;
+    let mut file = fs_err::File::open(path).ok()?;
+    let length = file.metadata().ok()?.len();
+    file.seek(SeekFrom::Start(length.saturating_sub(END))).ok()?;
+    let mut end = Vec::new();
+    file.read_to_end(&mut end).ok()?;
+    match serde_json::from_slice(end.trim_ascii_end().rsplit(|byte| *byte == b'\n').next()?) {
+        Ok(RunLine::End(end)) => end.outcome,
+        _ => None,
     }
 }
 

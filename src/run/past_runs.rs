@@ -10,13 +10,18 @@ use crate::host::folders::Folders;
 use crate::host::system::total_memory;
 use crate::report::{
     FORMAT, HostClass, Limits, OtherStrategy, PlannedComponent, RecordedRun, RunFileError, RunHeader, RunOutcome,
-    RunRecorder,
+    RunRecorder, outcome_of,
 };
 use crate::suite::config::{AlertSpec, GradeSpec, ImageSpec, Suite};
 use crate::suite::plan::Plan;
 
 /// How many runs are kept; a file has some 30 KiB.
 const KEPT: usize = 500;
+/// How many of these are runs that found everything unchanged, once there are too many: a test process in an environment that
+/// is there is one, and hundreds of them would leave no run that says how long something took.
+const UNCHANGED: usize = 200;
+/// How many more there may be until some are removed: then all are looked at.
+const SPARE: usize = 20;
 /// How many earlier runs by the other strategy count at most, the newest.
 const COMPARED: usize = 10;
 const EXTENSION: &str = "jsonl";
@@ -44,11 +49,25 @@ pub(super) fn start(folders: &Folders, header: RunHeader) -> std::io::Result<Run
     let own = folders.own_runs();
     let recorder = RunRecorder::create(&file(folders, &header.id), header)?;
     let all: Vec<_> = ids(folders)?.into_iter().filter(|id| is_id(id)).collect();
-    for old in all.iter().take(all.len().saturating_sub(KEPT)) {
-        // One that another run has just removed is not there any more.
-        let _ = own.remove(format!("{old}.{EXTENSION}"));
+    if all.len() > KEPT + SPARE {
+        let is_unchanged = |id: &String| outcome_of(&file(folders, id)) == Some(RunOutcome::Unchanged);
+        for old in superfluous(&all, is_unchanged) {
+            // One that another run has just removed is not there any more.
+            let _ = own.remove(format!("{old}.{EXTENSION}"));
+        }
     }
     Ok(recorder)
+}
+
+/// Returns those of `all` runs, oldest first, that are not kept.
+fn superfluous(all: &[String], is_unchanged: impl Fn(&String) -> bool) -> Vec<&String> {
+    let excess = all.len().saturating_sub(KEPT);
+    let (unchanged, others): (Vec<&String>, Vec<&String>) = all.iter().partition(|id| is_unchanged(id));
+    let first = unchanged.len().saturating_sub(UNCHANGED).min(excess);
+    let (gone, left) = unchanged.split_at(first);
+    let mut left: Vec<&String> = left.iter().copied().chain(others).collect();
+    left.sort_unstable();
+    gone.iter().copied().chain(left.into_iter().take(excess - first)).collect()
 }
 
 /// Creates the folder of runs, if there is none, and returns it.

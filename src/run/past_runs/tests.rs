@@ -27,6 +27,34 @@ fn only_files_that_are_named_like_runs_are_removed_when_there_are_too_many() {
 }
 
 #[test]
+fn runs_of_tests_in_an_environment_that_is_there_do_not_push_out_the_others() {
+    let all: Vec<String> = (0..700).map(|number| format!("{number:03}")).collect();
+    let numbers = |gone: Vec<&String>| gone.into_iter().map(|id| id.parse().unwrap()).collect::<Vec<usize>>();
+    // The first hundred have brought something up, the others found it.
+    let gone = numbers(superfluous(&all, |id| id.parse::<usize>().unwrap() >= 100));
+    assert_eq!(gone, (100..300).collect::<Vec<_>>());
+    // Of those that found it, enough are kept.
+    let gone = numbers(superfluous(&all, |id| id.parse::<usize>().unwrap() < 250));
+    assert_eq!(gone, (0..200).collect::<Vec<_>>());
+    assert!(superfluous(&all[..500], |_| true).is_empty());
+}
+
+#[test]
+fn the_end_of_a_file_tells_how_its_run_has_ended() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("run.jsonl");
+    let found = |text: &str| {
+        fs_err::write(&path, text).unwrap();
+        outcome_of(&path)
+    };
+    let run = format!("{{\"run\":\"{}\"}}\n", "x".repeat(500));
+    let end = |outcome: &str| format!("{run}{{\"end\":{{\"leftOut\":0,\"outcome\":\"{outcome}\"}}}}\n");
+    assert_eq!(found(&end("unchanged")), Some(RunOutcome::Unchanged));
+    assert_eq!(found(&end("ready")), Some(RunOutcome::Ready));
+    assert_eq!((found(&run), found("")), (None, None));
+}
+
+#[test]
 fn the_last_runs_by_the_other_strategy_that_came_up_whole_count() {
     let home = tempfile::tempdir().unwrap();
     let folders = Folders { cache: home.path().into(), state: home.path().into() };
