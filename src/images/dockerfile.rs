@@ -46,7 +46,11 @@ impl Place {
     /// Takes note of a line of the build's output.
     pub(super) fn note(&mut self, line: &str) {
         let step = ["STEP ", "Step "].iter().find_map(|word| line.split_once(word));
-        let numbered = step.and_then(|(_, step)| step.split_once(": ")).filter(|(number, _)| number.contains('/'));
+        let is_number = |(number, _): &(&str, &str)| {
+            let parts = number.trim().split_once('/');
+            parts.is_some_and(|(of, all)| [of, all].iter().all(|part| part.parse::<u32>().is_ok()))
+        };
+        let numbered = step.and_then(|(_, step)| step.split_once(": ")).filter(is_number);
         if let Some((_, instruction)) = numbered {
             self.instruction = Some(words(instruction));
         }
@@ -97,8 +101,7 @@ fn words(text: &str) -> String {
 mod tests {
     use super::*;
 
-    const FILE: &str =
-        "FROM scratch AS a\n# tools\nCOPY . /\nRUN echo one && \\\n    # why\n    make   all\nFROM a\nCOPY . /\n";
+    const FILE: &str = "FROM scratch AS a\n# tools\nCOPY . /\nRUN echo one && \\\n    # why\n    make   all\nFROM a\nCOPY . /\nRUN [\"/x\"]\n";
 
     #[test]
     fn the_line_of_the_instruction_that_failed() {
@@ -119,6 +122,8 @@ mod tests {
             ["------", "Dockerfile:4", "--------------------", "   3 |     COPY . /", "   4 | >>> RUN echo one && \\"];
         assert_eq!(line(&buildkit), Some(4), "BuildKit");
         assert_eq!(line(&["[2/2] STEP 2/2: FROM a"]), Some(7), "a stage");
+        let last = "Error: building at STEP \"RUN /x\": while running runtime: exit status 1";
+        assert_eq!(line(&["STEP 4/4: RUN [\"/x\"]", last]), Some(9), "podman's last line has it without brackets");
         assert_eq!(line(&["STEP 2/3: COPY . /"]), None, "two are alike");
         assert_eq!(line(&["no space left on device"]), None);
     }
