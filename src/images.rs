@@ -6,7 +6,7 @@
 
 mod binaries;
 mod binary_image;
-mod builder;
+mod buildkit;
 mod builds;
 mod cargo;
 mod content;

@@ -92,6 +92,20 @@ fn taken() -> Value {
     json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "app", "namespace": "shop", "uid": "u1", "generation": 3}})
 }
 
+/// Deploys into the namespace `shop` of `client`'s server; every image is on the nodes.
+fn deployer(client: Client, events: Events) -> Deployer {
+    Deployer {
+        applier: Applier::new(client.clone(), "shop"),
+        readiness: Readiness::start(client, "shop", events.observer()),
+        images: Arc::new(|_| async { Ok(ComponentImages::new()) }.boxed()),
+        ports: PortMap::default(),
+        events,
+        context: HostContext::default(),
+        patience: Duration::from_secs(300),
+        webhooks: Webhooks::default(),
+    }
+}
+
 /// The one object of `yaml`, and the folder of its file.
 fn manifest(yaml: &str) -> (tempfile::TempDir, Manifest) {
     let folder = tempfile::tempdir().unwrap();
@@ -174,17 +188,9 @@ async fn a_retry_is_an_event_of_its_component() {
     let server = Server::answering([failure(503, "apiserver not ready"), taken()]);
     let (_folder, manifest) = manifest(CONFIG_MAP);
     let (events, mut said) = Events::channel();
-    let applier = Applier::new(server.client(), "shop");
-    let deployer = Deployer {
-        applier: applier.with(Resilience::new(&RetrySpec::default(), events.handle(Phase::Deploy, "cluster"))),
-        readiness: Readiness::start(server.client(), "shop", events.observer()),
-        images: Arc::new(|_| async { Ok(ComponentImages::new()) }.boxed()),
-        ports: PortMap::default(),
-        events,
-        context: HostContext::default(),
-        patience: Duration::from_secs(300),
-        webhooks: Webhooks::default(),
-    };
+    let resilience = Resilience::new(&RetrySpec::default(), events.handle(Phase::Deploy, "cluster"));
+    let deployer = deployer(server.client(), events);
+    let deployer = Deployer { applier: deployer.applier.clone().with(resilience), ..deployer };
     let component = Component { name: "web".into(), ..Component::default() };
     let deployed = deployer
         .deploy(vec![ComponentManifests { component, manifests: vec![manifest], ..ComponentManifests::default() }])

@@ -156,6 +156,7 @@ pub(super) fn unsupported(host: &Host, image: Option<&str>, config: &Value) -> O
     match (image, host.engine.kind) {
         (None, _) => Some("kind's stock node image boots by kubeadm; the one built from packages boots from snapshots"),
         (_, EngineKind::Nerdctl) => Some("with nerdctl clusters boot by kubeadm"),
+        _ if config["networking"]["kubeProxyMode"] == "none" => Some("a cluster without kube-proxy boots by kubeadm"),
         _ if nodes > 1 => Some("a cluster of several nodes boots by kubeadm"),
         _ => None,
     }

@@ -30,11 +30,6 @@ impl EngineKind {
         }
     }
 
-    /// Returns whether it makes an image of a tree of files by `import`; nerdctl has that only since version 2.1.4.
-    pub(crate) fn has_import(self) -> bool {
-        self != EngineKind::Nerdctl
-    }
-
     /// Returns the path of its command; the bare name if it is not in PATH.
     #[must_use]
     pub fn path(self) -> PathBuf {

@@ -118,7 +118,7 @@ impl ComponentLoad {
     }
 
     /// Loads the component's images. Those that wait for their turn come in together with them where layers are mounted,
-    /// which takes as long for one as for several.
+    /// which calls the engine as often for several as for one.
     async fn load(&self, nodes: &Nodes, images: &[String], there: &mut There, step: &Step) -> Result<bool, ImageError> {
         if nodes.layers.is_some() {
             let waiting: Vec<String> = std::mem::take(&mut *self.waiting()).into_iter().collect();

@@ -68,8 +68,8 @@ impl Nodes {
         self
     }
 
-    /// Has all nodes use the layers of those of `images` that they lack, at once, where that is possible; returns these. What
-    /// does not come in this way is left to [`Nodes::load`], which says why.
+    /// Has all nodes use the layers of those of `images` that they lack, at once, where that is possible; returns these once all
+    /// nodes have them. What does not come in this way is left to [`Nodes::load`], which says why.
     ///
     /// # Errors
     /// When a node's images cannot be listed.
@@ -85,9 +85,10 @@ impl Nodes {
         }
         let Prepared::Mount(found) = self.prepare(&lacking).await else { return Ok(Vec::new()) };
         let each = join_all(self.names.iter().map(|node| layers::mount(&self.engine, node, &found))).await;
+        let on_all = each.iter().all(Result::is_ok);
         let mounted = self.names.iter().zip(each).filter(|(_, mounted)| mounted.is_ok());
         mounted.for_each(|(node, _)| add(there, node, &lacking));
-        Ok(lacking)
+        Ok(if on_all { lacking } else { Vec::new() })
     }
 
     /// Loads those of `images` that a node lacks, into all nodes at once; lists the images of nodes that are not in

@@ -117,12 +117,12 @@ impl Session {
         let parcels = self.parcels()?;
         // Before a new cluster, which may need the room; otherwise beside the deployment, if there is one.
         let is_new = start == Start::AsFound && self.needs_host() && records.read()?.is_none();
-        let collects = async {
+        let collected = async {
             if is_new {
                 self.collect(name).await;
             }
         };
-        let (host, ()) = join(self.host(&records), collects).await;
+        let (host, ()) = join(self.host(&records), collected).await;
         let (host, source) = host?;
         self.prefetch(&parcels, source);
         let login = self.login(host.as_ref()).await?;

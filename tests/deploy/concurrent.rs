@@ -1,14 +1,9 @@
 //! What the harness promises: components are deployed at once, and every result is gathered.
 
-use std::sync::Arc;
 use std::time::Duration;
 
-use futures::FutureExt;
 use http::{Request, Response};
-use kind_harness::cluster::PortMap;
-use kind_harness::deploy::{Applier, ComponentManifests, DeployError, Deployer, HostContext, Webhooks};
-use kind_harness::images::ComponentImages;
-use kind_harness::readiness::Readiness;
+use kind_harness::deploy::{ComponentManifests, DeployError};
 use kind_harness::report::{EventKind, Events, Phase};
 use kind_harness::suite::config::{Component, Need, Until};
 use kube::Client;
@@ -16,7 +11,7 @@ use kube::client::Body;
 use serde_json::json;
 use tokio::time::{Instant, sleep};
 
-use super::{failure, manifest, taken};
+use super::{deployer, failure, manifest, taken};
 
 /// A server that takes its time for each object: `delay` by the object's name, or `None` to refuse it at once.
 #[expect(clippy::disallowed_methods, reason = "the time of a server is what is tested here, and the clock is paused")]
@@ -43,6 +38,13 @@ fn client(delay: fn(&str) -> Option<u64>) -> Client {
     Client::new(service, "shop")
 }
 
+/// A component of one object, and the folder of its file.
+fn parcel(name: &str, object: &str, needs: Vec<Need>) -> (tempfile::TempDir, ComponentManifests) {
+    let (folder, manifest) = manifest(object);
+    let component = Component { name: name.into(), needs, ..Component::default() };
+    (folder, ComponentManifests { component, manifests: vec![manifest], ..ComponentManifests::default() })
+}
+
 /// Deploys components `a` to `e`, of one object each, and returns the result, and in which order they were deployed.
 async fn deploy(delay: fn(&str) -> Option<u64>) -> (Result<(), DeployError>, Vec<String>, Duration) {
     deploy_with(delay, |_| None).await
@@ -54,26 +56,13 @@ async fn deploy_with(
     until_applied: fn(&str) -> Option<&str>,
 ) -> (Result<(), DeployError>, Vec<String>, Duration) {
     let (events, mut said) = Events::channel();
-    let client = client(delay);
-    let deployer = Deployer {
-        applier: Applier::new(client.clone(), "shop"),
-        readiness: Readiness::start(client, "shop", events.observer()),
-        images: Arc::new(|_| async { Ok(ComponentImages::new()) }.boxed()),
-        ports: PortMap::default(),
-        events,
-        context: HostContext::default(),
-        patience: Duration::from_secs(300),
-        webhooks: Webhooks::default(),
-    };
+    let deployer = deployer(client(delay), events);
     let (_folders, stage): (Vec<_>, Vec<_>) = ["a", "b", "c", "d", "e"]
         .into_iter()
         .map(|name| {
-            let (folder, manifest) =
-                manifest(&format!("apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: {name}}}\n"));
             let need = |need: &str| Need { component: need.into(), until: Some(Until::Applied) };
             let needs = until_applied(name).into_iter().map(need).collect();
-            let component = Component { name: name.into(), needs, ..Component::default() };
-            (folder, ComponentManifests { component, manifests: vec![manifest], ..ComponentManifests::default() })
+            parcel(name, &format!("apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: {name}}}\n"), needs)
         })
         .unzip();
     let began = Instant::now();
@@ -135,31 +124,15 @@ async fn only_who_needs_a_definition_waits_until_it_is_served() {
     let server = fake_api::Server::default();
     server.serve_kind("apiextensions.k8s.io/v1", "CustomResourceDefinition", "customresourcedefinitions", false);
     server.serve_kind("v1", "ConfigMap", "configmaps", true);
-    let client = server.client();
     let (events, mut said) = Events::channel();
-    let deployer = Deployer {
-        applier: Applier::new(client.clone(), "shop"),
-        readiness: Readiness::start(client, "shop", events.observer()),
-        images: Arc::new(|_| async { Ok(ComponentImages::new()) }.boxed()),
-        ports: PortMap::default(),
-        events,
-        context: HostContext::default(),
-        patience: Duration::from_secs(300),
-        webhooks: Webhooks::default(),
-    };
+    let deployer = deployer(server.client(), events);
     let objects = [
         ("defines", DEFINITION),
         ("uses", "apiVersion: shop.example/v1\nkind: Widget\nmetadata: {name: a}\n"),
         ("other", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\n"),
     ];
-    let (_folders, stage): (Vec<_>, Vec<_>) = objects
-        .into_iter()
-        .map(|(name, text)| {
-            let (folder, manifest) = manifest(text);
-            let component = Component { name: name.into(), ..Component::default() };
-            (folder, ComponentManifests { component, manifests: vec![manifest], ..ComponentManifests::default() })
-        })
-        .unzip();
+    let stage = objects.into_iter().map(|(name, object)| parcel(name, object, Vec::new()));
+    let (_folders, stage): (Vec<_>, Vec<_>) = stage.unzip();
     let deployed = tokio::spawn(async move { deployer.deploy(stage).await.map(drop) });
     let mut finished = async || loop {
         let event = said.recv().await.unwrap();

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::super::recipe::Recipe;
-use super::super::{ImageError, builder, stale};
+use super::super::{ImageError, buildkit, stale};
 use super::{ImageBuilder, Present};
 use crate::host::folders::{self, StagingDir};
 use crate::report::Phase;
@@ -68,7 +68,7 @@ impl ImageBuilder {
             return Ok(Some(built.reference));
         }
         // Before the minute that the base takes: every other build begins from it.
-        builder::check(&self.host.engine).await?;
+        buildkit::check(&self.host.engine).await?;
         let image = reference(&stem, SystemTime::now());
         match (recipe.build(&self.host, &image, None, None, &step).await, newest(&present, &stem)) {
             (Ok(()), _) => {

@@ -156,3 +156,18 @@ fn a_file_does_not_grow_without_end() {
     assert_eq!(read.end, Some(RunEnd { outcome: None, left_out: 4 }));
     assert_eq!(read.events.last().map(|event| event.kind.clone()), Some(EventKind::Finished(Outcome::Done)));
 }
+
+#[test]
+fn the_end_of_a_file_tells_how_its_run_has_ended() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("run.jsonl");
+    let found = |text: &str| {
+        fs_err::write(&path, text).unwrap();
+        outcome_of(&path)
+    };
+    let run = format!("{{\"run\":\"{}\"}}\n", "x".repeat(500));
+    let end = |outcome: &str| format!("{run}{{\"end\":{{\"leftOut\":0,\"outcome\":\"{outcome}\"}}}}\n");
+    assert_eq!(found(&end("unchanged")), Some(RunOutcome::Unchanged));
+    assert_eq!(found(&end("ready")), Some(RunOutcome::Ready));
+    assert_eq!((found(&run), found("")), (None, None));
+}

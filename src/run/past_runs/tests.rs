@@ -40,21 +40,6 @@ fn runs_of_tests_in_an_environment_that_is_there_do_not_push_out_the_others() {
 }
 
 #[test]
-fn the_end_of_a_file_tells_how_its_run_has_ended() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("run.jsonl");
-    let found = |text: &str| {
-        fs_err::write(&path, text).unwrap();
-        outcome_of(&path)
-    };
-    let run = format!("{{\"run\":\"{}\"}}\n", "x".repeat(500));
-    let end = |outcome: &str| format!("{run}{{\"end\":{{\"leftOut\":0,\"outcome\":\"{outcome}\"}}}}\n");
-    assert_eq!(found(&end("unchanged")), Some(RunOutcome::Unchanged));
-    assert_eq!(found(&end("ready")), Some(RunOutcome::Ready));
-    assert_eq!((found(&run), found("")), (None, None));
-}
-
-#[test]
 fn the_last_runs_by_the_other_strategy_that_came_up_whole_count() {
     let home = tempfile::tempdir().unwrap();
     let folders = Folders { cache: home.path().into(), state: home.path().into() };

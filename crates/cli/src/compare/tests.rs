@@ -126,3 +126,24 @@ fn percentages_are_read_with_and_without_their_sign() {
         assert!(percent(wrong).is_err(), "{wrong}");
     }
 }
+
+#[test]
+fn of_two_kinds_of_runs_that_cannot_be_compared_the_one_with_more_is_told() {
+    let fresh = |mut run: RecordedRun| {
+        let cluster = |seconds, kind| Event {
+            at: Duration::from_secs(seconds),
+            phase: Phase::Cluster,
+            kind,
+            ..run.events[0].clone()
+        };
+        let made = [cluster(0, EventKind::Started), cluster(2, EventKind::Finished(Outcome::Done))];
+        run.events.splice(0..0, made);
+        run
+    };
+    let ready = |seconds| run(seconds, 2, Some(RunOutcome::Ready));
+    let new = USUAL.map(|seconds| fresh(ready(seconds))).into_iter().chain([ready(3.0)]);
+    let comparison =
+        Comparison::of(&Selected::from(Vec::new()), &Selected::from(new), 0.2).unwrap_or_else(|_| panic!());
+    let text = comparison.text();
+    assert!(text.contains("medians of 0 and 5 runs, each with a new cluster"), "{text}");
+}

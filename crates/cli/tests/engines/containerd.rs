@@ -7,19 +7,15 @@
 use std::collections::BTreeSet;
 use std::fs::File;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::process::Command;
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Result, bail, ensure};
 use duct::cmd;
 use kind_harness::host::folders::Folders;
-use rustix::process::{Pid, Signal, kill_process};
 
+use crate::daemon::Daemon;
 use crate::engine::{Engine, NotHere, in_path};
 use crate::iptables::Rules;
-
-/// How long a daemon may take to answer.
-const START: Duration = Duration::from_secs(60);
 
 /// What has to be in PATH, and where it is from.
 const PROGRAMS: [(&str, &str); 6] = [
@@ -48,12 +44,6 @@ pub(crate) struct Containerd {
     folder: tempfile::TempDir,
     /// Only one daemon may use the folder of images.
     _lock: File,
-}
-
-struct Daemon {
-    name: &'static str,
-    process: Child,
-    log: PathBuf,
 }
 
 impl Containerd {
@@ -101,9 +91,9 @@ impl Containerd {
         let config = at("containerd.toml");
         let (rules, addresses) = (Rules::before(&["CNI-", "nerdctl0"])?, addresses());
         let mut started = Containerd { engine, daemons: Vec::new(), rules, addresses, folder, _lock: lock };
-        started.spawn("containerd", &["--config", &config])?;
-        let engine = started.engine.clone();
-        started.wait(|| engine.ask(&["info"]).is_ok())?;
+        let mut containerd = Command::new("containerd");
+        containerd.args(["--config", &config]);
+        started.start_daemon(containerd, |engine| engine.ask(&["info"]).is_ok())?;
         // What a killed test has left.
         started.remove_containers()?;
         let root = data.join("buildkit").display().to_string();
@@ -111,9 +101,9 @@ impl Containerd {
         // In nerdctl's own namespace, so that a build can begin from an image that was built before.
         let worker = ["--containerd-worker-namespace=default", "--containerd-worker-net=host"];
         let address = ["--containerd-worker-addr", &socket];
-        let options: Vec<&str> = options.into_iter().chain(worker).chain(address).collect();
-        started.spawn("buildkitd", &options)?;
-        started.wait(|| {
+        let mut buildkitd = Command::new("buildkitd");
+        buildkitd.args(options).args(worker).args(address);
+        started.start_daemon(buildkitd, |engine| {
             let asked = engine.on(cmd!("buildctl", "debug", "workers")).stdout_null().stderr_null().unchecked().run();
             asked.is_ok_and(|output| output.status.success())
         })?;
@@ -121,28 +111,9 @@ impl Containerd {
     }
 
     /// Starts a daemon, which stops before those that have been started already.
-    fn spawn(&mut self, name: &'static str, arguments: &[&str]) -> Result<()> {
-        let log = self.folder.path().join(name).with_extension("log");
-        let file = File::create(&log)?;
-        let mut command = Command::new(name);
-        command.args(arguments).stdin(Stdio::null()).stdout(file.try_clone()?).stderr(file);
-        let process = command.spawn().context(name)?;
-        self.daemons.insert(0, Daemon { name, process, log });
-        Ok(())
-    }
-
-    /// Waits until the daemon that was started last answers.
-    fn wait(&mut self, answers: impl Fn() -> bool) -> Result<()> {
-        let began = Instant::now();
-        let Some(daemon) = self.daemons.first_mut() else { return Ok(()) };
-        while !answers() {
-            let log = || std::fs::read_to_string(&daemon.log).unwrap_or_default();
-            if let Some(status) = daemon.process.try_wait()? {
-                bail!("{} ended ({status}):\n{}", daemon.name, log());
-            }
-            ensure!(began.elapsed() < START, "{} does not answer after {START:?}:\n{}", daemon.name, log());
-            std::thread::park_timeout(Duration::from_millis(100));
-        }
+    fn start_daemon(&mut self, command: Command, answers: impl Fn(&Engine) -> bool) -> Result<()> {
+        let daemon = Daemon::start(command, self.folder.path(), || answers(&self.engine))?;
+        self.daemons.insert(0, daemon);
         Ok(())
     }
 
@@ -162,13 +133,7 @@ impl Drop for Containerd {
         }
         // Removes the bridges and rules of networks that a failed test has left.
         let _ = self.engine.ask(&["network", "prune", "-f"]);
-        for daemon in &mut self.daemons {
-            if let Some(pid) = Pid::from_raw(daemon.process.id().cast_signed()) {
-                // It may have ended already.
-                let _ = kill_process(pid, Signal::TERM);
-            }
-            let _ = daemon.process.wait();
-        }
+        self.daemons.clear();
         // Otherwise every later run on this host would look for clusters of it.
         if let Ok(folders) = Folders::of_user() {
             let _ = std::fs::remove_file(folders.cache.join("host").join("nerdctl.json"));

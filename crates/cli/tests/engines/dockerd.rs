@@ -5,26 +5,23 @@
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::process::Command;
 
 use anyhow::{Result, bail, ensure};
 use duct::cmd;
 use kind_harness::host::folders::Folders;
-use rustix::process::{Pid, Signal, kill_process};
 
+use crate::daemon::Daemon;
 use crate::engine::{Engine, NotHere, in_path};
 use crate::iptables::Rules;
 use crate::runtime;
-
-/// How long the daemon may take to answer.
-const START: Duration = Duration::from_secs(60);
 
 /// A docker daemon, stopped when dropped.
 pub(crate) struct Dockerd {
     /// How it is used.
     pub(crate) engine: Engine,
-    daemon: Child,
+    /// None until it answers.
+    daemon: Option<Daemon>,
     folder: tempfile::TempDir,
     rules: Rules,
     /// Only one daemon may use the folder of images.
@@ -75,9 +72,7 @@ impl Dockerd {
             command.env("SSL_CERT_FILE", authority);
         }
         std::fs::write(at("daemon.json"), "{}")?;
-        let log = File::create(at("log"))?;
         let rules = Rules::before(&["DOCKER", "docker0"])?;
-        let daemon = command.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log).spawn()?;
         let home = at("config");
         let variables = vec![
             ("DOCKER_HOST".to_owned(), socket),
@@ -85,8 +80,9 @@ impl Dockerd {
             ("KIND_HARNESS_ENGINE".to_owned(), "docker".to_owned()),
         ];
         let engine = Engine { name: "docker", variables };
-        let mut dockerd = Dockerd { engine, daemon, folder, rules, _lock: lock };
-        dockerd.wait()?;
+        let mut dockerd = Dockerd { engine, daemon: None, folder, rules, _lock: lock };
+        let daemon = Daemon::start(command, dockerd.folder.path(), || dockerd.engine.ask(&["version"]).is_ok())?;
+        dockerd.daemon = Some(daemon);
         // What a killed test left in the folder of images.
         for (list, remove) in [(["ps", "-aq"], ["rm", "-fv"]), (["volume", "ls"], ["volume", "rm"])] {
             let list = if list[0] == "volume" { vec!["volume", "ls", "-q"] } else { list.to_vec() };
@@ -98,28 +94,11 @@ impl Dockerd {
         dockerd.engine.ask(&["network", "prune", "-f"])?;
         Ok(dockerd)
     }
-
-    fn wait(&mut self) -> Result<()> {
-        let began = Instant::now();
-        while self.engine.ask(&["version"]).is_err() {
-            let log = || std::fs::read_to_string(self.folder.path().join("log")).unwrap_or_default();
-            if let Some(status) = self.daemon.try_wait()? {
-                bail!("dockerd ended ({status}):\n{}", log());
-            }
-            ensure!(began.elapsed() < START, "dockerd does not answer after {START:?}:\n{}", log());
-            std::thread::park_timeout(Duration::from_millis(100));
-        }
-        Ok(())
-    }
 }
 
 impl Drop for Dockerd {
     fn drop(&mut self) {
-        if let Some(pid) = Pid::from_raw(self.daemon.id().cast_signed()) {
-            // A daemon that has ended already has no containers either.
-            let _ = kill_process(pid, Signal::TERM);
-        }
-        let _ = self.daemon.wait();
+        self.daemon = None;
         // Otherwise every later run on this host would look for clusters of it.
         if let Ok(folders) = Folders::of_user() {
             let _ = std::fs::remove_file(folders.cache.join("host").join("docker.json"));

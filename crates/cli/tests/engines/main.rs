@@ -9,6 +9,7 @@
 mod cache;
 mod charts;
 mod containerd;
+mod daemon;
 mod dockerd;
 mod engine;
 mod front;

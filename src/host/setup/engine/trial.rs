@@ -98,7 +98,7 @@ pub(super) async fn run(
 async fn start_privileged(engine: &Engine, probe: &Path) -> Result<(), Refusal> {
     let probe = in_path_or_itself(probe).ok_or(Refusal::NoProbe)?;
     let image = engine.local_reference("probe", &std::process::id().to_string());
-    import(engine, &probe, &image).await?;
+    load(engine, &probe, &image).await?;
     let program = Path::new("/").join(probe.file_name().unwrap_or_default());
     let run = engine.command(["run", "--rm", "--privileged", &image]).arg(program).arg("version");
     let started = async {
@@ -110,13 +110,9 @@ async fn start_privileged(engine: &Engine, probe: &Path) -> Result<(), Refusal> 
     started
 }
 
-/// Makes `image`, which contains only `probe`.
-async fn import(engine: &Engine, probe: &Path, image: &str) -> Result<(), Refusal> {
+/// Makes `image`, which contains only `probe`: from an archive, since nerdctl before 2.1.4 has no `import`.
+async fn load(engine: &Engine, probe: &Path, image: &str) -> Result<(), Refusal> {
     let (folder, file) = (probe.parent().unwrap_or(Path::new("/")), probe.file_name().unwrap_or_default());
-    if engine.kind.has_import() {
-        let pack = Cmd::new("tar", ["-c", "-C"]).arg(folder).arg(file);
-        return Ok(pack.pipe(&engine.command(["import", "-", image])).await?);
-    }
     let archive = tempfile::tempdir().map_err(Refusal::File)?;
     let layer = archive.path().join("layer.tar");
     Cmd::new("tar", ["-c", "-f"]).arg(&layer).arg("-C").arg(folder).arg(file).output().await?;
