@@ -24,7 +24,7 @@ fn an_engine_without_rights_is_quoted() {
 #[test]
 fn an_engine_that_cannot_start_a_privileged_container() {
     let host = Host::ready();
-    let podman = "#!/bin/sh\ncase $1 in import) cat > /dev/null ;; run) echo 'cannot set limits' >&2; exit 1 ;; esac\n";
+    let podman = "#!/bin/sh\ncase $1 in load) cat > /dev/null ;; run) echo 'cannot set limits' >&2; exit 1 ;; esac\n";
     host.program("podman", podman);
     host.run(&["doctor"]).failed_with(3, &["not ready"]);
     let said = host.run(&["doctor"]).stdout;
@@ -138,7 +138,7 @@ fn a_third_interrupt_leaves_the_rest_to_the_reaper() {
     // An engine that takes its time to remove a container.
     let engine = "#!/bin/sh\necho \"podman $*\" >> \"$CALLS\"\ncase $1 in\n ps) [ ! -f \"$NODES\" ] || cat \"$NODES\" ;;\n \
                   run) [ $2 != --cidfile ] || { echo 1f2e > $3; echo 1f2e t-control-plane Up 1 second > $NODES; } ;;\n \
-                  import) cat > /dev/null ;;\n rm) while [ ! -f \"$CALLS.go\" ]; do sleep 0.05; done; rm -f \"$NODES\" ;;\nesac\n";
+                  load) cat > /dev/null ;;\n rm) while [ ! -f \"$CALLS.go\" ]; do sleep 0.05; done; rm -f \"$NODES\" ;;\nesac\n";
     host.program("podman", engine);
     let running = host.command(&["up", "--name", "t"]).start().unwrap();
     host.eventually("kind is called", || host.path("calls.creating").exists());
@@ -197,13 +197,13 @@ fn nodes_are_made_by_one_run_at_a_time() {
 fn programs_do_not_read_what_is_typed() {
     let host = Host::ready();
     let told = "echo \"$(basename \"$0\") $1 reads $(readlink /proc/$$/fd/0)\" >> \"$CALLS\"\n";
-    host.program("podman", &format!("#!/bin/sh\n{told}[ $1 != import ] || cat > /dev/null\n"));
+    host.program("podman", &format!("#!/bin/sh\n{told}[ $1 != load ] || cat > /dev/null\n"));
     host.program("kind", &format!("#!/bin/sh\n{told}echo 'kind v0.33.0 x y'\n"));
     let ended = host.command_that_reads(&["doctor"]).stdin_bytes("y\n").run().unwrap();
     assert!(!host.calls().is_empty(), "{ended:?}");
     // What is packed for it comes through a pipe.
     let others = host.calls().lines().filter(|line| !line.ends_with("/dev/null")).collect::<Vec<_>>().join("\n");
-    assert!(others.lines().all(|line| line.starts_with("podman import reads pipe:")), "{others}");
+    assert!(others.lines().all(|line| line.starts_with("podman load reads pipe:")), "{others}");
 }
 
 #[test]

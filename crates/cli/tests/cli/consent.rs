@@ -112,7 +112,7 @@ fn what_was_not_in_the_list_is_asked_for_too() {
     std::fs::remove_file(host.path("bin/kind")).unwrap();
     host.program(
         "docker",
-        "#!/bin/sh\ncase $1 in import) cat > /dev/null ;; run) echo 'no rights' >&2; exit 1 ;; esac\n",
+        "#!/bin/sh\ncase $1 in load) cat > /dev/null ;; run) echo 'no rights' >&2; exit 1 ;; esac\n",
     );
     let go = "#!/bin/sh\n[ \"$1\" != version ] || exit 0\nprintf '#!/bin/sh\\necho kind v0.33.0 x y' > \"$GOBIN/kind\"; chmod 755 \"$GOBIN/kind\"\n";
     host.program("go", go);

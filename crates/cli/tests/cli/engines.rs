@@ -11,7 +11,7 @@ const ENGINE: &str = r#"#!/bin/sh
 echo "$(basename "$0") $*" >> "$CALLS"
 [ ! -f "$CALLS.hangs" ] || exec sleep 60
 [ ! -f "$CALLS.dead" ] || { echo 'Cannot connect to the Docker daemon' >&2; exit 1; }
-[ "$1" != import ] || cat > /dev/null
+[ "$1" != load ] || cat > /dev/null
 "#;
 
 /// A host that has used docker, and has podman too.

@@ -185,7 +185,7 @@ fn a_lost_record_is_made_up_for_by_labels() {
     });
     host.write("labels", &labels.to_string());
     let engine = "#!/bin/sh\necho \"podman $*\" >> \"$CALLS\"\ncase $1 in\n ps) [ ! -f \"$NODES\" ] || cat \"$NODES\" ;;\n \
-                  import) cat > /dev/null ;;\n rm) rm \"$NODES\" ;;\n \
+                  load) cat > /dev/null ;;\n rm) rm \"$NODES\" ;;\n \
                   inspect) echo \"1f2e /lost-control-plane true 77aa $(cat \"$CALLS/../labels\")\" ;;\n image) echo null ;;\nesac\n";
     host.program("podman", &engine.replace("$CALLS/../labels", &host.path("labels").display().to_string()));
     host.run(&["doctor"]);

@@ -44,7 +44,7 @@ fn an_image_that_cannot_be_pulled_is_named_with_the_engines_words() {
     host.write("suite/e2e.yaml", &format!("{suite}    images: [{{name: 'registry.example/team/app:1.2'}}]\n"));
     host.program("kind", "#!/bin/sh\n[ $1 != version ] || { echo 'kind v0.33.0 x y'; exit; }\nsleep 60\n");
     let podman =
-        "#!/bin/sh\ncase $1 in import) cat > /dev/null ;; pull) echo 'manifest unknown' >&2; exit 125 ;; esac\n";
+        "#!/bin/sh\ncase $1 in load) cat > /dev/null ;; pull) echo 'manifest unknown' >&2; exit 125 ;; esac\n";
     host.program("podman", podman);
     let began = Instant::now();
     let ended = host.run(&["up", "--name", "t"]);
@@ -107,7 +107,7 @@ fn busy_registry(attempts: u32) -> Host {
     let podman = r#"#!/bin/sh
     echo "podman $*" >> "$CALLS"
     case $1 in
-        import) cat > /dev/null ;;
+        load) cat > /dev/null ;;
         pull)
             [ "$(grep -c 'podman pull' "$CALLS")" -gt 2 ] && exit
             echo 'Error: initializing source: received unexpected HTTP status: 503 Service Unavailable' >&2

@@ -43,7 +43,7 @@ case "$1" in
     run) [ "$2" != --cidfile ] || { echo 1f2e > "$3"; echo "1f2e t-control-plane Up 1 second" > "$NODES"; } ;;
     network) case $2 in ls) echo 0a1b n ;; inspect) echo 0a1b ;; esac ;;
     # Whoever writes to it must be able to write to the end.
-    import) cat > /dev/null ;;
+    load) cat > /dev/null ;;
 esac
 "#;
 

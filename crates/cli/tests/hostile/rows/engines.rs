@@ -88,7 +88,7 @@ fn gone() -> Result<()> {
 /// docker worked once, and is stopped; podman works. `up` takes podman, and says why.
 fn remembered_and_dead() -> Result<()> {
     let row = Row::bare("stopped")?;
-    let answer = "case $1 in import) cat > /dev/null ;; esac";
+    let answer = "case $1 in load) cat > /dev/null ;; esac";
     let stopped = "[ ! -e \"$HOSTILE_CALLS.stopped\" ] || { echo 'Cannot connect to the Docker daemon' >&2; exit 1; }";
     row.stand_in("docker", &format!("{stopped}\n{answer}"))?;
     row.stand_in("podman", answer)?;
