@@ -16,6 +16,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use futures::future::join_all;
+use tokio::sync::OnceCell;
 
 pub use cluster::ClusterFacts;
 pub use error::{SourceCause, SourceError, SourceErrors};
@@ -66,7 +67,7 @@ pub async fn render(
             Ok(None) => {}
             Ok(Some(key)) => {
                 let file = kept.file(&key);
-                if !matches!(origin, Origin::Command(_)) && kept.has(&file) {
+                if !matches!(origin, Origin::Command(_)) && !asks_again(plan, &origin) && kept.has(&file) {
                     rendered.insert(id, file);
                 } else {
                     open.push((id, origin, file));
@@ -132,6 +133,16 @@ pub fn needed_tools(plan: &Plan) -> BTreeSet<Tool> {
     plan.sources().unwrap_or_default().iter().filter_map(|(_, origin)| tool_of(origin)).collect()
 }
 
+/// Returns whether a source is fetched though it is kept: `pull` asks for all that may have changed elsewhere.
+fn asks_again(plan: &Plan, origin: &Origin<'_>) -> bool {
+    let may_change = match origin {
+        Origin::Url(_, sha256) => sha256.is_none(),
+        Origin::Chart(chart) => !chart.is_local() && chart.version.is_none(),
+        Origin::Plain(_) | Origin::Kustomization(_) | Origin::Command(_) | Origin::Inline(_) => false,
+    };
+    plan.suite().pull && may_change
+}
+
 /// Returns the tools that these sources need.
 async fn tools(
     open: &[(SourceId, Origin<'_>, PathBuf)],
@@ -167,6 +178,9 @@ struct Renderer<'a> {
     facts: Option<&'a ClusterFacts>,
 }
 
+/// Files and folders of the cache that several sources may need, each of which one of them makes.
+type Once = BTreeMap<PathBuf, OnceCell<()>>;
+
 impl Renderer<'_> {
     /// Renders these sources, beside those that `failed` already.
     async fn render_all(
@@ -174,18 +188,28 @@ impl Renderer<'_> {
         open: Vec<(SourceId, Origin<'_>, PathBuf)>,
         mut failed: Vec<SourceError>,
     ) -> Result<Rendered, SourceErrors> {
-        let results = join_all(open.iter().map(|(id, origin, file)| self.render(id, origin, file))).await;
+        let files = open.iter().map(|(_, _, file)| file.clone());
+        let charts = open.iter().filter_map(|(_, origin, _)| match origin {
+            Origin::Chart(chart) => Some(charts::kept(self.folders, chart)),
+            _ => None,
+        });
+        let once: Once = files.chain(charts).map(|path| (path, OnceCell::new())).collect();
+        let results = join_all(open.iter().map(|(id, origin, file)| {
+            let render = || self.render(id, origin, file, &once);
+            once[file].get_or_try_init(render)
+        }));
+        let results = results.await;
         let mut rendered = Rendered::new();
         for ((id, origin, file), result) in open.into_iter().zip(results) {
             match result {
-                Ok(()) => drop(rendered.insert(id, file)),
+                Ok(_) => drop(rendered.insert(id, file)),
                 Err(cause) => failed.push(SourceError::new(self.plan, &id, &origin, cause)),
             }
         }
         if failed.is_empty() { Ok(rendered) } else { Err(SourceErrors::Each(failed)) }
     }
 
-    async fn render(&self, id: &SourceId, origin: &Origin<'_>, file: &Path) -> Result<(), SourceCause> {
+    async fn render(&self, id: &SourceId, origin: &Origin<'_>, file: &Path, once: &Once) -> Result<(), SourceCause> {
         let step = match origin {
             Origin::Inline(_) => None,
             other => Some(self.events.step(Phase::Setup, other.to_string())),
@@ -195,8 +219,10 @@ impl Renderer<'_> {
             Origin::Plain(_) => return Ok(()),
             Origin::Kustomization(folder) => self.tool(Tool::Kustomize, [folder])?.output().await?,
             Origin::Chart(chart) => {
-                if charts::folder(self.plan.root(), self.folders, chart).is_none() {
-                    charts::fetch(|args| self.tool(Tool::Helm, args), chart, self.folders, note).await?;
+                let asks_again = self.facts.is_none() && asks_again(self.plan, origin);
+                let fetch = || charts::fetch(|args| self.tool(Tool::Helm, args), chart, self.folders, note);
+                if asks_again || charts::folder(self.plan.root(), self.folders, chart).is_none() {
+                    once[&charts::kept(self.folders, chart)].get_or_try_init(fetch).await?;
                 }
                 self.helm(chart, id)?.output().await?
             }

@@ -42,6 +42,9 @@ pub(super) async fn fetch(
     for entry in fs_err::read_dir(new.path())?.flatten().filter(|entry| !entry.path().is_dir()) {
         fs_err::remove_file(entry.path())?;
     }
+    // An older one goes with this folder.
+    let old = tempfile::tempdir_in(&all)?;
+    let _ = fs_err::rename(&kept, old.path());
     if let Err(error) = fs_err::rename(new.path(), &kept) {
         // Another run was faster.
         if !kept.is_dir() {
@@ -66,7 +69,8 @@ pub(super) fn throw_away(folders: &Folders) {
     delete_unused(folders, KEPT_IN);
 }
 
-fn kept(folders: &Folders, chart: &HelmSpec) -> PathBuf {
+/// The folder in which `chart` is kept, whether it is there or not.
+pub(super) fn kept(folders: &Folders, chart: &HelmSpec) -> PathBuf {
     let mut content = Content::default();
     content.add("chart", chart.chart.as_bytes());
     for option in [&chart.repo, &chart.version] {

@@ -17,7 +17,7 @@ pub(super) struct Flags {
     /// Where images come from
     #[arg(long, env = "KIND_HARNESS_IMAGES", value_name = "SOURCE", global = true)]
     images: Option<Images>,
-    /// Ask registries again for images that are named by a tag, and deploy again what has moved
+    /// Ask again for what has no exact version: images named by a tag, charts, addresses; deploy again what has changed
     #[arg(long, env = "KIND_HARNESS_PULL", global = true)]
     pub(super) pull: bool,
     /// In which order components are deployed and awaited

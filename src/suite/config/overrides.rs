@@ -14,7 +14,7 @@ pub struct Overrides {
     pub kubernetes: Option<String>,
     /// The source of images.
     pub images: Option<ImageSource>,
-    /// Whether registries are asked again for images that are named by a tag and are here already.
+    /// Whether images named by a tag, charts without `version` and addresses without `sha256` are asked for again.
     pub pull: bool,
     /// The order in which components are deployed and awaited.
     pub strategy: Option<Strategy>,

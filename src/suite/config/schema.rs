@@ -36,8 +36,8 @@ pub struct Suite {
     /// nodes, when images come from registries (true). Otherwise each node pulls them itself.
     #[serde(default = "yes", skip_serializing_if = "is_yes")]
     pub prefetch: bool,
-    /// Whether registries are asked again for images that are named by a tag and are here already. No key of `e2e.yaml`,
-    /// but `--pull`: it is about one run.
+    /// Whether images named by a tag, charts without `version` and addresses without `sha256` are asked for again, though
+    /// they are here. No key of `e2e.yaml`, but `--pull`: it is about one run.
     #[serde(skip)]
     pub pull: bool,
     /// The order in which components are deployed: the default for `--strategy`.

@@ -100,10 +100,15 @@ fn host() -> (Host, Repository) {
 
 /// Renders a suite with this chart, whose `chart` is on line 6; the password must not be in any output or file.
 fn render(host: &Host, chart: &str) -> Ended {
-    let suite = "suite: s\nnamespace: s\ncomponents:\n  - name: db\n    helm:\n";
+    render_for(host, &["db"], chart, &[])
+}
+
+/// The same with the chart in each of `components`, and with variables of the environment.
+fn render_for(host: &Host, components: &[&str], chart: &str, variables: &[(&str, &str)]) -> Ended {
     let chart: String = chart.lines().map(|line| format!("      {line}\n")).collect();
-    host.write("suite/e2e.yaml", &format!("{suite}{chart}"));
-    let ended = host.run(&["render"]);
+    let components: String = components.iter().map(|name| format!("  - name: {name}\n    helm:\n{chart}")).collect();
+    host.write("suite/e2e.yaml", &format!("suite: s\nnamespace: s\ncomponents:\n{components}"));
+    let ended = host.run_with(&["render"], variables);
     for said in [&ended.stdout, &ended.stderr] {
         assert!(!said.contains(PASSWORD) && !said.contains("wrong-password"), "{said}");
     }
@@ -127,6 +132,39 @@ fn a_chart_of_a_repository_is_fetched_once() {
     let newest = render(&host, &format!("chart: c\nrepo: {repo}\nset: {{ text: three }}"));
     assert!(newest.stdout.contains("text: three"), "{}", newest.stderr);
     assert!(newest.stderr.contains("is kept as it is today; `version: 0.1.0` in e2e.yaml"), "{}", newest.stderr);
+}
+
+#[test]
+fn components_with_one_chart_fetch_it_once() {
+    let (host, repository) = host();
+    let chart = format!("chart: c\nrepo: {}\nversion: 0.1.0", repository.address(PASSWORD));
+    let ended = render_for(&host, &["one", "two", "three"], &chart, &[]);
+    assert_eq!(ended.stdout.matches("kind: ConfigMap").count(), 3, "{}{}", ended.stdout, ended.stderr);
+    assert_eq!(repository.requests(), 2, "the index and the chart");
+}
+
+#[test]
+fn a_chart_without_a_version_is_asked_for_again_with_pull() {
+    let (host, repository) = host();
+    let newest = format!("chart: c\nrepo: {}", repository.address(PASSWORD));
+    for chart in [&newest, &format!("{newest}\nversion: 0.1.0")] {
+        assert_eq!(render(&host, chart).code, Some(0));
+    }
+    assert_eq!(repository.requests(), 4);
+    // What is kept is not what the repository has now.
+    for kept in std::fs::read_dir(host.path("home/.cache/kind-harness/charts")).unwrap() {
+        std::fs::write(kept.unwrap().path().join("c/values.yaml"), "text: old\n").unwrap();
+    }
+    let asked = |chart: &str, variables: &[(&str, &str)]| {
+        let ended = render_for(&host, &["db"], &format!("{chart}\nrelease: other"), variables);
+        let text = ended.stdout.lines().find(|line| line.contains("text:")).unwrap_or(&ended.stderr);
+        (text.trim().to_owned(), repository.requests())
+    };
+    assert_eq!(asked(&newest, &[]), ("text: old".to_owned(), 0));
+    let pull = [("KIND_HARNESS_PULL", "true")];
+    assert_eq!(asked(&newest, &pull), ("text: none".to_owned(), 2), "the newest");
+    assert_eq!(asked(&newest, &[]), ("text: none".to_owned(), 0), "which stays");
+    assert_eq!(asked(&format!("{newest}\nversion: 0.1.0"), &pull), ("text: old".to_owned(), 0), "it has its version");
 }
 
 #[rstest]
