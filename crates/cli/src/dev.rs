@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
+use futures::FutureExt as _;
 use jiff::Zoned;
 use kind_harness::images;
 use kind_harness::report::Reporter;
@@ -36,13 +37,11 @@ impl Cli {
     pub(super) async fn dev(&self, request: &Request) -> Result<Exit, Failure> {
         let mut interrupts = Interrupts::listen();
         let mut console = self.console();
-        let mut files = Files::default();
+        // Before anything is read, so that no change is missed.
+        let mut files = Files::of(self.inputs().await.unwrap_or_default());
         let mut why = "begun".to_owned();
         loop {
-            // Before anything is read, so that no change is missed.
-            let known = self.inputs().await.unwrap_or_else(|_| files.paths());
-            files = Files::of(known.clone());
-            let mut watch = Watch::start(&known).map_err(|error| Failure::told(Exit::Internal, error))?;
+            let mut watch = Watch::start(&files.paths()).map_err(|error| Failure::told(Exit::Internal, error))?;
             let round = self.round(request, &why, console, &mut interrupts).await;
             write(&format!("{}\n", round.text));
             if round.interrupted {
@@ -50,12 +49,16 @@ impl Cli {
             }
             // What is interesting in the first round is known by now.
             console = Box::new(QuietConsole);
-            let changed = loop {
-                if let Some(changed) = files.changed(self.inputs().await.ok()) {
-                    break changed;
-                }
+            let mut is_quiet = false;
+            let (changed, now) = loop {
+                let changed = files.changed(self.inputs().await.ok());
+                let wait = match changed {
+                    Some(changed) if is_quiet && !watch.has_heard() => break changed,
+                    Some(_) => watch.quiet().left_future(),
+                    None => watch.event().right_future(),
+                };
                 tokio::select! {
-                    () = watch.event() => {}
+                    () = wait => is_quiet = true,
                     _ = interrupts.next() => {
                         write("the environment stays; `kind-harness down` removes it\n");
                         return Ok(Exit::Interrupted);
@@ -63,6 +66,7 @@ impl Cli {
                 }
             };
             why = self.told(&changed);
+            files = now;
         }
     }
 

@@ -12,7 +12,7 @@ use tokio::time::timeout;
 const QUIET: Duration = Duration::from_millis(100);
 
 /// The files that an environment is made of, as they were.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Files(BTreeMap<PathBuf, Option<(SystemTime, u64)>>);
 
 impl Files {
@@ -28,13 +28,13 @@ impl Files {
         self.0.keys().cloned().collect()
     }
 
-    /// Returns the files that have changed, appeared or gone, if there are any. `now` are the files of today; `None`
-    /// when they are not known, since a file that lists them cannot be read.
-    pub(super) fn changed(&self, now: Option<BTreeSet<PathBuf>>) -> Option<BTreeSet<PathBuf>> {
+    /// Returns the files that have changed, appeared or gone, if there are any, and all as they are now. `now` are the
+    /// files of today; `None` when they are not known, since a file that lists them cannot be read.
+    pub(super) fn changed(&self, now: Option<BTreeSet<PathBuf>>) -> Option<(BTreeSet<PathBuf>, Files)> {
         let now = Files::of(now.unwrap_or_else(|| self.paths()));
         let paths = self.0.keys().chain(now.0.keys());
         let changed: BTreeSet<_> = paths.filter(|path| self.0.get(*path) != now.0.get(*path)).cloned().collect();
-        (!changed.is_empty()).then_some(changed)
+        (!changed.is_empty()).then_some((changed, now))
     }
 }
 
@@ -71,7 +71,17 @@ impl Watch {
         if self.events.recv().await.is_none() {
             std::future::pending::<()>().await;
         }
+        self.quiet().await;
+    }
+
+    /// Resolves when nothing has happened for a moment.
+    pub(super) async fn quiet(&mut self) {
         while let Ok(Some(())) = timeout(QUIET, self.events.recv()).await {}
+    }
+
+    /// Returns whether something has happened since: a file may be half written.
+    pub(super) fn has_heard(&self) -> bool {
+        !self.events.is_empty()
     }
 }
 
@@ -86,12 +96,16 @@ mod tests {
         ["a", "b"].iter().for_each(|name| fs_err::write(path(name), "").unwrap());
         let paths = |names: &[&str]| names.iter().map(|name| path(name)).collect::<BTreeSet<_>>();
         let files = Files::of(paths(&["a", "b"]));
-        assert_eq!(files.changed(Some(paths(&["a", "b"]))), None);
+        let changed = |names| files.changed(Some(paths(names))).map(|(changed, _)| changed);
+        assert_eq!(changed(&["a", "b"]), None);
         let mut watch = Watch::start(&files.paths()).unwrap();
         fs_err::write(path("a"), "more").unwrap();
         fs_err::write(path("c"), "").unwrap();
         fs_err::remove_file(path("b")).unwrap();
         timeout(Duration::from_secs(10), watch.event()).await.expect("an event");
-        assert_eq!(files.changed(Some(paths(&["a", "c"]))), Some(paths(&["a", "b", "c"])));
+        assert_eq!(changed(&["a", "c"]), Some(paths(&["a", "b", "c"])));
+        let now = files.changed(Some(paths(&["a", "c"]))).unwrap().1;
+        assert_eq!(now.paths(), paths(&["a", "c"]));
+        assert!(!watch.has_heard(), "it has waited until all was quiet");
     }
 }

@@ -43,8 +43,7 @@ fn an_image_that_cannot_be_pulled_is_named_with_the_engines_words() {
     let suite = std::fs::read_to_string(host.path("suite/e2e.yaml")).unwrap();
     host.write("suite/e2e.yaml", &format!("{suite}    images: [{{name: 'registry.example/team/app:1.2'}}]\n"));
     host.program("kind", "#!/bin/sh\n[ $1 != version ] || { echo 'kind v0.33.0 x y'; exit; }\nsleep 60\n");
-    let podman =
-        "#!/bin/sh\ncase $1 in load) cat > /dev/null ;; pull) echo 'manifest unknown' >&2; exit 125 ;; esac\n";
+    let podman = "#!/bin/sh\ncase $1 in load) cat > /dev/null ;; pull) echo 'manifest unknown' >&2; exit 125 ;; esac\n";
     host.program("podman", podman);
     let began = Instant::now();
     let ended = host.run(&["up", "--name", "t"]);

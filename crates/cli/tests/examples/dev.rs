@@ -82,12 +82,14 @@ fn is_told(line: &str) -> bool {
     [2, 5].iter().all(|at| line.get(*at..at + 1) == Some(":")) && line.get(8..9) == Some(" ")
 }
 
-/// Saves `path` with another round's number.
+/// Saves `path` with another round's number: in one step, since a host that stalls between two shows the file empty.
 fn save(path: &Path, round: u64) {
     let text = std::fs::read_to_string(path).expect("a file");
     let (before, rest) = text.split_once("round-").expect("a round");
     let after = rest.trim_start_matches(|digit: char| digit.is_ascii_digit());
-    std::fs::write(path, format!("{before}round-{round}{after}")).expect("a file");
+    let mut new = tempfile::NamedTempFile::new().expect("a file");
+    write!(new, "{before}round-{round}{after}").expect("a file");
+    new.persist(path).expect("a file");
 }
 
 /// The seconds that cargo took in the run that was last.
