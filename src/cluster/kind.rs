@@ -47,13 +47,18 @@ impl Kind {
     /// # Errors
     /// When the engine does not list them.
     pub async fn nodes(&self, name: &ClusterName) -> Result<Nodes, ClusterError> {
-        let (nodes, _) = self.find(name).await?;
         let folder = self.host.folders.cluster(name);
-        let nodes = match Records::peek(&self.host.folders, name)? {
+        let record = Records::peek(&self.host.folders, name)?;
+        // A cluster that is being created has none yet.
+        let recorded = record.as_ref().map(|record| record.nodes.clone()).filter(|nodes| !nodes.is_empty());
+        let nodes = match recorded {
+            Some(nodes) => nodes,
+            None => self.find(name).await?.0,
+        };
+        Ok(match record {
             Some(record) => nodes_of(&record, &self.host.engine, &nodes, folder),
             None => Nodes { engine: self.host.engine.clone(), names: names(&nodes), folder, layers: None },
-        };
-        Ok(nodes)
+        })
     }
 }
 

@@ -3,8 +3,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use super::builds::ImageBuilder;
 use super::cargo::{Metadata, Package};
 use super::content::{Content, files};
 use super::variables::{Variables, heard};
@@ -12,7 +14,7 @@ use super::{ImageError, cargo};
 use crate::host::exec::Cmd;
 use crate::host::folders::Folders;
 use crate::host::setup::yes_or_no;
-use crate::report::{Outcome, Step};
+use crate::report::{Outcome, Phase, Step};
 use crate::suite::config::CargoSpec;
 
 /// Folders of a package that are not inputs of its binary.
@@ -24,11 +26,29 @@ const KEPT_IN: &str = "binaries";
 /// Binaries that were not used for this long are deleted.
 const KEPT_UNUSED: Duration = Duration::from_secs(14 * 24 * 3600);
 
+impl ImageBuilder {
+    /// Returns the binaries of all cargo images.
+    pub(super) async fn binaries(
+        self: Arc<Self>,
+        root: PathBuf,
+        wanted: Vec<CargoSpec>,
+    ) -> Result<BTreeMap<CargoSpec, PathBuf>, Arc<ImageError>> {
+        if wanted.is_empty() {
+            return Ok(BTreeMap::new());
+        }
+        let _bench = self.benches.acquire().await;
+        let step = self.events.step(Phase::Images, "cargo");
+        let (binaries, outcome) = binaries(&root, &wanted, &self.host.folders, &step).await?;
+        step.finish(outcome);
+        Ok(binaries)
+    }
+}
+
 /// Returns each of the binaries `wanted` of the workspace at `root`, compiled unless all are cached.
 ///
 /// They are compiled in one run of cargo even if only one is missing: a subset would be compiled with other features of
 /// shared dependencies, that is, from scratch.
-pub(super) async fn binaries(
+async fn binaries(
     root: &Path,
     wanted: &[CargoSpec],
     folders: &Folders,

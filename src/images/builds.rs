@@ -16,7 +16,8 @@ use super::binary_image::BinaryImage;
 use super::node_image::NodeImage;
 use super::push::Pushes;
 use super::recipe::Recipe;
-use super::{ImageError, binaries, engine, stale};
+use super::stale::Built;
+use super::{ImageError, engine};
 use crate::host::folders::StagingDir;
 use crate::host::resilience::Resilience;
 use crate::host::setup::Host;
@@ -37,6 +38,7 @@ pub struct ImageBuilds {
     node: Option<Task<NodeImage>>,
     cache: Option<Task<String>>,
     components: BTreeMap<String, Task<ComponentImages>>,
+    built: Option<Arc<Built>>,
 }
 
 impl std::fmt::Debug for ImageBuilds {
@@ -87,13 +89,13 @@ impl ImageBuilds {
             );
             (component.name.clone(), task(job))
         });
-        ImageBuilds { node, cache, components: components.collect() }
+        ImageBuilds { node, cache, components: components.collect(), built: Some(shop.built.clone()) }
     }
 
     /// Returns an empty set of builds: images are used as the manifests name them.
     #[must_use]
     pub fn none() -> ImageBuilds {
-        ImageBuilds { node: None, cache: None, components: BTreeMap::new() }
+        ImageBuilds { node: None, cache: None, components: BTreeMap::new(), built: None }
     }
 
     /// Returns the node image; `None` when kind's default is used.
@@ -139,6 +141,14 @@ impl ImageBuilds {
         futures::future::join_all(each).await.into_iter().collect()
     }
 
+    /// Has old tags of the images that were built so far removed, and returns at once. What is left when the process ends
+    /// is removed by the next run that builds these images.
+    pub fn remove_old(&self) {
+        if let Some(built) = self.built.clone() {
+            tokio::spawn(async move { built.remove_old().await });
+        }
+    }
+
     /// Resolves to the first error of a component's image; never resolves if there is none.
     pub async fn failure(&self) -> Arc<ImageError> {
         let mut open: FuturesUnordered<_> = self.components.values().cloned().collect();
@@ -160,7 +170,9 @@ pub async fn build(host: &Host, folder: &Path, events: &Events) -> Result<String
     let shop = Arc::new(ImageBuilder::new(host, ImageSource::Packages, events, &Resilience::default()));
     let present = task(shop.clone().list_images());
     let base = task(shop.clone().base(present.clone()));
-    shop.make(Recipe::read(folder)?, Some(base), present, None).await
+    let image = shop.clone().make(Recipe::read(folder)?, Some(base), present, None).await?;
+    shop.built.remove_old().await;
+    Ok(image)
 }
 
 pub(super) fn task<T: Clone + Send + Sync + 'static>(
@@ -187,35 +199,24 @@ pub(super) struct ImageBuilder {
     pub(super) benches: Semaphore,
     /// If nodes pull the images from a registry.
     pub(super) pushes: Option<Pushes>,
+    built: Arc<Built>,
 }
 
 impl ImageBuilder {
     fn new(host: &Host, source: ImageSource, events: &Events, resilience: &Resilience) -> ImageBuilder {
         let benches = Semaphore::new(std::thread::available_parallelism().map_or(2, usize::from));
         let resilience = resilience.of(events.handle(Phase::Images, "engine"));
-        let (asks_again, pushes) = (false, None);
-        ImageBuilder { host: host.clone(), source, asks_again, events: events.clone(), resilience, benches, pushes }
+        let (host, events) = (host.clone(), events.clone());
+        let (asks_again, pushes, built) = (false, None, Arc::new(Built::on(host.engine.clone())));
+        ImageBuilder { host, source, asks_again, events, resilience, benches, pushes, built }
     }
 
     /// Returns the engine's images.
     async fn list_images(self: Arc<Self>) -> Result<Arc<BTreeSet<String>>, Arc<ImageError>> {
         let text = engine::list(&self.host.engine, &self.resilience).await.map_err(Arc::new)?;
-        Ok(Arc::new(text.lines().map(normalized).collect()))
-    }
-
-    async fn binaries(
-        self: Arc<Self>,
-        root: PathBuf,
-        wanted: Vec<CargoSpec>,
-    ) -> Result<BTreeMap<CargoSpec, PathBuf>, Arc<ImageError>> {
-        if wanted.is_empty() {
-            return Ok(BTreeMap::new());
-        }
-        let _bench = self.benches.acquire().await;
-        let step = self.events.step(Phase::Images, "cargo");
-        let (binaries, outcome) = binaries::binaries(&root, &wanted, &self.host.folders, &step).await?;
-        step.finish(outcome);
-        Ok(binaries)
+        let names = text.lines().map(normalized).collect();
+        self.built.list(text);
+        Ok(Arc::new(names))
     }
 
     async fn component(
@@ -287,9 +288,7 @@ impl ImageBuilder {
         let folder = binary.is_some().then(|| aside.path());
         recipe.build(&self.host, &image, base.as_deref(), folder, &step).await?;
         step.done();
-        let (builder, newest) = (self.clone(), image.clone());
-        // Nothing waits for it. What is left is removed by the next run that builds this image.
-        tokio::spawn(async move { stale::remove(&builder.host.engine, &newest, &builder.resilience).await });
+        self.built.add(image.clone());
         Ok(image)
     }
 }

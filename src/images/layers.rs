@@ -27,7 +27,7 @@ const REFUSED: i32 = 3;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Image {
     /// Its name, as containerd has it.
-    name: String,
+    pub(super) name: String,
     /// The hash of its configuration, without `sha256:`.
     id: String,
     /// Bytes of all layers, unpacked.
@@ -92,8 +92,17 @@ impl Image {
     }
 }
 
-/// Keeps the engine from deleting `images` while `cluster` exists, by containers that are never started. `shim` is the
-/// engine's command by which a container becomes the cluster's.
+/// Returns the names of the containers that keep images for `cluster`, a line for each.
+///
+/// # Errors
+/// When the engine does not list its containers.
+pub(super) async fn holders(engine: &Engine, cluster: &ClusterName) -> Result<String, ExecError> {
+    let names = format!("--filter=name={cluster}-{HOLDER}");
+    engine.command(["ps", "--all", "--format={{.Names}}", &names]).deadline(LOOK).output().await
+}
+
+/// Keeps the engine from deleting `images` while `cluster` exists, by containers that are never started, beside those that
+/// are `there`. `shim` is the engine's command by which a container becomes the cluster's.
 ///
 /// # Errors
 /// When the engine makes no such container.
@@ -102,9 +111,8 @@ pub(super) async fn hold(
     shim: &Path,
     cluster: &ClusterName,
     images: &[Image],
+    there: &str,
 ) -> Result<(), ExecError> {
-    let names = format!("--filter=name={cluster}-{HOLDER}");
-    let there = engine.command(["ps", "--all", "--format={{.Names}}", &names]).deadline(LOOK).output().await?;
     // The name has the image's id, of which an image with two names has one.
     let named = images.iter().map(|image| (image.holder(cluster), image.id.as_str()));
     let missing: BTreeMap<String, &str> =

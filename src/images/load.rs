@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex as StdMutex, MutexGuard, PoisonError};
 
-use futures::future::BoxFuture;
+use futures::future::{BoxFuture, try_join_all};
 use tokio::sync::Mutex;
 
 use super::builds::{Task, task};
@@ -50,6 +50,12 @@ impl Loads {
         Loads { components: components.collect() }
     }
 
+    /// Waits until nothing is loaded any more, or a load has failed.
+    pub async fn ended(&self) {
+        // Who waits for that component tells the error.
+        let _ = try_join_all(self.components.values().cloned()).await;
+    }
+
     /// Resolves to the images of `component`, once they are on the nodes.
     pub fn component(&self, component: &str) -> BoxFuture<'static, Result<ComponentImages, Arc<ImageError>>> {
         match self.components.get(component) {
@@ -88,6 +94,9 @@ impl ComponentLoad {
     async fn run(mut self) -> Result<ComponentImages, Arc<ImageError>> {
         let images = self.builds.component(&self.component).await?;
         let references: Vec<String> = images.values().cloned().collect();
+        if references.is_empty() {
+            return Ok(images);
+        }
         loop {
             self.waiting().extend(references.iter().cloned());
             let (boot, nodes) = self.nodes.accepting().await?;

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use futures::future::{join_all, try_join_all};
+use futures::future::{join, join_all, try_join_all};
 
 use super::engine::largest_layer;
 use super::{ImageError, layers};
@@ -79,11 +79,14 @@ impl Nodes {
         there: &mut LoadedImages,
         resilience: &Resilience,
     ) -> Result<Vec<String>, ImageError> {
-        let lacking = self.lacking(images, there, resilience).await?;
+        let (lacking, prepared) = join(self.lacking(images, there, resilience), self.prepare(images)).await;
+        let lacking = lacking?;
         if lacking.is_empty() {
             return Ok(lacking);
         }
-        let Prepared::Mount(found) = self.prepare(&lacking).await else { return Ok(Vec::new()) };
+        let Prepared::Mount(mut found) = prepared else { return Ok(Vec::new()) };
+        let names: Vec<String> = lacking.iter().map(|image| normalized(image)).collect();
+        found.retain(|image| names.contains(&image.name));
         let each = join_all(self.names.iter().map(|node| layers::mount(&self.engine, node, &found))).await;
         let on_all = each.iter().all(Result::is_ok);
         let mounted = self.names.iter().zip(each).filter(|(_, mounted)| mounted.is_ok());
@@ -149,11 +152,14 @@ impl Nodes {
     /// Asks the engine where the layers of `images` are, and keeps it from deleting them.
     async fn prepare(&self, images: &[String]) -> Prepared {
         let Some(mounted) = &self.layers else { return Prepared::Copy(None) };
-        let found = match layers::inspect(&self.engine, images, &mounted.root).await {
+        let inspected = layers::inspect(&self.engine, images, &mounted.root);
+        let (found, holders) = join(inspected, layers::holders(&self.engine, &mounted.cluster)).await;
+        let found = match found {
             Ok(found) => found,
             Err(why) => return Prepared::Copy(Some(why)),
         };
-        match layers::hold(&self.engine, &mounted.shim, &mounted.cluster, &found).await {
+        let held = async { layers::hold(&self.engine, &mounted.shim, &mounted.cluster, &found, &holders?).await };
+        match held.await {
             Ok(()) => Prepared::Mount(found),
             Err(error) => Prepared::Copy(Some(format!("it might be deleted there, since {}", error.brief()))),
         }
@@ -208,8 +214,7 @@ impl Nodes {
     /// Returns the images on a node, with containerd's names.
     async fn list(&self, node: &str, resilience: &Resilience) -> Result<BTreeSet<String>, ExecError> {
         // containerd may be starting.
-        const LIST: &str =
-            "until ctr version >/dev/null 2>&1; do sleep 0.05; done; exec ctr --namespace=k8s.io images ls -q";
+        const LIST: &str = "until ctr --namespace=k8s.io images ls -q 2>/dev/null; do sleep 0.05; done";
         let list = self.engine.command(["exec", node, "sh", "-c", LIST]).deadline(LOOK);
         let list = resilience.engine("listing the node's images", || list.output()).await?;
         Ok(list.lines().map(str::to_owned).collect())

@@ -1,23 +1,61 @@
 //! Images of ours replaced by newer ones: a few are kept for other branches, the rest would fill the disk.
 
+use std::sync::{Mutex, OnceLock, PoisonError};
+
 use super::ImageError;
 use super::engine::list;
+use crate::host::exec::Cmd;
 use crate::host::resilience::Resilience;
 use crate::host::setup::Engine;
 
 /// Tags kept of each image, newest first.
 const KEPT: usize = 5;
 
-/// Removes old tags of the image whose newest is `image`. One used by a container is kept.
+/// The images that a run has built, older tags of which can go.
+#[derive(Debug)]
+pub(super) struct Built {
+    engine: Engine,
+    /// What the engine had when it was asked first, as it said it.
+    listed: OnceLock<String>,
+    images: Mutex<Vec<String>>,
+}
+
+impl Built {
+    pub(super) fn on(engine: Engine) -> Built {
+        Built { engine, listed: OnceLock::new(), images: Mutex::default() }
+    }
+
+    /// Notes what the engine has, unless that is known from before.
+    pub(super) fn list(&self, listed: String) {
+        let _ = self.listed.set(listed);
+    }
+
+    pub(super) fn add(&self, image: String) {
+        self.images.lock().unwrap_or_else(PoisonError::into_inner).push(image);
+    }
+
+    /// Removes their old tags.
+    pub(super) async fn remove_old(&self) {
+        let images = std::mem::take(&mut *self.images.lock().unwrap_or_else(PoisonError::into_inner));
+        let listed = self.listed.get().map_or("", String::as_str);
+        remove_tags(&self.engine, images.iter().flat_map(|image| stale(listed, image)).collect()).await;
+    }
+}
+
+/// Removes old tags of the image whose newest is `image`.
 ///
 /// # Errors
 /// When the engine does not list its images.
 pub(super) async fn remove(engine: &Engine, image: &str, resilience: &Resilience) -> Result<(), ImageError> {
-    for stale in stale(&list(engine, resilience).await?, image) {
-        // Fails while it is in use, or while another run removes it.
-        let _ = engine.command(["rmi", &stale]).finishing().output().await;
-    }
+    remove_tags(engine, stale(&list(engine, resilience).await?, image)).await;
     Ok(())
+}
+
+/// Removes these tags, except those that a container uses, or that another run removes.
+async fn remove_tags(engine: &Engine, tags: Vec<String>) {
+    if !tags.is_empty() {
+        let _ = tags.into_iter().fold(engine.command(["rmi"]), Cmd::arg).finishing().output().await;
+    }
 }
 
 /// Returns the tags to remove: those in `listed`, newest first as every engine lists them, that are older tags of

@@ -17,7 +17,7 @@ pub use error::UpError;
 pub use existing::LooksLikeProduction;
 pub use lease::LeaseOptions;
 
-use futures::future::join;
+use futures::future::{join, try_join};
 
 use super::Running;
 use crate::cluster::{Cluster, ClusterError, Kind, Lease, Provider, Record, Records};
@@ -169,11 +169,15 @@ impl Session {
         };
         let guest = self.enter(&mut cluster, &records, &lease, is_found).await?.map(|guest| guest.with(login));
         let previous = cluster.record.deployment.take().unwrap_or_default();
-        let deploy = self.deploy(&cluster, guest.as_ref(), loads, parcels, &previous, &resilience);
-        let deployed = match collects && is_found {
-            true => join(deploy, self.collect(name)).await.0?,
-            false => deploy.await?,
+        let deploy = self.deploy(&cluster, guest.as_ref(), loads.clone(), parcels, &previous, &resilience);
+        let collected = async {
+            if collects && is_found {
+                self.collect_after(&loads).await;
+            }
+            Ok(())
         };
+        let (deployed, ()) = try_join(deploy, collected).await?;
+        builds.remove_old();
         self.reach_ports(&mut cluster).await?;
         cluster.record.deployment = Some(deployed);
         cluster.record.images = (self.plan.suite().images == ImageSource::Auto).then_some(source);

@@ -35,6 +35,12 @@ impl Session {
         (signal, Arc::new(Loads::begin(components, builds, &nodes, &self.events, resilience)))
     }
 
+    /// Removes leaked clusters once nothing is loaded any more: whoever loads images waits for the engine, too.
+    pub(super) async fn collect_after(&self, loads: &Loads) {
+        loads.ended().await;
+        self.collect(self.plan.cluster_name()).await;
+    }
+
     /// Creates the cluster.
     pub(super) async fn cluster(
         &self,
