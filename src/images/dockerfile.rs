@@ -36,9 +36,10 @@ pub(super) fn with_bases(dockerfile: &str, bases: &[(&str, String)]) -> String {
 /// What a build says about where in its Dockerfile it is.
 #[derive(Debug, Default)]
 pub(super) struct Place {
-    /// The last instruction that podman or docker's old builder began: `STEP 2/3: RUN make`, `Step 2/3 : RUN make`.
+    /// The last instruction that podman or docker's old builder began: `STEP 2/3: RUN make`, `Step 2/3 : RUN make`; or
+    /// the one that failed, by an older BuildKit: `> [2/3] RUN make:`.
     instruction: Option<String>,
-    /// The last lines, among which BuildKit tells the line itself: `Dockerfile:3`.
+    /// The last lines, among which a newer BuildKit tells the line itself: `Dockerfile:3`.
     last: VecDeque<String>,
 }
 
@@ -52,6 +53,10 @@ impl Place {
         };
         let numbered = step.and_then(|(_, step)| step.split_once(": ")).filter(is_number);
         if let Some((_, instruction)) = numbered {
+            self.instruction = Some(words(instruction));
+        }
+        let failed = line.trim().strip_prefix("> [").and_then(|step| step.split_once("] "));
+        if let Some(instruction) = failed.and_then(|(_, instruction)| instruction.strip_suffix(':')) {
             self.instruction = Some(words(instruction));
         }
         if self.last.len() == SEEN {
@@ -121,6 +126,9 @@ mod tests {
         let buildkit =
             ["------", "Dockerfile:4", "--------------------", "   3 |     COPY . /", "   4 | >>> RUN echo one && \\"];
         assert_eq!(line(&buildkit), Some(4), "BuildKit");
+        let buildkit =
+            ["#5 [2/2] RUN [\"/x\"]", "#5 ERROR: executor failed", "------", " > [2/2] RUN [\"/x\"]:", "------"];
+        assert_eq!(line(&buildkit), Some(9), "docker's own BuildKit of 2020");
         assert_eq!(line(&["[2/2] STEP 2/2: FROM a"]), Some(7), "a stage");
         let last = "Error: building at STEP \"RUN /x\": while running runtime: exit status 1";
         assert_eq!(line(&["STEP 4/4: RUN [\"/x\"]", last]), Some(9), "podman's last line has it without brackets");
