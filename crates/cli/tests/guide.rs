@@ -79,14 +79,15 @@ fn run(command: &str, folder: &Path, root: &Path) {
     let mut words = command.split(' ');
     let name = words.next().expect("a program");
     let program = if name == "kind-harness" { env!("CARGO_BIN_EXE_kind-harness") } else { name };
-    let run = duct::cmd(program, words).dir(folder).stderr_to_stdout().stdout_capture().unchecked();
+    let run = duct::cmd(program, words).dir(folder).stdout_capture().stderr_capture().unchecked();
     let run = run.env("CARGO_TARGET_DIR", root.join("target/guide")).env_remove("K8S_OPENAPI_ENABLED_VERSION");
     // What is compiled here is run once.
     let run = run.env("CARGO_PROFILE_DEV_DEBUG", "0").env("CARGO_INCREMENTAL", "0");
     let ended = run.run().expect("the program");
-    let said = String::from_utf8_lossy(&ended.stdout);
-    assert!(ended.status.success(), "{command}: {said}");
+    // Apart: what is told of the environment comes in the middle of a line of the test's otherwise.
+    let [said, told] = [&ended.stdout, &ended.stderr].map(|text| String::from_utf8_lossy(text));
+    assert!(ended.status.success(), "{command}: {said}{told}");
     if command.starts_with("cargo test") {
-        assert!(said.contains("test result: ok. 1 passed"), "{said}");
+        assert!(said.contains("test result: ok. 1 passed"), "{said}{told}");
     }
 }
