@@ -38,7 +38,12 @@ impl Cli {
         let mut interrupts = Interrupts::listen();
         let mut console = self.console();
         // Before anything is read, so that no change is missed.
-        let mut files = Files::of(self.inputs().await.unwrap_or_default());
+        let known = match self.inputs().await {
+            Ok(known) => known,
+            // At least the file with the mistake.
+            Err(_) => std::path::absolute(&self.file).into_iter().collect(),
+        };
+        let mut files = Files::of(known);
         let mut why = "begun".to_owned();
         loop {
             let mut watch = Watch::start(&files.paths()).map_err(|error| Failure::told(Exit::Internal, error))?;

@@ -216,3 +216,19 @@ fn init_writes_a_suite_that_plan_accepts_and_tells_why() {
     host.run(&["init", &other]).failed_with(2, &["e2e.yaml is there already; left as it is"]);
     host.run(&["init", "-f", "shop.yaml", &other]).failed_with(2, &["kind-harness init FOLDER"]);
 }
+
+#[test]
+fn dev_begins_when_a_mistake_in_the_suite_is_mended() {
+    let host = Host::ready();
+    let suite = std::fs::read_to_string(host.path("suite/e2e.yaml")).unwrap();
+    host.write("suite/e2e.yaml", "suite: [");
+    let command = duct::cmd(env!("CARGO_BIN_EXE_kind-harness"), ["dev", "--name", "t"]).stderr_to_stdout();
+    let dev = host.here(&command.stdout_path(host.path("said"))).stdin_null().start().unwrap();
+    host.eventually("the mistake is told", || {
+        std::fs::read_to_string(host.path("said")).is_ok_and(|said| said.contains("begun: "))
+    });
+    assert_eq!(host.calls(), "");
+    host.write("suite/e2e.yaml", &suite);
+    host.eventually("it begins", || host.calls().contains("kind create"));
+    dev.kill().unwrap();
+}
