@@ -153,7 +153,6 @@ impl Session {
                 return Ok(self.running(cluster, true).using(&records).await);
             }
         }
-
         let collects = host.is_some() && start == Start::AsFound && !is_new;
         if collects && found.is_none() {
             self.collect(name).await;
@@ -176,8 +175,9 @@ impl Session {
             }
             Ok(())
         };
-        let (deployed, ()) = try_join(deploy, collected).await?;
+        let deployed = try_join(deploy, collected).await;
         builds.remove_old();
+        let (deployed, ()) = deployed?;
         self.reach_ports(&mut cluster).await?;
         cluster.record.deployment = Some(deployed);
         cluster.record.images = (self.plan.suite().images == ImageSource::Auto).then_some(source);

@@ -42,7 +42,7 @@ pub(super) async fn fetch(
     for entry in fs_err::read_dir(new.path())?.flatten().filter(|entry| !entry.path().is_dir()) {
         fs_err::remove_file(entry.path())?;
     }
-    // An older one goes with this folder.
+    // What was kept before goes with this folder. Mostly there is none, and nothing to move.
     let old = tempfile::tempdir_in(&all)?;
     let _ = fs_err::rename(&kept, old.path());
     if let Err(error) = fs_err::rename(new.path(), &kept) {
