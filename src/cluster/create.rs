@@ -89,10 +89,10 @@ impl Kind {
 
     async fn prepare(&self, wanted: &CreateRequest<'_>) -> Result<Prepared, ClusterError> {
         let CreateRequest { name, plan, image, records, lease, step, events, .. } = *wanted;
+        let layers = wanted.layers.clone();
         let folders = &self.host.folders;
         let waits = || step.progress("waiting for another run that makes nodes");
-        let (turn, layers) = tokio::join!(Lock::take(folders.nodes_lock(), waits), self.layers(plan, events));
-        let (turn, layers) = (turn.map_err(ClusterError::file("locking nodes"))?, layers?);
+        let turn = Lock::take(folders.nodes_lock(), waits).await.map_err(ClusterError::file("locking nodes"))?;
         let reserved = ports::reserve(plan.components()).map_err(|error| name_cluster(error, folders))?;
         let record = Record {
             name: name.clone(),
@@ -248,8 +248,8 @@ impl Kind {
         Ok(None)
     }
 
-    /// Returns the engine's folder of layers, if nodes are to use images from there.
-    async fn layers(&self, plan: &Plan, events: &Events) -> Result<Option<PathBuf>, ClusterError> {
+    /// See [`Provider::layers`](super::Provider::layers).
+    pub(super) async fn layers(&self, plan: &Plan, events: &Events) -> Result<Option<PathBuf>, ClusterError> {
         let load = plan.suite().cluster.load;
         if load == Load::Copy {
             return Ok(None);

@@ -1,5 +1,7 @@
 //! The providers of clusters, kind and an existing cluster, behind one interface.
 
+use std::path::PathBuf;
+
 use futures::future::join;
 use jiff::Timestamp;
 
@@ -35,6 +37,8 @@ pub struct CreateRequest<'a> {
     pub image: Option<&'a NodeImage>,
     /// The cache for what its nodes pull, if it has one.
     pub cache: Option<&'a CacheRequest>,
+    /// The engine's folder of layers, if its nodes use images from there.
+    pub layers: Option<PathBuf>,
     /// Where its record is written.
     pub records: &'a Records,
     /// Its lease.
@@ -55,6 +59,17 @@ impl Provider {
         match (cluster.provider, host) {
             (ProviderKind::Kind, Some(host)) => Provider::Kind(Kind::new(host.clone(), resilience.clone())),
             _ => Provider::Existing(Existing { context: cluster.context.clone().unwrap_or_default() }),
+        }
+    }
+
+    /// Returns the engine's folder of layers, if nodes are to use images from there.
+    ///
+    /// # Errors
+    /// When the suite requests it, and they cannot.
+    pub async fn layers(&self, plan: &Plan, events: &Events) -> Result<Option<PathBuf>, ClusterError> {
+        match self {
+            Provider::Kind(kind) => kind.layers(plan, events).await,
+            Provider::Existing(_) => Ok(None),
         }
     }
 

@@ -22,7 +22,9 @@ keep() {
   pkill -STOP -x etcd || fail "no etcd runs in the node"
   cp -a --sparse=always /var/lib/etcd "$fresh/etcd" || fail "etcd's data cannot be copied"
   pkill -CONT -x etcd
-  iptables-save >"$fresh/iptables" || fail "the packet filter's rules cannot be read"
+  # Without the rule that a boot removes at its end.
+  iptables-save | grep -v '^-A PREROUTING .*--to-destination 10\.254\.254\.1:6443$' >"$fresh/iptables" ||
+    fail "the packet filter's rules cannot be read"
   rm -rf "$kept" && mv "$fresh" "$kept" || fail "the copy cannot be put in its place"
 }
 

@@ -23,10 +23,11 @@ const KEPT_IN: &str = "snapshots";
 const KEPT: usize = 8;
 
 /// Changes when snapshots of earlier versions do not boot any more.
-const FORMAT: &str = "2";
+const FORMAT: &str = "3";
 
 /// The files of a snapshot.
-const FILES: [&str; 6] = ["etcd.tar", "kubeadm.conf", "elliptic.conf", "cluster", "address", labels::ARGUMENTS];
+const FILES: [&str; 8] =
+    ["etcd.tar", "pods.json", "service", "kubeadm.conf", "elliptic.conf", "cluster", "address", labels::ARGUMENTS];
 
 /// Where its folder is mounted in a node.
 pub(super) const FOLDER: &str = "/kind/snapshot";
@@ -37,29 +38,8 @@ const PROXIES: [&str; 6] = ["HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy
 /// Deadline of taking one.
 const TAKE: Duration = Duration::from_secs(40);
 
-/// Run in the node. Waits until kube-proxy's and CoreDNS's pods have their node: those that have none would wait, in each later
-/// cluster, until its scheduler has started. Then stops etcd for the 0.2 s in which its files are copied, so that they are those
-/// of one moment. etcd's files are preallocated: most of them is zeros, of which the copy and its archive keep none.
-const SCRIPT: &str = r#"set -e
-scheduled() {
-  kubectl get --namespace kube-system daemonsets,deployments,pods -o json | jq -e '.items | group_by(.kind) | map({(.[0].kind): .}) | add
-    | all(.DaemonSet[]?; .status.desiredNumberScheduled > 0 and .status.currentNumberScheduled == .status.desiredNumberScheduled)
-      and all(.Deployment[]?; .status.replicas == .spec.replicas) and all(.Pod[]; .spec.nodeName)' >/dev/null
-}
-until scheduled; do
-  [ $SECONDS -lt 20 ] || { echo "pods of kube-system have no node after $SECONDS s" >&2; exit 1; }
-  sleep 0.1
-done
-taken=$(mktemp -d /run/taken.XXXXXX)
-trap 'pkill -CONT -x etcd; rm -rf "$taken"' EXIT
-pkill -STOP -x etcd
-cp -a --sparse=always /var/lib/etcd "$taken/etcd"
-pkill -CONT -x etcd
-tar -C "$taken" -S --exclude='*.tmp' -cf "$taken/etcd.tar" etcd
-rm -rf "$taken/etcd"
-cp /kind/kubeadm.conf /kind/elliptic.conf /kind/address "$taken"
-printf %s "$0" > "$taken/cluster"
-tar -C "$taken" -cf - ."#;
+/// Run in the node.
+const SCRIPT: &str = include_str!("snapshot.sh");
 
 /// The snapshot of one configuration, whether it exists or not.
 #[derive(Debug)]
@@ -157,6 +137,7 @@ pub(super) fn unsupported(host: &Host, image: Option<&str>, config: &Value) -> O
         (None, _) => Some("kind's stock node image boots by kubeadm; the one built from packages boots from snapshots"),
         (_, EngineKind::Nerdctl) => Some("with nerdctl clusters boot by kubeadm"),
         _ if config["networking"]["kubeProxyMode"] == "none" => Some("a cluster without kube-proxy boots by kubeadm"),
+        _ if config["networking"]["ipFamily"] == "ipv6" => Some("a cluster of IPv6 alone boots by kubeadm"),
         _ if nodes > 1 => Some("a cluster of several nodes boots by kubeadm"),
         _ => None,
     }

@@ -12,8 +12,7 @@ use tokio::sync::oneshot;
 
 use super::engine;
 use super::node_image::REGISTRY;
-use crate::host::resilience::Resilience;
-use crate::host::setup::{Engine, EngineKind};
+use crate::host::setup::{Engine, EngineKind, LOOK};
 use crate::suite::config::ImageSource;
 use crate::suite::config::kubernetes;
 use crate::suite::plan::Plan;
@@ -121,9 +120,9 @@ async fn is_here(engine: &Engine, image: &str) -> bool {
     if image != NODE {
         return engine::has(engine, image).await;
     }
-    // An engine that cannot list its images says why as soon as it is used.
-    let listed = engine::list(engine, &Resilience::default()).await.unwrap_or_default();
-    listed.lines().any(|listed| normalized(listed).starts_with(&format!("{NODE}:")))
+    // Not all images: podman needs ten times as long for them. An engine that cannot list says why as soon as it is used.
+    let listed = engine.command(["images", "--format", "{{.Repository}}", "kindest/node"]).deadline(LOOK);
+    listed.output().await.unwrap_or_default().lines().any(|repository| normalized(repository) == normalized(NODE))
 }
 
 /// Begins to pull `image`, and ends that as soon as its registry has answered; returns what was said otherwise.

@@ -145,7 +145,7 @@ impl Postgres {
     async fn connect(&self) -> Result<PgConnection> {
         match timeout(CONNECT_TIMEOUT, PgConnection::connect_with(&self.options)).await {
             Ok(result) => result.map_err(|error| anyhow!("cannot connect: {error}")),
-            Err(_) => Err(anyhow!("cannot connect: no answer within {} s", CONNECT_TIMEOUT.as_secs())),
+            Err(_) => Err(anyhow!("cannot connect: no answer within {} s", CONNECT_TIMEOUT.as_secs_f32())),
         }
     }
 

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use futures::FutureExt;
+use futures::future::try_join;
 
 use super::{Session, UpError};
 use crate::cluster::{Cluster, ClusterError, CreateRequest, Lease, Provider, Record, Records};
@@ -51,7 +52,9 @@ impl Session {
         lease: &Lease,
         nodes_up: NodesSignal,
     ) -> Result<Cluster, UpError> {
-        let (image, cache) = (builds.node().await?, self.cache(builds).await?);
+        let made = async { Ok::<_, UpError>((builds.node().await?, self.cache(builds).await?)) };
+        let asked = async { Ok(provider.layers(&self.plan, &self.events).await?) };
+        let ((image, cache), layers) = try_join(made, asked).await?;
         let step = self.events.step(Phase::Cluster, name.as_str());
         let (undoing, kept) = (provider.clone(), records.clone());
         self.undo.register(format!("cluster {name}"), async move {
@@ -65,6 +68,7 @@ impl Session {
             plan: &self.plan,
             image: image.as_ref(),
             cache: cache.as_ref(),
+            layers,
             records,
             lease,
             nodes_up,
