@@ -1,9 +1,9 @@
-//! Check of whether an engine's builds can begin from images that the engine has.
+//! What is to be known of BuildKit: whether its builds can begin from images that the engine has, and what it adds to images.
 
 use std::path::Path;
 
 use super::ImageError;
-use crate::host::exec::ExecError;
+use crate::host::exec::{Cmd, ExecError};
 use crate::host::setup::{Engine, EngineKind, LOOK};
 
 /// Checks that nerdctl builds images, and that a build can begin from an image that was built before: BuildKit is a server
@@ -27,6 +27,12 @@ pub(super) async fn check(engine: &Engine) -> Result<(), ImageError> {
     let built = build(engine, &second, context.path()).await;
     let _ = engine.command(["rmi", "-f", &first, &second]).output().await;
     built.map_err(|source| ImageError::OtherImages { engine: engine.kind.name(), source })
+}
+
+/// Has BuildKit leave out its attestations. They say when an image was built: where docker keeps images in containerd's store,
+/// each build of the same content would be another image.
+pub(super) fn without_attestations(command: Cmd) -> Cmd {
+    command.env("BUILDX_NO_DEFAULT_ATTESTATIONS", "1")
 }
 
 async fn build(engine: &Engine, image: &str, context: &Path) -> Result<(), ExecError> {

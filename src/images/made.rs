@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use futures::future::try_join_all;
 
 use super::binary_image::BinaryImage;
+use super::buildkit::without_attestations;
 use super::builds::{Binaries, ImageBuilder, Present, Task, task};
 use super::context::Context;
 use super::dockerfile::{Place, bases, with_bases};
@@ -204,7 +205,7 @@ impl ImageBuilder {
         aside: &Path,
     ) -> std::io::Result<Cmd> {
         let mut file = context.file.clone();
-        let mut command = self.host.engine.command(["build", "-t", built]);
+        let mut command = without_attestations(self.host.engine.command(["build", "-t", built]));
         if !bases.is_empty() || !spec.ignore.is_empty() {
             file = aside.join("Dockerfile");
             fs_err::write(&file, with_bases(&fs_err::read_to_string(&context.file)?, bases))?;
@@ -236,7 +237,7 @@ impl ImageBuilder {
         let step = self.events.step(Phase::Images, image);
         let run = Cmd::in_folder(root, command);
         let run = run.env("ENGINE", self.host.engine.kind.name()).env("IMAGE", image);
-        let run = self.host.engine.environment(run).deadline(super::BUILD);
+        let run = without_attestations(self.host.engine.environment(run).deadline(super::BUILD));
         self.run(run, &step).await.map_err(|source| ImageError::Command { image: image.to_owned(), source })?;
         let made = || ImageError::NotMade {
             image: image.to_owned(),

@@ -71,6 +71,7 @@ async fn answer(State(served): State<Arc<Served>>, headers: HeaderMap, request: 
             "apiVersion: v1\nentries: {c: [{apiVersion: v2, name: c, version: 0.1.0, urls: [c-0.1.0.tgz]}]}\n"
                 .into_response()
         }
+        "/objects.yaml" => "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: one}\n".into_response(),
         "/c-0.1.0.tgz" => served.archive.clone().into_response(),
         _ => StatusCode::NOT_FOUND.into_response(),
     }
@@ -165,6 +166,29 @@ fn a_chart_without_a_version_is_asked_for_again_with_pull() {
     assert_eq!(asked(&newest, &pull), ("text: none".to_owned(), 2), "the newest");
     assert_eq!(asked(&newest, &[]), ("text: none".to_owned(), 0), "which stays");
     assert_eq!(asked(&format!("{newest}\nversion: 0.1.0"), &pull), ("text: old".to_owned(), 0), "it has its version");
+}
+
+#[test]
+fn an_address_without_a_hash_is_asked_for_again_with_pull() {
+    let (host, repository) = host();
+    let url = format!("{}/objects.yaml", repository.address(PASSWORD));
+    let asked = |hash: &str, variables: &[(&str, &str)]| {
+        let suite =
+            format!("suite: s\nnamespace: s\ncomponents:\n  - name: db\n    manifests: [{{ url: '{url}'{hash} }}]\n");
+        host.write("suite/e2e.yaml", &suite);
+        let ended = host.run_with(&["render"], variables);
+        assert!(ended.code == Some(0) && ended.stdout.contains("kind: ConfigMap"), "{}{}", ended.stdout, ended.stderr);
+        (ended.stderr, repository.requests())
+    };
+    let pull = [("KIND_HARNESS_PULL", "true")];
+    let (told, requests) = asked("", &[]);
+    assert_eq!(requests, 1);
+    assert_eq!(asked("", &[]).1, 0, "it is kept");
+    assert_eq!(asked("", &pull).1, 1);
+    let hash = told.split_once("`sha256: ").and_then(|(_, rest)| rest.split_once('`')).expect(&told).0;
+    let hash = format!(", sha256: {hash}");
+    assert_eq!(asked(&hash, &[]).1, 1, "it is another source");
+    assert_eq!(asked(&hash, &pull).1, 0, "which has its hash");
 }
 
 #[rstest]

@@ -16,6 +16,9 @@ use crate::engine::{Engine, NotHere, in_path};
 use crate::iptables::Rules;
 use crate::runtime;
 
+/// What daemon.json has in it, for daemons of `with docker COMMAND…` and of the tests.
+const CONFIGURATION: &str = "DOCKERD_CONFIG";
+
 /// A docker daemon, stopped when dropped.
 pub(crate) struct Dockerd {
     /// How it is used.
@@ -34,6 +37,14 @@ impl Dockerd {
     /// # Errors
     /// [`NotHere`] where this host cannot run one; when it does not answer.
     pub(crate) fn start(mirror: Option<&str>, authority: Option<&Path>) -> Result<Dockerd> {
+        match std::env::var(CONFIGURATION) {
+            Ok(configuration) => Dockerd::configured(&configuration, mirror, authority),
+            Err(_) => Dockerd::configured("{}", mirror, authority),
+        }
+    }
+
+    /// As [`Dockerd::start`], with a `configuration` as in daemon.json. Each has images of its own.
+    pub(crate) fn configured(configuration: &str, mirror: Option<&str>, authority: Option<&Path>) -> Result<Dockerd> {
         if !rustix::process::geteuid().is_root() {
             bail!(NotHere("dockerd needs root".into()));
         }
@@ -43,7 +54,7 @@ impl Dockerd {
         if PathBuf::from("/sys/class/net/docker0").exists() {
             bail!(NotHere("another docker daemon runs on this host, and two would share docker0".into()));
         }
-        let data = Folders::of_user()?.cache.join("engines").join("docker");
+        let data = Folders::of_user()?.cache.join("engines").join(folder_for(configuration));
         std::fs::create_dir_all(&data)?;
         let lock = File::create(data.with_extension("lock"))?;
         ensure!(lock.try_lock().is_ok(), "another test uses {}", data.display());
@@ -71,7 +82,7 @@ impl Dockerd {
         if let Some(authority) = authority {
             command.env("SSL_CERT_FILE", authority);
         }
-        std::fs::write(at("daemon.json"), "{}")?;
+        std::fs::write(at("daemon.json"), configuration)?;
         let rules = Rules::before(&["DOCKER", "docker0"])?;
         let home = at("config");
         let variables = vec![
@@ -94,6 +105,12 @@ impl Dockerd {
         dockerd.engine.ask(&["network", "prune", "-f"])?;
         Ok(dockerd)
     }
+}
+
+/// Returns the name of the folder for images of a daemon with this configuration: not every daemon takes the store of another.
+fn folder_for(configuration: &str) -> String {
+    let words = configuration.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| !word.is_empty());
+    std::iter::once("docker").chain(words).collect::<Vec<_>>().join("-")
 }
 
 impl Drop for Dockerd {

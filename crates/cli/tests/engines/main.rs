@@ -73,6 +73,15 @@ fn main() -> ExitCode {
             anyhow::ensure!(!built.trim_end().ends_with("0B"), "BuildKit has built nothing:\n{built}");
             Ok(())
         }),
+        long_trial("docker::containerd_store", || {
+            let docker = Dockerd::configured("{\"features\":{\"containerd-snapshotter\":true}}", None, None)?;
+            if !docker.engine.ask(&["info", "--format", "{{json .DriverStatus}}"])?.contains("io.containerd") {
+                anyhow::bail!(NotHere("this docker has no containerd image store (25 and later have one)".into()));
+            }
+            let (engine, _plugins) = buildkit(docker.engine.clone())?;
+            Story::run(&engine, "packages")?;
+            story::what_is_built_again_is_the_same(&engine)
+        }),
         long_trial("docker::user_without_root", || without_root::story(&Dockerd::start(None, None)?.engine)),
         long_trial("docker::mirror", || {
             let registry = Registry::plain()?;

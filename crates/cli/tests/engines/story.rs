@@ -124,3 +124,17 @@ impl Story<'_> {
         Ok(said)
     }
 }
+
+/// Brings examples/shop up, one image of which a Dockerfile makes, and again, when it is unchanged.
+pub(crate) fn what_is_built_again_is_the_same(engine: &Engine) -> Result<()> {
+    let shop = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples/shop");
+    let state = tempfile::tempdir()?;
+    let harness = |arguments: &[&str]| {
+        let command = harness(engine, &shop, state.path(), arguments).env("SHOP_STORE_TOKEN", "of-a-test");
+        command.env("KIND_HARNESS_IMAGES", "packages").stderr_to_stdout().unchecked().read()
+    };
+    let (first, second) = (harness(&["up"])?, harness(&["up"])?);
+    harness(&["down"])?;
+    ensure!(second.contains("is up and unchanged"), "{first}\nand the second time:\n{second}");
+    Ok(())
+}
