@@ -120,7 +120,7 @@ async fn is_here(engine: &Engine, image: &str) -> bool {
     if image != NODE {
         return engine::has(engine, image).await;
     }
-    // Not all images: podman needs ten times as long for them. An engine that cannot list says why as soon as it is used.
+    // Not all images, for which podman takes longer. An engine that cannot list says why as soon as it is used.
     let listed = engine.command(["images", "--format", "{{.Repository}}", "kindest/node"]).deadline(LOOK);
     listed.output().await.unwrap_or_default().lines().any(|repository| normalized(repository) == normalized(NODE))
 }

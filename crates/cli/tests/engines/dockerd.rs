@@ -37,10 +37,8 @@ impl Dockerd {
     /// # Errors
     /// [`NotHere`] where this host cannot run one; when it does not answer.
     pub(crate) fn start(mirror: Option<&str>, authority: Option<&Path>) -> Result<Dockerd> {
-        match std::env::var(CONFIGURATION) {
-            Ok(configuration) => Dockerd::configured(&configuration, mirror, authority),
-            Err(_) => Dockerd::configured("{}", mirror, authority),
-        }
+        let configuration = std::env::var(CONFIGURATION).unwrap_or_else(|_| "{}".into());
+        Dockerd::configured(&configuration, mirror, authority)
     }
 
     /// As [`Dockerd::start`], with a `configuration` as in daemon.json. Each has images of its own.
