@@ -77,6 +77,13 @@ compile() {
   mv -T "$fresh" "${compiled%/*}" 2>/dev/null || [ -x "$compiled" ]
 }
 command -v go >/dev/null || die "go is not installed, and Kubernetes is compiled from its modules"
+if [ "$ENGINE" = docker ]; then
+  # There `docker commit` leaves out what the host's root owns, and says nothing.
+  case $(docker info --format '{{json .SecurityOptions}}') in
+    *name=userns*) die "docker remaps user ids (userns-remap), so files would be missing from a node image that is built here:" \
+      "load one that was built elsewhere ('docker save', 'docker load'), or take kind's (--images registry)" ;;
+  esac
+fi
 
 stamp=
 for package in k8s.io/component-base/version k8s.io/client-go/pkg/version; do

@@ -110,6 +110,34 @@ fn an_engine_on_another_host_is_refused_with_the_reason() {
     assert_eq!(trials(&host), 1, "nothing was tried there");
 }
 
+/// As docker answers whose daemon has `userns-remap`. kind's nodes run there in the host's user namespace.
+#[test]
+fn a_docker_that_remaps_user_ids_is_used() {
+    let host = Host::ready();
+    let remaps = r#"[ "$1" != run ] || case " $* " in
+*' --userns=host '*) ;;
+*) echo 'docker: Error response from daemon: privileged mode is incompatible with user namespaces.' >&2; exit 125 ;;
+esac
+"#;
+    host.program("docker", &format!("{ENGINE}{remaps}"));
+    assert!(setup(&host).stderr.contains("kind on docker"));
+}
+
+/// `docker commit` would leave out what the host's root owns.
+#[test]
+fn a_docker_that_remaps_user_ids_makes_no_node_image() {
+    let host = Host::bare();
+    host.program(
+        "docker",
+        "#!/bin/sh\n[ \"$1\" != info ] || echo '[\"name=seccomp,profile=default\",\"name=userns\"]'\n",
+    );
+    host.program("go", "#!/bin/sh\nexit 1\n");
+    let script = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../images/node/build.sh");
+    let build = duct::cmd("bash", [script]).env("ENGINE", "docker").env("IMAGE", "node").env("VERSION", "v1.34.4");
+    let ended = Ended::from(&host.here(&build).stdin_null().run().unwrap());
+    ended.failed_with(1, &["docker remaps user ids (userns-remap)", "--images registry"]);
+}
+
 #[test]
 fn a_trial_counts_for_the_program_that_it_was_made_with() {
     let host = host();

@@ -100,7 +100,12 @@ async fn start_privileged(engine: &Engine, probe: &Path) -> Result<(), Refusal> 
     let image = engine.local_reference("probe", &std::process::id().to_string());
     load(engine, &probe, &image).await?;
     let program = Path::new("/").join(probe.file_name().unwrap_or_default());
-    let run = engine.command(["run", "--rm", "--privileged", &image]).arg(program).arg("version");
+    let mut run = engine.command(["run", "--rm", "--privileged"]);
+    if engine.kind == EngineKind::Docker {
+        // As kind's nodes run: where the daemon remaps user ids, docker refuses privileged containers without it.
+        run = run.arg("--userns=host");
+    }
+    let run = run.arg(&image).arg(program).arg("version");
     let started = async {
         run.deadline(TRIAL).output().await?;
         restarts(engine, &image).await
