@@ -6,6 +6,7 @@
 #![expect(clippy::disallowed_methods, reason = "these programs are the tests' own, not the harness's")]
 #![expect(clippy::print_stdout, reason = "how long each step takes is for whoever runs them")]
 
+mod architectures;
 mod cache;
 mod charts;
 mod containerd;
@@ -80,7 +81,8 @@ fn main() -> ExitCode {
             }
             let (engine, _plugins) = buildkit(docker.engine.clone())?;
             Story::run(&engine, "packages")?;
-            story::what_is_built_again_is_the_same(&engine)
+            story::what_is_built_again_is_the_same(&engine)?;
+            architectures::two_architectures(&engine, &Registry::plain()?)
         }),
         long_trial("docker::user_without_root", || without_root::story(&Dockerd::start(None, None)?.engine)),
         long_trial("docker::mirror", || {
@@ -111,7 +113,9 @@ fn main() -> ExitCode {
             let conf = tempfile::NamedTempFile::new()?;
             std::fs::write(&conf, registries_conf(&registry.address, &front.address))?;
             let conf = conf.path().display().to_string();
-            registries::mirror(&podman()?.with("CONTAINERS_REGISTRIES_CONF", &conf), &registry, &front)
+            let podman = podman()?.with("CONTAINERS_REGISTRIES_CONF", &conf);
+            registries::mirror(&podman, &registry, &front)?;
+            architectures::two_architectures(&podman, &registry)
         }),
         long_trial("podman::login", || {
             let registry = Registry::with_login()?;

@@ -8,6 +8,7 @@ use axum::http::StatusCode;
 use duct::cmd;
 use kind_harness::host::folders::Folders;
 
+use crate::architectures;
 use crate::engine::{Engine, NotHere, harness};
 use crate::front::{Front, Trouble};
 use crate::registry::{LOGIN, Registry};
@@ -35,7 +36,7 @@ pub(crate) struct Suite<'a> {
 /// How a run ended, and what it said.
 pub(crate) struct Ended {
     code: Option<i32>,
-    said: String,
+    pub(crate) said: String,
 }
 
 impl<'a> Suite<'a> {
@@ -58,7 +59,7 @@ impl<'a> Suite<'a> {
     }
 
     /// Brings the suite up with `image`.
-    fn up(&self, image: &str) -> Result<Ended> {
+    pub(crate) fn up(&self, image: &str) -> Result<Ended> {
         self.up_with(image, &[])
     }
 
@@ -129,14 +130,17 @@ pub(crate) fn push(engine: &Engine, registry: &str, name: &str) -> Result<String
     Ok(image)
 }
 
+/// A static program that waits.
+pub(crate) fn pause() -> Result<PathBuf> {
+    let entries = std::fs::read_dir(Folders::of_user()?.cache)?;
+    let mut programs = entries.flatten().map(|entry| entry.path().join("pause"));
+    Ok(programs.find(|path| path.is_file()).ok_or_else(|| NotHere("no `pause`: the story makes it".into()))?)
+}
+
 /// Pushes an image with a file of that content. What the engine has of other registries stays.
 fn push_content(engine: &Engine, registry: &str, name: &str, content: &str) -> Result<String> {
-    let cache = Folders::of_user()?.cache;
-    let entries = std::fs::read_dir(&cache)?.flatten().map(|entry| entry.path().join("pause"));
-    let is_pause = |path: &PathBuf| path.is_file();
-    let pause = entries.into_iter().find(is_pause).ok_or_else(|| NotHere("no `pause`: the story makes it".into()))?;
     let folder = tempfile::tempdir()?;
-    std::fs::copy(pause, folder.path().join("pause"))?;
+    std::fs::copy(pause()?, folder.path().join("pause"))?;
     // Each image has a layer that no other has.
     std::fs::write(folder.path().join("name"), content)?;
     let image = format!("{registry}/{name}");
@@ -163,29 +167,7 @@ pub(crate) fn mirror(engine: &Engine, registry: &Registry, front: &Front) -> Res
     ensure!(again == 0, "{again} requests for images that the engine has");
     moved(&suite, registry, front)?;
     troubles(&suite, registry, front)?;
-    foreign(&suite, registry)
-}
-
-/// An image of another architecture is told before it is loaded. What becomes of it depends on the host.
-fn foreign(suite: &Suite<'_>, registry: &Registry) -> Result<()> {
-    let other = if cfg!(target_arch = "aarch64") { "amd64" } else { "arm64" };
-    let image = format!("{}/library/foreign:1", registry.address);
-    let layer = suite.folder.path().join("layer.tar");
-    cmd!("tar", "-C", suite.folder.path(), "-cf", &layer, "kind.yaml").run()?;
-    let dockerfile = "FROM scratch\nADD layer.tar /\nCMD [\"/none\"]\n";
-    std::fs::write(suite.folder.path().join("Dockerfile"), dockerfile)?;
-    let folder = suite.folder.path().display().to_string();
-    if suite.engine.ask(&["build", "--platform", &format!("linux/{other}"), "-t", &image, &folder]).is_err() {
-        // docker's old builder knows no other platform.
-        return Ok(());
-    }
-    let insecure = (suite.engine.name == "podman").then_some("--tls-verify=false");
-    suite.engine.ask(&["push"].into_iter().chain(insecure).chain([image.as_str()]).collect::<Vec<_>>())?;
-    suite.engine.ask(&["rmi", "-f", &image])?;
-    let said = suite.up("foreign:1")?.said;
-    ensure!(said.contains(&format!("foreign:1 is for {other}, and the nodes run on")), "{said}");
-    suite.forget("docker.io/library/foreign:1");
-    Ok(())
+    architectures::foreign(&suite, registry)
 }
 
 /// A tag that moved is noticed with `--pull` and not before, told with both digests, and deployed; later runs go on with it.
