@@ -89,7 +89,7 @@ impl Lease {
     /// Returns the lease without an owner: the cluster is kept.
     #[must_use]
     pub fn released(self) -> Lease {
-        Lease { owner: None, stays: true, ..self }
+        Lease { owner: None, ..self }
     }
 
     /// Returns the lease with the cluster kept after its owner has exited.

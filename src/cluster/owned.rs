@@ -6,7 +6,7 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use super::labelled::{Labelled, reach};
-use super::labels::{MADE, STATE};
+use super::labels::{CLUSTER, MADE, STATE};
 use super::{ClusterError, Node, Record};
 use crate::host::exec;
 use crate::host::folders::{Folders, Lock};
@@ -53,20 +53,15 @@ impl Owned {
         for (id, image) in &cluster.containers {
             let labels = engine.command(["image", "inspect", "--format", "{{json .Config.Labels}}", image]);
             let labels = labels.deadline(LOOK).output().await.map_err(ClusterError::command("looking at our image"))?;
-            if !labels.contains(super::labels::CLUSTER) && is_id(id) {
+            if is_proof(id, &labels) {
                 containers.insert(id.clone());
             }
         }
-        let mut volumes = BTreeSet::new();
-        if !containers.is_empty() && engine.kind == EngineKind::Podman {
-            let filter = |label: &str, value: &str| format!("label={label}={value}");
-            let ours =
-                [filter(super::labels::CLUSTER, &cluster.name), filter(STATE, &cluster.state.display().to_string())];
-            let list =
-                engine.command(["volume", "ls", "-q", "--filter", &ours[0], "--filter", &ours[1]]).deadline(LOOK);
-            let list = list.output().await.map_err(ClusterError::command("listing our volumes"))?;
-            volumes = list.lines().filter(|name| is_id(name)).map(str::to_owned).collect();
-        }
+        let filter = |label: &str, value: &str| format!("label={label}={value}");
+        let ours = [filter(CLUSTER, &cluster.name), filter(STATE, &cluster.state.display().to_string())];
+        let list = engine.command(["volume", "ls", "-q", "--filter", &ours[0], "--filter", &ours[1]]).deadline(LOOK);
+        let list = list.output().await.map_err(ClusterError::command("listing our volumes"))?;
+        let volumes = volumes_beside(&containers, &list);
         Ok(Owned { name: cluster.name.clone(), engine: engine.clone(), containers, volumes, lost: true })
     }
 
@@ -101,6 +96,20 @@ impl Owned {
         found.into_iter().filter(|node| self.has(node) && is_id(&node.id)).collect()
     }
 
+    /// Returns the volumes of an engine's list that may be removed.
+    fn removable_volumes<'a>(&self, listed: &'a str) -> Vec<&'a str> {
+        listed.lines().filter(|volume| self.volumes.contains(*volume) && is_id(volume)).collect()
+    }
+
+    /// Returns the networks of an engine's list that may be removed, each with its id and name: those with a `recorded` id
+    /// or, where the record is lost, all that have our label. nerdctl shows the first twelve digits of an id.
+    fn removable_networks<'a>(&self, recorded: &BTreeSet<&str>, listed: &'a str) -> Vec<(&'a str, &'a str)> {
+        let is_short = |id: &str| id.len() == SHORT_ID && recorded.iter().any(|it| it.starts_with(id));
+        let is_recorded = |id: &str| recorded.contains(id) || is_short(id);
+        let listed = listed.lines().filter_map(|line| line.split_once(' '));
+        listed.filter(|(id, _)| is_id(id) && (self.lost || is_recorded(id))).collect()
+    }
+
     /// Removes the containers and volumes, and our network when no cluster uses it any more. Missing ones are not an
     /// error.
     ///
@@ -111,7 +120,7 @@ impl Owned {
         // A kind process ended a moment ago may have left an engine command running.
         let _ = tokio::task::spawn_blocking(exec::settle).await;
         // Nodes, and the containers that keep images.
-        let (found, _) = find(engine, super::labels::CLUSTER, name, &resilience.afresh()).await?;
+        let (found, _) = find(engine, CLUSTER, name, &resilience.afresh()).await?;
         let containers = self.removable(found);
         if !containers.is_empty() {
             // Nodes need no graceful stop; kind's own delete takes four seconds for one.
@@ -135,12 +144,12 @@ impl Owned {
     /// Removes the volume that kind creates for each node with podman and leaves behind, also after a failed create.
     async fn remove_volumes(&self) -> Result<(), ClusterError> {
         let (engine, name) = (&self.engine, &self.name);
-        if engine.kind != EngineKind::Podman || self.volumes.is_empty() {
+        if self.volumes.is_empty() {
             return Ok(());
         }
         let list = engine.command(["volume", "ls", "--format", "{{.Name}}"]).output().await;
         let list = list.map_err(ClusterError::command(format!("listing the volumes of cluster {name}")))?;
-        let there: Vec<_> = list.lines().filter(|volume| self.volumes.contains(*volume) && is_id(volume)).collect();
+        let there = self.removable_volumes(&list);
         if there.is_empty() {
             return Ok(());
         }
@@ -159,16 +168,13 @@ impl Owned {
             return;
         }
         let ours = format!("label={STATE}={}", folders.state.display());
-        // nerdctl shows the first twelve digits of a network's id, and has no option to show more.
+        // nerdctl has no such option.
         let whole: &[&str] = if self.engine.kind == EngineKind::Nerdctl { &[] } else { &["--no-trunc"] };
         let list = ["network", "ls"].iter().chain(whole).copied();
         let list = list.chain(["--filter", &ours, "--format", "{{.ID}} {{.Name}}"]);
-        let is_short = |id: &str| id.len() == SHORT_ID && recorded.iter().any(|it| it.starts_with(id));
-        let is_recorded = |id: &str| recorded.contains(id) || is_short(id);
         let Ok(listed) = self.engine.command(list).deadline(LOOK).output().await else { return };
         let mut left = String::new();
-        let listed = listed.lines().filter_map(|line| line.split_once(' '));
-        for (id, name) in listed.filter(|(id, _)| is_id(id) && (self.lost || is_recorded(id))) {
+        for (id, name) in self.removable_networks(&recorded, &listed) {
             let network = match self.engine.kind {
                 // By its id podman 4.3 removes a network that is in use, and then leaves the port rules of the nodes in it.
                 // The ids of nerdctl are hashes of the names.
@@ -236,6 +242,17 @@ fn made(folder: &Path) -> (BTreeSet<String>, BTreeSet<String>) {
         };
     }
     (containers, volumes)
+}
+
+/// Returns whether a container's labels prove that it is ours, where `image` is the labels of its image.
+fn is_proof(container: &str, image: &str) -> bool {
+    !image.contains(CLUSTER) && is_id(container)
+}
+
+/// Returns those of our `listed` volumes that belong to `containers`: none, if no container is ours.
+fn volumes_beside(containers: &BTreeSet<String>, listed: &str) -> BTreeSet<String> {
+    let ours = listed.lines().filter(|name| is_id(name) && !containers.is_empty());
+    ours.map(str::to_owned).collect()
 }
 
 /// Returns whether `text` has the form of an id, so that an engine can take it neither for an option nor for a
