@@ -104,10 +104,11 @@ nightly *parts="all":
 
 # Change rules, plan, ownership, leases and undo in small ways, and look which changes no test notices (hours; `cargo install cargo-mutants --locked`)
 mutants *args:
-    cargo mutants -p kind-harness-readiness -f 'crates/readiness/src/rules/**' -f crates/readiness/src/rules.rs {{args}} -- --lib
-    cargo mutants -p kind-harness -f 'src/suite/plan/**' -f src/suite/plan.rs -f src/suite/graph.rs -f src/cluster/owned.rs \
-        -f src/cluster/labels.rs -f src/cluster/lease.rs -f src/teardown/undo.rs -f src/teardown/identity.rs {{args}} \
-        -- --lib --test plan --test teardown
+    PROPTEST_CASES=200 CARGO_PROFILE_DEV_DEBUG=0 cargo mutants -p kind-harness-readiness \
+        -f 'crates/readiness/src/rules/**' -f crates/readiness/src/rules.rs -C --lib {{args}}
+    PROPTEST_CASES=200 CARGO_PROFILE_DEV_DEBUG=0 cargo mutants -p kind-harness -f 'src/suite/plan/**' -f src/suite/plan.rs \
+        -f src/suite/graph.rs -f src/cluster/owned.rs -f src/cluster/labels.rs -f src/cluster/lease.rs \
+        -f src/teardown/undo.rs -f src/teardown/identity.rs -C --lib -C --test=plan -C --test=teardown {{args}}
 
 # Check that the oldest supported compiler takes the libraries and the command (`rustup toolchain install 1.89`)
 msrv:

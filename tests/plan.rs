@@ -79,6 +79,8 @@ fn components_come_after_what_they_need_and_otherwise_as_written() {
     let order: Vec<&str> = plan.components().map(|component| &*component.name).collect();
     assert_eq!(order, ["alone", "db", "right", "left", "app"]);
     assert_eq!(names(&plan.waves()), "alone db | right left | app");
+    let needs = |name: &str| plan.component(name).map(|component| component.needs.len());
+    assert_eq!(["app", "left", "db", "other"].map(needs), [Some(2), Some(1), Some(0), None]);
 }
 
 #[rstest]

@@ -96,3 +96,21 @@ impl Graph {
         None
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    #[rstest]
+    #[case::none(vec![vec![], vec![0]], vec![])]
+    #[case::by_itself(vec![vec![0]], vec![vec![0]])]
+    #[case::two(vec![vec![1], vec![0], vec![3], vec![2]], vec![vec![0, 1], vec![2, 3]])]
+    #[case::the_shortest(vec![vec![1, 2], vec![2], vec![0]], vec![vec![0, 2]])]
+    #[case::needed_by_an_earlier_one(vec![vec![1], vec![2], vec![1]], vec![vec![1, 2]])]
+    #[case::needed_by_a_later_one(vec![vec![1], vec![0], vec![1]], vec![vec![0, 1]])]
+    fn each_cycle_is_found_once(#[case] needs: Vec<Vec<usize>>, #[case] cycles: Vec<Vec<usize>>) {
+        assert_eq!(Graph { needs }.cycles(), cycles);
+    }
+}

@@ -30,6 +30,9 @@ fn the_digest_changes_with_what_the_environment_is_made_of() {
     assert_eq!(digest(|suite| suite.strategy = Strategy::Sequential).unwrap(), first);
     assert_eq!(digest(|suite| suite.deadline = Duration::from_secs(1)).unwrap(), first);
     assert_eq!(digest(|suite| suite.retry.attempts = 1).unwrap(), first);
+    assert_eq!(digest(|suite| suite.ready.grace.unschedulable = Some(Duration::from_secs(1))).unwrap(), first);
+    assert_eq!(digest(|suite| suite.grade.a = Duration::from_secs(1)).unwrap(), first);
+    assert_eq!(digest(|suite| suite.alert.warn = Duration::from_secs(1)).unwrap(), first);
     assert_ne!(digest(|suite| suite.namespace = "other".into()).unwrap(), first);
     assert!(digest(|suite| suite.components[0].manifests.push("nowhere".into())).is_err());
     write("manifests/a/.one.yaml.swp", "an editor's");

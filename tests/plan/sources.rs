@@ -87,7 +87,9 @@ async fn a_rendered_source_counts_for_the_digest_and_an_unrendered_one_is_named(
     let error = fixture.plan().manifests().unwrap_err().to_string();
     assert!(error.contains("this is not rendered yet") && error.contains("cat a.yaml"), "{error}");
     let before = fixture.rendered().await.unwrap().digest().unwrap();
-    assert_eq!(before, fixture.rendered().await.unwrap().digest().unwrap());
+    let again = fixture.rendered().await.unwrap();
+    assert_eq!(before, again.digest().unwrap());
+    assert_eq!(before, fixture.plan().with_rendered(again.rendered()).digest().unwrap());
     fixture.write("a.yaml", &CONFIG_MAP.replace("name: a", "name: z"));
     assert_ne!(before, fixture.rendered().await.unwrap().digest().unwrap());
 }
