@@ -64,15 +64,16 @@ fn runs_of_a_suite_have_the_same_source_whatever_the_cluster_is_called_and_ports
 
 #[test]
 fn a_run_has_namespaces_of_its_own_and_the_same_source() {
-    let mut loaded = loaded(Strategy::Parallel, vec![Component { manifests: Vec::new(), ..component("a", &[]) }]);
+    let components = ["a", "b"].map(|name| Component { manifests: Vec::new(), ..component(name, &[]) });
+    let mut loaded = loaded(Strategy::Parallel, components.into());
     loaded.suite.namespace = "shop-{{ run }}".into();
-    loaded.suite.components[0].namespace = Some("data-{{run}}".into());
+    loaded.suite.components[1].namespace = Some("data-{{run}}".into());
     let plan = Plan::new(loaded).unwrap();
     assert_eq!((plan.is_per_run(), plan.run()), (true, None));
     let [first, second] = ["aaaaaa", "bbbbbb"].map(|id| plan.clone().with_run(id));
     assert_eq!(first.namespaces(), ["shop-aaaaaa", "data-aaaaaa"]);
     assert_eq!(first.clone().with_run("bbbbbb"), second, "the id can be another one");
-    assert_eq!(first.only(&["a".into()]).with_run("bbbbbb").namespaces(), second.namespaces());
+    assert_eq!(first.only(&["b".into()]).with_run("bbbbbb").namespaces(), second.namespaces());
     assert_ne!(first.digest().unwrap(), second.digest().unwrap());
     assert_eq!(first.source().unwrap(), plan.source().unwrap());
 }
