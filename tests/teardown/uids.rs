@@ -22,6 +22,9 @@ async fn only_what_has_the_uid_is_deleted() {
 /// A run that was killed before it learned a uid has left its mark, or it is not its object.
 #[rstest]
 #[case::ours(json!({"labels": {"app.kubernetes.io/managed-by": "kind-harness"}, "annotations": {"kind-harness.dev/environment": "e"}}), true)]
+#[case::ours_though_the_manifest_names_a_manager(json!({"labels": {"app.kubernetes.io/managed-by": "Helm", "kind-harness.dev/component": "a"}, "annotations": {"kind-harness.dev/environment": "e"}}), true)]
+#[case::another_managers(json!({"labels": {"app.kubernetes.io/managed-by": "Helm"}, "annotations": {"kind-harness.dev/environment": "e"}}), false)]
+#[case::with_our_name_in_another_label(json!({"labels": {"app": "kind-harness"}, "annotations": {"kind-harness.dev/environment": "e"}}), false)]
 #[case::another_environments(json!({"labels": {"app.kubernetes.io/managed-by": "kind-harness"}, "annotations": {"kind-harness.dev/environment": "f"}}), false)]
 #[case::without_a_label(json!({"annotations": {"kind-harness.dev/environment": "e"}}), false)]
 #[case::without_an_annotation(json!({"labels": {"app.kubernetes.io/managed-by": "kind-harness"}}), false)]
