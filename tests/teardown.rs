@@ -28,6 +28,7 @@ fn object(name: &str) -> ObjectRef {
         "pod" => ("v1", "Pod", true),
         "widget" => ("example.com/v1", "Widget", true),
         "gadget" => ("example.org/v1", "Gadget", true),
+        "gizmo" => ("example.com/v1", "Gizmo", true),
         "definition" => ("apiextensions.k8s.io/v1", "CustomResourceDefinition", false),
         other => panic!("no kind {other}"),
     };
@@ -255,7 +256,8 @@ async fn what_somebody_makes_again_is_found_at_the_end(#[case] verify: bool) {
 async fn what_was_never_there_is_no_error_and_takes_no_time() {
     let server = Server::default();
     let began = Instant::now();
-    let waves = vec![vec![doomed("api", &["deployment/api", "gadget/of-a-kind-that-is-not-served"])]];
+    let not_served = ["gadget/of-a-group-that-is-not-served", "gizmo/of-one-that-is"];
+    let waves = vec![vec![doomed("api", &["deployment/api", not_served[0], not_served[1]])]];
     let (result, events) = run(&server, waves, &RemoveOptions::default()).await;
     assert_eq!(result, Ok(()));
     assert_eq!(steps(&events).last(), Some(&("api", &EventKind::Finished(Outcome::Unchanged))));

@@ -55,6 +55,7 @@ fn runs_of_a_suite_have_the_same_source_whatever_the_cluster_is_called_and_ports
     let (first, named) = (plan(|_| ()), plan(|suite| suite.cluster.name = Some("shop-4711".into())));
     let moved = plan(|suite| suite.components[0].ports[0].host = HostPort::Auto);
     let other = plan(|suite| suite.namespace = "other".into());
+    assert!(!first.is_per_run());
     assert_eq!(first.source().unwrap(), named.source().unwrap());
     assert_eq!(first.source().unwrap(), moved.source().unwrap());
     assert_ne!(first.source().unwrap(), other.source().unwrap());
@@ -72,6 +73,7 @@ fn a_run_has_namespaces_of_its_own_and_the_same_source() {
     assert_eq!((plan.is_per_run(), plan.run()), (true, None));
     let [first, second] = ["aaaaaa", "bbbbbb"].map(|id| plan.clone().with_run(id));
     assert_eq!(first.namespaces(), ["shop-aaaaaa", "data-aaaaaa"]);
+    assert_eq!((first.is_per_run(), first.run()), (true, Some("aaaaaa")));
     assert_eq!(first.clone().with_run("bbbbbb"), second, "the id can be another one");
     assert_eq!(first.only(&["b".into()]).with_run("bbbbbb").namespaces(), second.namespaces());
     assert_ne!(first.digest().unwrap(), second.digest().unwrap());
