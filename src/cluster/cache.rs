@@ -108,7 +108,7 @@ impl Kind {
         let folders = &self.host.folders;
         folders.own_cache(KEPT_IN).make().map_err(ClusterError::file("making the folder of the cache"))?;
         let folder = folders.cache.join(KEPT_IN);
-        let shim = labels::shim_of(&self.host.engine, &folders.cluster(&record.name));
+        let shim = labels::shim_of(&self.host.engine.kind.path(), &folders.cluster(&record.name));
         let network = network(folders, self.host.engine.kind);
         let create = Cmd::new(shim, ["create", "--name", name, "--network", &network]);
         let create = create.arg(format!("--volume={}:{DATA}", folder.display()));

@@ -66,7 +66,7 @@ impl Kind {
 pub(super) fn nodes_of(record: &Record, engine: &Engine, nodes: &[Node], folder: PathBuf) -> Nodes {
     let layers = record.layers.clone().map(|root| MountedLayers {
         root,
-        shim: labels::shim_of(engine, &folder),
+        shim: labels::shim_of(&engine.kind.path(), &folder),
         cluster: record.name.clone(),
         required: false,
     });

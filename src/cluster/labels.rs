@@ -7,7 +7,6 @@ use std::path::{Path, PathBuf};
 use super::{Lease, Owner};
 use crate::host::exec;
 use crate::host::folders::Folders;
-use crate::host::setup::Engine;
 use crate::suite::name::ClusterName;
 
 /// Label of every node container that we create; its value is the cluster's name.
@@ -100,9 +99,9 @@ pub(super) const NETWORK_ARGUMENTS: &str = "network-arguments";
 /// Folder of a cluster's own folder in which the shim is.
 const SHIM: &str = "bin";
 
-/// Returns the shim for `engine` of the cluster whose folder is `folder`.
-pub(super) fn shim_of(engine: &Engine, folder: &Path) -> PathBuf {
-    folder.join(SHIM).join(engine.kind.path().file_name().unwrap_or_default())
+/// Returns the shim for the program `engine` of the cluster whose folder is `folder`.
+pub(super) fn shim_of(engine: &Path, folder: &Path) -> PathBuf {
+    folder.join(SHIM).join(engine.file_name().unwrap_or_default())
 }
 
 /// Writes a shim for the engine, because kind can neither label what it creates nor report its ids. The shim is a
@@ -142,11 +141,10 @@ pub(super) fn shim(
          esac\n\
          exec {path} \"$@\"\n"
     );
-    let bin = folder.join(SHIM);
-    let file = bin.join(engine.file_name().unwrap_or_default());
+    let file = shim_of(engine, folder);
     crate::host::folders::publish(&file, &script)?;
     fs_err::set_permissions(&file, std::fs::Permissions::from_mode(0o700))?;
-    Ok(bin)
+    Ok(folder.join(SHIM))
 }
 
 #[cfg(test)]
