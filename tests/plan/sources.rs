@@ -267,3 +267,31 @@ async fn our_objects_are_those_of_the_tools() {
         assert_eq!(ours[&name], object, "{name}");
     }
 }
+
+#[test]
+fn the_files_of_a_suite_are_those_that_its_sources_read() {
+    let suite = "  - name: app\n    manifests: [plain, kustomized, { inline: '{}' }, { command: [cat, of-a-program.yaml] }]\n    \
+                 helm: { chart: chart, values: [values.yaml] }\n    before: [{ job: job.yaml }]\n";
+    let kustomization = "resources: [c.yaml, ../kustomized-base]\n";
+    let read = [
+        ("plain/a.yaml", CONFIG_MAP),
+        ("plain/deeper/b.yml", CONFIG_MAP),
+        ("kustomized/kustomization.yaml", kustomization),
+        ("kustomized/c.yaml", CONFIG_MAP),
+        ("kustomized-base/kustomization.yaml", "resources: [d.yaml]\n"),
+        ("kustomized-base/d.yaml", CONFIG_MAP),
+        ("chart/Chart.yaml", "apiVersion: v2\nname: chart\nversion: 1.0.0\n"),
+        ("chart/templates/e.yaml", CONFIG_MAP),
+        ("values.yaml", ""),
+        ("job.yaml", CONFIG_MAP),
+    ];
+    let fixture = Fixture::new(suite, &read);
+    for other in ["plain/notes.txt", "other.yaml", "of-a-program.yaml"] {
+        fixture.write(other, "");
+    }
+    let root = fixture.folder.path();
+    let inputs: Vec<_> = fixture.plan().inputs().unwrap().into_iter().collect();
+    let mut expected: Vec<_> = read.iter().map(|(path, _)| root.join(path)).chain([root.join("e2e.yaml")]).collect();
+    expected.sort();
+    assert_eq!(inputs, expected);
+}
