@@ -164,9 +164,6 @@ impl Owned {
         let file = folders.networks(self.engine.kind.name());
         let text = std::fs::read_to_string(&file).unwrap_or_default();
         let recorded: BTreeSet<&str> = text.lines().filter(|id| is_id(id)).collect();
-        if recorded.is_empty() && !self.lost {
-            return;
-        }
         let ours = format!("label={STATE}={}", folders.state.display());
         // nerdctl has no such option.
         let whole: &[&str] = if self.engine.kind == EngineKind::Nerdctl { &[] } else { &["--no-trunc"] };
