@@ -88,13 +88,41 @@ pub struct Entry {
     pub events: Result<Vec<Event>, String>,
 }
 
+/// The correlation ids that this instance knows to wait.
+#[derive(Default)]
+struct Known {
+    /// Those of the last answer of Redis.
+    seen: HashSet<String>,
+    /// Those that this instance has added since it asked: the answer may be older than they are.
+    added: HashSet<String>,
+}
+
+impl Known {
+    fn added(&mut self, ids: &BTreeSet<&str>) {
+        self.added.extend(ids.iter().map(|id| (*id).to_owned()));
+    }
+
+    /// Redis is about to be asked which ids wait.
+    fn ask(&mut self) {
+        self.seen.extend(self.added.drain());
+    }
+
+    fn answered(&mut self, ids: HashSet<String>) {
+        self.seen = ids;
+    }
+
+    fn has(&self, id: &str) -> bool {
+        self.seen.contains(id) || self.added.contains(id)
+    }
+}
+
 /// The stream; clones share what they know of it.
 #[derive(Clone)]
 pub struct DeadLetter {
     redis: Redis,
     limits: DeadLetterConfig,
-    /// The correlation ids that waited when this instance last looked, for when it cannot look.
-    known: Arc<RwLock<HashSet<String>>>,
+    /// The correlation ids that wait, for when this instance cannot look.
+    known: Arc<RwLock<Known>>,
 }
 
 impl DeadLetter {
@@ -116,13 +144,8 @@ impl DeadLetter {
         if !taken {
             return Err(AddError::Full);
         }
-        self.remember(correlation_ids);
+        self.known.write().unwrap_or_else(PoisonError::into_inner).added(&correlation_ids);
         Ok(self.durability().await)
-    }
-
-    fn remember(&self, correlation_ids: BTreeSet<&str>) {
-        let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
-        known.extend(correlation_ids.into_iter().map(str::to_owned));
     }
 
     /// What an entry survives. A Redis that forbids the question, or is gone by now, leaves that open.
@@ -152,7 +175,7 @@ impl DeadLetter {
     /// The same from memory, for when Redis cannot be asked.
     pub fn pending_when_last_seen(&self, correlation_ids: &BTreeSet<&str>) -> HashSet<String> {
         let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
-        correlation_ids.iter().filter(|id| known.contains(**id)).map(|id| (*id).to_owned()).collect()
+        correlation_ids.iter().filter(|id| known.has(id)).map(|id| (*id).to_owned()).collect()
     }
 
     /// Looks how many entries there are, and remembers which correlation ids they have.
@@ -160,11 +183,12 @@ impl DeadLetter {
     /// # Errors
     /// When Redis is away.
     pub async fn look(&self) -> RedisResult<usize> {
+        self.known.write().unwrap_or_else(PoisonError::into_inner).ask();
         let mut both = redis::pipe();
         both.xlen(STREAM).hkeys(PENDING);
         let (entries, ids): (usize, HashSet<String>) =
             self.redis.run(|mut redis| async move { both.query_async(&mut redis).await }).await?;
-        *self.known.write().unwrap_or_else(PoisonError::into_inner) = ids;
+        self.known.write().unwrap_or_else(PoisonError::into_inner).answered(ids);
         Ok(entries)
     }
 
@@ -216,5 +240,35 @@ impl DeadLetter {
             invocation.arg(*id);
         }
         self.redis.run(|mut redis| async move { invocation.invoke_async(&mut redis).await }).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn known(ids: &[&str]) -> Known {
+        let mut known = Known::default();
+        known.added(&ids.iter().copied().collect());
+        known
+    }
+
+    #[test]
+    fn what_is_added_while_redis_answers_is_not_forgotten() {
+        let mut known = known(&["a"]);
+        known.ask();
+        known.added(&BTreeSet::from(["b"]));
+        known.answered(HashSet::from(["a".to_owned()]));
+        assert!(known.has("a") && known.has("b"));
+    }
+
+    #[test]
+    fn what_was_added_is_known_until_redis_has_answered_without_it() {
+        let mut known = known(&["a"]);
+        known.ask();
+        assert!(known.has("a"), "no answer came");
+        known.ask();
+        known.answered(HashSet::new());
+        assert!(!known.has("a"));
     }
 }
