@@ -161,3 +161,15 @@ impl Plan {
         }
     }
 }
+
+#[cfg(test)]
+impl Plan {
+    /// The plan of a suite whose file in `folder` has this text.
+    fn of(folder: &Path, text: &str) -> Plan {
+        use crate::suite::config::{Overrides, load};
+
+        let path = folder.join("e2e.yaml");
+        std::fs::write(&path, text).unwrap();
+        Plan::new(load(&path, &Overrides::default()).unwrap()).unwrap()
+    }
+}

@@ -191,7 +191,6 @@ fn hook_tasks(hooks: &[Manifest], when: [&str; 2]) -> Vec<Task> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::suite::config::{self, Overrides};
 
     #[test]
     fn a_port_is_served_by_a_service_of_its_component() {
@@ -200,12 +199,10 @@ mod tests {
         let suite = "suite: shop\nnamespace: shop\ncomponents:\n  \
                      - {name: front, namespace: web, manifests: [front.yaml], ports: [{name: http, node: 30080, host: 8080}]}\n  \
                      - {name: back, needs: [front], manifests: [back.yaml], ports: [{name: http, node: 30081, host: 8081}]}\n";
-        write("e2e.yaml", suite);
         let ports = "{ports: [{port: 80, nodePort: 30080}]}";
         write("front.yaml", &format!("{{apiVersion: v1, kind: Service, metadata: {{name: front}}, spec: {ports}}}"));
         write("back.yaml", "{apiVersion: v1, kind: ConfigMap, metadata: {name: back}}");
-        let path = folder.path().join("e2e.yaml");
-        let plan = Plan::new(config::load(&path, &Overrides::default()).unwrap()).unwrap();
+        let plan = Plan::of(folder.path(), suite);
         let ports = plan.service_ports().unwrap();
         let served = |it: &ServiceOfPort| format!("{}/{}:{}", it.namespace, it.name, it.port);
         let told: Vec<_> =

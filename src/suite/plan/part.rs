@@ -67,15 +67,12 @@ impl Plan {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::suite::config::{self, Overrides};
 
     #[test]
     fn images_that_manifests_name_are_added_once_and_need_not_be_had() {
         let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("e2e.yaml");
         let suite = "suite: shop\nnamespace: shop\ncomponents:\n  - {name: api, images: [{name: 'quay.io/shop/api:1'}], manifests: [.]}\n";
-        std::fs::write(&path, suite).unwrap();
-        let plan = Plan::new(config::load(&path, &Overrides::default()).unwrap()).unwrap();
+        let plan = Plan::of(folder.path(), suite);
         let named = BTreeSet::from(["quay.io/shop/api:1", "quay.io/shop/tool:2"].map(String::from));
         let plan = plan.with_images(BTreeMap::from([("api".into(), named)]));
         let images = plan.suite().components[0].images.iter().map(|image| (image.name.as_str(), image.optional));

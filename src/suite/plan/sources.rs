@@ -164,18 +164,16 @@ impl Plan {
 
 #[cfg(test)]
 mod tests {
-    use crate::suite::config::{self, Overrides};
-    use crate::suite::plan::Plan;
+    use super::*;
 
     #[test]
     fn an_image_is_named_by_file_and_line() {
         let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("e2e.yaml");
         let suite = "suite: shop\nnamespace: shop\ncomponents:\n  - name: api\n    images: [{name: 'quay.io/shop/api:1'}]\n    \
                      manifests: [.]\n";
-        std::fs::write(&path, suite).unwrap();
-        let plan = Plan::new(config::load(&path, &Overrides::default()).unwrap()).unwrap();
-        assert_eq!(plan.place_of_image("quay.io/shop/api:1"), format!("{}:5", path.display()));
-        assert_eq!(plan.place_of_image("quay.io/shop/other:1"), path.display().to_string());
+        let plan = Plan::of(folder.path(), suite);
+        let file = folder.path().join("e2e.yaml").display().to_string();
+        assert_eq!(plan.place_of_image("quay.io/shop/api:1"), format!("{file}:5"));
+        assert_eq!(plan.place_of_image("quay.io/shop/other:1"), file);
     }
 }
