@@ -27,7 +27,11 @@ pub(super) async fn identify(
     };
     let object = &target.object;
     let look = || api.get_metadata_opt(&object.name);
-    let found = resilience.api(&format!("looking at {object}"), look).await?;
+    let found = match resilience.api(&format!("looking at {object}"), look).await {
+        // The kind is not served any more: "404 page not found", which is no `Status` of the API server.
+        Err(error) if is_absent(&error) => None,
+        found => found?,
+    };
     let Some(found) = found else { return Ok(Identity::Absent) };
     let is_ours = environment.is_none_or(|it| is_marked(&found.metadata, it) && is_labelled(&found.metadata));
     Ok(found.metadata.uid.filter(|_| is_ours).map_or(Identity::Another, Identity::Known))

@@ -135,7 +135,10 @@ impl Objects {
     pub(super) async fn exists(&self, object: &ObjectRef) -> Result<bool, kube::Error> {
         let Some(api) = self.api(object).await? else { return Ok(false) };
         let look = || api.get_metadata_opt(&object.name);
-        Ok(self.resilience.api(&format!("looking at {object}"), look).await?.is_some())
+        match self.resilience.api(&format!("looking at {object}"), look).await {
+            Err(error) if is_absent(&error) => Ok(false),
+            result => Ok(result?.is_some()),
+        }
     }
 
     /// Returns whether objects of the kind of a definition exist.

@@ -57,3 +57,16 @@ async fn force_names_uids_too() {
     }
     assert_eq!(server.without_uid(), Vec::<String>::new());
 }
+
+/// A look that is refused does not mean that the object is gone.
+#[tokio::test(start_paused = true)]
+async fn what_may_not_be_looked_at_is_told() {
+    let server = Server::default();
+    server.put("configmaps", "a");
+    server.forbid("configmaps");
+    let target = Target { object: object("configmap/a"), ownership: Ownership::Mark("e".into()) };
+    let waves = vec![vec![RemovalTarget { component: "a".into(), objects: vec![target] }]];
+    let (result, _) = run(&server, waves, &RemoveOptions::default()).await;
+    let error = result.unwrap_err();
+    assert!(error.contains("configmap/a cannot be removed") && error.contains("forbidden"), "{error}");
+}

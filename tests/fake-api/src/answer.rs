@@ -119,7 +119,8 @@ impl State {
             return Answer::Silence;
         }
         if faults.unserved.contains(place.plural) {
-            return Answer::failure(404, "the server could not find the requested resource");
+            // What the API server says of a kind whose definition is gone is no `Status`.
+            return Answer::Whole(404, "404 page not found\n".into());
         }
         let changes = method != Method::GET;
         let is_hidden = faults.forbidden.contains(place.plural) || faults.hidden.contains(place.name);
