@@ -70,3 +70,14 @@ async fn what_may_not_be_looked_at_is_told() {
     let error = result.unwrap_err();
     assert!(error.contains("configmap/a cannot be removed") && error.contains("forbidden"), "{error}");
 }
+
+/// As after the removal of a definition, while its kind is still remembered.
+#[tokio::test(start_paused = true)]
+async fn what_is_not_served_any_more_is_gone() {
+    let server = Server::default();
+    server.set_served("configmaps", false);
+    let target = Target { object: object("configmap/a"), ownership: Ownership::Mark("e".into()) };
+    let waves = vec![vec![RemovalTarget { component: "a".into(), objects: vec![target] }]];
+    let (result, _) = run(&server, waves, &RemoveOptions::default()).await;
+    assert_eq!(result, Ok(()));
+}
