@@ -78,7 +78,7 @@ compile() {
 }
 command -v go >/dev/null || die "go is not installed, and Kubernetes is compiled from its modules"
 if [ "$ENGINE" = docker ]; then
-  # There `docker commit` leaves out what the host's root owns, and says nothing.
+  # Where docker remaps user ids, `docker commit` leaves out what the host's root owns, and says nothing.
   case $(docker info --format '{{json .SecurityOptions}}') in
     *name=userns*) die "docker remaps user ids (userns-remap), so files would be missing from a node image that is built here:" \
       "load one that was built elsewhere ('docker save', 'docker load'), or take kind's (--images registry)" ;;

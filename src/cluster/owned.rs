@@ -101,6 +101,11 @@ impl Owned {
         listed.lines().filter(|volume| self.volumes.contains(*volume) && is_id(volume)).collect()
     }
 
+    /// Returns whether there can be networks that may be removed.
+    fn may_have_networks(&self, recorded: &BTreeSet<&str>) -> bool {
+        self.lost || !recorded.is_empty()
+    }
+
     /// Returns the networks of an engine's list that may be removed, each with its id and name: those with a `recorded` id
     /// or, where the record is lost, all that have our label. nerdctl shows the first twelve digits of an id.
     fn removable_networks<'a>(&self, recorded: &BTreeSet<&str>, listed: &'a str) -> Vec<(&'a str, &'a str)> {
@@ -164,6 +169,9 @@ impl Owned {
         let file = folders.networks(self.engine.kind.name());
         let text = std::fs::read_to_string(&file).unwrap_or_default();
         let recorded: BTreeSet<&str> = text.lines().filter(|id| is_id(id)).collect();
+        if !self.may_have_networks(&recorded) {
+            return;
+        }
         let ours = format!("label={STATE}={}", folders.state.display());
         // nerdctl has no such option.
         let whole: &[&str] = if self.engine.kind == EngineKind::Nerdctl { &[] } else { &["--no-trunc"] };
@@ -241,15 +249,17 @@ fn made(folder: &Path) -> (BTreeSet<String>, BTreeSet<String>) {
     (containers, volumes)
 }
 
-/// Returns whether a container's labels prove that it is ours, where `image` is the labels of its image.
-fn is_proof(container: &str, image: &str) -> bool {
-    !image.contains(CLUSTER) && is_id(container)
+/// Returns whether the labels of the container with this id prove that it is ours: not if its image has them too.
+fn is_proof(id: &str, labels_of_image: &str) -> bool {
+    !labels_of_image.contains(CLUSTER) && is_id(id)
 }
 
 /// Returns those of our `listed` volumes that belong to `containers`: none, if no container is ours.
 fn volumes_beside(containers: &BTreeSet<String>, listed: &str) -> BTreeSet<String> {
-    let ours = listed.lines().filter(|name| is_id(name) && !containers.is_empty());
-    ours.map(str::to_owned).collect()
+    if containers.is_empty() {
+        return BTreeSet::new();
+    }
+    listed.lines().filter(|name| is_id(name)).map(str::to_owned).collect()
 }
 
 /// Returns whether `text` has the form of an id, so that an engine can take it neither for an option nor for a

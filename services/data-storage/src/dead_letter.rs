@@ -15,7 +15,7 @@
 
 use std::{
     collections::{BTreeSet, HashMap, HashSet},
-    sync::{Arc, LazyLock, PoisonError, RwLock},
+    sync::{Arc, LazyLock, PoisonError, RwLock, RwLockWriteGuard},
 };
 
 use redis::{RedisError, RedisResult, Script, streams::StreamRangeReply};
@@ -144,8 +144,12 @@ impl DeadLetter {
         if !taken {
             return Err(AddError::Full);
         }
-        self.known.write().unwrap_or_else(PoisonError::into_inner).added(&correlation_ids);
+        self.known().added(&correlation_ids);
         Ok(self.durability().await)
+    }
+
+    fn known(&self) -> RwLockWriteGuard<'_, Known> {
+        self.known.write().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// What an entry survives. A Redis that forbids the question, or is gone by now, leaves that open.
@@ -178,17 +182,18 @@ impl DeadLetter {
         correlation_ids.iter().filter(|id| known.has(id)).map(|id| (*id).to_owned()).collect()
     }
 
-    /// Looks how many entries there are, and remembers which correlation ids they have.
+    /// Looks how many entries there are, and remembers which correlation ids they have. Only one look at a time: of two, the
+    /// older answer could come last.
     ///
     /// # Errors
     /// When Redis is away.
     pub async fn look(&self) -> RedisResult<usize> {
-        self.known.write().unwrap_or_else(PoisonError::into_inner).ask();
+        self.known().ask();
         let mut both = redis::pipe();
         both.xlen(STREAM).hkeys(PENDING);
         let (entries, ids): (usize, HashSet<String>) =
             self.redis.run(|mut redis| async move { both.query_async(&mut redis).await }).await?;
-        self.known.write().unwrap_or_else(PoisonError::into_inner).answered(ids);
+        self.known().answered(ids);
         Ok(entries)
     }
 
