@@ -105,7 +105,10 @@ compile "$PWD/pause" pause "seconds" ""
 pause=$compiled
 
 say "installing the node's Debian packages"
-background "$work/os.log" "$ENGINE" build --build-arg "BASE=$BASE" --iidfile "$work/os" -f Containerfile .
+# Otherwise docker's old builder keeps the container of an instruction that failed.
+options=()
+[ "$ENGINE" != docker ] || options=(--force-rm)
+background "$work/os.log" "$ENGINE" build "${options[@]}" --build-arg "BASE=$BASE" --iidfile "$work/os" -f Containerfile .
 lines=
 while kill -0 "$child" 2>/dev/null; do
   sleep 3 &

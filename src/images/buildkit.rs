@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::ImageError;
+use super::{ImageError, engine};
 use crate::host::exec::{Cmd, ExecError};
 use crate::host::setup::{Engine, EngineKind, LOOK};
 
@@ -36,5 +36,5 @@ pub(super) fn without_attestations(command: Cmd) -> Cmd {
 }
 
 async fn build(engine: &Engine, image: &str, context: &Path) -> Result<(), ExecError> {
-    engine.command(["build", "-t", image]).arg(context).deadline(LOOK).output().await.map(drop)
+    engine::build(engine, image).arg(context).deadline(LOOK).output().await.map(drop)
 }

@@ -1,12 +1,12 @@
-//! Image commands of the engine: listing and pulling.
+//! Image commands of the engine: listing, building and pulling.
 
 use std::time::Duration;
 
 use super::ImageError;
 pub(super) use crate::host::engine_kind::architecture;
-use crate::host::exec::ExecError;
+use crate::host::exec::{Cmd, ExecError};
 use crate::host::resilience::Resilience;
-use crate::host::setup::{Engine, LOOK};
+use crate::host::setup::{Engine, EngineKind, LOOK};
 use crate::report::{LargestLayer, Step};
 use crate::suite::reference::{normalized, repository};
 
@@ -17,6 +17,16 @@ const PULL: Duration = Duration::from_secs(20 * 60);
 pub(super) async fn list(engine: &Engine, resilience: &Resilience) -> Result<String, ImageError> {
     let list = engine.command(["images", "--format", "{{.Repository}}:{{.Tag}}"]).deadline(LOOK);
     resilience.engine("listing images", || list.output()).await.map_err(ImageError::List)
+}
+
+/// Returns the command that builds `image`; its context is to be added.
+pub(super) fn build(engine: &Engine, image: &str) -> Cmd {
+    let command = engine.command(["build", "-t", image]);
+    match engine.kind {
+        // Its old builder keeps the container of an instruction that failed otherwise; BuildKit ignores the option.
+        EngineKind::Docker => command.arg("--force-rm"),
+        EngineKind::Podman | EngineKind::Nerdctl => command,
+    }
 }
 
 /// An image of the engine.

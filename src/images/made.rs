@@ -205,7 +205,7 @@ impl ImageBuilder {
         aside: &Path,
     ) -> std::io::Result<Cmd> {
         let mut file = context.file.clone();
-        let mut command = without_attestations(self.host.engine.command(["build", "-t", built]));
+        let mut command = without_attestations(engine::build(&self.host.engine, built));
         if !bases.is_empty() || !spec.ignore.is_empty() {
             file = aside.join("Dockerfile");
             fs_err::write(&file, with_bases(&fs_err::read_to_string(&context.file)?, bases))?;

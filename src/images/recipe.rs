@@ -10,8 +10,8 @@ use std::path::{Path, PathBuf};
 
 use include_dir::{Dir, include_dir};
 
-use super::ImageError;
 use super::content::{Content, files};
+use super::{ImageError, engine};
 use crate::host::exec::Cmd;
 use crate::host::setup::Host;
 use crate::report::Step;
@@ -134,7 +134,7 @@ impl Recipe {
                 None => command,
             })
         } else {
-            let command = host.engine.command(["build", "-t", image, "-f"]).arg(self.containerfile());
+            let command = engine::build(&host.engine, image).arg("-f").arg(self.containerfile());
             let command = match base {
                 Some(base) => command.arg("--build-arg").arg(format!("BASE={base}")),
                 None => command,

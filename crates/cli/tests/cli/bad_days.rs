@@ -28,7 +28,9 @@ fn an_engine_that_cannot_start_a_privileged_container() {
     host.program("podman", podman);
     host.run(&["doctor"]).failed_with(3, &["not ready"]);
     let said = host.run(&["doctor"]).stdout;
-    assert!(said.contains("podman: cannot set limits"), "{said}");
+    let told =
+        "podman: it starts no privileged container: cannot set limits; remedy: let it start privileged containers";
+    assert!(said.contains(told), "{said}");
 }
 
 #[test]

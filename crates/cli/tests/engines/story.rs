@@ -1,4 +1,4 @@
-//! The short story that every engine has to pass: doctor, up, up again, a failing up, a killed up, down, nothing left.
+//! The short story that every engine has to pass: doctor, up, up again, down, ups that fail, a killed up; nothing left.
 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -13,6 +13,9 @@ const GOING: Duration = Duration::from_secs(20);
 
 /// The exit code of a suite that does not come up.
 const NOT_READY: i32 = 7;
+
+/// The exit code of a suite whose images cannot be built.
+const NO_IMAGE: i32 = 4;
 
 /// A component that cannot start, beside the two of the suite.
 const BROKEN: &str = "\
@@ -33,6 +36,16 @@ components:
             containers: [{name: waits, image: kind-harness/faults, command: [sleep, infinity]}]
 ";
 
+/// A suite whose image cannot be built.
+const UNBUILDABLE: &str = "\
+suite: unbuildable
+namespace: unbuildable
+components:
+  - name: app
+    images: [{name: app, build: {context: .}}]
+    manifests: [{inline: '{apiVersion: v1, kind: ConfigMap, metadata: {name: a}}'}]
+";
+
 /// One run of the story.
 pub(crate) struct Story<'a> {
     engine: &'a Engine,
@@ -51,6 +64,7 @@ impl Story<'_> {
         ensure!(said.contains(engine.name), "doctor does not name {}:\n{said}", engine.name);
         story.up_and_down(&suite)?;
         story.failing()?;
+        story.unbuildable()?;
         story.killed(&suite)?;
         story.nothing_left()
     }
@@ -73,6 +87,16 @@ impl Story<'_> {
         std::os::unix::fs::symlink(image, suite.path().join("image"))?;
         let said = self.step(suite.path(), &["up"], NOT_READY)?;
         ensure!(said.contains("no database here"), "the pod's own words are missing:\n{said}");
+        self.nothing_left()
+    }
+
+    /// A step of a Dockerfile fails, for which the engine has made a container.
+    fn unbuildable(&self) -> Result<()> {
+        let suite = tempfile::tempdir()?;
+        std::fs::write(suite.path().join("e2e.yaml"), UNBUILDABLE)?;
+        std::fs::write(suite.path().join("Dockerfile"), "FROM scratch\nCOPY e2e.yaml /\nRUN [\"/nothing\"]\n")?;
+        let said = self.step(suite.path(), &["up"], NO_IMAGE)?;
+        ensure!(said.contains("/Dockerfile:3"), "the line is missing:\n{said}");
         self.nothing_left()
     }
 

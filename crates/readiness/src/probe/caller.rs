@@ -27,8 +27,10 @@ use crate::redact::Redactor;
 const STAYS_OPEN: Duration = Duration::from_millis(50);
 /// The same for forwarding by the kubelet, which takes longer to detect that there is no listener.
 const STAYS_FORWARDED: Duration = Duration::from_millis(150);
-/// After how long another packet is sent to an address that does not answer the first.
-const AGAIN: Duration = Duration::from_millis(100);
+/// After how long another packet is sent to an address that does not answer the first; twice as long each time, up to
+/// [`AGAIN_AT_MOST`].
+const AGAIN: Duration = Duration::from_millis(20);
+const AGAIN_AT_MOST: Duration = Duration::from_millis(160);
 /// Maximum length of the quote of an unexpected response.
 const QUOTE: usize = 120;
 
@@ -121,18 +123,19 @@ impl Caller {
     }
 }
 
-/// Connects, with a new attempt whenever [`AGAIN`] has passed: the first to succeed, or to be refused, counts.
+/// Connects, with a new attempt after [`AGAIN`] and so on: the first to succeed, or to be refused, counts.
 ///
 /// A node drops packets to a Service that leads nowhere yet (it should refuse them, but the kernel limits how often it
 /// does), and the kernel sends a lost one again after a second: too long for a route that is there 10 ms later.
 async fn connect(address: SocketAddr) -> std::io::Result<TcpStream> {
-    let mut attempts = FuturesUnordered::new();
+    let (mut attempts, mut again) = (FuturesUnordered::new(), AGAIN);
     loop {
         attempts.push(TcpStream::connect(address));
         tokio::select! {
             Some(first) = attempts.next() => return first,
-            () = tokio::time::sleep_until(tokio::time::Instant::now() + AGAIN) => {}
+            () = tokio::time::sleep_until(tokio::time::Instant::now() + again) => {}
         }
+        again = (again * 2).min(AGAIN_AT_MOST);
     }
 }
 

@@ -132,7 +132,8 @@ fn candidates(wanted: Option<&str>) -> Vec<EngineKind> {
 
 fn missing(wanted: Option<&str>, refused: &[(EngineKind, Refusal)]) -> Finding {
     let told: Vec<_> = refused.iter().map(|(kind, why)| format!("{}: {why}", kind.name())).collect();
-    if refused.iter().any(|(_, why)| matches!(why, Refusal::Untried)) {
+    let is_refused = |case: fn(&Refusal) -> bool| refused.iter().any(|(_, why)| case(why));
+    if is_refused(|why| matches!(why, Refusal::Untried)) {
         // Not the engine's failure: the binary for its trial is installed first.
         return Finding::missing("engine", told.join("; "), Remedy::AfterOthers);
     }
@@ -144,14 +145,18 @@ fn missing(wanted: Option<&str>, refused: &[(EngineKind, Refusal)]) -> Finding {
     };
     let podman_tried = refused.iter().any(|(kind, _)| *kind == EngineKind::Podman);
     let by_packages = wanted.is_none_or(|wanted| wanted == "podman") && !podman_tried && in_path("apt-get");
+    let or_another = if wanted.is_some() { format!(", or unset {VARIABLE}") } else { String::new() };
     let remedy = match wanted {
         _ if by_packages => Remedy::Packages(PACKAGES),
         Some(wanted) if refused.is_empty() => Remedy::ByHand(format!("install {wanted}, or unset {VARIABLE}")),
         None if refused.is_empty() => Remedy::ByHand("install docker or podman".into()),
-        Some(_) if refused.iter().any(|(_, why)| matches!(why, Refusal::NoRestart(_))) => {
-            Remedy::ByHand(format!("install containerd 1.7 or newer, or unset {VARIABLE}"))
+        Some(_) if is_refused(|why| matches!(why, Refusal::NoRestart(_))) => {
+            Remedy::ByHand(format!("install containerd 1.7 or newer{or_another}"))
         }
-        Some(wanted) => Remedy::ByHand(format!("start {wanted}, or get the right to use it, or unset {VARIABLE}")),
+        _ if is_refused(|why| matches!(why, Refusal::NoContainer(_))) => {
+            Remedy::ByHand(format!("let it start privileged containers, which kind's nodes are{or_another}"))
+        }
+        Some(wanted) => Remedy::ByHand(format!("start {wanted}, or get the right to use it{or_another}")),
         None => Remedy::ByHand("start the engine, or give yourself the right to use it, as its message says".into()),
     };
     Finding::missing("engine", found, remedy)

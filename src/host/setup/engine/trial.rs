@@ -41,6 +41,9 @@ pub(super) enum Refusal {
     /// Its program failed.
     #[error("{}", .0.brief())]
     Failed(#[from] ExecError),
+    /// It responds, but starts no privileged container.
+    #[error("it starts no privileged container: {}", .0.brief())]
+    NoContainer(#[source] ExecError),
     /// A file that it needs could not be written.
     #[error("{0}")]
     File(std::io::Error),
@@ -107,7 +110,7 @@ async fn start_privileged(engine: &Engine, probe: &Path) -> Result<(), Refusal> 
     }
     let run = run.arg(&image).arg(program).arg("version");
     let started = async {
-        run.deadline(TRIAL).output().await?;
+        run.deadline(TRIAL).output().await.map_err(Refusal::NoContainer)?;
         restarts(engine, &image).await
     };
     let started = started.await;
