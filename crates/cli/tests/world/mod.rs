@@ -31,10 +31,7 @@ impl World {
     pub(crate) fn of_engine(engine: &Engine) -> Result<World> {
         let mut world = World::default();
         let is_podman = engine.kind == EngineKind::Podman;
-        // Podman also tells what is left of containers that it no longer knows.
-        let all = if is_podman { "--external" } else { "--all" };
-        let format = "{{.ID}} {{.Names}} {{.State}}";
-        for line in ask(engine, &["ps", "-a", all, "--no-trunc", "--format", format])?.lines() {
+        for line in containers(engine)?.lines() {
             // What follows says since when.
             let words: Vec<&str> = line.split(' ').take(3).collect();
             world.add_line("container", &words.join(" "));
@@ -117,6 +114,21 @@ impl World {
 /// The key of the fact about the file at `path`.
 pub(crate) fn file_key(path: &Path) -> String {
     format!("file {}", String::from_utf8_lossy(path.as_os_str().as_bytes()))
+}
+
+/// The engine's containers, a line each.
+fn containers(engine: &Engine) -> Result<String> {
+    // Podman also tells what is left of containers that it no longer knows. That fails if one is removed meanwhile: it lists
+    // them first, and looks at each then.
+    let all = if engine.kind == EngineKind::Podman { "--external" } else { "--all" };
+    let list = || ask(engine, &["ps", "-a", all, "--no-trunc", "--format", "{{.ID}} {{.Names}} {{.State}}"]);
+    for _ in 0..9 {
+        match list() {
+            Err(error) if error.to_string().contains("container not known") => {}
+            listed => return listed,
+        }
+    }
+    list()
 }
 
 /// What the engine prints.
