@@ -19,10 +19,11 @@ pub(super) fn want(message: &str, namespace: &str) -> Option<Want> {
         .or_else(|| quota(message, namespace))
 }
 
-/// Parses `secret "db" not found`.
+/// Parses `secret "db" not found`, as a kubelet that watches says it, and `secrets "db" not found`, as the API server does.
 fn missing_object(message: &str, namespace: &str) -> Option<Want> {
     KINDS.iter().find_map(|(word, kind)| {
-        let (_, rest) = message.split_once(&format!("{word} \""))?;
+        let after = |word: String| message.split_once(&word).map(|(_, rest)| rest);
+        let rest = after(format!("{word} \"")).or_else(|| after(format!("{word}s \"")))?;
         let (name, rest) = rest.split_once('"')?;
         rest.trim_start().starts_with("not found").then(|| Want::Object(object(kind, namespace, name)))
     })
@@ -184,6 +185,11 @@ mod tests {
         let named = |kind: &str, name: &str| object(kind, "shop", name);
         let cases = [
             ("secret \"db\" not found", Some(Want::Object(named("Secret", "db")))),
+            ("secrets \"db\" not found", Some(Want::Object(named("Secret", "db")))),
+            (
+                "MountVolume.SetUp failed for volume \"secret\" : configmaps \"conf\" not found",
+                Some(Want::Object(named("ConfigMap", "conf"))),
+            ),
             (
                 "MountVolume.SetUp failed for volume \"c\" : configmap \"conf\" not found",
                 Some(Want::Object(named("ConfigMap", "conf"))),
