@@ -123,7 +123,8 @@ impl Caller {
     }
 }
 
-/// Connects, with a new attempt after [`AGAIN`] and so on: the first to succeed, or to be refused, counts.
+/// Connects, with another attempt after [`AGAIN`], and after twice that, and so on: the first to succeed, or to be refused,
+/// counts.
 ///
 /// A node drops packets to a Service that leads nowhere yet (it should refuse them, but the kernel limits how often it
 /// does), and the kernel sends a lost one again after a second: too long for a route that is there 10 ms later.
